@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The hypervisor driver's own types: no libxl here. Sizes in bytes, CPU time in ns.
+ */
+#ifndef MUSTER_AGENT_HV_TYPES_H
+#define MUSTER_AGENT_HV_TYPES_H
+
+#include "common/base/id.h"
+#include "common/base/time.h"
+#include "common/model/host.h"
+#include "common/model/vm.h"
+
+enum {
+	HV_DISKS_MAX = 16,
+	HV_NICS_MAX = 8,
+	HV_PATH_MAX = 1023,
+	HV_VCPUS_MAX = 128,
+	HV_DOMAINS_MAX = 4096, /* one host */
+};
+
+/* This boot's number of a domain; never an identity. */
+struct hv_domid {
+	uint32_t value;
+};
+
+/* Why a domain stopped (xen/include/public/sched.h SHUTDOWN_*). */
+enum hv_shutdown {
+	HV_SHUTDOWN_NONE, /* it runs */
+	HV_SHUTDOWN_POWEROFF,
+	HV_SHUTDOWN_REBOOT,
+	HV_SHUTDOWN_SUSPEND,
+	HV_SHUTDOWN_CRASH,
+	HV_SHUTDOWN_WATCHDOG,
+	_HV_SHUTDOWN_COUNT,
+};
+
+struct hv_domain {
+	struct hv_domid domid;
+	struct vm_id id;
+	char name[MODEL_NAME_MAX + 1];
+	enum vm_type type;
+	bool paused;
+	bool dying; /* being torn down: not to be operated, not a VM any more */
+	enum hv_shutdown shutdown;
+	uint32_t vcpus_online;
+	uint32_t vcpus_max;
+	int64_t memory_bytes;
+	int64_t memory_max_bytes;
+	uint64_t cpu_time_ns;
+	mu_msec created_at; /* wall clock, 0 = unknown */
+};
+
+struct hv_disk {
+	char vdev[16]; /* "xvda" */
+	char path[HV_PATH_MAX + 1];
+	char format[8]; /* "raw", "qcow2" */
+	bool readonly;
+	bool cdrom;
+};
+
+struct hv_nic {
+	char mac[18]; /* "" = the driver makes one from the VM's id and number */
+	char bridge[16];
+};
+
+enum hv_on_event { HV_ON_DESTROY, HV_ON_RESTART, HV_ON_PRESERVE, _HV_ON_COUNT };
+
+/* What to build a domain from. */
+struct hv_vm_config {
+	struct vm_id id;
+	char name[MODEL_NAME_MAX + 1];
+	enum vm_type type;
+	uint32_t vcpus;
+	uint32_t vcpus_max;
+	int64_t memory_bytes;
+	int64_t memory_max_bytes;
+	char kernel[HV_PATH_MAX + 1];
+	char ramdisk[HV_PATH_MAX + 1];
+	char cmdline[HV_PATH_MAX + 1];
+	char bootloader[HV_PATH_MAX + 1]; /* "pygrub" */
+	char firmware[8];                 /* HVM: "bios", "uefi" */
+	char boot_order[8];               /* HVM: "cdn" */
+	bool vnc;
+	size_t n_disks;
+	struct hv_disk disks[HV_DISKS_MAX];
+	size_t n_nics;
+	struct hv_nic nics[HV_NICS_MAX];
+};
+
+struct hv_vif_stats {
+	uint16_t device;
+	/* guest's point of view */
+	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_errors, tx_errors;
+};
+
+struct hv_vbd_stats {
+	char vdev[16];
+	uint64_t rd_bytes, wr_bytes, rd_reqs, wr_reqs;
+};
+
+/* Cumulative counters of one domain at one moment. */
+struct hv_domain_stats {
+	struct hv_domid domid;
+	struct vm_id id;
+	uint64_t cpu_time_ns;
+	int64_t memory_bytes;
+	int64_t memory_target_bytes; /* -1 = unknown */
+	uint32_t n_vcpus;
+	uint64_t vcpu_time_ns[HV_VCPUS_MAX];
+	uint32_t n_vifs;
+	struct hv_vif_stats vifs[HV_NICS_MAX];
+	uint32_t n_vbds;
+	struct hv_vbd_stats vbds[HV_DISKS_MAX];
+};
+
+struct hv_host_stats {
+	mu_msec at; /* monotonic */
+	uint32_t n_cpus;
+	uint64_t cpu_idle_ns[HV_VCPUS_MAX];
+	int64_t memory_total_bytes;
+	int64_t memory_free_bytes;
+	double loadavg; /* dom0's, 1 min */
+};
+
+#endif

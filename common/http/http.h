@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An HTTP server on the loop, over TLS and over Unix sockets, for REST and server-sent events.
+ * libwebsockets is hidden in this folder; everything is called on the loop thread.
+ *
+ * A request arrives whole (bounded by body_max) at the one handler; the handler returns proof of
+ * a reply: http_reply_*() now, or http_reply_pending() and http_request_finish() later, from any
+ * later loop turn. A peer that goes away first is told through `on_gone` of a pending request.
+ */
+#ifndef MUSTER_HTTP_HTTP_H
+#define MUSTER_HTTP_HTTP_H
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/base/value.h"
+#include "common/loop/loop.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+struct http_server;
+struct http_listener;
+struct http_events;
+struct http_reply;
+
+enum http_method {
+	HTTP_GET,
+	HTTP_POST,
+	HTTP_PUT,
+	HTTP_PATCH,
+	HTTP_DELETE,
+	HTTP_OTHER,
+	_HTTP_METHOD_COUNT
+};
+
+/* How the peer came in; the handler decides what it may do. */
+struct http_peer {
+	bool local; /* Unix socket: uid, gid, pid are SO_PEERCRED's */
+	uid_t uid;
+	gid_t gid;
+	pid_t pid;
+	char address[64]; /* "192.0.2.1" or "unix:pid=12" */
+};
+
+struct http_request {
+	struct mu_arena *arena; /* lives until the reply is sent */
+	enum http_method method;
+	const char *path;  /* decoded, no query; "/rest/v0/vms" */
+	const char *query; /* raw, "" when absent; http_request_query() decodes */
+	const char *body;  /* NUL behind its end */
+	size_t body_len;
+	struct http_peer peer;
+	void *priv;
+};
+
+/* Decoded value of a query parameter, NULL when absent; "" for a bare "name". */
+const char *http_request_query(const struct http_request *r, const char *name);
+/* Header value (name in lower case), NULL when absent. Known: authorization, cookie, accept,
+ * content-type, if-none-match, last-event-id, user-agent. */
+const char *http_request_header(const struct http_request *r, const char *name);
+
+/* The body is copied. `type` e.g. "application/json". */
+struct http_reply *http_reply_text(struct http_request *r, int status, const char *type,
+				   const void *body, size_t len);
+struct http_reply *http_reply_json(struct http_request *r, int status, const struct mu_value *v);
+/* 204 */
+struct http_reply *http_reply_empty(struct http_request *r, int status);
+/* {"error": text, "data": data?} with the status of err's code. */
+struct http_reply *http_reply_error(struct http_request *r, const struct mu_error *err,
+				    struct mu_value *data);
+/* Add a header to a reply before it is returned or finished. */
+void http_reply_header(struct http_reply *reply, const char *name, const char *value);
+
+/* The reply comes later through http_request_finish(). If the peer leaves before that, on_gone(ctx)
+ * is called once and the request must not be touched again. */
+struct http_reply *http_reply_pending(struct http_request *r, mu_loop_cb on_gone, void *ctx);
+void http_request_finish(struct http_request *r, struct http_reply *reply);
+
+/* Server-sent events: the reply is a stream that stays open. The events object belongs to the
+ * caller until on_gone(ctx), after which it must not be touched. */
+struct http_reply *http_reply_events(struct http_request *r, struct http_events **ret_events,
+				     mu_loop_cb on_gone, void *ctx);
+/* Send one event. id 0 = no "id:" line. Returns false when more than `events_max` bytes wait: the
+ * connection is then cut (on_gone follows), a slow client re-lists instead of losing silently. */
+bool http_events_send(struct http_events *e, const char *event, uint64_t id, const char *data);
+void http_events_close(struct http_events *e);
+
+struct http_server_options {
+	struct http_reply *(*handle)(struct http_request *r, void *ctx);
+	void *ctx;
+	size_t body_max;
+	size_t events_max;
+	unsigned connections_max; /* further ones wait in the kernel's queue */
+	mu_msec idle_timeout;     /* keep-alive and slow requests */
+};
+
+int http_server_new(struct mu_loop *loop, const struct http_server_options *options,
+		    struct http_server **ret_server, struct mu_error *err);
+/* Ends every connection, then done(ctx) from the loop; freed by then. */
+void http_server_stop(struct http_server *s, mu_loop_cb done, void *ctx);
+
+/* TLS on "ADDR:PORT" (PORT 0 picks one); paths of PEM files. */
+int http_listen_tls(struct http_server *s, const char *address, const char *cert_path,
+		    const char *key_path, int *ret_port, struct mu_error *err);
+/* Unix socket with the given mode; a stale socket file is replaced, a live one is MU_E_EXISTS. */
+int http_listen_unix(struct http_server *s, const char *path, mode_t mode, struct mu_error *err);
+
+#endif

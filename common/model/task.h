@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A task: something asked for that takes time. Life: pending -> success | failure | interrupted.
+ * Plain data. Times in ms since 1970 UTC.
+ */
+#ifndef MUSTER_MODEL_TASK_H
+#define MUSTER_MODEL_TASK_H
+
+#include "common/base/error.h"
+#include "common/base/id.h"
+#include "common/base/time.h"
+#include "common/model/vm.h"
+
+enum task_status {
+	TASK_PENDING,
+	TASK_SUCCESS,
+	TASK_FAILURE,
+	TASK_INTERRUPTED, /* the outcome is not known and will not be */
+	_TASK_STATUS_COUNT,
+};
+
+struct model_task {
+	struct mu_uuid id;
+	enum task_status status;
+	enum vm_op op;
+	struct vm_id vm;
+	struct host_id host;
+	char user[MODEL_NAME_MAX + 1]; /* who asked */
+	mu_msec start;
+	mu_msec updated;
+	mu_msec end;             /* 0 while pending */
+	mu_msec abort_requested; /* 0 = no */
+	mu_msec deadline;        /* 0 = none */
+	int32_t progress;        /* 0..100 */
+	struct mu_error err;     /* TASK_FAILURE, TASK_INTERRUPTED */
+};
+
+const char *task_status_name(enum task_status s);
+bool task_status_parse(const char *name, enum task_status *ret);
+
+#endif

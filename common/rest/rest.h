@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The REST dialect (/rest/v0, after Xen Orchestra's; docs/design/rest.md), served alike by the
+ * aggregator for a fleet and by the agent's admin socket for its own host.
+ *
+ * Resources here parse a request, call one use case of `struct rest_backend`, and render. The
+ * backend is the process's state behind a table of functions; rest_handle() is http_server's
+ * handler. Loop thread.
+ */
+#ifndef MUSTER_REST_REST_H
+#define MUSTER_REST_REST_H
+
+#include "common/http/http.h"
+#include "common/model/host.h"
+#include "common/model/task.h"
+#include "common/model/vm.h"
+
+struct rest;
+
+/* Who is asking, as far as it was established. */
+struct rest_user {
+	char name[MODEL_NAME_MAX + 1]; /* "admin", "root (local)" */
+	bool admin;
+};
+
+struct rest_pool {
+	struct mu_uuid id;
+	char name[MODEL_NAME_MAX + 1];
+	char description[MODEL_TEXT_MAX + 1];
+};
+
+struct rest_task_waiter; /* see task_wait */
+
+struct rest_backend {
+	void *ctx;
+	/* Fill *ret_user, or fail with MU_E_UNAUTHENTICATED. `token` is the bearer token or cookie
+	 * (NULL when the request has none); the peer tells local sockets. */
+	int (*authenticate)(void *ctx, const char *token, const struct http_peer *peer,
+			    struct rest_user *ret_user, struct mu_error *err);
+	/* Walk the objects in a stable order; stop when `each` returns false. */
+	void (*each_host)(void *ctx, bool (*each)(const struct model_host *h, void *arg),
+			  void *arg);
+	void (*each_vm)(void *ctx, bool (*each)(const struct model_vm *vm, void *arg), void *arg);
+	void (*each_task)(void *ctx, bool (*each)(const struct model_task *t, void *arg),
+			  void *arg);
+	/* NULL when unknown; valid until the next loop turn. */
+	const struct model_host *(*host_find)(void *ctx, const struct host_id *id);
+	const struct model_vm *(*vm_find)(void *ctx, const struct vm_id *id);
+	const struct model_task *(*task_find)(void *ctx, const struct mu_uuid *id);
+	void (*pool)(void *ctx, struct rest_pool *ret_pool); /* the pool every host is in */
+	/* Start `op`; the state was checked against vm_op_allowed() by the caller, the backend
+	 * checks again where it counts. On success the task exists (durably) and is pending. */
+	int (*vm_op)(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+		     const struct rest_user *user, const char *from, struct mu_uuid *ret_task,
+		     struct mu_error *err);
+	/* Store a definition (create or replace) on a host. JSON as docs/formats/vm-definition.md.
+	 * Optional: NULL = not supported. Asynchronous: done(arg, NULL or error, vm id). */
+	void (*vm_define)(void *ctx, const struct host_id *host, const struct mu_value *definition,
+			  const struct rest_user *user, const char *from,
+			  void (*done)(void *arg, const struct vm_id *vm,
+				       const struct mu_error *err),
+			  void *arg);
+	void (*vm_undefine)(
+	    void *ctx, const struct vm_id *vm, const struct rest_user *user, const char *from,
+	    void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err), void *arg);
+	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
+			  struct mu_error *err);
+};
+
+struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend);
+struct rest *rest_free(struct rest *rest);
+struct http_reply *rest_handle(struct http_request *r, void *rest); /* http_server's handler */
+
+/* Tell it about changes: feeds /events subscriptions and ?wait / ?sync requests. */
+enum rest_change { REST_ADD, REST_UPDATE, REST_REMOVE };
+void rest_host_changed(struct rest *rest, enum rest_change what, const struct model_host *h);
+void rest_vm_changed(struct rest *rest, enum rest_change what, const struct model_vm *vm);
+void rest_task_changed(struct rest *rest, enum rest_change what, const struct model_task *t);
+
+/* Further routes of one process (enrolment, tokens): called when no common route matches; returns
+ * NULL when it has none either. `user` is NULL for routes open to all (open = true entries). */
+struct rest_route {
+	enum http_method method;
+	const char *pattern; /* "/rest/v0/join-tokens/{id}": {id} is passed as `id` */
+	bool open;           /* no authentication */
+	struct http_reply *(*handle)(struct http_request *r, const struct rest_user *user,
+				     const char *id, void *ctx);
+};
+void rest_add_routes(struct rest *rest, const struct rest_route *routes, size_t n_routes,
+		     void *ctx);
+
+/* Shapes (docs/design/rest.md; reference: Xen Orchestra's REST objects). */
+struct mu_value *rest_vm_value(struct mu_arena *a, const struct model_vm *vm,
+			       const struct rest_pool *pool);
+struct mu_value *rest_task_value(struct mu_arena *a, const struct model_task *t);
+
+#endif
