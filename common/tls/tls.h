@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Keys, requests and certificates (ECDSA P-256, X.509), on OpenSSL, which no other folder includes
+ * but common/http's library. Texts are PEM, heap strings owned by the caller. Blocking only for
+ * CPU (about 1 ms a signature). Any thread.
+ */
+#ifndef MUSTER_TLS_TLS_H
+#define MUSTER_TLS_TLS_H
+
+#include "common/base/error.h"
+#include "common/base/time.h"
+
+enum { TLS_FINGERPRINT_TEXT = 65 }; /* lower-case hex SHA-256 of the DER, with the NUL */
+
+struct tls_cert_info {
+	char common_name[128];
+	char fingerprint[TLS_FINGERPRINT_TEXT];
+	char serial[41];    /* hex */
+	mu_msec not_before; /* ms since 1970 UTC */
+	mu_msec not_after;
+};
+
+/* A new private key. */
+int tls_key_new(char **ret_key, struct mu_error *err);
+/* A request for `common_name`. */
+int tls_request_new(const char *key, const char *common_name, char **ret_csr, struct mu_error *err);
+/* A self-signed CA certificate. */
+int tls_ca_new(const char *key, const char *common_name, mu_msec now, mu_msec lifetime,
+	       char **ret_cert, struct mu_error *err);
+/* Sign a request with the CA after checking its own signature. The CN comes from `common_name`,
+ * never from the request. `alt_names`: "DNS:a,IP:1.2.3.4" or NULL. `server`: serverAuth, else
+ * clientAuth. */
+int tls_sign(const char *ca_cert, const char *ca_key, const char *csr, const char *common_name,
+	     const char *alt_names, int server, mu_msec now, mu_msec lifetime, char **ret_cert,
+	     struct mu_error *err);
+int tls_cert_read(const char *cert, struct tls_cert_info *ret_info, struct mu_error *err);
+/* Does the key belong to the certificate? */
+int tls_key_matches(const char *cert, const char *key, struct mu_error *err);
+/* Lower-case hex SHA-256. */
+void tls_sha256_hex(const void *data, size_t len, char ret_hex[static TLS_FINGERPRINT_TEXT]);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between the models and their protobuf messages. Encoding allocates the message in the arena;
+ * decoding checks everything that came over the wire: enum ranges, lengths, UTF-8, counts. Any
+ * thread.
+ */
+#ifndef MUSTER_WIRE_WIRE_H
+#define MUSTER_WIRE_WIRE_H
+
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/model/host.h"
+#include "common/model/vm.h"
+
+#include "muster/v1/fleet.pb-c.h"
+
+Muster__V1__VmState *wire_vm_encode(struct mu_arena *a, const struct model_vm *vm);
+/* `host` is whose stream it came on. MU_E_PROTOCOL names the field. */
+int wire_vm_decode(const Muster__V1__VmState *m, const struct host_id *host,
+		   struct model_vm *ret_vm, struct mu_error *err);
+Muster__V1__HostState *wire_host_encode(struct mu_arena *a, const struct model_host *h);
+int wire_host_decode(const Muster__V1__HostState *m, const struct host_id *id,
+		     struct model_host *ret_host, struct mu_error *err);
+/* 16 bytes or MU_E_PROTOCOL. */
+int wire_uuid_decode(const ProtobufCBinaryData *b, const char *field, struct mu_uuid *ret,
+		     struct mu_error *err);
+ProtobufCBinaryData wire_uuid_encode(struct mu_arena *a, const struct mu_uuid *u);
+
+Muster__V1__VmOp wire_op_encode(enum vm_op op);
+int wire_op_decode(Muster__V1__VmOp op, enum vm_op *ret, struct mu_error *err);
+
+/* Pack into the arena / unpack from untrusted bytes (in the arena, nothing to free). */
+void wire_pack(struct mu_arena *a, const ProtobufCMessage *m, const void **ret_data,
+	       size_t *ret_len);
+int wire_unpack_agent_message(struct mu_arena *a, const void *data, size_t len,
+			      Muster__V1__AgentMessage **ret, struct mu_error *err);
+int wire_unpack_aggregator_message(struct mu_arena *a, const void *data, size_t len,
+				   Muster__V1__AggregatorMessage **ret, struct mu_error *err);
+
+/* Bounds of one message on the stream. */
+enum { WIRE_MESSAGE_MAX = 4 << 20, WIRE_VMS_MAX = 4096 };
+
+#endif
