@@ -10,7 +10,13 @@
 #include "common/base/error.h"
 #include "common/base/time.h"
 
-enum { TLS_FINGERPRINT_TEXT = 65 }; /* lower-case hex SHA-256 of the DER, with the NUL */
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	TLS_FINGERPRINT_TEXT = 65, /* lower-case hex SHA-256 of the DER, with the NUL */
+	TLS_PEM_MAX = 64 * 1024,   /* longer texts are refused */
+};
 
 struct tls_cert_info {
 	char common_name[128];
@@ -18,6 +24,7 @@ struct tls_cert_info {
 	char serial[41];    /* hex */
 	mu_msec not_before; /* ms since 1970 UTC */
 	mu_msec not_after;
+	bool ca; /* may sign others */
 };
 
 /* A new private key. */
@@ -29,13 +36,18 @@ int tls_ca_new(const char *key, const char *common_name, mu_msec now, mu_msec li
 	       char **ret_cert, struct mu_error *err);
 /* Sign a request with the CA after checking its own signature. The CN comes from `common_name`,
  * never from the request. `alt_names`: "DNS:a,IP:1.2.3.4" or NULL. `server`: serverAuth, else
- * clientAuth. */
+ * clientAuth. The certificate never outlives the CA's. */
 int tls_sign(const char *ca_cert, const char *ca_key, const char *csr, const char *common_name,
 	     const char *alt_names, int server, mu_msec now, mu_msec lifetime, char **ret_cert,
 	     struct mu_error *err);
 int tls_cert_read(const char *cert, struct tls_cert_info *ret_info, struct mu_error *err);
-/* Does the key belong to the certificate? */
+/* Does the key belong to the certificate? MU_E_INVALID when not. */
 int tls_key_matches(const char *cert, const char *key, struct mu_error *err);
+/* Was `cert` signed by `ca_cert`? MU_E_INVALID when not. Dates are the caller's business. */
+int tls_cert_issued_by(const char *cert, const char *ca_cert, struct mu_error *err);
+/* Is `name` (DNS name or IP address) among the certificate's alternative names? False also for a
+ * certificate that cannot be read. */
+bool tls_cert_covers(const char *cert, const char *name);
 /* Lower-case hex SHA-256. */
 void tls_sha256_hex(const void *data, size_t len, char ret_hex[static TLS_FINGERPRINT_TEXT]);
 
