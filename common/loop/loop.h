@@ -38,6 +38,11 @@ void mu_loop_post(struct mu_loop *loop, mu_loop_cb cb, void *ctx);
 /* The same from any thread. Posts made before mu_loop_free() are all run. */
 void mu_loop_post_from_thread(struct mu_loop *loop, mu_loop_cb cb, void *ctx);
 
+/* Work goes on elsewhere (another thread) that will post: mu_loop_run() does not return before the
+ * matching unref. */
+void mu_loop_ref(struct mu_loop *loop);
+void mu_loop_unref(struct mu_loop *loop);
+
 /* A timer: cb(ctx) once, `delay` after mu_timer_set(). Setting it again moves it. */
 struct mu_timer *mu_timer_new(struct mu_loop *loop, mu_loop_cb cb, void *ctx);
 /* Takes NULL; returns NULL. Allowed inside its own callback. */

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/model/vm.h"
+
+#include "common/base/assert.h"
+
+#include <string.h>
+
+#define STATE(s) (1u << (s))
+
+static const char *const power_names[_VM_POWER_COUNT] = {
+    [VM_HALTED] = "Halted",       [VM_RUNNING] = "Running", [VM_PAUSED] = "Paused",
+    [VM_SUSPENDED] = "Suspended", [VM_UNKNOWN] = "Unknown",
+};
+
+static const char *const type_names[_VM_TYPE_COUNT] = {
+    [VM_TYPE_PV] = "pv",
+    [VM_TYPE_PVH] = "pvh",
+    [VM_TYPE_HVM] = "hvm",
+};
+
+/*
+ * From which states an operation is legal and where it leads. A hard shutdown is for whatever may
+ * hold resources: also a paused or suspended VM (its saved state is dropped). A clean one needs a
+ * guest that runs and can answer.
+ */
+static const struct {
+	const char *name;
+	const char *expected;
+	unsigned from;
+	enum vm_power target;
+} ops[_VM_OP_COUNT] = {
+    [VM_OP_START] = {"start", "Halted", STATE(VM_HALTED), VM_RUNNING},
+    [VM_OP_CLEAN_SHUTDOWN] = {"clean_shutdown", "Running", STATE(VM_RUNNING), VM_HALTED},
+    [VM_OP_HARD_SHUTDOWN] = {"hard_shutdown", "Running, Paused or Suspended",
+			     STATE(VM_RUNNING) | STATE(VM_PAUSED) | STATE(VM_SUSPENDED), VM_HALTED},
+    [VM_OP_CLEAN_REBOOT] = {"clean_reboot", "Running", STATE(VM_RUNNING), VM_RUNNING},
+    [VM_OP_HARD_REBOOT] = {"hard_reboot", "Running or Paused", STATE(VM_RUNNING) | STATE(VM_PAUSED),
+			   VM_RUNNING},
+    [VM_OP_PAUSE] = {"pause", "Running", STATE(VM_RUNNING), VM_PAUSED},
+    [VM_OP_UNPAUSE] = {"unpause", "Paused", STATE(VM_PAUSED), VM_RUNNING},
+    [VM_OP_SUSPEND] = {"suspend", "Running", STATE(VM_RUNNING), VM_SUSPENDED},
+    [VM_OP_RESUME] = {"resume", "Suspended", STATE(VM_SUSPENDED), VM_RUNNING},
+    [VM_OP_ADOPT] = {"adopt", "Running or Paused", STATE(VM_RUNNING) | STATE(VM_PAUSED),
+		     VM_RUNNING},
+};
+
+const char *vm_power_name(enum vm_power p)
+{
+	mu_assert(p < _VM_POWER_COUNT);
+	return power_names[p];
+}
+
+bool vm_power_parse(const char *name, enum vm_power *ret)
+{
+	for (size_t i = 0; i < _VM_POWER_COUNT; i++)
+		if (strcmp(power_names[i], name) == 0) {
+			*ret = (enum vm_power)i;
+			return true;
+		}
+	return false;
+}
+
+const char *vm_type_name(enum vm_type t)
+{
+	mu_assert(t < _VM_TYPE_COUNT);
+	return type_names[t];
+}
+
+bool vm_type_parse(const char *name, enum vm_type *ret)
+{
+	for (size_t i = 0; i < _VM_TYPE_COUNT; i++)
+		if (strcmp(type_names[i], name) == 0) {
+			*ret = (enum vm_type)i;
+			return true;
+		}
+	return false;
+}
+
+const char *vm_op_name(enum vm_op op)
+{
+	mu_assert(op <= _VM_OP_COUNT);
+	return op == _VM_OP_COUNT ? "none" : ops[op].name;
+}
+
+bool vm_op_parse(const char *name, enum vm_op *ret)
+{
+	for (size_t i = 0; i < _VM_OP_COUNT; i++)
+		if (strcmp(ops[i].name, name) == 0) {
+			*ret = (enum vm_op)i;
+			return true;
+		}
+	return false;
+}
+
+bool vm_op_allowed(enum vm_op op, enum vm_power p)
+{
+	mu_assert(op < _VM_OP_COUNT && p < _VM_POWER_COUNT);
+	return (ops[op].from & STATE(p)) != 0;
+}
+
+enum vm_power vm_op_target(enum vm_op op)
+{
+	mu_assert(op < _VM_OP_COUNT);
+	return ops[op].target;
+}
+
+const char *vm_op_expected(enum vm_op op)
+{
+	mu_assert(op < _VM_OP_COUNT);
+	return ops[op].expected;
+}
+
+void model_vm_init(struct model_vm *vm)
+{
+	memset(vm, 0, sizeof *vm);
+	vm->domid = -1;
+	vm->current_op = _VM_OP_COUNT;
+	vm->guest.memory_free_bytes = -1;
+	vm->guest.memory_total_bytes = -1;
+}
+
+static bool guest_equal(const struct vm_guest *a, const struct vm_guest *b)
+{
+	if (a->agent_detected != b->agent_detected ||
+	    a->pv_drivers_detected != b->pv_drivers_detected ||
+	    strcmp(a->agent_version, b->agent_version) != 0 ||
+	    strcmp(a->os_name, b->os_name) != 0 || strcmp(a->os_distro, b->os_distro) != 0 ||
+	    strcmp(a->os_uname, b->os_uname) != 0 || strcmp(a->os_major, b->os_major) != 0 ||
+	    strcmp(a->os_minor, b->os_minor) != 0 || a->memory_free_bytes != b->memory_free_bytes ||
+	    a->memory_total_bytes != b->memory_total_bytes || a->n_addrs != b->n_addrs)
+		return false;
+	for (size_t i = 0; i < a->n_addrs; i++)
+		if (a->addrs[i].device != b->addrs[i].device || a->addrs[i].v6 != b->addrs[i].v6 ||
+		    a->addrs[i].index != b->addrs[i].index ||
+		    strcmp(a->addrs[i].addr, b->addrs[i].addr) != 0)
+			return false;
+	return true;
+}
+
+static bool tags_equal(const struct model_vm *a, const struct model_vm *b)
+{
+	if (a->n_tags != b->n_tags)
+		return false;
+	for (size_t i = 0; i < a->n_tags; i++)
+		if (strcmp(a->tags[i], b->tags[i]) != 0)
+			return false;
+	return true;
+}
+
+bool model_vm_equal(const struct model_vm *a, const struct model_vm *b)
+{
+	return mu_uuid_equal(&a->id.uuid, &b->id.uuid) &&
+	       mu_uuid_equal(&a->host.uuid, &b->host.uuid) && strcmp(a->name, b->name) == 0 &&
+	       strcmp(a->description, b->description) == 0 && a->type == b->type &&
+	       a->power == b->power && a->managed == b->managed && a->autostart == b->autostart &&
+	       a->domid == b->domid && a->vcpus_online == b->vcpus_online &&
+	       a->vcpus_max == b->vcpus_max && a->memory_bytes == b->memory_bytes &&
+	       a->memory_static_max_bytes == b->memory_static_max_bytes &&
+	       a->start_delay_ms == b->start_delay_ms && a->start_order == b->start_order &&
+	       a->started_at == b->started_at && a->current_op == b->current_op &&
+	       strcmp(a->current_task, b->current_task) == 0 && guest_equal(&a->guest, &b->guest) &&
+	       tags_equal(a, b);
+}
