@@ -49,10 +49,15 @@ struct rest_backend {
 	const struct model_task *(*task_find)(void *ctx, const struct mu_uuid *id);
 	void (*pool)(void *ctx, struct rest_pool *ret_pool); /* the pool every host is in */
 	/* Start `op`; the state was checked against vm_op_allowed() by the caller, the backend
-	 * checks again where it counts. On success the task exists (durably) and is pending. */
-	int (*vm_op)(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
-		     const struct rest_user *user, const char *from, struct mu_uuid *ret_task,
-		     struct mu_error *err);
+	 * checks again where it counts. Asynchronous, because nothing may be answered before it is
+	 * durable and nothing durable happens on the loop: done(arg, task, NULL) once the task
+	 * exists durably and is pending, else done(arg, NULL, error). Exactly once, never inside
+	 * the call. */
+	void (*vm_op)(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+		      const struct rest_user *user, const char *from,
+		      void (*done)(void *arg, const struct mu_uuid *task,
+				   const struct mu_error *err),
+		      void *arg);
 	/* Store a definition (create or replace) on a host. JSON as docs/formats/vm-definition.md.
 	 * Optional: NULL = not supported. Asynchronous: done(arg, NULL or error, vm id). */
 	void (*vm_define)(void *ctx, const struct host_id *host, const struct mu_value *definition,
