@@ -1,0 +1,112 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Run a folder's test_*.py (plain unittest) and count.
+
+    run_python.py FOLDER --counts FILE [--verbose] [--file-timeout SECONDS] [NAME...]
+
+Every file gets a process of its own in a session of its own, so that one that hangs or crashes
+is one failure and takes nothing else along. FILE gets one line: "passed failed skipped".
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Result(unittest.TextTestResult):
+    """Counts single tests; a failing subtest makes its test fail once."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.passed = []
+        self.started_at = 0.0
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.started_at = time.monotonic()
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self.passed.append(test.id())
+        print(f"ok      {test.id()} ({time.monotonic() - self.started_at:.2f} s)")
+
+
+def run_one(path, counts):
+    sys.path[:0] = [str(path.parent), str(ROOT)]
+    loader = unittest.TestLoader()
+    suite = loader.loadTestsFromName(path.stem)
+    result = unittest.TextTestRunner(stream=sys.stdout, resultclass=Result, verbosity=0).run(suite)
+    bad = {test.id() for test, _ in result.failures + result.errors}
+    bad |= {f"{test.id()} (unexpected success)" for test in result.unexpectedSuccesses}
+    skipped = [(test.id(), reason) for test, reason in result.skipped]
+    pathlib.Path(counts).write_text(json.dumps({
+        "passed": len(result.passed) + len(result.expectedFailures), "failed": sorted(bad),
+        "skipped": skipped}))
+    return 1 if bad else 0
+
+
+def run_file(path, timeout, verbose):
+    """{"passed": n, "failed": [names], "skipped": [(name, reason)]} of one file."""
+    with tempfile.NamedTemporaryFile(prefix="muster-counts-", suffix=".json") as counts:
+        child = subprocess.Popen(
+            [sys.executable, __file__, "--one", str(path), "--counts", counts.name],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            start_new_session=True, env=dict(os.environ, PYTHONUNBUFFERED="1"))
+        try:
+            output, _ = child.communicate(timeout=timeout)
+            ended = f"ended with {child.returncode}"
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            output, _ = child.communicate()
+            ended = f"was killed after {timeout} s"
+        try:
+            result = json.loads(pathlib.Path(counts.name).read_text())
+        except ValueError:
+            result = {"passed": 0, "failed": [f"{path.name} ({ended})"], "skipped": []}
+    if verbose or result["failed"]:
+        sys.stdout.write(output.decode(errors="replace"))
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", nargs="?")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--one")
+    parser.add_argument("--counts", required=True)
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("--file-timeout", type=float, default=1200)
+    args = parser.parse_args()
+    if args.one:
+        return run_one(pathlib.Path(args.one), args.counts)
+
+    passed, failed, skipped = 0, [], []
+    for path in sorted(pathlib.Path(args.folder).resolve().glob("test_*.py")):
+        if args.names and path.stem not in args.names:
+            continue
+        begin = time.monotonic()
+        result = run_file(path, args.file_timeout, args.verbose)
+        passed += result["passed"]
+        failed += result["failed"]
+        skipped += result["skipped"]
+        print(f"{path.name}: {result['passed']} passed, {len(result['failed'])} failed, "
+              f"{len(result['skipped'])} skipped in {time.monotonic() - begin:.1f} s", flush=True)
+    for name in failed:
+        print(f"FAILED  {name}")
+    for name, reason in skipped:
+        print(f"skipped {name}: {reason}")
+    pathlib.Path(args.counts).write_text(f"{passed} {len(failed)} {len(skipped)}\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
