@@ -24,15 +24,26 @@ struct hv_op;
 enum hv_op_kind {
 	HV_CREATE,   /* config -> domid, running (or paused if `paused`) */
 	HV_RESTORE,  /* config + path of a save file -> domid, running (or paused if `paused`) */
-	HV_SHUTDOWN, /* ask the guest; done when it has stopped (its domain is gone) */
-	HV_REBOOT,   /* ask the guest; done when it has stopped for a reboot: the caller then starts
-			it anew from its definition, as the domain id changes */
+	HV_SHUTDOWN, /* ask the guest; done when it has stopped and its domain is gone */
+	HV_REBOOT,   /* the same for a reboot: the caller then starts it anew from its definition,
+			as the domain id changes */
 	HV_DESTROY,  /* done when the domain is gone; a domain that is gone already is success */
-	HV_PAUSE,
-	HV_UNPAUSE,
-	HV_SAVE, /* suspend to file `path`, then the domain is gone */
+	HV_PAUSE,    /* a domain that is paused already is success */
+	HV_UNPAUSE,  /* a domain that runs already is success */
+	HV_SAVE,     /* suspend to file `path`, then the domain is gone; on failure it lives on */
 	_HV_OP_KIND_COUNT,
 };
+
+/*
+ * Errors that callers rely on, of every driver:
+ *   MU_E_INVALID    the configuration or the operation's arguments (hv.c), before anything starts
+ *   MU_E_NOT_FOUND  no such domain; or a kernel, ramdisk, disk or save file that is not there
+ *   MU_E_EXISTS     a domain of that id or name exists
+ *   MU_E_EXHAUSTED  not enough memory on the host
+ *   MU_E_TIMEOUT    the deadline passed; the driver was asked to stop, the outcome is unknown
+ *   MU_E_CANCELLED  hv_op_cancel() or hv_free()
+ * A create or restore that fails leaves no domain behind.
+ */
 
 struct hv_op {
 	/* inputs */
@@ -41,32 +52,37 @@ struct hv_op {
 	const struct hv_vm_config *config; /* CREATE, RESTORE: valid until the callback */
 	const char *path;                  /* SAVE, RESTORE: valid until the callback */
 	bool paused;                       /* CREATE, RESTORE: leave it paused */
-	mu_msec deadline;                  /* from start, 0 = the kind's default; MU_E_TIMEOUT */
-	void (*done)(struct hv_op *op);
+	mu_msec deadline;                  /* from start, 0 = hv_op_default_deadline(kind) */
+	void (*done)(struct hv_op *op);    /* may start it again, or free it */
 	void (*progress)(struct hv_op *op, int percent); /* may be NULL */
 	void *ctx;
 	/* results */
 	int r; /* 0, or MU_FAILED with err */
 	struct mu_error err;
 	struct hv_domid ret_domid; /* CREATE, RESTORE */
-	/* private: hv.c's and the driver's */
-	struct hv *hv;
-	void *priv;
-	bool started;
-	bool finished;
+	/* private: zero before the first start */
+	bool active;
+	void *priv; /* in the user's op hv.c's, in the driver's op the driver's */
+	void (*complete)(struct hv_op *op, int r, const struct mu_error *err); /* driver's op */
 };
 
 struct hv_watch {
 	/* Something about the set of domains changed, or may have: list again. Coalesced. */
 	void (*domains_changed)(void *ctx);
-	/* A domain's guest data changed; rate-limited per domain. */
+	/* A domain's guest data changed; at most once per second and domain. */
 	void (*guest_changed)(struct hv_domid domid, void *ctx);
 	void *ctx;
 };
 
-/* Drivers implement this; required members first. */
+/*
+ * Drivers implement this; required members first. They may count on hv.c for: arguments in range,
+ * never domain 0, an op struct and a config that stay valid until hv_op_complete() whatever the
+ * user does, watch callbacks that are cheap (hv.c coalesces and limits them; call at will).
+ */
 struct hv_ops {
 	const char *name; /* "xen", "sim" */
+	/* Called when no operation runs, or 10 s after all were cancelled: those that still hang then
+	 * need not complete, and are gone when `done` is called (it may be inside this call). */
 	void (*free)(void *impl, mu_loop_cb done, void *ctx);
 	/* What never changes while the agent runs, and free memory. */
 	int (*host_info)(void *impl, struct model_host *ret_host, struct mu_error *err);
@@ -81,10 +97,13 @@ struct hv_ops {
 	int (*stats)(void *impl, struct hv_host_stats *ret_host,
 		     struct hv_domain_stats *ret_domains, size_t max, size_t *ret_n,
 		     struct mu_error *err);
-	void (*watch)(void *impl, const struct hv_watch *watch); /* NULL stops */
-	/* Start; completion by hv_op_complete(), inside or after this call, on the loop thread. */
+	/* NULL stops; else `watch` stays valid until then. */
+	void (*watch)(void *impl, const struct hv_watch *watch);
+	/* Start; completion by setting ret_domid where there is one and calling hv_op_complete(),
+	 * inside or after this call, on the loop thread, once. */
 	void (*op_start)(void *impl, struct hv_op *op);
-	/* Ask it to stop early; it still completes. */
+	/* Ask it to stop early; it still completes, inside or after this call: MU_E_CANCELLED when
+	 * nothing has changed, or as it would have. Called at most once per op. */
 	void (*op_cancel)(void *impl, struct hv_op *op);
 	/* Read the configuration of a running domain, to adopt it. */
 	int (*config)(void *impl, struct hv_domid domid, struct hv_vm_config *ret_config,
@@ -96,7 +115,8 @@ struct hv_ops {
 
 /* Takes over `impl`: hv_free() frees it through ops->free. */
 struct hv *hv_new(struct mu_loop *loop, const struct hv_ops *ops, void *impl);
-/* Cancels what runs, waits for it, frees the driver, then done(ctx). */
+/* Cancels what runs, waits for it (10 s at most), frees the driver, then done(ctx). Every
+ * operation's callback has come by then. */
 void hv_free(struct hv *hv, mu_loop_cb done, void *ctx);
 const char *hv_driver_name(const struct hv *hv);
 
@@ -109,11 +129,21 @@ int hv_stats(struct hv *hv, struct hv_host_stats *ret_host, struct hv_domain_sta
 	     size_t max, size_t *ret_n, struct mu_error *err);
 int hv_config(struct hv *hv, struct hv_domid domid, struct hv_vm_config *ret_config,
 	      struct mu_error *err);
+/* MU_E_UNSUPPORTED when the driver has no such path. */
+int hv_emergency_destroy(struct hv *hv, struct hv_domid domid, struct mu_error *err);
+/* Copied; NULL stops. Callbacks come from the loop, never inside another hv_ call. */
 void hv_watch(struct hv *hv, const struct hv_watch *watch);
+/* The callback comes at the deadline even when the driver hangs; what the driver does afterwards
+ * is seen by hv_list() only. */
 void hv_op_start(struct hv *hv, struct hv_op *op);
+/* Ask; the callback still comes. Harmless when the op is not active. */
 void hv_op_cancel(struct hv_op *op);
+/* "create", ... for messages. */
 const char *hv_op_kind_name(enum hv_op_kind kind);
-/* For drivers. */
+/* create, shutdown and reboot 180 s, destroy 120 s, pause and unpause 30 s, save and restore
+ * 600 s. */
+mu_msec hv_op_default_deadline(enum hv_op_kind kind);
+/* For drivers. `err` may be NULL when r is 0. */
 void hv_op_complete(struct hv_op *op, int r, const struct mu_error *err);
 void hv_op_progress(struct hv_op *op, int percent);
 

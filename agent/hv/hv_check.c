@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every driver may take for granted about a configuration: sizes in range, strings
+ * terminated and free of control characters, devices named once, something to boot from.
+ * Whether files and bridges exist is the driver's to find out.
+ */
+#include "agent/hv/hv_check.h"
+
+#include "common/base/str.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MEMORY_MIN_BYTES = 1 << 20 };
+
+static int check_text(const char *what, const char *text, size_t size, bool required,
+		      struct mu_error *err)
+{
+	size_t len = strnlen(text, size);
+
+	if (len == size)
+		return mu_error_set(err, MU_E_INVALID, "%s is longer than %zu bytes", what,
+				    size - 1);
+	if (required && len == 0)
+		return mu_error_set(err, MU_E_INVALID, "%s is missing", what);
+	if (!mu_utf8_valid(text, len))
+		return mu_error_set(err, MU_E_INVALID, "%s is not valid UTF-8", what);
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return mu_error_set(err, MU_E_INVALID,
+					    "%s has a control character at byte %zu", what, i);
+	}
+	return 0;
+}
+
+static int check_path(const char *what, const char *path, struct mu_error *err)
+{
+	if (check_text(what, path, HV_PATH_MAX + 1, false, err) < 0)
+		return MU_FAILED;
+	if (path[0] != '\0' && path[0] != '/')
+		return mu_error_set(err, MU_E_INVALID, "%s \"%s\" is not an absolute path", what,
+				    path);
+	return 0;
+}
+
+static int check_name(const char *name, struct mu_error *err)
+{
+	bool digits = true;
+
+	if (check_text("name", name, MODEL_NAME_MAX + 1, true, err) < 0)
+		return MU_FAILED;
+	if (strchr(name, '/'))
+		return mu_error_set(err, MU_E_INVALID, "name \"%s\" has a '/' in it", name);
+	for (const char *p = name; *p; p++)
+		digits = digits && *p >= '0' && *p <= '9';
+	if (digits)
+		return mu_error_set(err, MU_E_INVALID,
+				    "name \"%s\" is a number; hint: Xen's tools would take it for "
+				    "a domain id, add a letter",
+				    name);
+	if (strcmp(name, "Domain-0") == 0)
+		return mu_error_set(err, MU_E_INVALID, "name \"Domain-0\" is the host's own");
+	return 0;
+}
+
+static int check_sizes(const struct hv_vm_config *c, struct mu_error *err)
+{
+	if ((unsigned)c->type >= _VM_TYPE_COUNT)
+		return mu_error_set(err, MU_E_INVALID, "type %d is unknown", (int)c->type);
+	if (c->vcpus_max < 1 || c->vcpus_max > HV_VCPUS_MAX)
+		return mu_error_set(err, MU_E_INVALID, "vcpus_max is %" PRIu32 "; allowed: 1 to %d",
+				    c->vcpus_max, HV_VCPUS_MAX);
+	if (c->vcpus < 1 || c->vcpus > c->vcpus_max)
+		return mu_error_set(err, MU_E_INVALID,
+				    "vcpus is %" PRIu32 "; allowed: 1 to vcpus_max (%" PRIu32 ")",
+				    c->vcpus, c->vcpus_max);
+	if (c->memory_bytes < MEMORY_MIN_BYTES)
+		return mu_error_set(err, MU_E_INVALID,
+				    "memory is %" PRId64 " bytes; hint: the least is 1 MiB",
+				    c->memory_bytes);
+	if (c->memory_bytes > c->memory_max_bytes)
+		return mu_error_set(err, MU_E_INVALID,
+				    "memory is %" PRId64 " bytes, more than its maximum %" PRId64,
+				    c->memory_bytes, c->memory_max_bytes);
+	return 0;
+}
+
+static int check_boot(const struct hv_vm_config *c, struct mu_error *err)
+{
+	if (check_path("kernel", c->kernel, err) < 0 || check_path("ramdisk", c->ramdisk, err) < 0)
+		return MU_FAILED;
+	if (check_text("cmdline", c->cmdline, sizeof c->cmdline, false, err) < 0 ||
+	    check_text("bootloader", c->bootloader, sizeof c->bootloader, false, err) < 0 ||
+	    check_text("firmware", c->firmware, sizeof c->firmware, false, err) < 0 ||
+	    check_text("boot_order", c->boot_order, sizeof c->boot_order, false, err) < 0)
+		return MU_FAILED;
+	if (c->type != VM_TYPE_HVM && c->kernel[0] == '\0' && c->bootloader[0] == '\0')
+		return mu_error_set(err, MU_E_INVALID,
+				    "a %s VM needs a kernel or a bootloader; hint: set kernel to "
+				    "an absolute path in dom0, or bootloader to \"pygrub\"",
+				    vm_type_name(c->type));
+	if (c->firmware[0] != '\0' && strcmp(c->firmware, "bios") != 0 &&
+	    strcmp(c->firmware, "uefi") != 0)
+		return mu_error_set(err, MU_E_INVALID,
+				    "firmware \"%s\" is unknown; allowed: bios, uefi", c->firmware);
+	if (c->boot_order[strspn(c->boot_order, "cdn")] != '\0')
+		return mu_error_set(err, MU_E_INVALID,
+				    "boot_order \"%s\" is not made of c (disk), d (CD) and n "
+				    "(network)",
+				    c->boot_order);
+	return 0;
+}
+
+static bool vdev_ok(const char *vdev)
+{
+	size_t len = strlen(vdev);
+
+	return len >= 3 && vdev[strspn(vdev, "abcdefghijklmnopqrstuvwxyz0123456789")] == '\0' &&
+	       vdev[0] >= 'a' && vdev[0] <= 'z';
+}
+
+static int check_disk(const struct hv_vm_config *c, size_t i, struct mu_error *err)
+{
+	const struct hv_disk *d = &c->disks[i];
+
+	if (check_text("vdev", d->vdev, sizeof d->vdev, true, err) < 0 ||
+	    check_path("path", d->path, err) < 0 ||
+	    check_text("format", d->format, sizeof d->format, false, err) < 0)
+		return mu_error_prefix(err, "disk %zu", i);
+	if (!vdev_ok(d->vdev))
+		return mu_error_set(err, MU_E_INVALID,
+				    "disk %zu: vdev \"%s\" is no device name like xvda", i,
+				    d->vdev);
+	if (d->path[0] == '\0' && !d->cdrom)
+		return mu_error_set(err, MU_E_INVALID, "disk %zu (%s): path is missing", i,
+				    d->vdev);
+	if (d->format[0] != '\0' && strcmp(d->format, "raw") != 0 &&
+	    strcmp(d->format, "qcow2") != 0)
+		return mu_error_set(err, MU_E_INVALID,
+				    "disk %zu (%s): format \"%s\" is unknown; allowed: raw, qcow2",
+				    i, d->vdev, d->format);
+	for (size_t k = 0; k < i; k++) {
+		if (strcmp(c->disks[k].vdev, d->vdev) == 0)
+			return mu_error_set(err, MU_E_INVALID, "disks %zu and %zu are both %s", k,
+					    i, d->vdev);
+	}
+	return 0;
+}
+
+static bool mac_ok(const char *mac)
+{
+	unsigned first = 0;
+
+	for (size_t i = 0; i < 17; i++) {
+		char c = mac[i];
+		bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+			   (c >= 'A' && c <= 'F');
+
+		if (i % 3 == 2 ? c != ':' : !hex)
+			return false;
+		if (i == 1)
+			first = (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+	}
+	return mac[17] == '\0' && (first & 1) == 0; /* not a group address */
+}
+
+static int check_nic(const struct hv_nic *n, size_t i, struct mu_error *err)
+{
+	if (check_text("mac", n->mac, sizeof n->mac, false, err) < 0 ||
+	    check_text("bridge", n->bridge, sizeof n->bridge, false, err) < 0)
+		return mu_error_prefix(err, "nic %zu", i);
+	if (n->mac[0] != '\0' && !mac_ok(n->mac))
+		return mu_error_set(err, MU_E_INVALID,
+				    "nic %zu: mac \"%s\" is no unicast address like "
+				    "00:16:3e:12:34:56",
+				    i, n->mac);
+	if (strpbrk(n->bridge, "/ "))
+		return mu_error_set(err, MU_E_INVALID, "nic %zu: bridge \"%s\" is no device name",
+				    i, n->bridge);
+	return 0;
+}
+
+int hv_check_config(const struct hv_vm_config *c, struct mu_error *err)
+{
+	if (mu_uuid_is_nil(&c->id.uuid))
+		return mu_error_set(err, MU_E_INVALID, "id is missing");
+	if (check_name(c->name, err) < 0 || check_sizes(c, err) < 0 || check_boot(c, err) < 0)
+		return MU_FAILED;
+	if (c->n_disks > HV_DISKS_MAX)
+		return mu_error_set(err, MU_E_INVALID, "%zu disks; at most %d", c->n_disks,
+				    HV_DISKS_MAX);
+	if (c->n_nics > HV_NICS_MAX)
+		return mu_error_set(err, MU_E_INVALID, "%zu nics; at most %d", c->n_nics,
+				    HV_NICS_MAX);
+	for (size_t i = 0; i < c->n_disks; i++) {
+		if (check_disk(c, i, err) < 0)
+			return MU_FAILED;
+	}
+	for (size_t i = 0; i < c->n_nics; i++) {
+		if (check_nic(&c->nics[i], i, err) < 0)
+			return MU_FAILED;
+	}
+	return 0;
+}
+
+void hv_check_default_mac(const struct vm_id *id, size_t nic, char ret_mac[static 18])
+{
+	char part[24];
+	struct mu_uuid u;
+
+	snprintf(part, sizeof part, "mac/%zu", nic);
+	u = mu_uuid_derive(&id->uuid, part);
+	/* A UUID's first bytes are free of version bits. */
+	snprintf(ret_mac, 18, "00:16:3e:%02x:%02x:%02x", u.bytes[0] & 0x7fu, u.bytes[1],
+		 u.bytes[2]);
+}
