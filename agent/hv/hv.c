@@ -145,8 +145,7 @@ static int check_domid(struct hv_domid domid, struct mu_error *err)
 
 int hv_guest(struct hv *hv, struct hv_domid domid, struct vm_guest *ret_guest, struct mu_error *err)
 {
-	if (check_domid(domid, err) < 0 ||
-	    hv->ops->guest(hv->impl, domid, ret_guest, err) < 0)
+	if (check_domid(domid, err) < 0 || hv->ops->guest(hv->impl, domid, ret_guest, err) < 0)
 		return mu_error_prefix(err, "guest of domain %" PRIu32, domid.value);
 	return 0;
 }
@@ -154,8 +153,7 @@ int hv_guest(struct hv *hv, struct hv_domid domid, struct vm_guest *ret_guest, s
 int hv_config(struct hv *hv, struct hv_domid domid, struct hv_vm_config *ret_config,
 	      struct mu_error *err)
 {
-	if (check_domid(domid, err) < 0 ||
-	    hv->ops->config(hv->impl, domid, ret_config, err) < 0)
+	if (check_domid(domid, err) < 0 || hv->ops->config(hv->impl, domid, ret_config, err) < 0)
 		return mu_error_prefix(err, "configuration of domain %" PRIu32, domid.value);
 	return 0;
 }

@@ -81,8 +81,9 @@ struct hv_watch {
  */
 struct hv_ops {
 	const char *name; /* "xen", "sim" */
-	/* Called when no operation runs, or 10 s after all were cancelled: those that still hang then
-	 * need not complete, and are gone when `done` is called (it may be inside this call). */
+	/* Called when no operation runs, or 10 s after all were cancelled: those that still hang
+	 * then need not complete, and are gone when `done` is called (it may be inside this call).
+	 */
 	void (*free)(void *impl, mu_loop_cb done, void *ctx);
 	/* What never changes while the agent runs, and free memory. */
 	int (*host_info)(void *impl, struct model_host *ret_host, struct mu_error *err);

@@ -154,8 +154,8 @@ static bool mac_ok(const char *mac)
 
 	for (size_t i = 0; i < 17; i++) {
 		char c = mac[i];
-		bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
-			   (c >= 'A' && c <= 'F');
+		bool hex =
+		    (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
 
 		if (i % 3 == 2 ? c != ':' : !hex)
 			return false;
