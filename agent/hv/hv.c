@@ -22,6 +22,7 @@
 #include "common/log/log.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* How long hv_free() waits for cancelled operations. */

@@ -5,6 +5,8 @@
  */
 #include "agent/hv/hv_watch.h"
 
+#include <stdlib.h>
+
 #define GUEST_INTERVAL MU_SEC(1)
 
 struct guest_entry {
