@@ -41,6 +41,10 @@ struct hv_domain {
 	enum vm_type type;
 	bool paused;
 	bool dying; /* being torn down: not to be operated, not a VM any more */
+	/* Its building has not ended: a create or restore is under way, or died half-way. One of
+	 * ours that no operation of this process is building is a leftover: destroy it. */
+	bool incomplete;
+	bool ours; /* built by this driver, in this run or in one before */
 	enum hv_shutdown shutdown;
 	uint32_t vcpus_online;
 	uint32_t vcpus_max;
