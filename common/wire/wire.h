@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Between the models and their protobuf messages. Encoding allocates the message in the arena;
- * decoding checks everything that came over the wire: enum ranges, lengths, UTF-8, counts. Any
- * thread.
+ * decoding checks everything that came over the wire: enum ranges, lengths, UTF-8, counts; a
+ * refusal names the field, and *ret is untouched then. Any thread.
  */
 #ifndef MUSTER_WIRE_WIRE_H
 #define MUSTER_WIRE_WIRE_H
@@ -21,7 +21,7 @@ int wire_vm_decode(const Muster__V1__VmState *m, const struct host_id *host,
 Muster__V1__HostState *wire_host_encode(struct mu_arena *a, const struct model_host *h);
 int wire_host_decode(const Muster__V1__HostState *m, const struct host_id *id,
 		     struct model_host *ret_host, struct mu_error *err);
-/* 16 bytes or MU_E_PROTOCOL. */
+/* 16 bytes, not all zero, or MU_E_PROTOCOL. */
 int wire_uuid_decode(const ProtobufCBinaryData *b, const char *field, struct mu_uuid *ret,
 		     struct mu_error *err);
 ProtobufCBinaryData wire_uuid_encode(struct mu_arena *a, const struct mu_uuid *u);
@@ -29,7 +29,13 @@ ProtobufCBinaryData wire_uuid_encode(struct mu_arena *a, const struct mu_uuid *u
 Muster__V1__VmOp wire_op_encode(enum vm_op op);
 int wire_op_decode(Muster__V1__VmOp op, enum vm_op *ret, struct mu_error *err);
 
-/* Pack into the arena / unpack from untrusted bytes (in the arena, nothing to free). */
+/*
+ * Pack into the arena / unpack from untrusted bytes (in the arena, nothing to free). What unpacks
+ * is at most WIRE_MESSAGE_MAX bytes of well-formed protobuf, with UTF-8 texts without NUL, at most
+ * WIRE_VMS_MAX VMs, and memory in proportion to its bytes. A kind that a newer peer made up comes
+ * as kind_case __NOT_SET: to be ignored. Errors: MU_E_PROTOCOL, MU_E_TOO_LARGE, with the path to
+ * the field. What the values mean is still to be checked, by the functions above.
+ */
 void wire_pack(struct mu_arena *a, const ProtobufCMessage *m, const void **ret_data,
 	       size_t *ret_len);
 int wire_unpack_agent_message(struct mu_arena *a, const void *data, size_t len,
