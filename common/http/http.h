@@ -12,6 +12,7 @@
 
 #include "common/base/arena.h"
 #include "common/base/error.h"
+#include "common/base/str.h"
 #include "common/base/value.h"
 #include "common/loop/loop.h"
 
@@ -46,7 +47,7 @@ struct http_request {
 	struct mu_arena *arena; /* lives until the reply is sent */
 	enum http_method method;
 	const char *path;  /* decoded, no query; "/rest/v0/vms" */
-	const char *query; /* raw, "" when absent; http_request_query() decodes */
+	const char *query; /* percent-encoded, "" when absent; http_request_query() decodes */
 	const char *body;  /* NUL behind its end */
 	size_t body_len;
 	struct http_peer peer;
@@ -62,6 +63,9 @@ const char *http_request_header(const struct http_request *r, const char *name);
 /* The body is copied. `type` e.g. "application/json". */
 struct http_reply *http_reply_text(struct http_request *r, int status, const char *type,
 				   const void *body, size_t len);
+/* The same with the body handed over (`body` is empty afterwards): for large ones. */
+struct http_reply *http_reply_take(struct http_request *r, int status, const char *type,
+				   struct mu_str *body);
 struct http_reply *http_reply_json(struct http_request *r, int status, const struct mu_value *v);
 /* 204 */
 struct http_reply *http_reply_empty(struct http_request *r, int status);

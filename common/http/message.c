@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/http/message.h"
+
+#include "common/base/assert.h"
+#include "common/json/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct http_exchange *exchange_of(struct http_request *r)
+{
+	return MU_CONTAINER_OF(r, struct http_exchange, request);
+}
+
+struct http_exchange *http_exchange_new(const struct http_transport *transport, size_t events_max)
+{
+	struct mu_arena *a = mu_arena_new();
+	struct http_exchange *x = mu_arena_calloc(a, 1, sizeof *x);
+
+	x->request.arena = a;
+	x->request.path = "/";
+	x->request.query = "";
+	x->request.body = "";
+	x->transport = transport;
+	x->events_max = events_max;
+	return x;
+}
+
+struct http_exchange *http_exchange_free(struct http_exchange *x)
+{
+	if (!x)
+		return NULL;
+	if (x->reply)
+		mu_str_deinit(&x->reply->body);
+	if (x->events)
+		mu_str_deinit(&x->events->out);
+	mu_arena_free(x->request.arena);
+	return NULL;
+}
+
+void http_exchange_gone(struct http_exchange *x)
+{
+	mu_loop_cb on_gone = x->on_gone;
+
+	x->on_gone = NULL;
+	if (on_gone)
+		on_gone(x->gone_ctx);
+}
+
+enum http_method http_method_parse(const char *name, bool *ret_head)
+{
+	static const struct {
+		const char *name;
+		enum http_method method;
+	} table[] = {
+	    {"GET", HTTP_GET}, {"HEAD", HTTP_GET},      {"POST", HTTP_POST},
+	    {"PUT", HTTP_PUT}, {"DELETE", HTTP_DELETE}, {"PATCH", HTTP_PATCH},
+	};
+
+	*ret_head = strcmp(name, "HEAD") == 0;
+	for (size_t i = 0; i < MU_ARRAY_SIZE(table); i++)
+		if (strcmp(table[i].name, name) == 0)
+			return table[i].method;
+	return HTTP_OTHER;
+}
+
+/* The request's target */
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* The byte that "%xx" at the start of text[0..left) stands for; -1 when it is none. */
+static int decode_escape(const char *text, size_t left)
+{
+	int high = left >= 3 ? hex_digit(text[1]) : -1;
+	int low = left >= 3 ? hex_digit(text[2]) : -1;
+
+	return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/* Decode %xx (and '+' when it means a blank) of text[0..len). NULL when it is malformed or when
+ * what comes out is no printable UTF-8: nothing that follows has to think of it then. */
+static const char *decode(struct mu_arena *a, const char *text, size_t len, bool plus)
+{
+	char *out = mu_arena_alloc(a, len + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		int c = (unsigned char)text[i];
+
+		if (c == '%') {
+			c = decode_escape(text + i, len - i);
+			i += 2;
+		} else if (c == '+' && plus) {
+			c = ' ';
+		}
+		if (c < 0x20 || c == 0x7f)
+			return NULL;
+		out[n++] = (char)c;
+	}
+	out[n] = '\0';
+	return mu_utf8_valid(out, n) ? out : NULL;
+}
+
+/* Every "name=value" must decode, so that http_request_query() cannot meet a malformed one. */
+static bool query_ok(struct mu_arena *a, const char *query)
+{
+	return decode(a, query, strlen(query), true) != NULL;
+}
+
+int http_exchange_target(struct http_exchange *x, const char *target, struct mu_error *err)
+{
+	struct mu_arena *a = x->request.arena;
+	const char *mark = strchr(target, '?');
+	size_t path_len = mark ? (size_t)(mark - target) : strlen(target);
+	const char *path = decode(a, target, path_len, false);
+
+	if (!path || path[0] != '/')
+		return mu_error_set(err, MU_E_INVALID,
+				    "the request's path is malformed; hint: it begins with '/', is "
+				    "UTF-8 and %%-encoded");
+	if (mark && !query_ok(a, mark + 1))
+		return mu_error_set(err, MU_E_INVALID,
+				    "the request's query is malformed; hint: name=value pairs, "
+				    "joined by '&', UTF-8 and %%-encoded");
+	x->request.path = path;
+	x->request.query = mark ? mu_arena_strdup(a, mark + 1) : "";
+	return 0;
+}
+
+const char *http_request_query(const struct http_request *r, const char *name)
+{
+	const char *p = r->query;
+
+	while (*p) {
+		size_t len = strcspn(p, "&");
+		size_t name_len = strcspn(p, "=&");
+		const char *key = decode(r->arena, p, name_len, true);
+
+		if (key && strcmp(key, name) == 0)
+			return name_len == len
+				   ? ""
+				   : decode(r->arena, p + name_len + 1, len - name_len - 1, true);
+		p += len;
+		if (*p == '&')
+			p++;
+	}
+	return NULL;
+}
+
+/* Headers */
+
+void http_exchange_header(struct http_exchange *x, const char *name, const char *value)
+{
+	struct http_header *h = mu_arena_calloc(x->request.arena, 1, sizeof *h);
+
+	h->name = mu_arena_strdup(x->request.arena, name);
+	h->value = mu_arena_strdup(x->request.arena, value);
+	h->next = x->headers;
+	x->headers = h;
+}
+
+const char *http_request_header(const struct http_request *r, const char *name)
+{
+	const struct http_exchange *x =
+	    (const struct http_exchange *)(const void *)((const char *)r -
+							 offsetof(struct http_exchange, request));
+
+	for (const struct http_header *h = x->headers; h; h = h->next)
+		if (strcmp(h->name, name) == 0)
+			return h->value;
+	return NULL;
+}
+
+/* Replies */
+
+static struct http_reply *reply_new(struct http_request *r, enum http_reply_kind kind, int status)
+{
+	struct http_reply *reply = mu_arena_calloc(r->arena, 1, sizeof *reply);
+
+	reply->kind = kind;
+	reply->status = status;
+	reply->exchange = exchange_of(r);
+	return reply;
+}
+
+struct http_reply *http_reply_take(struct http_request *r, int status, const char *type,
+				   struct mu_str *body)
+{
+	struct http_reply *reply = reply_new(r, HTTP_REPLY_NOW, status);
+
+	reply->type = type ? mu_arena_strdup(r->arena, type) : NULL;
+	reply->body = *body;
+	*body = (struct mu_str)MU_STR_INIT;
+	return reply;
+}
+
+struct http_reply *http_reply_text(struct http_request *r, int status, const char *type,
+				   const void *body, size_t len)
+{
+	struct mu_str copy = MU_STR_INIT;
+
+	mu_str_add_bytes(&copy, body, len);
+	return http_reply_take(r, status, type, &copy);
+}
+
+struct http_reply *http_reply_json(struct http_request *r, int status, const struct mu_value *v)
+{
+	struct mu_str body = MU_STR_INIT;
+
+	mu_json_write(&body, v, false);
+	return http_reply_take(r, status, "application/json", &body);
+}
+
+struct http_reply *http_reply_empty(struct http_request *r, int status)
+{
+	return reply_new(r, HTTP_REPLY_NOW, status);
+}
+
+struct http_reply *http_reply_error(struct http_request *r, const struct mu_error *err,
+				    struct mu_value *data)
+{
+	struct mu_value *v = mu_value_object(r->arena);
+
+	mu_value_set_string(r->arena, v, "error", err->text);
+	if (data)
+		mu_value_set(r->arena, v, "data", data);
+	return http_reply_json(r, mu_error_http_status(err->code), v);
+}
+
+void http_reply_header(struct http_reply *reply, const char *name, const char *value)
+{
+	struct mu_arena *a = reply->exchange->request.arena;
+	struct http_header *h = mu_arena_calloc(a, 1, sizeof *h);
+	struct http_header **last = &reply->headers;
+
+	/* A value can carry text of ours that holds another's: never let it end the header. */
+	mu_assert(!strpbrk(value, "\r\n") && !strpbrk(name, "\r\n: "));
+	h->name = mu_arena_strdup(a, name);
+	h->value = mu_arena_strdup(a, value);
+	while (*last)
+		last = &(*last)->next;
+	*last = h;
+}
+
+struct http_reply *http_reply_pending(struct http_request *r, mu_loop_cb on_gone, void *ctx)
+{
+	struct http_exchange *x = exchange_of(r);
+
+	mu_assert(!x->on_gone);
+	x->on_gone = on_gone;
+	x->gone_ctx = ctx;
+	return reply_new(r, HTTP_REPLY_PENDING, 0);
+}
+
+void http_request_finish(struct http_request *r, struct http_reply *reply)
+{
+	struct http_exchange *x = exchange_of(r);
+
+	mu_assert(reply->exchange == x);
+	mu_assert(x->reply && x->reply->kind == HTTP_REPLY_PENDING);
+	/* A pending request may turn into a stream: its on_gone is the stream's then. */
+	if (reply->kind == HTTP_REPLY_NOW)
+		x->on_gone = NULL;
+	x->reply = reply;
+	x->transport->finished(x);
+}
+
+/* Server-sent events */
+
+struct http_reply *http_reply_events(struct http_request *r, struct http_events **ret_events,
+				     mu_loop_cb on_gone, void *ctx)
+{
+	struct http_exchange *x = exchange_of(r);
+	struct http_reply *reply = reply_new(r, HTTP_REPLY_EVENTS, 200);
+	struct http_events *e = mu_arena_calloc(r->arena, 1, sizeof *e);
+
+	mu_assert(!x->events);
+	e->exchange = x;
+	e->max = x->events_max;
+	x->events = e;
+	x->on_gone = on_gone;
+	x->gone_ctx = ctx;
+	reply->type = "text/event-stream";
+	*ret_events = e;
+	return reply;
+}
+
+bool http_events_send(struct http_events *e, const char *event, uint64_t id, const char *data)
+{
+	const char *line = data;
+
+	if (e->cut || e->closing)
+		return false;
+	if (e->out.len - e->sent > e->max) {
+		e->cut = true;
+		e->exchange->transport->events_changed(e->exchange);
+		return false;
+	}
+	if (id)
+		mu_str_printf(&e->out, "id: %llu\n", (unsigned long long)id);
+	mu_str_add(&e->out, "event: ");
+	mu_str_add(&e->out, event);
+	/* A line break in the data begins a new "data:" line. JSON has none, but who knows. */
+	for (;;) {
+		size_t len = strcspn(line, "\n");
+
+		mu_str_add(&e->out, "\ndata: ");
+		mu_str_add_bytes(&e->out, line, len);
+		if (line[len] == '\0')
+			break;
+		line += len + 1;
+	}
+	mu_str_add(&e->out, "\n\n");
+	e->exchange->transport->events_changed(e->exchange);
+	return true;
+}
+
+void http_events_close(struct http_events *e)
+{
+	e->closing = true;
+	e->exchange->transport->events_changed(e->exchange);
+}
+
+void http_events_compact(struct http_events *e)
+{
+	if (e->sent < e->out.len / 2)
+		return;
+	e->out.len -= e->sent;
+	memmove(e->out.data, e->out.data + e->sent, e->out.len);
+	e->out.data[e->out.len] = '\0';
+	e->sent = 0;
+}

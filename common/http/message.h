@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One request and its reply, without a transport: what server.c (sockets) and testing.c (a test's
+ * request) share. An exchange owns its arena, and through it everything but the reply's body and
+ * the bytes of an event stream, which may be large and are freed by http_exchange_free().
+ */
+#ifndef MUSTER_HTTP_MESSAGE_H
+#define MUSTER_HTTP_MESSAGE_H
+
+#include "common/http/http.h"
+
+struct http_exchange;
+
+struct http_header {
+	const char *name; /* lower case */
+	const char *value;
+	struct http_header *next;
+};
+
+enum http_reply_kind {
+	HTTP_REPLY_NOW,
+	HTTP_REPLY_PENDING,
+	HTTP_REPLY_EVENTS,
+	_HTTP_REPLY_KIND_COUNT,
+};
+
+struct http_reply {
+	enum http_reply_kind kind;
+	int status;
+	const char *type; /* NULL: no body */
+	struct mu_str body;
+	struct http_header *headers;
+	struct http_exchange *exchange;
+};
+
+struct http_events {
+	struct http_exchange *exchange;
+	struct mu_str out; /* bytes from `sent` on wait for the peer */
+	size_t sent;
+	size_t max;
+	bool closing; /* end the stream when `out` is empty */
+	bool cut;
+};
+
+/* What the layer below does when something happens on this side. */
+struct http_transport {
+	/* A pending request got its reply: exchange->reply. */
+	void (*finished)(struct http_exchange *x);
+	/* There are bytes to send, or `closing` or `cut` was set. */
+	void (*events_changed)(struct http_exchange *x);
+};
+
+struct http_exchange {
+	struct http_request request;
+	const struct http_transport *transport;
+	void *transport_data;
+	struct http_header *headers; /* of the request */
+	struct http_reply *reply;    /* set when the handler returned and again on finish */
+	struct http_events *events;
+	size_t events_max;
+	mu_loop_cb on_gone; /* cleared when called or when the reply is finished */
+	void *gone_ctx;
+};
+
+/* `target` is the path and query as sent; bounded by the caller. MU_E_INVALID when it cannot be
+ * decoded: no leading slash, a bad %-escape, bytes that are not UTF-8, control characters. */
+struct http_exchange *http_exchange_new(const struct http_transport *transport, size_t events_max);
+int http_exchange_target(struct http_exchange *x, const char *target, struct mu_error *err);
+void http_exchange_header(struct http_exchange *x, const char *name, const char *value);
+/* Drop the bytes that were sent, when they are most of the buffer. */
+void http_events_compact(struct http_events *e);
+/* Tell a pending or streaming handler that the peer went away; at most once. */
+void http_exchange_gone(struct http_exchange *x);
+/* Takes NULL; returns NULL. Does not call on_gone. */
+struct http_exchange *http_exchange_free(struct http_exchange *x);
+
+/* "GET" -> HTTP_GET; "HEAD" -> HTTP_GET with *ret_head. */
+enum http_method http_method_parse(const char *name, bool *ret_head);
+
+#endif

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server's life: one libwebsockets context on our loop, one vhost a listener. Accepting is
+ * ours (listen.c), so that limits, credentials of Unix peers and running out of descriptors are
+ * handled here; libwebsockets adopts the accepted sockets.
+ *
+ * Ending a context that runs on a foreign loop takes two calls: the first closes every connection,
+ * whose handles libuv finishes in later turns, the second frees the context when all are done.
+ */
+#include "common/http/stream.h"
+
+#include "common/base/assert.h"
+#include "common/log/log.h"
+
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum {
+	SWEEP_EVERY_MS = 1000,
+	/* Connections close in the first turn, the context's own handles in the next; one more for
+	 * what those closed. */
+	STOP_TURNS = 4,
+};
+
+/* The last complaint of libwebsockets, for the error of a vhost that could not be made: the
+ * library has no other way to say why. */
+static char last_complaint[200];
+
+static void emit_lws_log(int level, const char *line)
+{
+	size_t len = strcspn(line, "\n");
+
+	if (level & LLL_ERR)
+		mu_utf8_sanitize(last_complaint, sizeof last_complaint - 1, line, len);
+	mu_log_debug("libwebsockets line=\"%.*s\"", (int)len, line);
+}
+
+static unsigned to_seconds(mu_msec span)
+{
+	return span <= 1000 ? 1 : (unsigned)((span + 999) / 1000);
+}
+
+static void update_listeners(struct http_server *s)
+{
+	mu_list_each(it, &s->vhosts)
+	{
+		struct http_vhost *v = MU_CONTAINER_OF(it, struct http_vhost, link);
+
+		if (s->n_conns >= s->options.connections_max)
+			http_listener_pause(v->listener);
+		else
+			http_listener_resume(v->listener);
+	}
+}
+
+void http_server_conn_closed(struct http_conn *conn)
+{
+	struct http_server *s = conn->server;
+
+	free(conn);
+	s->n_conns--;
+	if (!s->stopping && s->n_conns == s->options.connections_max - 1)
+		update_listeners(s);
+}
+
+static void on_accept(int fd, const struct http_peer *peer, void *ctx)
+{
+	struct http_vhost *v = ctx;
+	struct http_server *s = v->server;
+	lws_sock_file_fd_type sock = {.sockfd = fd};
+	struct lws *wsi;
+	struct http_conn *conn;
+
+	/* It closes the descriptor when it fails. */
+	wsi = lws_adopt_descriptor_vhost(
+	    v->lws, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | (v->tls ? LWS_ADOPT_ALLOW_SSL : 0), sock,
+	    NULL, NULL);
+	if (!wsi)
+		return;
+	conn = mu_xcalloc(1, sizeof *conn);
+	conn->server = s;
+	conn->wsi = wsi;
+	conn->peer = *peer;
+	lws_set_opaque_user_data(wsi, conn);
+	if (++s->n_conns >= s->options.connections_max)
+		update_listeners(s);
+}
+
+static void on_sweep(void *ctx)
+{
+	struct http_server *s = ctx;
+
+	http_streams_sweep(s);
+	mu_timer_set(s->sweep, SWEEP_EVERY_MS);
+}
+
+int http_server_new(struct mu_loop *loop, const struct http_server_options *options,
+		    struct http_server **ret_server, struct mu_error *err)
+{
+	struct lws_context_creation_info info = {0};
+	struct http_server *s = mu_xcalloc(1, sizeof *s);
+	void *loops[1];
+
+	mu_assert(options->handle && options->connections_max > 0);
+	lws_set_log_level(LLL_ERR | LLL_WARN, emit_lws_log);
+	s->loop = loop;
+	s->options = *options;
+	s->uv = mu_loop_uv(loop);
+	mu_link_init(&s->vhosts);
+	mu_link_init(&s->streams);
+	loops[0] = s->uv;
+	info.foreign_loops = loops;
+	info.user = s;
+	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+		       LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
+		       LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME |
+		       LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
+	info.timeout_secs = to_seconds(options->idle_timeout);
+	info.timeout_secs_ah_idle = to_seconds(options->idle_timeout);
+	info.max_http_header_data = HTTP_HEADERS_MAX;
+	info.pt_serv_buf_size = HTTP_PIECE_MAX;
+	s->lws = lws_create_context(&info);
+	if (!s->lws) {
+		free(s);
+		return mu_error_set(err, MU_E_INTERNAL,
+				    "cannot start the HTTP library: %s; hint: is the package "
+				    "libwebsockets-evlib-uv installed",
+				    last_complaint);
+	}
+	s->sweep = mu_timer_new(loop, on_sweep, s);
+	mu_timer_set(s->sweep, SWEEP_EVERY_MS);
+	*ret_server = s;
+	return 0;
+}
+
+/* Listeners */
+
+static int vhost_new(struct http_server *s, const char *cert_path, const char *key_path,
+		     struct http_vhost **ret_vhost, struct mu_error *err)
+{
+	struct lws_context_creation_info info = {0};
+	struct http_vhost *v = mu_xcalloc(1, sizeof *v);
+	char name[32];
+
+	(void)snprintf(name, sizeof name, "vhost%u", s->n_vhosts++);
+	v->server = s;
+	v->tls = cert_path != NULL;
+	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
+	info.vhost_name = name;
+	info.protocols = http_protocols;
+	info.keepalive_timeout = (int)to_seconds(s->options.idle_timeout);
+	/* What is no HTTP at all goes to the raw callback, which answers 400. */
+	info.options = LWS_SERVER_OPTION_FALLBACK_TO_APPLY_LISTEN_ACCEPT_CONFIG;
+	info.timeout_secs_ah_idle = to_seconds(s->options.idle_timeout);
+	if (cert_path) {
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+		info.ssl_cert_filepath = cert_path;
+		info.ssl_private_key_filepath = key_path;
+		info.ssl_options_set =
+		    (long)(SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION);
+		info.alpn = "h2,http/1.1";
+	}
+	last_complaint[0] = '\0';
+	v->lws = lws_create_vhost(s->lws, &info);
+	if (!v->lws) {
+		free(v);
+		return mu_error_set(
+		    err, MU_E_INVALID,
+		    "cannot serve TLS with certificate %s and key %s: %s; hint: PEM "
+		    "files that belong together",
+		    cert_path ? cert_path : "-", key_path ? key_path : "-", last_complaint);
+	}
+	*ret_vhost = v;
+	return 0;
+}
+
+static int readable(const char *what, const char *path, struct mu_error *err)
+{
+	if (access(path, R_OK) < 0)
+		return mu_error_errno(err, errno, "cannot read the %s %s", what, path);
+	return 0;
+}
+
+int http_listen_tls(struct http_server *s, const char *address, const char *cert_path,
+		    const char *key_path, int *ret_port, struct mu_error *err)
+{
+	struct http_vhost *v = NULL;
+	int port = 0;
+
+	if (readable("certificate", cert_path, err) < 0 || readable("key", key_path, err) < 0 ||
+	    vhost_new(s, cert_path, key_path, &v, err) < 0)
+		return MU_FAILED;
+	if (http_listener_tcp(s->loop, address, on_accept, v, &v->listener, &port, err) < 0) {
+		lws_vhost_destroy(v->lws);
+		free(v);
+		return MU_FAILED;
+	}
+	mu_list_push_back(&s->vhosts, &v->link);
+	if (ret_port)
+		*ret_port = port;
+	return 0;
+}
+
+int http_listen_unix(struct http_server *s, const char *path, mode_t mode, struct mu_error *err)
+{
+	struct http_vhost *v = NULL;
+
+	if (vhost_new(s, NULL, NULL, &v, err) < 0)
+		return MU_FAILED;
+	if (http_listener_unix(s->loop, path, mode, on_accept, v, &v->listener, err) < 0) {
+		lws_vhost_destroy(v->lws);
+		free(v);
+		return MU_FAILED;
+	}
+	mu_list_push_back(&s->vhosts, &v->link);
+	return 0;
+}
+
+/* Stopping */
+
+static void stop_turn(void *ctx)
+{
+	struct http_server *s = ctx;
+
+	/* Posted, not timed: a timer of no delay would run again in the same turn. */
+	if (++s->stop_turns < STOP_TURNS || s->n_conns > 0) {
+		mu_loop_post(s->loop, stop_turn, s);
+		return;
+	}
+	lws_context_destroy(s->lws);
+	s->on_stopped(s->stopped_ctx);
+	free(s);
+}
+
+static void stop_now(void *ctx)
+{
+	struct http_server *s = ctx;
+
+	mu_list_each(it, &s->vhosts)
+	{
+		struct http_vhost *v = MU_CONTAINER_OF(it, struct http_vhost, link);
+
+		http_listener_free(v->listener);
+		free(v);
+	}
+	s->sweep = mu_timer_free(s->sweep);
+	lws_context_destroy(s->lws);
+	mu_loop_post(s->loop, stop_turn, s);
+}
+
+void http_server_stop(struct http_server *s, mu_loop_cb done, void *ctx)
+{
+	mu_assert(!s->stopping);
+	s->stopping = true;
+	s->on_stopped = done;
+	s->stopped_ctx = ctx;
+	/* Never inside a callback of libwebsockets, where a context must not be destroyed. */
+	mu_loop_post(s->loop, stop_now, s);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A server on common/http for test_http*.py: every path is one behaviour to be looked at over a
+ * real socket. Prints "port N" when it listens, "gone PATH" when a pending peer left; ends on
+ * SIGTERM with "stopped", after which a leak fails the run.
+ */
+#include "common/base/assert.h"
+#include "common/http/http.h"
+#include "common/log/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PINGS = 3 };
+
+struct probe {
+	struct mu_loop *loop;
+	struct mu_signals *signals;
+	struct http_server *server;
+};
+
+struct later {
+	struct probe *probe;
+	struct mu_timer *timer;
+	struct http_request *request;
+	struct http_events *events;
+	unsigned n_sent;
+};
+
+static void later_free(struct later *l)
+{
+	l->timer = mu_timer_free(l->timer);
+	free(l);
+}
+
+static void on_gone(void *ctx)
+{
+	struct later *l = ctx;
+
+	printf("gone %s\n", l->request->path);
+	(void)fflush(stdout);
+	later_free(l);
+}
+
+static void finish_later(void *ctx)
+{
+	struct later *l = ctx;
+	struct http_request *r = l->request;
+
+	http_request_finish(r, http_reply_text(r, 200, "text/plain", "later", 5));
+	later_free(l);
+}
+
+static void send_event(void *ctx)
+{
+	struct later *l = ctx;
+
+	if (l->n_sent == PINGS) {
+		http_events_close(l->events);
+		return;
+	}
+	l->n_sent++;
+	if (http_events_send(l->events, "ping", l->n_sent, "{\"n\":1}"))
+		mu_timer_set(l->timer, 20);
+}
+
+static void flood_events(void *ctx)
+{
+	struct later *l = ctx;
+	char data[4001];
+
+	memset(data, 'x', sizeof data - 1);
+	data[sizeof data - 1] = '\0';
+	if (http_events_send(l->events, "flood", 0, data))
+		mu_timer_set(l->timer, 0);
+}
+
+static struct later *later_new(struct probe *p, struct http_request *r, mu_loop_cb cb)
+{
+	struct later *l = mu_xcalloc(1, sizeof *l);
+
+	l->probe = p;
+	l->request = r;
+	l->timer = mu_timer_new(p->loop, cb, l);
+	return l;
+}
+
+static struct http_reply *reply_pending(struct probe *p, struct http_request *r, mu_msec delay)
+{
+	struct later *l = later_new(p, r, finish_later);
+
+	mu_timer_set(l->timer, delay);
+	return http_reply_pending(r, on_gone, l);
+}
+
+static struct http_reply *reply_events(struct probe *p, struct http_request *r, mu_loop_cb cb)
+{
+	struct later *l = later_new(p, r, cb);
+
+	mu_timer_set(l->timer, 0);
+	return http_reply_events(r, &l->events, on_gone, l);
+}
+
+static struct http_reply *reply_large(struct http_request *r)
+{
+	const char *text = http_request_query(r, "n");
+	uint64_t n = 0;
+	struct mu_str body = MU_STR_INIT;
+
+	if (!text || !mu_parse_u64(text, &n) || n > 64 * 1024 * 1024)
+		n = 1024;
+	for (uint64_t i = 0; i < n; i++)
+		mu_str_add_char(&body, (char)('a' + i % 26));
+	return http_reply_take(r, 200, "text/plain", &body);
+}
+
+static struct http_reply *reply_echo(struct http_request *r)
+{
+	static const char *const methods[] = {"GET", "POST", "PUT", "PATCH", "DELETE", "other"};
+	struct mu_value *v = mu_value_object(r->arena);
+	struct http_reply *reply;
+
+	mu_value_set_string(r->arena, v, "method", methods[r->method]);
+	mu_value_set_string(r->arena, v, "path", r->path);
+	mu_value_set_string(r->arena, v, "q", http_request_query(r, "q"));
+	mu_value_set_string(r->arena, v, "authorization", http_request_header(r, "authorization"));
+	mu_value_set_string(r->arena, v, "lastEventId", http_request_header(r, "last-event-id"));
+	mu_value_set_string(r->arena, v, "peer", r->peer.address);
+	mu_value_set_bool(r->arena, v, "local", r->peer.local);
+	mu_value_set_int(r->arena, v, "uid", r->peer.uid);
+	mu_value_set_int(r->arena, v, "length", (int64_t)r->body_len);
+	mu_value_set_string(r->arena, v, "body", r->body);
+	reply = http_reply_json(r, 200, v);
+	http_reply_header(reply, "x-probe", "yes");
+	return reply;
+}
+
+static struct http_reply *handle(struct http_request *r, void *ctx)
+{
+	struct probe *p = ctx;
+
+	if (strcmp(r->path, "/large") == 0)
+		return reply_large(r);
+	if (strcmp(r->path, "/later") == 0)
+		return reply_pending(p, r, 50);
+	if (strcmp(r->path, "/never") == 0)
+		return reply_pending(p, r, MU_SEC(600));
+	if (strcmp(r->path, "/events") == 0)
+		return reply_events(p, r, send_event);
+	if (strcmp(r->path, "/flood") == 0)
+		return reply_events(p, r, flood_events);
+	if (strcmp(r->path, "/empty") == 0)
+		return http_reply_empty(r, 204);
+	return reply_echo(r);
+}
+
+static void on_stopped(void *ctx)
+{
+	mu_loop_stop(ctx);
+}
+
+static void on_stop(void *ctx)
+{
+	struct probe *p = ctx;
+
+	http_server_stop(p->server, on_stopped, p->loop);
+}
+
+static int serve(struct probe *p, char **argv, struct mu_error *err)
+{
+	struct http_server_options options = {
+	    .handle = handle,
+	    .ctx = p,
+	    .body_max = 100000,
+	    .events_max = 200000,
+	    .connections_max = (unsigned)strtoul(argv[4], NULL, 10),
+	    .idle_timeout = (mu_msec)strtol(argv[5], NULL, 10),
+	};
+	int port = 0;
+
+	if (http_server_new(p->loop, &options, &p->server, err) < 0 ||
+	    http_listen_tls(p->server, "127.0.0.1:0", argv[1], argv[2], &port, err) < 0 ||
+	    http_listen_unix(p->server, argv[3], 0600, err) < 0)
+		return MU_FAILED;
+	printf("port %d\n", port);
+	(void)fflush(stdout);
+	mu_loop_run(p->loop);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct probe p = {0};
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (argc != 6) {
+		(void)fprintf(stderr, "usage: http_probe CERT KEY SOCKET CONNECTIONS IDLE_MS\n");
+		return 2;
+	}
+	if (getenv("HTTP_PROBE_DEBUG"))
+		mu_log_set_level(MU_LOG_DEBUG);
+	p.loop = mu_loop_new();
+	p.signals = mu_signals_new(p.loop, on_stop, NULL, &p);
+	if (serve(&p, argv, &err) < 0) {
+		(void)fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	p.signals = mu_signals_free(p.signals);
+	mu_loop_free(p.loop);
+	printf("stopped\n");
+	return 0;
+}
