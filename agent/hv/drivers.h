@@ -14,15 +14,27 @@ struct hv_sim_options {
 	const char *state_dir; /* where it remembers its running domains across an agent restart;
 				  NULL = forget */
 	uint64_t seed;
-	unsigned cpus;
-	int64_t memory_bytes;
-	unsigned n_foreign; /* domains "made by xl" that it starts with */
-	/* Times of the model, ms of real time; 0 = default */
-	mu_msec create_ms, shutdown_ms, save_ms, restore_ms;
+	unsigned cpus;        /* 0 = 8 */
+	int64_t memory_bytes; /* 0 = 64 GiB */
+	unsigned n_foreign;   /* domains "made by xl" that a new host starts with */
+	/* How long things take, ms of real time; 0 = default. guest_ms: from boot to the guest
+	 * agent's first report. */
+	mu_msec create_ms, shutdown_ms, save_ms, restore_ms, destroy_ms, guest_ms;
 };
 
+/*
+ * A simulated host. Paths below /sim/ exist on every one (kernels, disks); other kernels, ramdisks
+ * and disks must exist on the machine it runs on; save files are real files. Guests understand
+ * words on their command line: sim.deaf, sim.noagent, sim.load=idle|web|batch|db,
+ * sim.poweroff=MS, sim.reboot=MS, sim.crash=MS (agent/hv/sim/sim_host.c).
+ */
 int hv_sim_new(struct mu_loop *loop, const struct hv_sim_options *options,
 	       const struct hv_ops **ret_ops, void **ret_impl, struct mu_error *err);
+
+/* What others do on a simulated host (`impl` of hv_sim_new): make a domain as xl would, or have one
+ * gone at once. */
+void hv_sim_xl_create(void *impl, const struct hv_vm_config *config);
+void hv_sim_kill(void *impl, struct hv_domid domid);
 
 /*
  * Faults by script over another driver: see agent/hv/fault/fault.c for the language, e.g.

@@ -21,19 +21,6 @@
 struct hv;
 struct hv_op;
 
-enum hv_op_kind {
-	HV_CREATE,   /* config -> domid, running (or paused if `paused`) */
-	HV_RESTORE,  /* config + path of a save file -> domid, running (or paused if `paused`) */
-	HV_SHUTDOWN, /* ask the guest; done when it has stopped and its domain is gone */
-	HV_REBOOT,   /* the same for a reboot: the caller then starts it anew from its definition,
-			as the domain id changes */
-	HV_DESTROY,  /* done when the domain is gone; a domain that is gone already is success */
-	HV_PAUSE,    /* a domain that is paused already is success */
-	HV_UNPAUSE,  /* a domain that runs already is success */
-	HV_SAVE,     /* suspend to file `path`, then the domain is gone; on failure it lives on */
-	_HV_OP_KIND_COUNT,
-};
-
 /*
  * Errors that callers rely on, of every driver:
  *   MU_E_INVALID    the configuration or the operation's arguments (hv.c), before anything starts

@@ -206,7 +206,7 @@ int hv_check_config(const struct hv_vm_config *c, struct mu_error *err)
 
 void hv_check_default_mac(const struct vm_id *id, size_t nic, char ret_mac[static 18])
 {
-	char part[24];
+	char part[32];
 	struct mu_uuid u;
 
 	snprintf(part, sizeof part, "mac/%zu", nic);

@@ -15,6 +15,7 @@ enum {
 	HV_NICS_MAX = 8,
 	HV_PATH_MAX = 1023,
 	HV_VCPUS_MAX = 128,
+	HV_PIFS_MAX = 32,
 	HV_DOMAINS_MAX = 4096, /* one host */
 };
 
@@ -32,6 +33,20 @@ enum hv_shutdown {
 	HV_SHUTDOWN_CRASH,
 	HV_SHUTDOWN_WATCHDOG,
 	_HV_SHUTDOWN_COUNT,
+};
+
+/* What a driver can be asked to do. */
+enum hv_op_kind {
+	HV_CREATE,   /* config -> domid, running (or paused if `paused`) */
+	HV_RESTORE,  /* config + path of a save file -> domid, running (or paused if `paused`) */
+	HV_SHUTDOWN, /* ask the guest; done when it has stopped and its domain is gone */
+	HV_REBOOT,   /* the same for a reboot: the caller then starts it anew from its definition,
+			as the domain id changes */
+	HV_DESTROY,  /* done when the domain is gone; a domain that is gone already is success */
+	HV_PAUSE,    /* a domain that is paused already is success */
+	HV_UNPAUSE,  /* a domain that runs already is success */
+	HV_SAVE,     /* suspend to file `path`, then the domain is gone; on failure it lives on */
+	_HV_OP_KIND_COUNT,
 };
 
 struct hv_domain {
@@ -102,6 +117,12 @@ struct hv_vbd_stats {
 	uint64_t rd_bytes, wr_bytes, rd_reqs, wr_reqs;
 };
 
+/* One of the host's network cards, from the host's point of view. */
+struct hv_pif_stats {
+	char name[16];
+	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_errors, tx_errors;
+};
+
 /* Cumulative counters of one domain at one moment. */
 struct hv_domain_stats {
 	struct hv_domid domid;
@@ -109,8 +130,11 @@ struct hv_domain_stats {
 	uint64_t cpu_time_ns;
 	int64_t memory_bytes;
 	int64_t memory_target_bytes; /* -1 = unknown */
-	uint32_t n_vcpus;
+	uint32_t n_vcpus;            /* online */
 	uint64_t vcpu_time_ns[HV_VCPUS_MAX];
+	/* At this moment: has a physical CPU; waits for an event. The others wait for a CPU. */
+	uint32_t vcpus_running;
+	uint32_t vcpus_blocked;
 	uint32_t n_vifs;
 	struct hv_vif_stats vifs[HV_NICS_MAX];
 	uint32_t n_vbds;
@@ -124,6 +148,8 @@ struct hv_host_stats {
 	int64_t memory_total_bytes;
 	int64_t memory_free_bytes;
 	double loadavg; /* dom0's, 1 min */
+	uint32_t n_pifs;
+	struct hv_pif_stats pifs[HV_PIFS_MAX]; /* sorted by name */
 };
 
 #endif

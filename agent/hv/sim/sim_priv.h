@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The model's inside, shared by sim_model.c, sim_view.c and sim_state.c. */
+#ifndef MUSTER_AGENT_HV_SIM_PRIV_H
+#define MUSTER_AGENT_HV_SIM_PRIV_H
+
+#include "agent/hv/sim/sim_load.h"
+#include "agent/hv/sim/sim_model.h"
+#include "common/base/list.h"
+#include "common/base/rand.h"
+
+enum sim_phase {
+	SIM_BUILDING, /* by an operation of this process */
+	SIM_LIVE,
+	SIM_STOPPED, /* by itself or when asked: waits for somebody to destroy it */
+	SIM_DYING,   /* gone at phase_until */
+	_SIM_PHASE_COUNT,
+};
+
+/* What the guest's kernel command line says to the simulator; see sim_traits.c. */
+struct sim_traits {
+	enum sim_profile profile;
+	bool deaf;          /* hears no request to shut down, reboot or suspend */
+	bool no_agent;      /* no guest agent: no facts */
+	mu_msec stop_after; /* of running time, 0 = it does not stop by itself */
+	enum hv_shutdown stop_reason;
+};
+
+struct sim_domain {
+	struct hv_domid domid;
+	struct hv_vm_config config;
+	struct sim_traits traits;
+	uint64_t seed;
+	enum sim_phase phase;
+	bool paused;
+	bool saving;  /* its guest is suspended while the file is written */
+	bool foreign; /* somebody else made it, and cleans up behind it */
+	enum hv_shutdown shutdown;
+	mu_msec created_at;
+	mu_msec phase_until; /* SIM_DYING; SIM_STOPPED and foreign: cleaned up then */
+	bool again;          /* foreign: made anew when gone, as xl does after a reboot */
+	/* The guest's own clock stands still while it is paused. */
+	mu_msec run_ms;
+	mu_msec stop_at; /* of run_ms, 0 = not stopping */
+	enum hv_shutdown stop_reason;
+	mu_msec report_at; /* of run_ms: the guest agent's next report */
+	bool reported;
+	/* counters; doubles so that slow rates are not rounded away */
+	double vcpu_ns[HV_VCPUS_MAX];
+	double rx, tx, rd, wr;
+	double rx_packets, tx_packets, rd_reqs, wr_reqs;
+};
+
+struct sim_op {
+	struct mu_link link;
+	uint64_t id;
+	enum hv_op_kind kind;
+	struct hv_domid domid; /* CREATE, RESTORE: 0 until the domain is made */
+	struct hv_vm_config *config;
+	bool paused;
+	bool cancelled;
+	bool in_file; /* a file action is out */
+	bool saved;   /* SAVE: the file is there, its domain goes */
+	mu_msec begun_at;
+	mu_msec next_at; /* MU_MSEC_NEVER: waits for its domain */
+};
+
+struct sim_model {
+	struct sim_params params;
+	struct mu_rand rand;
+	mu_msec now; /* counters are up to here */
+	mu_msec booted_at;
+	char boot_id[MU_UUID_TEXT];
+	uint32_t next_domid;
+	size_t n_domains;
+	size_t domains_cap;
+	struct sim_domain **domains; /* by domid */
+	struct mu_link ops;
+	double cpu_idle_ns[HV_VCPUS_MAX];
+	double pif_rx, pif_tx;
+};
+
+/* Memory that guests cannot have: dom0's and the hypervisor's own. */
+int64_t sim_reserved_bytes(const struct sim_params *params);
+int64_t sim_free_bytes(const struct sim_model *m);
+struct sim_domain *sim_find(const struct sim_model *m, struct hv_domid domid);
+/* Add a zeroed domain of `config`, in order of domid. */
+struct sim_domain *sim_add(struct sim_model *m, struct hv_domid domid,
+			   const struct hv_vm_config *config);
+void sim_traits_read(const struct hv_vm_config *config, uint64_t seed, struct sim_traits *ret);
+/* Bring all counters and guests' clocks up to `now`; no state changes in between. */
+void sim_advance(struct sim_model *m, mu_msec now);
+static inline bool sim_runs(const struct sim_domain *d)
+{
+	return d->phase == SIM_LIVE && !d->paused && !d->saving;
+}
+
+#endif
