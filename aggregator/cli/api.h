@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The REST API as a command line needs it: one call at a time, each waiting for its answer on a
+ * loop of its own. Values live in the arena that is passed in. One thread.
+ */
+#ifndef MUSTER_AGGREGATOR_CLI_API_H
+#define MUSTER_AGGREGATOR_CLI_API_H
+
+#include "common/base/error.h"
+#include "common/base/time.h"
+#include "common/base/value.h"
+
+struct cli_api;
+
+struct cli_api_options {
+	const char *url;    /* "https://host:port", or NULL for the socket */
+	const char *socket; /* path */
+	const char *token;  /* NULL: none */
+	const char *ca;     /* PEM file; NULL: the system's */
+	bool insecure;
+	bool verbose; /* calls on stderr */
+};
+
+/* Where a call would go when nothing is named: the local agent's socket if there is one, else the
+ * local aggregator's. */
+const char *cli_api_default_socket(void);
+
+/* Connects to nothing yet. The options' strings must outlive it. */
+int cli_api_new(const struct cli_api_options *options, struct cli_api **ret_api,
+		struct mu_error *err);
+struct cli_api *cli_api_free(struct cli_api *api);
+
+/* One call: "GET", "/rest/v0/vms?fields=*". `body` may be NULL. *ret_body (may be NULL) is the
+ * answer, null for an empty one. A status of 400 and up fails with the code it stands for and the
+ * server's words. */
+int cli_api_call(struct cli_api *api, struct mu_arena *a, const char *method, const char *path,
+		 const struct mu_value *body, const struct mu_value **ret_body,
+		 struct mu_error *err);
+
+enum { CLI_API_RUNNING = 1 };
+/* Wait for the end of a task. Returns CLI_API_RUNNING when `timeout` has passed before; *ret_task
+ * is then NULL. A server that goes away in between is asked again for half a minute. `progress`
+ * (may be NULL) is called about twice a second with percent or -1. */
+int cli_api_wait(struct cli_api *api, struct mu_arena *a, const char *task, mu_msec timeout,
+		 void (*progress)(void *ctx, int percent), void *ctx,
+		 const struct mu_value **ret_task, struct mu_error *err);
+
+/* Subscribe to `collections` and call `each` for every event until it returns false (0) or the
+ * server ends the stream (MU_E_UNAVAILABLE). */
+int cli_api_events(struct cli_api *api, const char *const *collections, size_t n_collections,
+		   bool (*each)(void *ctx, const char *event, const struct mu_value *object),
+		   void *ctx, struct mu_error *err);
+
+#endif

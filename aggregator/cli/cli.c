@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/cli/cli.h"
+
+#include "common/os/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum cli_exit cli_exit_of(enum mu_error_code code)
+{
+	switch (code) {
+	case MU_E_NONE:
+		return CLI_OK;
+	case MU_E_NOT_FOUND:
+		return CLI_NOT_FOUND;
+	case MU_E_STATE:
+	case MU_E_EXISTS:
+		return CLI_CONFLICT;
+	case MU_E_TIMEOUT:
+		return CLI_RUNNING;
+	case MU_E_INTERNAL:
+	case MU_E_INVALID:
+	case MU_E_UNAUTHENTICATED:
+	case MU_E_DENIED:
+	case MU_E_UNSUPPORTED:
+	case MU_E_UNAVAILABLE:
+	case MU_E_CANCELLED:
+	case MU_E_TOO_LARGE:
+	case MU_E_EXHAUSTED:
+	case MU_E_IO:
+	case MU_E_PROTOCOL:
+	case _MU_E_COUNT:
+		break;
+	}
+	return CLI_FAILED;
+}
+
+int cli_fail(const struct mu_error *err)
+{
+	(void)fprintf(stderr, "muster: %s\n", err->text);
+	return (int)cli_exit_of(err->code);
+}
+
+int cli_exit_together(const int *exits, size_t n)
+{
+	size_t n_ok = 0;
+	bool same = true;
+
+	for (size_t i = 0; i < n; i++) {
+		n_ok += exits[i] == CLI_OK;
+		same = same && exits[i] == exits[0];
+	}
+	if (n == 0 || n_ok == n)
+		return CLI_OK;
+	if (n_ok > 0)
+		return CLI_PARTIAL;
+	return same ? exits[0] : CLI_FAILED;
+}
+
+int cli_get(struct cli *cli, const char *path, const struct mu_value **ret_body)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (cli_api_call(cli->api, cli->arena, "GET", path, NULL, ret_body, &err) < 0)
+		return cli_fail(&err);
+	return CLI_OK;
+}
+
+static void add_parameter(struct mu_str *path, const char *name, const char *value)
+{
+	mu_str_printf(path, "%c%s=", strchr(path->data, '?') ? '&' : '?', name);
+	for (const char *p = value; *p; p++) {
+		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+			     (*p >= '0' && *p <= '9') || strchr("-_.~*,$", *p);
+
+		if (plain)
+			mu_str_add_char(path, *p);
+		else
+			mu_str_printf(path, "%%%02X", (unsigned)(unsigned char)*p);
+	}
+}
+
+const char *cli_list_path(struct cli *cli, const char *collection, const char *fields)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str path = MU_STR_INIT;
+
+	mu_str_printf(&path, "/rest/v0/%s", collection);
+	add_parameter(&path, "fields", fields);
+	if (cli->options.filter)
+		add_parameter(&path, "filter", cli->options.filter);
+	if (cli->options.limit > 0)
+		mu_str_printf(&path, "&limit=%lld", (long long)cli->options.limit);
+	return mu_arena_strdup(cli->arena, path.data);
+}
+
+struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *columns)
+{
+	static const struct {
+		const char *name;
+		enum cli_output output;
+	} outputs[] = {
+	    {"table", CLI_TABLE}, {"json", CLI_JSON}, {"csv", CLI_CSV}, {"yaml", CLI_YAML}};
+	const char *no_color = getenv("NO_COLOR");
+	struct cli_render r = {
+	    .columns = columns,
+	    .fields = cli->options.fields,
+	    .header = !cli->options.no_header,
+	    .color = isatty(STDOUT_FILENO) && !(no_color && *no_color),
+	    .now = mu_clock_wall(),
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(outputs); i++)
+		if (strcmp(outputs[i].name, cli->options.output) == 0)
+			r.output = outputs[i].output;
+	return r;
+}
+
+int cli_print(struct mu_str *out)
+{
+	if (out->len > 0 && fwrite(out->data, 1, out->len, stdout) != out->len) {
+		perror("muster: cannot write to stdout");
+		return CLI_FAILED;
+	}
+	if (fflush(stdout) != 0) {
+		perror("muster: cannot write to stdout");
+		return CLI_FAILED;
+	}
+	return CLI_OK;
+}
+
+int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
+	struct cli_render render = cli_render_of(cli, columns);
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *list;
+	int r;
+
+	if (cli_render_check(&render, &err) < 0) {
+		(void)cli_fail(&err);
+		return CLI_USAGE;
+	}
+	r = cli_get(cli, cli_list_path(cli, collection, "*"), &list);
+	if (r != CLI_OK)
+		return r;
+	cli_render_list(&out, &render, list);
+	return cli_print(&out);
+}
+
+bool cli_is_watched(void)
+{
+	return isatty(STDERR_FILENO);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The `muster` command: what every verb gets and what it gives back. A verb asks the API, prints
+ * to stdout and returns the exit code; messages go to stderr. One thread.
+ */
+#ifndef MUSTER_AGGREGATOR_CLI_CLI_H
+#define MUSTER_AGGREGATOR_CLI_CLI_H
+
+#include "aggregator/cli/api.h"
+#include "aggregator/cli/options.h"
+#include "aggregator/cli/render.h"
+
+enum cli_exit {
+	CLI_OK = 0,
+	CLI_FAILED = 1,
+	CLI_USAGE = 2,
+	CLI_NOT_FOUND = 3,
+	CLI_CONFLICT = 4, /* not possible in the present state */
+	CLI_RUNNING = 5,  /* timed out; the task, whose id is on stdout, may go on */
+	CLI_PARTIAL = 6,  /* of several objects, some */
+};
+
+struct cli_verb;
+
+struct cli {
+	const struct cli_verb *verb;
+	struct cli_options options;
+	struct cli_api *api;
+	struct mu_arena *arena;
+};
+
+struct cli_verb {
+	const char *noun; /* "" for verbs that have none */
+	const char *verb;
+	const char *args; /* "VM...", for --help */
+	int min, max;     /* number of arguments; max -1 = any */
+	unsigned groups;  /* options it takes */
+	const char *help;
+	int (*run)(struct cli *cli, int argc, char **argv);
+	const char *action; /* vm: REST action; `forced` with --force */
+	const char *forced;
+	const char *done; /* "started", for the line that says so */
+};
+
+/* Print the error and give the exit code that stands for it. */
+int cli_fail(const struct mu_error *err);
+enum cli_exit cli_exit_of(enum mu_error_code code);
+/* The exit code of several objects' results together. */
+int cli_exit_together(const int *exits, size_t n);
+
+/* Answer to GET `path`, or an error printed and its exit code returned (CLI_OK otherwise). */
+int cli_get(struct cli *cli, const char *path, const struct mu_value **ret_body);
+/* "/rest/v0/<collection>?fields=..." with the options' filter and limit, percent-encoded. */
+const char *cli_list_path(struct cli *cli, const char *collection, const char *fields);
+struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *columns);
+/* What `out` holds, to stdout; a failed write is CLI_FAILED. */
+int cli_print(struct mu_str *out);
+/* The verb `muster X list` in general. */
+int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns);
+/* Is stderr somebody's terminal? */
+bool cli_is_watched(void);
+
+#endif

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/cli/options.h"
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/config/config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(field) offsetof(struct cli_options, field)
+
+/* Values are read and checked by common/config; short names and groups stand beside it. */
+static const struct mu_option table[] = {
+    {.name = "output",
+     .type = MU_OPTION_CHOICE,
+     .offset = AT(output),
+     .def = "table",
+     .choices = "table|json|csv|yaml",
+     .help = "how to print objects"},
+    {.name = "fields",
+     .type = MU_OPTION_STRING,
+     .offset = AT(fields),
+     .arg = "NAME[:HEADER],...",
+     .help = "print these fields only; members of members as memory.size"},
+    {.name = "no-header",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(no_header),
+     .help = "no header line in tables and CSV"},
+    {.name = "filter",
+     .type = MU_OPTION_STRING,
+     .offset = AT(filter),
+     .arg = "FILTER",
+     .help = "only objects that match, e.g. power_state:Running"},
+    {.name = "limit",
+     .type = MU_OPTION_INT,
+     .offset = AT(limit),
+     .arg = "N",
+     .help = "at most N objects",
+     .min = 1,
+     .max = 1000000},
+    {.name = "wait",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(wait),
+     .help = "wait until the task has ended (the default)"},
+    {.name = "no-wait",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(no_wait),
+     .help = "print the task's id and return at once"},
+    {.name = "timeout",
+     .type = MU_OPTION_DURATION,
+     .offset = AT(timeout),
+     .def = "10m",
+     .arg = "TIME",
+     .help = "how long to wait, e.g. 30s or 5m; the task goes on after that",
+     .min = 1,
+     .max = 7 * 86400000LL},
+    {.name = "force",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(force),
+     .help = "do not ask the guest: power off, reset"},
+    {.name = "host",
+     .type = MU_OPTION_STRING,
+     .offset = AT(host),
+     .arg = "HOST",
+     .help = "the host it is about; not needed when there is only one"},
+    {.name = "url",
+     .type = MU_OPTION_STRING,
+     .offset = AT(url),
+     .arg = "URL",
+     .help = "the aggregator, e.g. https://muster.example:8443 (MUSTER_URL)"},
+    {.name = "token",
+     .type = MU_OPTION_STRING,
+     .offset = AT(token),
+     .arg = "TOKEN",
+     .help = "access token; other users see it here, MUSTER_TOKEN is better"},
+    {.name = "ca",
+     .type = MU_OPTION_STRING,
+     .offset = AT(ca),
+     .arg = "FILE",
+     .help = "certificate that the aggregator's is checked against (MUSTER_CA)"},
+    {.name = "socket",
+     .type = MU_OPTION_STRING,
+     .offset = AT(socket),
+     .arg = "PATH",
+     .help = "a local agent's or aggregator's socket instead (MUSTER_SOCKET)"},
+    {.name = "insecure",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(insecure),
+     .help = "do not check the aggregator's certificate"},
+    {.name = "verbose",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(verbose),
+     .help = "show the API calls on stderr"},
+    {.name = "help", .type = MU_OPTION_BOOL, .offset = AT(help), .help = "this text"},
+    {.name = "version",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(version),
+     .help = "print the version"},
+    {.name = NULL},
+};
+
+/* In the order of `table`. */
+static const struct {
+	char letter;
+	unsigned groups;
+} extras[] = {
+    {'o', CLI_OPT_OUTPUT},
+    {'c', CLI_OPT_OUTPUT},
+    {0, CLI_OPT_OUTPUT},
+    {'f', CLI_OPT_LIST},
+    {'n', CLI_OPT_LIST},
+    {0, CLI_OPT_WAIT},
+    {0, CLI_OPT_WAIT},
+    {'t', CLI_OPT_WAIT},
+    {0, CLI_OPT_FORCE},
+    {0, CLI_OPT_HOST},
+    {0, CLI_OPT_ALWAYS},
+    {0, CLI_OPT_ALWAYS},
+    {0, CLI_OPT_ALWAYS},
+    {0, CLI_OPT_ALWAYS},
+    {0, CLI_OPT_ALWAYS},
+    {'v', CLI_OPT_ALWAYS},
+    {'h', CLI_OPT_ALWAYS},
+    {0, CLI_OPT_ALWAYS},
+};
+
+_Static_assert(MU_ARRAY_SIZE(extras) <= 32, "bits of `used`");
+_Static_assert(MU_ARRAY_SIZE(extras) == MU_ARRAY_SIZE(table) - 1, "one entry per option");
+
+/* The option that an argument names: "--name", "--name=value", "-x", "-xvalue". */
+static int find(const char *arg, const char **ret_value)
+{
+	const char *name = arg + 2, *equals = strchr(name, '=');
+	size_t len = equals ? (size_t)(equals - name) : strlen(name);
+
+	*ret_value = NULL;
+	for (size_t i = 0; i < MU_ARRAY_SIZE(extras); i++) {
+		if (arg[1] == '-') {
+			if (strncmp(table[i].name, name, len) == 0 && table[i].name[len] == '\0') {
+				*ret_value = equals ? equals + 1 : NULL;
+				return (int)i;
+			}
+		} else if (extras[i].letter == arg[1]) {
+			*ret_value = arg[2] ? arg + 2 : NULL;
+			return (int)i;
+		}
+	}
+	return -1;
+}
+
+/* One option at argv[*i]; *i moves past a value in the next argument. */
+static int read_option(struct cli_options *o, int argc, char **argv, int *i, struct mu_error *err)
+{
+	const char *arg = argv[*i], *value;
+	int found = find(arg, &value);
+	const struct mu_option *option;
+
+	if (found < 0)
+		return mu_error_set(err, MU_E_INVALID, "unknown option %.60s; hint: --help", arg);
+	option = &table[found];
+	if (!value && option->type == MU_OPTION_BOOL)
+		value = "true";
+	if (!value && *i + 1 >= argc)
+		return mu_error_set(err, MU_E_INVALID, "--%s needs a value (%s)", option->name,
+				    option->arg ? option->arg : option->choices);
+	if (!value)
+		value = argv[++*i];
+	o->used |= 1U << found;
+	return mu_config_set(table, o, option->name, value, "command line", err);
+}
+
+int cli_options_parse(struct cli_options *ret, int argc, char **argv, int *ret_argc,
+		      struct mu_error *err)
+{
+	int n_words = 1;
+	bool options = true;
+
+	*ret = (struct cli_options){.used = 0};
+	mu_config_defaults(table, ret);
+	for (int i = 1; i < argc; i++) {
+		if (options && strcmp(argv[i], "--") == 0)
+			options = false;
+		else if (!options || argv[i][0] != '-' || argv[i][1] == '\0')
+			argv[n_words++] = argv[i]; /* never ahead of i */
+		else if (read_option(ret, argc, argv, &i, err) < 0)
+			return MU_FAILED;
+	}
+	if (ret->wait && ret->no_wait)
+		return mu_error_set(err, MU_E_INVALID, "--wait and --no-wait exclude each other");
+	if (ret->url && ret->socket)
+		return mu_error_set(err, MU_E_INVALID, "--url and --socket exclude each other");
+	*ret_argc = n_words;
+	return 0;
+}
+
+const char *cli_options_refused(const struct cli_options *o, unsigned groups)
+{
+	for (size_t i = 0; i < MU_ARRAY_SIZE(extras); i++)
+		if ((o->used & 1U << i) && extras[i].groups && !(extras[i].groups & groups))
+			return table[i].name;
+	return NULL;
+}
+
+static const char *from_environment(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
+void cli_options_environment(struct cli_options *o)
+{
+	if (!o->url && !o->socket) {
+		o->url = from_environment("MUSTER_URL");
+		o->socket = o->url ? NULL : from_environment("MUSTER_SOCKET");
+	}
+	if (!o->token)
+		o->token = from_environment("MUSTER_TOKEN");
+	if (!o->ca)
+		o->ca = from_environment("MUSTER_CA");
+}
+
+static bool applies(size_t i, unsigned groups)
+{
+	return extras[i].groups == CLI_OPT_ALWAYS || (extras[i].groups & groups);
+}
+
+void cli_options_help(unsigned groups, FILE *out)
+{
+	for (size_t i = 0; i < MU_ARRAY_SIZE(extras); i++) {
+		const struct mu_option *o = &table[i];
+		const char *arg = o->arg ? o->arg : o->choices;
+		int n;
+
+		if (!applies(i, groups))
+			continue;
+		n = extras[i].letter ? fprintf(out, "  -%c, --%s", extras[i].letter, o->name)
+				     : fprintf(out, "      --%s", o->name);
+		if (o->type != MU_OPTION_BOOL)
+			n += fprintf(out, " %s", arg);
+		(void)fprintf(out, "%*s%s", n < 34 ? 34 - n : 2, "", o->help);
+		if (o->def)
+			(void)fprintf(out, " (%s)", o->def);
+		(void)fputc('\n', out);
+	}
+}
+
+void cli_options_each(unsigned groups, void (*each)(void *ctx, const char *name), void *ctx)
+{
+	for (size_t i = 0; i < MU_ARRAY_SIZE(extras); i++)
+		if (applies(i, groups)) {
+			MU_CLEANUP(mu_free) char *name = mu_xasprintf("--%s", table[i].name);
+
+			each(ctx, name);
+		}
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/cli/verbs.h"
+
+#include <string.h>
+
+enum {
+	SHOW = CLI_OPT_OUTPUT,
+	LIST = CLI_OPT_OUTPUT | CLI_OPT_LIST,
+	ACT = CLI_OPT_OUTPUT | CLI_OPT_WAIT,
+};
+
+static const struct cli_verb table[] = {
+    {"host", "list", "", 0, 0, LIST, "hosts, and whether their agents are connected",
+     cli_host_list, NULL, NULL, NULL},
+    {"host", "show", "HOST...", 1, -1, SHOW, "all about hosts", cli_host_show, NULL, NULL, NULL},
+    {"vm", "list", "", 0, 0, LIST | CLI_OPT_HOST, "VMs of all hosts, or of --host", cli_vm_list,
+     NULL, NULL, NULL},
+    {"vm", "show", "VM...", 1, -1, SHOW, "all about VMs", cli_vm_show, NULL, NULL, NULL},
+    {"vm", "start", "VM...", 1, -1, ACT, "start", cli_vm_action, "start", NULL, "started"},
+    {"vm", "stop", "VM...", 1, -1, ACT | CLI_OPT_FORCE,
+     "ask the guest to shut down; with --force power off", cli_vm_action, "clean_shutdown",
+     "hard_shutdown", "stopped"},
+    {"vm", "reboot", "VM...", 1, -1, ACT | CLI_OPT_FORCE,
+     "ask the guest to reboot; with --force reset", cli_vm_action, "clean_reboot", "hard_reboot",
+     "rebooted"},
+    {"vm", "pause", "VM...", 1, -1, ACT, "stop its virtual CPUs, keep it in memory", cli_vm_action,
+     "pause", NULL, "paused"},
+    {"vm", "unpause", "VM...", 1, -1, ACT, "let a paused one go on", cli_vm_action, "unpause", NULL,
+     "unpaused"},
+    {"vm", "suspend", "VM...", 1, -1, ACT, "save its memory to disk and stop it", cli_vm_action,
+     "suspend", NULL, "suspended"},
+    {"vm", "resume", "VM...", 1, -1, ACT, "go on from the saved memory", cli_vm_action, "resume",
+     NULL, "resumed"},
+    {"vm", "adopt", "VM...", 1, -1, ACT, "manage a domain that somebody else made", cli_vm_action,
+     "adopt", NULL, "adopted"},
+    {"vm", "define", "FILE|-", 1, 1, CLI_OPT_OUTPUT | CLI_OPT_HOST,
+     "store a definition (JSON) on a host; of the same id: replace it", cli_vm_define, NULL, NULL,
+     NULL},
+    {"vm", "undefine", "VM...", 1, -1, CLI_OPT_ALWAYS,
+     "forget the definition of a halted VM; its disks stay", cli_vm_undefine, NULL, NULL, NULL},
+    {"task", "list", "", 0, 0, LIST, "what was asked for, and what became of it", cli_task_list,
+     NULL, NULL, NULL},
+    {"task", "show", "TASK...", 1, -1, SHOW, "all about tasks", cli_task_show, NULL, NULL, NULL},
+    {"task", "wait", "TASK...", 1, -1, CLI_OPT_OUTPUT | CLI_OPT_WAIT, "wait until they have ended",
+     cli_task_wait, NULL, NULL, NULL},
+    {"task", "abort", "TASK...", 1, -1, CLI_OPT_ALWAYS, "ask for them to stop", cli_task_abort,
+     NULL, NULL, NULL},
+    {"", "events", "[vm|host|task]...", 0, 3, CLI_OPT_OUTPUT,
+     "changes as they happen, until interrupted", cli_events, NULL, NULL, NULL},
+    {"", "ping", "", 0, 0, CLI_OPT_OUTPUT, "is the server there, and how fast", cli_ping, NULL,
+     NULL, NULL},
+};
+
+static const char *canonical(const char *verb)
+{
+	return strcmp(verb, "ls") == 0 ? "list" : verb;
+}
+
+static bool is_noun(const char *word)
+{
+	for (size_t i = 0; i < MU_ARRAY_SIZE(table); i++)
+		if (*table[i].noun && strcmp(table[i].noun, word) == 0)
+			return true;
+	return false;
+}
+
+static const struct cli_verb *lookup(const char *noun, const char *verb)
+{
+	for (size_t i = 0; i < MU_ARRAY_SIZE(table); i++)
+		if (strcmp(table[i].noun, noun) == 0 && strcmp(table[i].verb, canonical(verb)) == 0)
+			return &table[i];
+	return NULL;
+}
+
+const struct cli_verb *cli_verb_find(int argc, char **argv, int *ret_first, struct mu_error *err)
+{
+	const struct cli_verb *v;
+	int n;
+
+	if (argc < 2) {
+		(void)mu_error_set(err, MU_E_INVALID, "what to do? hint: muster --help");
+		return NULL;
+	}
+	n = is_noun(argv[1]) ? 3 : 2;
+	if (argc < n) {
+		(void)mu_error_set(err, MU_E_INVALID, "%s what? hint: muster %s --help", argv[1],
+				   argv[1]);
+		return NULL;
+	}
+	v = n == 3 ? lookup(argv[1], argv[2]) : lookup("", argv[1]);
+	if (!v) {
+		(void)mu_error_set(err, MU_E_INVALID, "there is no '%.40s%s%.40s'; hint: muster%s%.40s --help",
+				   argv[1], n == 3 ? " " : "", n == 3 ? argv[2] : "",
+				   n == 3 ? " " : "", n == 3 ? argv[1] : "");
+		return NULL;
+	}
+	if (argc - n < v->min || (v->max >= 0 && argc - n > v->max)) {
+		(void)mu_error_set(err, MU_E_INVALID, "%s %s takes %s; hint: --help", v->noun,
+				   v->verb, *v->args ? v->args : "no argument");
+		return NULL;
+	}
+	*ret_first = n;
+	return v;
+}
+
+static void help_line(const struct cli_verb *v, FILE *out)
+{
+	int n = fprintf(out, "  muster %s%s%s %s", v->noun, *v->noun ? " " : "", v->verb, v->args);
+
+	(void)fprintf(out, "%*s%s\n", n < 34 ? 34 - n : 2, "", v->help);
+}
+
+static const char overview[] =
+    "\nVMs are named by UUID, by the start of one, by name, or as host:name.\n"
+    "Without --url and --socket, and with neither MUSTER_URL nor MUSTER_SOCKET set, it talks to\n"
+    "this machine's agent, or else to this machine's aggregator.\n"
+    "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not possible in this state,\n"
+    "5 timed out or still running (the task's id is printed), 6 some of several failed.\n";
+
+static bool help_noun(const char *noun, FILE *out)
+{
+	unsigned groups = CLI_OPT_ALWAYS;
+	bool found = false;
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(table); i++) {
+		if (noun && strcmp(table[i].noun, noun) != 0)
+			continue;
+		if (!found)
+			(void)fputs("usage:\n", out);
+		found = true;
+		groups |= table[i].groups;
+		help_line(&table[i], out);
+	}
+	if (!found)
+		return false;
+	(void)fputs("\noptions:\n", out);
+	cli_options_help(groups, out);
+	(void)fputs(overview, out);
+	return true;
+}
+
+bool cli_verb_help(int argc, char **argv, FILE *out)
+{
+	const struct cli_verb *v;
+
+	if (argc < 2)
+		return help_noun(NULL, out);
+	if (is_noun(argv[1]) && argc < 3)
+		return help_noun(argv[1], out);
+	v = is_noun(argv[1]) ? lookup(argv[1], argv[2]) : lookup("", argv[1]);
+	if (!v)
+		return false;
+	(void)fputs("usage:\n", out);
+	help_line(v, out);
+	(void)fputs("\noptions:\n", out);
+	cli_options_help(v->groups, out);
+	return true;
+}
+
+static void print_word(void *ctx, const char *word)
+{
+	(void)fprintf(ctx, "%s\n", word);
+}
+
+void cli_verb_complete(int argc, char **argv, FILE *out)
+{
+	const struct cli_verb *v = NULL;
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(table); i++) {
+		if (argc < 2 && !*table[i].noun)
+			print_word(out, table[i].verb);
+		else if (argc < 2 && (i == 0 || strcmp(table[i].noun, table[i - 1].noun) != 0))
+			print_word(out, table[i].noun);
+		else if (argc == 2 && *table[i].noun && strcmp(table[i].noun, argv[1]) == 0)
+			print_word(out, table[i].verb);
+	}
+	if (argc >= 3)
+		v = lookup(argv[1], argv[2]);
+	if (!v && argc >= 2)
+		v = lookup("", argv[1]);
+	cli_options_each(v ? v->groups : CLI_OPT_ALWAYS, print_word, out);
+}
+
+const char *cli_verb_objects(int argc, char **argv)
+{
+	static const struct {
+		const char *prefix, *collection;
+	} kinds[] = {{"VM", "vms"}, {"HOST", "hosts"}, {"TASK", "tasks"}};
+	const struct cli_verb *v = argc >= 3 ? lookup(argv[1], argv[2]) : NULL;
+
+	for (size_t i = 0; v && i < MU_ARRAY_SIZE(kinds); i++)
+		if (strncmp(v->args, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
+			return kinds[i].collection;
+	return NULL;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of verbs, the texts that come from it, and the functions behind it, by noun.
+ */
+#ifndef MUSTER_AGGREGATOR_CLI_VERBS_H
+#define MUSTER_AGGREGATOR_CLI_VERBS_H
+
+#include "aggregator/cli/cli.h"
+
+#include <stdio.h>
+
+/* The verb that argv[1..] names; *ret_first is the index of its first argument. NULL and a message
+ * when there is none. */
+const struct cli_verb *cli_verb_find(int argc, char **argv, int *ret_first, struct mu_error *err);
+/* Help for all (words = 0), for a noun, or for one verb; false when there is no such. */
+bool cli_verb_help(int argc, char **argv, FILE *out);
+/* Print what can follow these words, one candidate a line, for the shell's completion. */
+void cli_verb_complete(int argc, char **argv, FILE *out);
+/* The same for the objects that the verb takes: "vms", "hosts", "tasks", or NULL. */
+const char *cli_verb_objects(int argc, char **argv);
+
+int cli_host_list(struct cli *cli, int argc, char **argv);
+int cli_host_show(struct cli *cli, int argc, char **argv);
+int cli_vm_list(struct cli *cli, int argc, char **argv);
+int cli_vm_show(struct cli *cli, int argc, char **argv);
+int cli_vm_action(struct cli *cli, int argc, char **argv);
+int cli_vm_define(struct cli *cli, int argc, char **argv);
+int cli_vm_undefine(struct cli *cli, int argc, char **argv);
+int cli_task_list(struct cli *cli, int argc, char **argv);
+int cli_task_show(struct cli *cli, int argc, char **argv);
+int cli_task_wait(struct cli *cli, int argc, char **argv);
+int cli_task_abort(struct cli *cli, int argc, char **argv);
+int cli_events(struct cli *cli, int argc, char **argv);
+int cli_ping(struct cli *cli, int argc, char **argv);
+
+#endif

@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * VMs: listing, and what can be done to them. An action on several VMs starts all of them first
+ * and waits afterwards, so that they run side by side; each has its own result, and the exit code
+ * says whether all, some or none went well.
+ */
+#include "aggregator/cli/resolve.h"
+#include "aggregator/cli/task.h"
+#include "aggregator/cli/verbs.h"
+#include "common/json/json.h"
+#include "common/os/file.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { DEFINITION_MAX_BYTES = 256 * 1024 };
+
+static const struct cli_column columns[] = {
+    {"NAME", "name_label", CLI_CELL_TEXT, false},
+    {"STATE", "power_state", CLI_CELL_STATE, false},
+    {"HOST", "host", CLI_CELL_TEXT, false},
+    {"CPUS", "CPUs.number", CLI_CELL_NUMBER, false},
+    {"MEMORY", "memory.size", CLI_CELL_BYTES, false},
+    {"ADDRESS", "mainIpAddress", CLI_CELL_TEXT, false},
+    {"ID", "id", CLI_CELL_TEXT, false},
+    {"DESCRIPTION", "name_description", CLI_CELL_TEXT, true},
+    {"TYPE", "virtualizationMode", CLI_CELL_TEXT, true},
+    {"MANAGED", "managed", CLI_CELL_TEXT, true},
+    {"AUTOSTART", "auto_poweron", CLI_CELL_TEXT, true},
+    {"MAX CPUS", "CPUs.max", CLI_CELL_NUMBER, true},
+    {"MEMORY USED", "memory.usage", CLI_CELL_BYTES, true},
+    {"OS", "os_version.name", CLI_CELL_TEXT, true},
+    {"STARTED", "startTime", CLI_CELL_SECONDS, true},
+    {"DOING", "current_operations", CLI_CELL_TEXT, true},
+    {"TAGS", "tags", CLI_CELL_TEXT, true},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
+/* What is needed to find the VMs that somebody named, and to say where they are. */
+struct inventory {
+	const struct mu_value *vms;
+	const struct mu_value *hosts;
+};
+
+static int read_inventory(struct cli *cli, const char *vms_path, struct inventory *ret)
+{
+	int r = cli_get(cli, vms_path, &ret->vms);
+
+	return r == CLI_OK ? cli_get(cli, "/rest/v0/hosts?fields=id,name_label", &ret->hosts) : r;
+}
+
+static const char *host_name(const struct inventory *inv, const struct mu_value *vm)
+{
+	const char *container = mu_value_as_string(mu_value_get(vm, "$container"));
+
+	mu_value_each (host, inv->hosts)
+		if (mu_str_equal(mu_value_as_string(mu_value_get(host, "id")), container))
+			return mu_value_as_string(mu_value_get(host, "name_label"));
+	return NULL;
+}
+
+/* The object as the API has it, with the host's name beside its id for people's eyes. */
+static struct mu_value *with_host(struct cli *cli, const struct inventory *inv,
+				  const struct mu_value *vm)
+{
+	struct mu_value *copy = mu_value_copy(cli->arena, vm);
+
+	mu_value_set_string(cli->arena, copy, "host", host_name(inv, vm));
+	return copy;
+}
+
+static bool shows_host(const struct cli *cli, const struct cli_render *render)
+{
+	return render->output == CLI_TABLE || render->output == CLI_CSV || cli->options.fields;
+}
+
+/* Those of --host, with their hosts' names where they are shown. */
+static int choose(struct cli *cli, const struct cli_render *render, const struct inventory *inv,
+		  const struct mu_value **ret_list)
+{
+	struct mu_value *chosen = mu_value_list(cli->arena);
+	const struct mu_value *host = NULL;
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (cli->options.host &&
+	    cli_resolve(inv->hosts, "host", cli->options.host, &host, &err) < 0)
+		return cli_fail(&err);
+	mu_value_each (vm, inv->vms) {
+		if (host && !mu_value_equal(mu_value_get(vm, "$container"), mu_value_get(host, "id")))
+			continue;
+		mu_value_push(chosen, shows_host(cli, render) ? with_host(cli, inv, vm)
+							      : mu_value_copy(cli->arena, vm));
+	}
+	*ret_list = chosen;
+	return CLI_OK;
+}
+
+int cli_vm_list(struct cli *cli, int argc, char **argv)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
+	struct cli_render render = cli_render_of(cli, columns);
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *list;
+	struct inventory inv;
+	int r;
+
+	(void)argc;
+	(void)argv;
+	if (cli_render_check(&render, &err) < 0) {
+		(void)cli_fail(&err);
+		return CLI_USAGE;
+	}
+	r = read_inventory(cli, cli_list_path(cli, "vms", "*"), &inv);
+	if (r == CLI_OK)
+		r = choose(cli, &render, &inv, &list);
+	if (r != CLI_OK)
+		return r;
+	cli_render_list(&out, &render, list);
+	return cli_print(&out);
+}
+
+int cli_vm_show(struct cli *cli, int argc, char **argv)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
+	struct cli_render render = cli_render_of(cli, columns);
+	int *exits = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *exits);
+	const struct mu_value *vm;
+	struct inventory inv;
+	int r = read_inventory(cli, "/rest/v0/vms?fields=*", &inv);
+
+	if (r != CLI_OK)
+		return r;
+	for (int i = 0; i < argc; i++) {
+		struct mu_error err = MU_ERROR_INIT;
+
+		if (cli_resolve_vm(inv.vms, inv.hosts, argv[i], &vm, &err) < 0) {
+			exits[i] = cli_fail(&err);
+			continue;
+		}
+		if (render.output == CLI_TABLE && out.len > 0)
+			mu_str_add_char(&out, '\n');
+		cli_render_object(&out, &render,
+				  shows_host(cli, &render) ? with_host(cli, &inv, vm) : vm);
+	}
+	r = cli_exit_together(exits, (size_t)argc);
+	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
+}
+
+/* One VM of an action. */
+struct job {
+	const char *name;
+	const char *task; /* NULL: could not be started */
+	int exit;
+};
+
+static void start_job(struct cli *cli, const struct inventory *inv, const char *ref,
+		      struct job *job)
+{
+	const char *action = cli->options.force ? cli->verb->forced : cli->verb->action;
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *vm, *answer;
+	const char *path;
+
+	job->name = ref;
+	if (cli_resolve_vm(inv->vms, inv->hosts, ref, &vm, &err) < 0) {
+		job->exit = cli_fail(&err);
+		return;
+	}
+	job->name = mu_value_as_string(mu_value_get(vm, "name_label"));
+	path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s/actions/%s",
+			       mu_value_as_string(mu_value_get(vm, "id")), action);
+	if (cli_api_call(cli->api, cli->arena, "POST", path, NULL, &answer, &err) < 0) {
+		(void)mu_error_prefix(&err, "%s", job->name);
+		job->exit = cli_fail(&err);
+		return;
+	}
+	job->task = mu_value_as_string(mu_value_get(answer, "taskId"));
+	if (!job->task) {
+		(void)mu_error_set(&err, MU_E_PROTOCOL, "%s: the server's answer has no taskId",
+				   job->name);
+		job->exit = cli_fail(&err);
+	}
+}
+
+static void finish_job(struct cli *cli, const struct cli_render *render, struct job *job,
+		       struct mu_value *results)
+{
+	const struct mu_value *task;
+
+	if (cli->options.no_wait) {
+		(void)printf("%s\n", job->task);
+		return;
+	}
+	job->exit = cli_task_result(cli, job->task, job->name, &task);
+	if (task)
+		mu_value_push(results, mu_value_copy(cli->arena, task));
+	if (job->exit == CLI_OK && render->output == CLI_TABLE)
+		(void)printf("%s %s\n", job->name, cli->verb->done);
+}
+
+int cli_vm_action(struct cli *cli, int argc, char **argv)
+{
+	static const struct cli_column results_columns[] = {
+	    {"ID", "id", CLI_CELL_TEXT, false},
+	    {"STATUS", "status", CLI_CELL_STATE, false},
+	    {"VM", "properties.objectId", CLI_CELL_TEXT, false},
+	    {"MESSAGE", "result.message", CLI_CELL_TEXT, false},
+	    {NULL, NULL, CLI_CELL_TEXT, false},
+	};
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
+	struct cli_render render = cli_render_of(cli, results_columns);
+	struct mu_value *results = mu_value_list(cli->arena);
+	struct job *jobs = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *jobs);
+	int *exits = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *exits);
+	struct inventory inv;
+	int r = read_inventory(cli, "/rest/v0/vms?fields=id,name_label,$container", &inv);
+
+	if (r != CLI_OK)
+		return r;
+	for (int i = 0; i < argc; i++)
+		start_job(cli, &inv, argv[i], &jobs[i]);
+	for (int i = 0; i < argc; i++) {
+		if (jobs[i].task)
+			finish_job(cli, &render, &jobs[i], results);
+		exits[i] = jobs[i].exit;
+	}
+	if (!cli->options.no_wait && render.output != CLI_TABLE)
+		cli_render_list(&out, &render, results);
+	r = cli_exit_together(exits, (size_t)argc);
+	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
+}
+
+static int read_stdin(struct mu_str *text, struct mu_error *err)
+{
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, buf, sizeof buf)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return mu_error_errno(err, errno, "stdin");
+		mu_str_add_bytes(text, buf, (size_t)n);
+		if (text->len > DEFINITION_MAX_BYTES)
+			return mu_error_set(err, MU_E_TOO_LARGE, "stdin: more than %d bytes",
+					    DEFINITION_MAX_BYTES);
+	}
+	return 0;
+}
+
+static int read_definition(struct cli *cli, const char *path, struct mu_value **ret,
+			   struct mu_error *err)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str text = MU_STR_INIT;
+	int r = strcmp(path, "-") == 0 ? read_stdin(&text, err)
+				       : mu_file_read(path, DEFINITION_MAX_BYTES, &text, err);
+
+	if (r < 0)
+		return MU_FAILED;
+	if (mu_json_read(cli->arena, text.data ? text.data : "", text.len, ret, err) < 0)
+		return mu_error_prefix(err, "%s", path);
+	return 0;
+}
+
+/* --host, or the only host there is. */
+static int choose_host(struct cli *cli, const struct mu_value *hosts, const struct mu_value **ret,
+		       struct mu_error *err)
+{
+	if (cli->options.host)
+		return cli_resolve(hosts, "host", cli->options.host, ret, err);
+	if (hosts->n_children != 1)
+		return mu_error_set(err, MU_E_INVALID, "there are %zu hosts; hint: --host NAME",
+				    hosts->n_children);
+	*ret = hosts->first;
+	return 0;
+}
+
+int cli_vm_define(struct cli *cli, int argc, char **argv)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *hosts, *host, *answer;
+	struct mu_value *definition;
+	const char *path, *id;
+	int r;
+
+	(void)argc;
+	if (read_definition(cli, argv[0], &definition, &err) < 0)
+		return cli_fail(&err);
+	r = cli_get(cli, "/rest/v0/hosts?fields=id,name_label", &hosts);
+	if (r != CLI_OK)
+		return r;
+	if (choose_host(cli, hosts, &host, &err) < 0)
+		return cli_fail(&err);
+	path = mu_arena_printf(cli->arena, "/rest/v0/hosts/%s/vms",
+			       mu_value_as_string(mu_value_get(host, "id")));
+	if (cli_api_call(cli->api, cli->arena, "POST", path, definition, &answer, &err) < 0)
+		return cli_fail(&err);
+	id = mu_value_as_string(mu_value_get(answer, "id"));
+	(void)printf("%s\n", id ? id : "");
+	return CLI_OK;
+}
+
+int cli_vm_undefine(struct cli *cli, int argc, char **argv)
+{
+	int *exits = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *exits);
+	const struct mu_value *vm;
+	struct inventory inv;
+	int r = read_inventory(cli, "/rest/v0/vms?fields=id,name_label,$container", &inv);
+
+	if (r != CLI_OK)
+		return r;
+	for (int i = 0; i < argc; i++) {
+		struct mu_error err = MU_ERROR_INIT;
+		const char *path;
+
+		r = cli_resolve_vm(inv.vms, inv.hosts, argv[i], &vm, &err);
+		if (r == 0) {
+			path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s",
+					       mu_value_as_string(mu_value_get(vm, "id")));
+			r = cli_api_call(cli->api, cli->arena, "DELETE", path, NULL, NULL, &err);
+		}
+		exits[i] = r < 0 ? cli_fail(&err) : CLI_OK;
+	}
+	return cli_exit_together(exits, (size_t)argc);
+}
