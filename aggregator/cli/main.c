@@ -30,12 +30,14 @@ static int connect_api(struct cli *cli, struct mu_error *err)
 /* Objects' names for the shell's completion; silent when the server cannot be asked. */
 static void complete_objects(struct cli *cli, const char *collection)
 {
-	const char *path = mu_arena_printf(cli->arena, "/rest/v0/%s?fields=id,name_label", collection);
+	const char *path =
+	    mu_arena_printf(cli->arena, "/rest/v0/%s?fields=id,name_label", collection);
 	const struct mu_value *list;
 
 	if (cli_api_call(cli->api, cli->arena, "GET", path, NULL, &list, NULL) < 0)
 		return;
-	mu_value_each (object, list) {
+	mu_value_each(object, list)
+	{
 		const char *name = mu_value_as_string(mu_value_get(object, "name_label"));
 
 		if (!name)
@@ -70,7 +72,8 @@ static int run(struct cli *cli, int argc, char **argv)
 	if (cli->options.help || (argc == 2 && strcmp(argv[1], "help") == 0)) {
 		if (cli_verb_help(cli->options.help ? argc : 1, argv, stdout))
 			return CLI_OK;
-		(void)mu_error_set(&err, MU_E_INVALID, "there is no '%s'; hint: muster --help", argv[1]);
+		(void)mu_error_set(&err, MU_E_INVALID, "there is no '%s'; hint: muster --help",
+				   argv[1]);
 		return usage(&err);
 	}
 	if (argc >= 2 && strcmp(argv[1], "complete") == 0)

@@ -93,10 +93,7 @@ static const struct mu_option table[] = {
      .offset = AT(verbose),
      .help = "show the API calls on stderr"},
     {.name = "help", .type = MU_OPTION_BOOL, .offset = AT(help), .help = "this text"},
-    {.name = "version",
-     .type = MU_OPTION_BOOL,
-     .offset = AT(version),
-     .help = "print the version"},
+    {.name = "version", .type = MU_OPTION_BOOL, .offset = AT(version), .help = "print the version"},
     {.name = NULL},
 };
 
@@ -105,24 +102,11 @@ static const struct {
 	char letter;
 	unsigned groups;
 } extras[] = {
-    {'o', CLI_OPT_OUTPUT},
-    {'c', CLI_OPT_OUTPUT},
-    {0, CLI_OPT_OUTPUT},
-    {'f', CLI_OPT_LIST},
-    {'n', CLI_OPT_LIST},
-    {0, CLI_OPT_WAIT},
-    {0, CLI_OPT_WAIT},
-    {'t', CLI_OPT_WAIT},
-    {0, CLI_OPT_FORCE},
-    {0, CLI_OPT_HOST},
-    {0, CLI_OPT_ALWAYS},
-    {0, CLI_OPT_ALWAYS},
-    {0, CLI_OPT_ALWAYS},
-    {0, CLI_OPT_ALWAYS},
-    {0, CLI_OPT_ALWAYS},
-    {'v', CLI_OPT_ALWAYS},
-    {'h', CLI_OPT_ALWAYS},
-    {0, CLI_OPT_ALWAYS},
+    {'o', CLI_OPT_OUTPUT}, {'c', CLI_OPT_OUTPUT}, {0, CLI_OPT_OUTPUT}, {'f', CLI_OPT_LIST},
+    {'n', CLI_OPT_LIST},   {0, CLI_OPT_WAIT},     {0, CLI_OPT_WAIT},   {'t', CLI_OPT_WAIT},
+    {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
+    {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS}, {'v', CLI_OPT_ALWAYS},
+    {'h', CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
 };
 
 _Static_assert(MU_ARRAY_SIZE(extras) <= 32, "bits of `used`");

@@ -137,7 +137,8 @@ static void list_text(struct mu_str *out, const struct mu_value *v)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str raw = MU_STR_INIT;
 
-	mu_value_each (child, v) {
+	mu_value_each(child, v)
+	{
 		if (child != v->first)
 			mu_str_add(out, ", ");
 		mu_str_reset(&raw);
@@ -198,8 +199,8 @@ static const char *color_of(const char *text)
 	static const struct {
 		const char *word, *color;
 	} colors[] = {
-	    {"Running", "\033[32m"}, {"success", "\033[32m"}, {"Paused", "\033[33m"},
-	    {"pending", "\033[33m"}, {"Suspended", "\033[33m"}, {"Unknown", "\033[31m"},
+	    {"Running", "\033[32m"}, {"success", "\033[32m"},     {"Paused", "\033[33m"},
+	    {"pending", "\033[33m"}, {"Suspended", "\033[33m"},   {"Unknown", "\033[31m"},
 	    {"failure", "\033[31m"}, {"interrupted", "\033[31m"},
 	};
 
@@ -245,7 +246,8 @@ static void write_table(struct mu_str *out, const struct cli_render *r, const st
 
 	for (size_t i = 0; r->header && i < s->n; i++)
 		cells[n_cells++] = s->columns[i].header;
-	mu_value_each (object, list) {
+	mu_value_each(object, list)
+	{
 		for (size_t i = 0; i < s->n; i++) {
 			const struct chosen *c = &s->columns[i];
 
@@ -299,7 +301,8 @@ static void write_csv(struct mu_str *out, const struct cli_render *r, const stru
 		csv_field(out, r->fields ? s->columns[i].header : s->columns[i].path);
 		mu_str_add(out, i + 1 < s->n ? "," : "\r\n");
 	}
-	mu_value_each (object, list) {
+	mu_value_each(object, list)
+	{
 		for (size_t i = 0; i < s->n; i++) {
 			mu_str_reset(&cell);
 			raw_text(&cell, cli_render_at(object, s->columns[i].path));
@@ -339,8 +342,7 @@ static void write_list_tree(struct mu_str *out, const struct cli_render *r,
 	struct mu_value *narrowed = mu_value_list(arena);
 
 	if (r->fields) {
-		mu_value_each (object, list)
-			mu_value_push(narrowed, narrow(arena, s, object));
+		mu_value_each(object, list) mu_value_push(narrowed, narrow(arena, s, object));
 		list = narrowed;
 	}
 	write_tree(out, r->output, list);

@@ -43,7 +43,8 @@ static int ambiguous(const struct mu_value *objects, enum match how, const char 
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str ids = MU_STR_INIT;
 	size_t n = 0;
 
-	mu_value_each (o, objects) {
+	mu_value_each(o, objects)
+	{
 		if (!matches(o, how, ref) || !is_on(o, container))
 			continue;
 		if (n < 4)
@@ -51,8 +52,9 @@ static int ambiguous(const struct mu_value *objects, enum match how, const char 
 				      text_of(o, "name_label"));
 		n++;
 	}
-	return mu_error_set(err, MU_E_INVALID, "'%.60s' is the name of %zu %ss: %s%s; hint: use the id",
-			    ref, n, noun, ids.data, n > 4 ? ", ..." : "");
+	return mu_error_set(err, MU_E_INVALID,
+			    "'%.60s' is the name of %zu %ss: %s%s; hint: use the id", ref, n, noun,
+			    ids.data, n > 4 ? ", ..." : "");
 }
 
 static int resolve_on(const struct mu_value *objects, const char *noun, const char *ref,
@@ -62,7 +64,8 @@ static int resolve_on(const struct mu_value *objects, const char *noun, const ch
 	for (enum match how = MATCH_ID; how < _MATCH_COUNT; how++) {
 		const struct mu_value *found = NULL;
 
-		mu_value_each (o, objects) {
+		mu_value_each(o, objects)
+		{
 			if (!matches(o, how, ref) || !is_on(o, container))
 				continue;
 			if (found)

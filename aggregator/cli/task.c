@@ -116,8 +116,8 @@ int cli_task_result(struct cli *cli, const char *id, const char *label,
 	if (r < 0)
 		return cli_fail(&err);
 	if (r == CLI_API_RUNNING) {
-		(void)fprintf(stderr, "muster: %s: still running; hint: muster task wait %s\n", label,
-			      id);
+		(void)fprintf(stderr, "muster: %s: still running; hint: muster task wait %s\n",
+			      label, id);
 		(void)printf("%s\n", id);
 		return CLI_RUNNING;
 	}

@@ -10,8 +10,8 @@ enum {
 };
 
 static const struct cli_verb table[] = {
-    {"host", "list", "", 0, 0, LIST, "hosts, and whether their agents are connected",
-     cli_host_list, NULL, NULL, NULL},
+    {"host", "list", "", 0, 0, LIST, "hosts, and whether their agents are connected", cli_host_list,
+     NULL, NULL, NULL},
     {"host", "show", "HOST...", 1, -1, SHOW, "all about hosts", cli_host_show, NULL, NULL, NULL},
     {"vm", "list", "", 0, 0, LIST | CLI_OPT_HOST, "VMs of all hosts, or of --host", cli_vm_list,
      NULL, NULL, NULL},
@@ -89,7 +89,8 @@ const struct cli_verb *cli_verb_find(int argc, char **argv, int *ret_first, stru
 	}
 	v = n == 3 ? lookup(argv[1], argv[2]) : lookup("", argv[1]);
 	if (!v) {
-		(void)mu_error_set(err, MU_E_INVALID, "there is no '%.40s%s%.40s'; hint: muster%s%.40s --help",
+		(void)mu_error_set(err, MU_E_INVALID,
+				   "there is no '%.40s%s%.40s'; hint: muster%s%.40s --help",
 				   argv[1], n == 3 ? " " : "", n == 3 ? argv[2] : "",
 				   n == 3 ? " " : "", n == 3 ? argv[1] : "");
 		return NULL;

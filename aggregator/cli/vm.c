@@ -54,9 +54,9 @@ static const char *host_name(const struct inventory *inv, const struct mu_value 
 {
 	const char *container = mu_value_as_string(mu_value_get(vm, "$container"));
 
-	mu_value_each (host, inv->hosts)
-		if (mu_str_equal(mu_value_as_string(mu_value_get(host, "id")), container))
-			return mu_value_as_string(mu_value_get(host, "name_label"));
+	mu_value_each(host, inv->hosts) if (
+	    mu_str_equal(mu_value_as_string(mu_value_get(host, "id")),
+			 container)) return mu_value_as_string(mu_value_get(host, "name_label"));
 	return NULL;
 }
 
@@ -86,8 +86,10 @@ static int choose(struct cli *cli, const struct cli_render *render, const struct
 	if (cli->options.host &&
 	    cli_resolve(inv->hosts, "host", cli->options.host, &host, &err) < 0)
 		return cli_fail(&err);
-	mu_value_each (vm, inv->vms) {
-		if (host && !mu_value_equal(mu_value_get(vm, "$container"), mu_value_get(host, "id")))
+	mu_value_each(vm, inv->vms)
+	{
+		if (host &&
+		    !mu_value_equal(mu_value_get(vm, "$container"), mu_value_get(host, "id")))
 			continue;
 		mu_value_push(chosen, shows_host(cli, render) ? with_host(cli, inv, vm)
 							      : mu_value_copy(cli->arena, vm));

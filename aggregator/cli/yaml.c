@@ -65,7 +65,8 @@ static void write_scalar(struct mu_str *out, const struct mu_value *v)
 /* The children of `v` at `depth`; the first line's indentation is there already when `inlined`. */
 static void write_block(struct mu_str *out, const struct mu_value *v, size_t depth, bool inlined)
 {
-	mu_value_each (child, v) {
+	mu_value_each(child, v)
+	{
 		if (!inlined)
 			indent(out, depth);
 		inlined = false;

@@ -70,11 +70,16 @@ Test(options, mistakes_are_named)
 	static const struct {
 		const char *line, *says;
 	} cases[] = {
-	    {"--nonsense", "--nonsense"},    {"-z", "-z"},
-	    {"-o", "needs a value"},	     {"-o xml", "table|json|csv|yaml"},
-	    {"--limit 0", "limit"},	     {"--limit many", "whole number"},
-	    {"--timeout soon", "duration"},  {"--wait --no-wait", "exclude"},
-	    {"--url u --socket s", "exclude"}, {"--out json", "unknown option"},
+	    {"--nonsense", "--nonsense"},
+	    {"-z", "-z"},
+	    {"-o", "needs a value"},
+	    {"-o xml", "table|json|csv|yaml"},
+	    {"--limit 0", "limit"},
+	    {"--limit many", "whole number"},
+	    {"--timeout soon", "duration"},
+	    {"--wait --no-wait", "exclude"},
+	    {"--url u --socket s", "exclude"},
+	    {"--out json", "unknown option"},
 	};
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {

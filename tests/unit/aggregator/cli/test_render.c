@@ -110,8 +110,9 @@ Test(render, json_is_the_whole_object_or_the_chosen_fields)
 	cr_expect(mu_value_equal(v, parse(sample)));
 	render.fields = "name,memory.size";
 	v = parse(list());
-	cr_expect(mu_value_equal(v, parse("[{\"name_label\":\"web-1\",\"memory.size\":1073741824},"
-					  "{\"name_label\":\"a \\\"b\\\", c\",\"memory.size\":null}]")));
+	cr_expect(
+	    mu_value_equal(v, parse("[{\"name_label\":\"web-1\",\"memory.size\":1073741824},"
+				    "{\"name_label\":\"a \\\"b\\\", c\",\"memory.size\":null}]")));
 }
 
 Test(render, yaml_list)

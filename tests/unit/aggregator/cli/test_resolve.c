@@ -8,14 +8,27 @@
 
 #define ID(c, d) c c c c c c c c "-0000-4000-8000-00000000000" d
 
-static const char hosts_json[] = "[{\"id\":\"" ID("a", "1") "\",\"name_label\":\"h1\"},"
-				 "{\"id\":\"" ID("b", "1") "\",\"name_label\":\"h2\"}]";
+static const char hosts_json[] =
+    "[{\"id\":\"" ID("a", "1") "\",\"name_label\":\"h1\"},"
+			       "{\"id\":\"" ID("b", "1") "\",\"name_label\":\"h2\"}]";
 static const char vms_json[] =
-    "[{\"id\":\"" ID("1", "1") "\",\"name_label\":\"web\",\"$container\":\"" ID("a", "1") "\"},"
-    "{\"id\":\"" ID("1", "2") "\",\"name_label\":\"web\",\"$container\":\"" ID("b", "1") "\"},"
-    "{\"id\":\"" ID("2", "1") "\",\"name_label\":\"db\",\"$container\":\"" ID("b", "1") "\"},"
-    "{\"id\":\"" ID("3", "1") "\",\"name_label\":\"h1:odd\",\"$container\":\"" ID("b", "1") "\"},"
-    "{\"id\":\"" ID("4", "1") "\",\"name_label\":\"2222\",\"$container\":\"" ID("a", "1") "\"}]";
+    "[{\"id\":\"" ID("1", "1") "\",\"name_label\":\"web\",\"$container\":\"" ID(
+	"a",
+	"1") "\"},"
+	     "{\"id\":\"" ID("1", "2") "\",\"name_label\":\"web\",\"$container\":\"" ID(
+		 "b",
+		 "1") "\"},"
+		      "{\"id\":\"" ID("2", "1") "\",\"name_label\":\"db\",\"$container\":\"" ID(
+			  "b", "1") "\"},"
+				    "{\"id\":\"" ID(
+					"3", "1") "\",\"name_label\":\"h1:odd\",\"$container\":"
+						  "\"" ID("b",
+							  "1") "\"},"
+							       "{\"id\":\"" ID(
+								   "4",
+								   "1") "\",\"name_label\":"
+									"\"2222\",\"$container\":"
+									"\"" ID("a", "1") "\"}]";
 
 static struct mu_arena *arena;
 static struct mu_value *hosts, *vms;
@@ -61,7 +74,8 @@ Test(resolve, ids_in_upper_case)
 {
 	const struct mu_value *host;
 
-	cr_expect_eq(cli_resolve(hosts, "host", "AAAAAAAA-0000-4000-8000-000000000001", &host, &err), 0);
+	cr_expect_eq(
+	    cli_resolve(hosts, "host", "AAAAAAAA-0000-4000-8000-000000000001", &host, &err), 0);
 	cr_expect_eq(cli_resolve(hosts, "host", "BBBB", &host, &err), 0);
 }
 
