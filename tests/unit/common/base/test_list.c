@@ -33,7 +33,7 @@ Test(list, order_and_removal)
 	mu_list_push_front(&head, &items[0].link);
 	mu_list_insert_before(&items[3].link, &items[2].link);
 	expect(&head, (const int[]){0, 1, 2, 3}, 4);
-	cr_assert_eq(mu_list_first(&head, struct item, link)->n, 0);
+	cr_assert_eq(mu_list_first(&head, struct item, link), &items[0]);
 	mu_list_remove(&items[2].link);
 	mu_list_remove(&items[2].link); /* harmless */
 	expect(&head, (const int[]){0, 1, 3}, 3);

@@ -63,7 +63,7 @@ Test(map, iterates_in_order_of_insertion_and_allows_removal)
 	MU_CLEANUP(mu_map_free) struct mu_map *m = mu_map_new();
 	const void *key;
 	size_t key_len, n = 0;
-	char text[16];
+	char text[24];
 	void *v;
 
 	for (int i = 0; i < 100; i++) {
