@@ -2,6 +2,7 @@
 #include "common/log/log.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 static char last[4096];
