@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ *               Hello, cannot resume             Snapshot
+ *     OPENING ------------------------> AWAIT ------------> LIVE --.
+ *        |                                |                  ^  ^  | Snapshot, Delta
+ *        |  Hello, can resume             |                  |  '--'
+ *        '--------------------------------)------------------'
+ *        |                                |                  |
+ *        '--------------- anything that must not come -------+--> OVER
+ *
+ * Invariants, checked at every step:
+ *   - acked <= stored: an ack never leaves before the disk has what it stands for;
+ *   - in one round stored <= applied: the disk holds nothing that memory has not seen.
+ *
+ * Why a gap ends the stream and makes the host forget its numbering: the next Hello then takes
+ * the path of a first one, which every start of an agent exercises.
+ */
+#include "aggregator/core/session.h"
+
+#include "common/base/assert.h"
+#include "common/base/str.h"
+
+/* Which events may come in which state; anything else ends the stream. */
+static const unsigned allowed[_SESSION_STATE_COUNT] = {
+    [SESSION_OPENING] = 1u << SESSION_EV_HELLO,
+    [SESSION_AWAIT_SNAPSHOT] = 1u << SESSION_EV_SNAPSHOT | 1u << SESSION_EV_STORED |
+			       1u << SESSION_EV_DICTIONARY | 1u << SESSION_EV_BATCH |
+			       1u << SESSION_EV_BATCH_STORED | 1u << SESSION_EV_OTHER,
+    [SESSION_LIVE] = 1u << SESSION_EV_SNAPSHOT | 1u << SESSION_EV_DELTA | 1u << SESSION_EV_STORED |
+		     1u << SESSION_EV_DICTIONARY | 1u << SESSION_EV_BATCH |
+		     1u << SESSION_EV_BATCH_STORED | 1u << SESSION_EV_OTHER,
+    [SESSION_OVER] = 0,
+};
+
+static const char *const state_names[_SESSION_STATE_COUNT] = {
+    [SESSION_OPENING] = "waiting for Hello",
+    [SESSION_AWAIT_SNAPSHOT] = "waiting for a Snapshot",
+    [SESSION_LIVE] = "live",
+    [SESSION_OVER] = "over",
+};
+
+static const char *const event_names[_SESSION_EV_COUNT] = {
+    [SESSION_EV_HELLO] = "Hello",
+    [SESSION_EV_SNAPSHOT] = "Snapshot",
+    [SESSION_EV_DELTA] = "Delta",
+    [SESSION_EV_STORED] = "stored",
+    [SESSION_EV_DICTIONARY] = "MetricDictionary",
+    [SESSION_EV_BATCH] = "MetricBatch",
+    [SESSION_EV_BATCH_STORED] = "batch stored",
+    [SESSION_EV_OTHER] = "message",
+};
+
+const char *session_state_name(enum session_state state)
+{
+	return state_names[state];
+}
+
+void session_init(struct session *s)
+{
+	*s = (struct session){.state = SESSION_OPENING};
+}
+
+void session_mark_init(struct session_mark *mark, uint64_t epoch, uint64_t seq,
+		       uint64_t metric_epoch, uint64_t metric_seq)
+{
+	*mark = (struct session_mark){
+	    .stored_epoch = epoch,
+	    .stored_seq = seq,
+	    .applied_epoch = epoch,
+	    .applied_seq = seq,
+	    .metric_epoch = metric_epoch,
+	    .metric_stored = metric_seq,
+	    .metric_taken = metric_seq,
+	};
+}
+
+static struct session_action *act(struct session_actions *out, enum session_action_kind kind)
+{
+	mu_assert(out->n_items < SESSION_ACTIONS_MAX);
+	out->items[out->n_items] = (struct session_action){.kind = kind};
+	return &out->items[out->n_items++];
+}
+
+static void end(struct session *s, struct session_actions *out, const struct mu_error *err)
+{
+	s->state = SESSION_OVER;
+	out->n_items = 0;
+	act(out, SESSION_END)->err = *err;
+}
+
+/* The numbering cannot be trusted any more: the next Hello is answered with resume = false. */
+static void forget_numbering(struct session_mark *mark)
+{
+	mark->applied_round++;
+	mark->applied_epoch = 0;
+	mark->applied_seq = 0;
+}
+
+/* --- Hello --- */
+
+static int hello_check(const struct session_hello *h, struct host_id *ret_host,
+		       struct mu_error *err)
+{
+	struct host_id named;
+
+	if (h->protocol != SESSION_PROTOCOL)
+		return mu_error_set(
+		    err, MU_E_STATE,
+		    "protocol version %u is not known here, this aggregator speaks %d; "
+		    "hint: upgrade the %s",
+		    h->protocol, SESSION_PROTOCOL,
+		    h->protocol > SESSION_PROTOCOL ? "aggregator" : "agent");
+	if (!mu_uuid_parse(h->host_id, &ret_host->uuid))
+		return mu_error_set(err, MU_E_INVALID, "hello.host_id '%.40s' is not a UUID",
+				    h->host_id);
+	if (!mu_uuid_parse(h->common_name, &named.uuid) ||
+	    !mu_uuid_equal(&named.uuid, &ret_host->uuid))
+		return mu_error_set(
+		    err, MU_E_DENIED,
+		    "this certificate belongs to '%.40s', not to host %s; hint: a host connects "
+		    "with the certificate of its own enrolment; enrol it with a join token",
+		    h->common_name, h->host_id);
+	if (!h->enrolled)
+		return mu_error_set(err, MU_E_DENIED,
+				    "host %s is not enrolled here; hint: make a join token and "
+				    "enrol the host with it",
+				    h->host_id);
+	switch (h->certificate) {
+	case SESSION_CERT_GOOD:
+		return 0;
+	case SESSION_CERT_REVOKED:
+		return mu_error_set(err, MU_E_DENIED,
+				    "the certificate of host %s is revoked; hint: enrol it with a "
+				    "join token made to replace this host",
+				    h->host_id);
+	case SESSION_CERT_UNKNOWN:
+	case _SESSION_CERT_COUNT:
+		break;
+	}
+	return mu_error_set(err, MU_E_DENIED,
+			    "host %s is enrolled with another certificate; hint: if this is the "
+			    "same host, enrol it with a join token made to replace it; if not, "
+			    "give it an id of its own",
+			    h->host_id);
+}
+
+static bool can_resume(const struct session_mark *m, const struct session_hello *h)
+{
+	return h->state_epoch != 0 && h->state_epoch == m->stored_epoch &&
+	       m->stored_round == m->applied_round && h->last_acked_seq <= m->stored_seq;
+}
+
+static void on_hello(struct session *s, struct session_mark *mark, const struct session_hello *h,
+		     struct session_actions *out)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct session_action *welcome;
+
+	if (hello_check(h, &s->host, &err) < 0) {
+		end(s, out, &err);
+		return;
+	}
+	mu_assert(mark);
+	if (h->metric_epoch != mark->metric_epoch) {
+		mark->metric_epoch = h->metric_epoch;
+		mark->metric_stored = 0;
+		mark->metric_taken = 0;
+	}
+	welcome = act(out, SESSION_SEND_WELCOME);
+	welcome->resume = can_resume(mark, h);
+	welcome->metric_seq = mark->metric_stored;
+	if (welcome->resume) {
+		welcome->seq = mark->stored_seq;
+		s->acked_seq = mark->stored_seq;
+		s->expected_seq = mark->stored_seq + 1;
+		s->state = SESSION_LIVE;
+	} else {
+		s->state = SESSION_AWAIT_SNAPSHOT;
+	}
+	act(out, SESSION_SEND_COMMANDS);
+}
+
+/* --- state --- */
+
+static void on_snapshot(struct session *s, struct session_mark *mark,
+			const struct session_event *ev, struct session_actions *out)
+{
+	struct session_action *a;
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (ev->epoch == 0 || ev->seq == UINT64_MAX) {
+		mu_error_set(&err, MU_E_PROTOCOL, "snapshot: epoch 0 or a seq that cannot grow");
+		end(s, out, &err);
+		return;
+	}
+	mark->applied_round++;
+	mark->applied_epoch = ev->epoch;
+	mark->applied_seq = ev->seq;
+	s->expected_seq = ev->seq + 1;
+	s->acked_seq = 0;
+	s->state = SESSION_LIVE;
+	a = act(out, SESSION_APPLY);
+	a->round = mark->applied_round;
+	a->epoch = ev->epoch;
+	a->seq = ev->seq;
+}
+
+static void send_ack(struct session *s, const struct session_mark *mark,
+		     struct session_actions *out)
+{
+	if (s->state != SESSION_LIVE || mark->stored_round != mark->applied_round ||
+	    mark->stored_seq <= s->acked_seq)
+		return;
+	s->acked_seq = mark->stored_seq;
+	act(out, SESSION_SEND_ACK)->seq = mark->stored_seq;
+}
+
+static void on_delta(struct session *s, struct session_mark *mark, uint64_t seq,
+		     struct session_actions *out)
+{
+	struct session_action *a;
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (seq != s->expected_seq || seq == UINT64_MAX) {
+		mu_error_set(&err, MU_E_PROTOCOL,
+			     "delta %llu came, %llu was expected; hint: connect again, a snapshot "
+			     "will be asked for",
+			     (unsigned long long)seq, (unsigned long long)s->expected_seq);
+		forget_numbering(mark);
+		end(s, out, &err);
+		return;
+	}
+	s->expected_seq = seq + 1;
+	if (seq <= mark->applied_seq)
+		return; /* taken over on an earlier stream; acknowledged when it is stored */
+	mark->applied_seq = seq;
+	a = act(out, SESSION_APPLY);
+	a->round = mark->applied_round;
+	a->epoch = mark->applied_epoch;
+	a->seq = seq;
+}
+
+void session_mark_stored(struct session_mark *mark, uint64_t round, uint64_t epoch, uint64_t seq)
+{
+	if (round > mark->stored_round || (round == mark->stored_round && seq > mark->stored_seq)) {
+		mark->stored_round = round;
+		mark->stored_epoch = epoch;
+		mark->stored_seq = seq;
+	}
+}
+
+/* --- metrics --- */
+
+static void on_dictionary(struct session *s, const struct session_event *ev,
+			  struct session_actions *out)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (ev->n > SESSION_SERIES_MAX) {
+		mu_error_set(&err, MU_E_PROTOCOL, "metric_dictionary: %zu series, at most %d",
+			     ev->n, SESSION_SERIES_MAX);
+		end(s, out, &err);
+		return;
+	}
+	s->has_dictionary = true;
+	s->generation = ev->generation;
+	s->n_series = ev->n;
+	act(out, SESSION_KEEP_DICTIONARY)->seq = ev->generation;
+}
+
+static void on_batch(struct session *s, struct session_mark *mark, const struct session_event *ev,
+		     struct session_actions *out)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct session_action *a;
+
+	if (!s->has_dictionary || ev->generation != s->generation) {
+		mu_error_set(&err, MU_E_PROTOCOL,
+			     "metric_batch %llu: no dictionary of generation %u was sent on this "
+			     "stream",
+			     (unsigned long long)ev->seq, ev->generation);
+	} else if (ev->n > s->n_series) {
+		mu_error_set(&err, MU_E_PROTOCOL,
+			     "metric_batch %llu: %zu values, the dictionary has %zu series",
+			     (unsigned long long)ev->seq, ev->n, s->n_series);
+	} else if (ev->seq <= mark->metric_taken) {
+		/* Here already: only tell what is stored (again). */
+		act(out, SESSION_SEND_METRIC_ACK)->seq = mark->metric_stored;
+		return;
+	} else {
+		mark->metric_taken = ev->seq;
+		a = act(out, SESSION_STORE_BATCH);
+		a->epoch = mark->metric_epoch;
+		a->seq = ev->seq;
+		return;
+	}
+	end(s, out, &err);
+}
+
+void session_mark_batch_stored(struct session_mark *mark, uint64_t epoch, uint64_t seq)
+{
+	if (epoch == mark->metric_epoch && seq > mark->metric_stored)
+		mark->metric_stored = seq;
+}
+
+static void on_batch_stored(struct session_mark *mark, const struct session_event *ev,
+			    struct session_actions *out)
+{
+	session_mark_batch_stored(mark, ev->epoch, ev->seq);
+	if (ev->epoch == mark->metric_epoch)
+		act(out, SESSION_SEND_METRIC_ACK)->seq = mark->metric_stored;
+}
+
+/* --- the machine --- */
+
+static void check_invariants(const struct session *s, const struct session_mark *mark)
+{
+	if (!mark)
+		return;
+	if (mark->stored_round == mark->applied_round) {
+		mu_assert(mark->stored_seq <= mark->applied_seq);
+		mu_assert(s->state != SESSION_LIVE || s->acked_seq <= mark->stored_seq);
+	}
+	mu_assert(mark->metric_stored <= mark->metric_taken);
+}
+
+static bool from_the_disk(enum session_event_kind kind)
+{
+	return kind == SESSION_EV_STORED || kind == SESSION_EV_BATCH_STORED;
+}
+
+void session_step(struct session *s, struct session_mark *mark, const struct session_event *ev,
+		  struct session_actions *out)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	out->n_items = 0;
+	if (!(allowed[s->state] & 1u << ev->kind)) {
+		if (s->state == SESSION_OVER || from_the_disk(ev->kind))
+			return;
+		mu_error_set(&err, MU_E_PROTOCOL, "%s came while the stream was %s",
+			     event_names[ev->kind], state_names[s->state]);
+		end(s, out, &err);
+		return;
+	}
+	switch (ev->kind) {
+	case SESSION_EV_HELLO:
+		on_hello(s, mark, ev->hello, out);
+		break;
+	case SESSION_EV_SNAPSHOT:
+		on_snapshot(s, mark, ev, out);
+		break;
+	case SESSION_EV_DELTA:
+		on_delta(s, mark, ev->seq, out);
+		break;
+	case SESSION_EV_STORED:
+		session_mark_stored(mark, ev->round, ev->epoch, ev->seq);
+		send_ack(s, mark, out);
+		break;
+	case SESSION_EV_DICTIONARY:
+		on_dictionary(s, ev, out);
+		break;
+	case SESSION_EV_BATCH:
+		on_batch(s, mark, ev, out);
+		break;
+	case SESSION_EV_BATCH_STORED:
+		on_batch_stored(mark, ev, out);
+		break;
+	case SESSION_EV_OTHER:
+		act(out, SESSION_PASS);
+		break;
+	case _SESSION_EV_COUNT:
+		mu_assert_unreachable();
+	}
+	check_invariants(s, mark);
+}

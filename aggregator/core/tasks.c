@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All tasks in order of start, those pending in a second list, one index by id.
+ *
+ * Two questions decide what may be said of a pending task when things break: was its command ever
+ * handed to a stream (`maybe_sent`, true for everything read from the store), and was it handed
+ * to the present one (`sent`)? Only a command that never left can be declared failed here; of any
+ * other the host's journal has the truth.
+ */
+#include "aggregator/core/tasks.h"
+
+#include "common/base/list.h"
+#include "common/base/map.h"
+#include "common/base/str.h"
+
+#include <stdlib.h>
+
+struct item {
+	struct mu_link link;
+	struct mu_link pending; /* in no list once finished */
+	struct model_task task;
+	bool visible;
+	bool sent;
+	bool maybe_sent;
+};
+
+struct tasks {
+	struct mu_map *by_id;
+	struct mu_link all;
+	struct mu_link pending;
+	size_t history;
+	size_t n_pending;
+	size_t n_finished;
+};
+
+struct tasks *tasks_new(size_t history)
+{
+	struct tasks *t = mu_xcalloc(1, sizeof *t);
+
+	t->by_id = mu_map_new();
+	t->history = history;
+	mu_link_init(&t->all);
+	mu_link_init(&t->pending);
+	return t;
+}
+
+struct tasks *tasks_free(struct tasks *t)
+{
+	if (t) {
+		mu_list_each(it, &t->all) free(MU_CONTAINER_OF(it, struct item, link));
+		mu_map_free(t->by_id);
+		free(t);
+	}
+	return NULL;
+}
+
+static struct item *item_find(const struct tasks *t, const struct mu_uuid *id)
+{
+	return mu_map_find(t->by_id, id, sizeof *id);
+}
+
+static bool of_host(const struct item *item, const struct host_id *host)
+{
+	return mu_uuid_equal(&item->task.host.uuid, &host->uuid);
+}
+
+static struct item *item_add(struct tasks *t, const struct model_task *task)
+{
+	struct item *item = mu_xcalloc(1, sizeof *item);
+
+	item->task = *task;
+	mu_link_init(&item->pending);
+	mu_list_push_back(&t->all, &item->link);
+	mu_map_put(t->by_id, &task->id, sizeof task->id, item);
+	if (task->status == TASK_PENDING) {
+		mu_list_push_back(&t->pending, &item->pending);
+		t->n_pending++;
+	} else {
+		t->n_finished++;
+	}
+	return item;
+}
+
+static void item_remove(struct tasks *t, struct item *item)
+{
+	if (item->task.status == TASK_PENDING)
+		t->n_pending--;
+	else
+		t->n_finished--;
+	mu_list_remove(&item->pending);
+	mu_list_remove(&item->link);
+	mu_map_remove(t->by_id, &item->task.id, sizeof item->task.id);
+	free(item);
+}
+
+static const struct model_task *item_finish(struct tasks *t, struct item *item,
+					    enum task_status status, mu_msec now)
+{
+	item->task.status = status;
+	item->task.updated = now;
+	item->task.end = now;
+	mu_list_remove(&item->pending);
+	t->n_pending--;
+	t->n_finished++;
+	return &item->task;
+}
+
+void tasks_load(struct tasks *t, const struct model_task *task)
+{
+	struct item *item;
+
+	if (item_find(t, &task->id))
+		return;
+	item = item_add(t, task);
+	item->visible = true;
+	item->maybe_sent = true;
+}
+
+int tasks_begin(struct tasks *t, const struct model_task *task, struct mu_error *err)
+{
+	size_t n_of_host = 0;
+
+	if (item_find(t, &task->id))
+		return mu_error_set(err, MU_E_EXISTS, "there is a task of that id already");
+	mu_list_each(it, &t->pending)
+	{
+		if (of_host(MU_CONTAINER_OF(it, struct item, pending), &task->host))
+			n_of_host++;
+	}
+	if (n_of_host >= TASKS_PENDING_PER_HOST)
+		return mu_error_set(err, MU_E_EXHAUSTED,
+				    "%d tasks are pending on this host already; hint: wait for "
+				    "some of them to end, or abort them",
+				    TASKS_PENDING_PER_HOST);
+	item_add(t, task);
+	return 0;
+}
+
+const struct model_task *tasks_confirm(struct tasks *t, const struct mu_uuid *id)
+{
+	struct item *item = item_find(t, id);
+
+	if (!item)
+		return NULL;
+	item->visible = true;
+	return &item->task;
+}
+
+void tasks_drop(struct tasks *t, const struct mu_uuid *id)
+{
+	struct item *item = item_find(t, id);
+
+	if (item && !item->visible)
+		item_remove(t, item);
+}
+
+const struct model_task *tasks_find(const struct tasks *t, const struct mu_uuid *id)
+{
+	const struct item *item = item_find(t, id);
+
+	return item && item->visible ? &item->task : NULL;
+}
+
+size_t tasks_n_pending(const struct tasks *t)
+{
+	return t->n_pending;
+}
+
+void tasks_each(const struct tasks *t, bool (*each)(const struct model_task *task, void *arg),
+		void *arg)
+{
+	mu_list_each(it, &t->all)
+	{
+		const struct item *item = MU_CONTAINER_OF(it, struct item, link);
+
+		if (item->visible && !each(&item->task, arg))
+			return;
+	}
+}
+
+/* --- commands --- */
+
+bool tasks_next_command(const struct tasks *t, const struct host_id *host, mu_msec now,
+			struct tasks_command *ret)
+{
+	mu_list_each(it, &t->pending)
+	{
+		const struct item *item = MU_CONTAINER_OF(it, struct item, pending);
+		mu_msec left = item->task.deadline ? item->task.deadline - now : 0;
+
+		if (!item->visible || item->sent || !of_host(item, host))
+			continue;
+		if (item->task.deadline && left < 1) {
+			if (!item->maybe_sent)
+				continue; /* tasks_expire() ends it */
+			left = 1;         /* the agent answers from its journal, or fails it */
+		}
+		*ret = (struct tasks_command){
+		    .id = item->task.id,
+		    .vm = item->task.vm,
+		    .op = item->task.op,
+		    .left = left,
+		};
+		return true;
+	}
+	return false;
+}
+
+void tasks_sent(struct tasks *t, const struct mu_uuid *id)
+{
+	struct item *item = item_find(t, id);
+
+	if (item) {
+		item->sent = true;
+		item->maybe_sent = true;
+	}
+}
+
+void tasks_host_away(struct tasks *t, const struct host_id *host)
+{
+	mu_list_each(it, &t->pending)
+	{
+		struct item *item = MU_CONTAINER_OF(it, struct item, pending);
+
+		if (of_host(item, host))
+			item->sent = false;
+	}
+}
+
+/* --- what becomes of them --- */
+
+static struct item *pending_find(const struct tasks *t, const struct mu_uuid *id)
+{
+	struct item *item = item_find(t, id);
+
+	return item && item->visible && item->task.status == TASK_PENDING ? item : NULL;
+}
+
+const struct model_task *tasks_progress(struct tasks *t, const struct host_id *host,
+					const struct mu_uuid *id, int percent, mu_msec now)
+{
+	struct item *item = pending_find(t, id);
+
+	if (percent < 0)
+		percent = 0;
+	if (percent > 100)
+		percent = 100;
+	if (!item || !of_host(item, host) || item->task.progress == percent)
+		return NULL;
+	item->task.progress = percent;
+	item->task.updated = now;
+	return &item->task;
+}
+
+const struct model_task *tasks_result(struct tasks *t, const struct host_id *host,
+				      const struct mu_uuid *id, enum task_status status,
+				      const struct mu_error *err, mu_msec now)
+{
+	struct item *item = pending_find(t, id);
+
+	if (!item || !of_host(item, host) || status == TASK_PENDING)
+		return NULL;
+	if (status == TASK_SUCCESS)
+		item->task.progress = 100;
+	else
+		item->task.err = *err;
+	return item_finish(t, item, status, now);
+}
+
+const struct model_task *tasks_abort(struct tasks *t, const struct mu_uuid *id, bool connected,
+				     mu_msec now, bool *ret_cancel)
+{
+	struct item *item = pending_find(t, id);
+
+	*ret_cancel = false;
+	if (!item)
+		return NULL;
+	item->task.abort_requested = now;
+	item->task.updated = now;
+	if (!item->maybe_sent) {
+		mu_error_set(&item->task.err, MU_E_CANCELLED,
+			     "aborted before it was sent to the host");
+		return item_finish(t, item, TASK_FAILURE, now);
+	}
+	if (!connected) {
+		mu_error_set(&item->task.err, MU_E_CANCELLED,
+			     "aborted while its host was away: whether it ran is not known");
+		return item_finish(t, item, TASK_INTERRUPTED, now);
+	}
+	*ret_cancel = true;
+	return &item->task;
+}
+
+const struct model_task *tasks_expire(struct tasks *t, mu_msec now)
+{
+	mu_list_each(it, &t->pending)
+	{
+		struct item *item = MU_CONTAINER_OF(it, struct item, pending);
+
+		if (!item->visible || item->maybe_sent || !item->task.deadline ||
+		    item->task.deadline > now)
+			continue;
+		mu_error_set(&item->task.err, MU_E_TIMEOUT,
+			     "the deadline passed before the command could be sent to the host; "
+			     "hint: see whether its agent is connected");
+		return item_finish(t, item, TASK_FAILURE, now);
+	}
+	return NULL;
+}
+
+const struct model_task *tasks_forget_host(struct tasks *t, const struct host_id *host, mu_msec now)
+{
+	mu_list_each(it, &t->pending)
+	{
+		struct item *item = MU_CONTAINER_OF(it, struct item, pending);
+
+		if (!item->visible || !of_host(item, host))
+			continue;
+		mu_error_set(&item->task.err, MU_E_CANCELLED,
+			     "its host was removed while the task was pending: the outcome is not "
+			     "known");
+		return item_finish(t, item, TASK_INTERRUPTED, now);
+	}
+	return NULL;
+}
+
+mu_msec tasks_next_expiry(const struct tasks *t)
+{
+	mu_msec next = MU_MSEC_NEVER;
+
+	mu_list_each(it, &t->pending)
+	{
+		const struct item *item = MU_CONTAINER_OF(it, struct item, pending);
+
+		if (item->visible && !item->maybe_sent && item->task.deadline &&
+		    item->task.deadline < next)
+			next = item->task.deadline;
+	}
+	return next;
+}
+
+bool tasks_evict(struct tasks *t, struct model_task *ret)
+{
+	if (t->n_finished <= t->history)
+		return false;
+	mu_list_each(it, &t->all)
+	{
+		struct item *item = MU_CONTAINER_OF(it, struct item, link);
+
+		if (item->task.status == TASK_PENDING)
+			continue;
+		*ret = item->task;
+		item_remove(t, item);
+		return true;
+	}
+	return false;
+}

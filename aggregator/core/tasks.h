@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tasks of the fleet: which are pending, which command goes to which host next, and a bounded
+ * history of what became of the others. docs/design/fleet-protocol.md has the life cycle.
+ *
+ * PURE: times come in, the caller stores and sends. A task is hidden until tasks_confirm() says
+ * that it is stored; only then may its command leave. Returned pointers are valid until the next
+ * call that changes the table.
+ */
+#ifndef MUSTER_AGGREGATOR_CORE_TASKS_H
+#define MUSTER_AGGREGATOR_CORE_TASKS_H
+
+#include "common/model/task.h"
+
+#include <stddef.h>
+
+struct tasks;
+
+enum {
+	TASKS_HISTORY = 1000,         /* finished tasks that are kept */
+	TASKS_PENDING_PER_HOST = 500, /* more are refused */
+};
+
+/* A command that has to leave now. */
+struct tasks_command {
+	struct mu_uuid id;
+	struct vm_id vm;
+	enum vm_op op;
+	mu_msec left; /* until the deadline, at least 1; 0 = none */
+};
+
+struct tasks *tasks_new(size_t history);
+/* Takes NULL; returns NULL. */
+struct tasks *tasks_free(struct tasks *t);
+
+/* From the store, in order of start. A pending one may have been sent before. */
+void tasks_load(struct tasks *t, const struct model_task *task);
+/* A new pending task, still hidden. MU_E_EXISTS, MU_E_EXHAUSTED. */
+int tasks_begin(struct tasks *t, const struct model_task *task, struct mu_error *err);
+/* It is stored: visible from now on. */
+const struct model_task *tasks_confirm(struct tasks *t, const struct mu_uuid *id);
+/* It could not be stored: it never was. */
+void tasks_drop(struct tasks *t, const struct mu_uuid *id);
+
+/* NULL when unknown or hidden. */
+const struct model_task *tasks_find(const struct tasks *t, const struct mu_uuid *id);
+size_t tasks_n_pending(const struct tasks *t);
+/* In order of start; stop when `each` returns false. */
+void tasks_each(const struct tasks *t, bool (*each)(const struct model_task *task, void *arg),
+		void *arg);
+
+/* The next command of `host` that was not sent on its present stream. */
+bool tasks_next_command(const struct tasks *t, const struct host_id *host, mu_msec now,
+			struct tasks_command *ret);
+void tasks_sent(struct tasks *t, const struct mu_uuid *id);
+/* The host's stream is gone: everything pending is to be sent again on the next. */
+void tasks_host_away(struct tasks *t, const struct host_id *host);
+
+/*
+ * What follows changes at most one task and returns it, or NULL when nothing changed (unknown id,
+ * already finished, not that host's). `host` is whose stream it came on.
+ */
+const struct model_task *tasks_progress(struct tasks *t, const struct host_id *host,
+					const struct mu_uuid *id, int percent, mu_msec now);
+/* `status` is not TASK_PENDING; `err` is kept unless it is success. */
+const struct model_task *tasks_result(struct tasks *t, const struct host_id *host,
+				      const struct mu_uuid *id, enum task_status status,
+				      const struct mu_error *err, mu_msec now);
+/* Somebody wants it to stop: noted, and *ret_cancel says whether the host has to be told. Without
+ * a way to tell, it ends at once: interrupted if it may have been sent, else failed. */
+const struct model_task *tasks_abort(struct tasks *t, const struct mu_uuid *id, bool connected,
+				     mu_msec now, bool *ret_cancel);
+/* One task whose deadline passed before it could be sent; call until NULL. */
+const struct model_task *tasks_expire(struct tasks *t, mu_msec now);
+/* One pending task of a host that was forgotten; call until NULL. */
+const struct model_task *tasks_forget_host(struct tasks *t, const struct host_id *host,
+					   mu_msec now);
+/* When the tasks_expire() has something to do next; MU_MSEC_NEVER = nothing waits. */
+mu_msec tasks_next_expiry(const struct tasks *t);
+/* Take the oldest finished task out if there are more than the history holds. */
+bool tasks_evict(struct tasks *t, struct model_task *ret);
+
+#endif

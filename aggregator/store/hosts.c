@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/store/hosts.h"
+
+#include "aggregator/store/tx.h"
+
+#include <stdlib.h>
+
+enum { NAME_MAX_BYTES = 128 };
+
+static struct store_blob column_blob(sqlite3_stmt *st, int col)
+{
+	/* The pointer first: SQLite may convert, and the length belongs to the result. */
+	const void *data = sqlite3_column_blob(st, col);
+
+	return (struct store_blob){.data = data, .len = (size_t)sqlite3_column_bytes(st, col)};
+}
+
+static struct store_blob copy_blob(struct mu_arena *a, struct store_blob b)
+{
+	return (struct store_blob){.data = mu_arena_memdup(a, b.data, b.len), .len = b.len};
+}
+
+static struct stmt_value blob_value(struct store_blob b)
+{
+	return stmt_blob(b.data, b.len);
+}
+
+static struct stmt_value u64_value(uint64_t u)
+{
+	return stmt_int((int64_t)u);
+}
+
+int store_hosts_list(struct store *s,
+		     int (*each)(const struct store_host *h, void *arg, struct mu_error *err),
+		     void *arg, struct mu_error *err)
+{
+	MU_CLEANUP(stmt_reset)
+	sqlite3_stmt *st = stmt_query(&s->stmts, STMT_HOST_LIST, NULL, 0, err);
+	char name[NAME_MAX_BYTES];
+	int rc;
+
+	if (!st)
+		return MU_FAILED;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct store_host h = {
+		    .id = {stmt_column_uuid(st, 0)},
+		    .name = name,
+		    .enrolled_at = sqlite3_column_int64(st, 2),
+		    .last_seen = sqlite3_column_int64(st, 3),
+		    .state_epoch = (uint64_t)sqlite3_column_int64(st, 4),
+		    .state_seq = (uint64_t)sqlite3_column_int64(st, 5),
+		    .state = column_blob(st, 6),
+		    .metric_epoch = (uint64_t)sqlite3_column_int64(st, 7),
+		    .metric_seq = (uint64_t)sqlite3_column_int64(st, 8),
+		    .metric_count = (uint64_t)sqlite3_column_int64(st, 9),
+		};
+
+		stmt_column_text(st, 1, name, sizeof name);
+		if (each(&h, arg, err) < 0)
+			return MU_FAILED;
+	}
+	return rc == SQLITE_DONE ? 0 : stmt_error(err, s->db, rc, "reading hosts");
+}
+
+int store_vms_list(struct store *s,
+		   int (*each)(const struct store_vm *vm, void *arg, struct mu_error *err),
+		   void *arg, struct mu_error *err)
+{
+	MU_CLEANUP(stmt_reset)
+	sqlite3_stmt *st = stmt_query(&s->stmts, STMT_VM_LIST, NULL, 0, err);
+	int rc;
+
+	if (!st)
+		return MU_FAILED;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct store_vm vm = {
+		    .host = {stmt_column_uuid(st, 0)},
+		    .id = {stmt_column_uuid(st, 1)},
+		    .state = column_blob(st, 2),
+		};
+
+		if (each(&vm, arg, err) < 0)
+			return MU_FAILED;
+	}
+	return rc == SQLITE_DONE ? 0 : stmt_error(err, s->db, rc, "reading VMs");
+}
+
+void store_hosts_enrol(struct store_tx *tx, const struct store_host *h)
+{
+	struct stmt_value v[] = {stmt_uuid(&h->id.uuid), stmt_text(h->name),
+				 stmt_int(h->enrolled_at), blob_value(h->state)};
+
+	store_tx_add(tx, STMT_HOST_ENROL, v, MU_ARRAY_SIZE(v));
+}
+
+void store_hosts_put_state(struct store_tx *tx, const struct store_host *h)
+{
+	struct stmt_value v[] = {stmt_uuid(&h->id.uuid),  stmt_text(h->name),
+				 stmt_int(h->last_seen),  u64_value(h->state_epoch),
+				 u64_value(h->state_seq), blob_value(h->state)};
+
+	store_tx_add_strict(tx, STMT_HOST_STATE, v, MU_ARRAY_SIZE(v));
+}
+
+void store_hosts_seen(struct store_tx *tx, const struct host_id *id, mu_msec last_seen)
+{
+	struct stmt_value v[] = {stmt_uuid(&id->uuid), stmt_int(last_seen)};
+
+	store_tx_add(tx, STMT_HOST_SEEN, v, MU_ARRAY_SIZE(v));
+}
+
+void store_hosts_delete(struct store_tx *tx, const struct host_id *id)
+{
+	struct stmt_value v = stmt_uuid(&id->uuid);
+
+	store_tx_add(tx, STMT_HOST_DELETE, &v, 1);
+}
+
+void store_vms_put(struct store_tx *tx, const struct store_vm *vm)
+{
+	struct stmt_value v[] = {stmt_uuid(&vm->host.uuid), stmt_uuid(&vm->id.uuid),
+				 stmt_text(vm->name), stmt_text(vm->power), blob_value(vm->state)};
+
+	store_tx_add(tx, STMT_VM_PUT, v, MU_ARRAY_SIZE(v));
+}
+
+void store_vms_delete(struct store_tx *tx, const struct host_id *host, const struct vm_id *id)
+{
+	struct stmt_value v[] = {stmt_uuid(&host->uuid), stmt_uuid(&id->uuid)};
+
+	store_tx_add(tx, STMT_VM_DELETE, v, MU_ARRAY_SIZE(v));
+}
+
+void store_vms_delete_all(struct store_tx *tx, const struct host_id *host)
+{
+	struct stmt_value v = stmt_uuid(&host->uuid);
+
+	store_tx_add(tx, STMT_VM_DELETE_ALL, &v, 1);
+}
+
+/* --- metrics --- */
+
+void store_metrics_put_dictionary(struct store_tx *tx, const struct host_id *host,
+				  const struct store_dictionary *d)
+{
+	struct stmt_value v[] = {stmt_uuid(&host->uuid), u64_value(d->epoch),
+				 stmt_int(d->generation), blob_value(d->series)};
+
+	store_tx_add(tx, STMT_DICTIONARY_PUT, v, 4);
+	store_tx_add(tx, STMT_DICTIONARY_TRIM, v, 3);
+}
+
+void store_metrics_put_batch(struct store_tx *tx, const struct store_host *h,
+			     const struct store_batch *b)
+{
+	struct stmt_value batch[] = {
+	    stmt_uuid(&h->id.uuid),  u64_value(h->metric_count % STORE_METRIC_SLOTS),
+	    u64_value(b->epoch),     u64_value(b->seq),
+	    stmt_int(b->generation), stmt_int(b->at),
+	    blob_value(b->samples),
+	};
+	struct stmt_value host[] = {stmt_uuid(&h->id.uuid), stmt_int(h->last_seen),
+				    u64_value(h->metric_epoch), u64_value(h->metric_seq),
+				    u64_value(h->metric_count)};
+
+	store_tx_add(tx, STMT_BATCH_PUT, batch, MU_ARRAY_SIZE(batch));
+	store_tx_add_strict(tx, STMT_HOST_METRICS, host, MU_ARRAY_SIZE(host));
+}
+
+struct metrics_job {
+	struct store_job job;
+	struct host_id host;
+	mu_msec since;
+	void (*done)(void *ctx, const struct store_metrics *m, const struct mu_error *err);
+	void *ctx;
+	struct mu_arena *arena;
+	struct store_dictionary *dictionaries;
+	struct store_batch *batches;
+	struct store_metrics result;
+};
+
+static int read_dictionaries(struct metrics_job *mj, struct stmt_set *stmts, struct mu_error *err)
+{
+	struct stmt_value v = stmt_uuid(&mj->host.uuid);
+	MU_CLEANUP(stmt_reset)
+	sqlite3_stmt *st = stmt_query(stmts, STMT_DICTIONARY_LIST, &v, 1, err);
+	size_t n = 0;
+	int rc;
+
+	if (!st)
+		return MU_FAILED;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		mj->dictionaries = mu_xrealloc(mj->dictionaries, n + 1, sizeof *mj->dictionaries);
+		mj->dictionaries[n++] = (struct store_dictionary){
+		    .epoch = (uint64_t)sqlite3_column_int64(st, 0),
+		    .generation = (uint32_t)sqlite3_column_int64(st, 1),
+		    .series = copy_blob(mj->arena, column_blob(st, 2)),
+		};
+	}
+	mj->result.dictionaries = mj->dictionaries;
+	mj->result.n_dictionaries = n;
+	return rc == SQLITE_DONE ? 0 : stmt_error(err, stmts->db, rc, "reading metrics");
+}
+
+static int read_batches(struct metrics_job *mj, struct stmt_set *stmts, struct mu_error *err)
+{
+	struct stmt_value v[] = {stmt_uuid(&mj->host.uuid), stmt_int(mj->since)};
+	MU_CLEANUP(stmt_reset)
+	sqlite3_stmt *st = stmt_query(stmts, STMT_BATCH_LIST, v, MU_ARRAY_SIZE(v), err);
+	size_t n = 0;
+	int rc;
+
+	if (!st)
+		return MU_FAILED;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < STORE_METRIC_SLOTS) {
+		mj->batches[n++] = (struct store_batch){
+		    .epoch = (uint64_t)sqlite3_column_int64(st, 0),
+		    .seq = (uint64_t)sqlite3_column_int64(st, 1),
+		    .generation = (uint32_t)sqlite3_column_int64(st, 2),
+		    .at = sqlite3_column_int64(st, 3),
+		    .samples = copy_blob(mj->arena, column_blob(st, 4)),
+		};
+	}
+	mj->result.batches = mj->batches;
+	mj->result.n_batches = n;
+	return rc == SQLITE_DONE || rc == SQLITE_ROW
+		   ? 0
+		   : stmt_error(err, stmts->db, rc, "reading metrics");
+}
+
+static int metrics_run(struct store_job *job, struct stmt_set *stmts, struct mu_error *err)
+{
+	struct metrics_job *mj = MU_CONTAINER_OF(job, struct metrics_job, job);
+
+	if (read_dictionaries(mj, stmts, err) < 0)
+		return MU_FAILED;
+	return read_batches(mj, stmts, err);
+}
+
+static void metrics_done(struct store_job *job, const struct mu_error *err)
+{
+	struct metrics_job *mj = MU_CONTAINER_OF(job, struct metrics_job, job);
+
+	mj->done(mj->ctx, err ? NULL : &mj->result, err);
+	mu_arena_free(mj->arena);
+	free(mj->dictionaries);
+	free(mj->batches);
+	free(mj);
+}
+
+void store_metrics_read(struct store *s, const struct host_id *host, mu_msec since,
+			void (*done)(void *ctx, const struct store_metrics *m,
+				     const struct mu_error *err),
+			void *ctx)
+{
+	struct metrics_job *mj = mu_xcalloc(1, sizeof *mj);
+
+	mj->job.run = metrics_run;
+	mj->job.done = metrics_done;
+	mj->host = *host;
+	mj->since = since;
+	mj->done = done;
+	mj->ctx = ctx;
+	mj->arena = mu_arena_new();
+	mj->batches = mu_xcalloc(STORE_METRIC_SLOTS, sizeof *mj->batches);
+	store_job_start(s, &mj->job);
+}

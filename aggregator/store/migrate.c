@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rules for a new version: never change a step that was released; every up has a down that the
+ * test runs; a down may lose what the older program could not know. Add the dump of the version
+ * before to tests/data/store/, from where the upgrade test starts.
+ */
+#include "aggregator/store/migrate.h"
+
+#include "aggregator/store/stmt.h"
+#include "common/base/assert.h"
+#include "common/base/mem.h"
+
+#include <stdio.h>
+
+enum { APPLICATION_ID = 0x4d757374 }; /* "Must": which program's file this is */
+
+static const struct {
+	const char *up;
+	const char *down;
+} steps[MIGRATE_NEWEST + 1] = {
+    [1] = {.up = "CREATE TABLE settings("
+		 " name TEXT NOT NULL PRIMARY KEY,"
+		 " value TEXT NOT NULL) STRICT;"
+		 "CREATE TABLE hosts("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " name TEXT NOT NULL,"
+		 " enrolled_at INTEGER NOT NULL,"
+		 " last_seen INTEGER NOT NULL,"
+		 " state_epoch INTEGER NOT NULL,"
+		 " state_seq INTEGER NOT NULL,"
+		 " state BLOB NOT NULL) STRICT;" /* muster.v1.HostState */
+		 "CREATE TABLE vms("
+		 " host BLOB NOT NULL REFERENCES hosts(id) ON DELETE CASCADE,"
+		 " id BLOB NOT NULL CHECK (length(id) = 16),"
+		 " name TEXT NOT NULL,"
+		 " power TEXT NOT NULL,"
+		 " state BLOB NOT NULL," /* muster.v1.VmState */
+		 " PRIMARY KEY (host, id)) STRICT;"
+		 "CREATE TABLE tasks("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " status TEXT NOT NULL,"
+		 " op TEXT NOT NULL,"
+		 " vm BLOB NOT NULL,"
+		 " host BLOB NOT NULL,"
+		 " user TEXT NOT NULL,"
+		 " started_at INTEGER NOT NULL,"
+		 " updated_at INTEGER NOT NULL,"
+		 " ended_at INTEGER NOT NULL,"
+		 " abort_requested_at INTEGER NOT NULL,"
+		 " deadline_at INTEGER NOT NULL,"
+		 " progress INTEGER NOT NULL,"
+		 " error_code TEXT,"
+		 " error_text TEXT) STRICT;"
+		 "CREATE TABLE audit("
+		 " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+		 " at INTEGER NOT NULL,"
+		 " who TEXT NOT NULL,"
+		 " source TEXT NOT NULL,"
+		 " action TEXT NOT NULL,"
+		 " object TEXT NOT NULL,"
+		 " result TEXT NOT NULL,"
+		 " detail TEXT NOT NULL) STRICT;"
+		 "CREATE TABLE certificates("
+		 " fingerprint TEXT NOT NULL PRIMARY KEY,"
+		 " host BLOB NOT NULL REFERENCES hosts(id) ON DELETE CASCADE,"
+		 " serial TEXT NOT NULL,"
+		 " issued_at INTEGER NOT NULL,"
+		 " not_after INTEGER NOT NULL,"
+		 " revoked_at INTEGER) STRICT;"
+		 "CREATE INDEX certificates_host ON certificates(host);"
+		 "CREATE TABLE join_tokens("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " secret_hash TEXT NOT NULL UNIQUE,"
+		 " name TEXT NOT NULL,"
+		 " created_at INTEGER NOT NULL,"
+		 " created_by TEXT NOT NULL,"
+		 " expires_at INTEGER NOT NULL,"
+		 " used_at INTEGER,"
+		 " used_by BLOB) STRICT;"
+		 "CREATE TABLE api_tokens("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " secret_hash TEXT NOT NULL UNIQUE,"
+		 " user TEXT NOT NULL,"
+		 " description TEXT NOT NULL,"
+		 " created_at INTEGER NOT NULL,"
+		 " expires_at INTEGER NOT NULL) STRICT;",
+	   .down = "DROP TABLE api_tokens;"
+		   "DROP TABLE join_tokens;"
+		   "DROP TABLE certificates;"
+		   "DROP TABLE audit;"
+		   "DROP TABLE tasks;"
+		   "DROP TABLE vms;"
+		   "DROP TABLE hosts;"
+		   "DROP TABLE settings;"},
+    /* Metric batches are kept until archives take them over; tokens that replace a host. */
+    [2] = {.up = "ALTER TABLE join_tokens ADD COLUMN replaces BLOB;"
+		 "ALTER TABLE hosts ADD COLUMN metric_epoch INTEGER NOT NULL DEFAULT 0;"
+		 "ALTER TABLE hosts ADD COLUMN metric_seq INTEGER NOT NULL DEFAULT 0;"
+		 "ALTER TABLE hosts ADD COLUMN metric_count INTEGER NOT NULL DEFAULT 0;"
+		 "CREATE TABLE metric_dictionaries("
+		 " host BLOB NOT NULL REFERENCES hosts(id) ON DELETE CASCADE,"
+		 " epoch INTEGER NOT NULL,"
+		 " generation INTEGER NOT NULL,"
+		 " series BLOB NOT NULL," /* muster.v1.MetricDictionary */
+		 " PRIMARY KEY (host, epoch, generation)) STRICT;"
+		 "CREATE TABLE metric_batches("
+		 " host BLOB NOT NULL REFERENCES hosts(id) ON DELETE CASCADE,"
+		 " slot INTEGER NOT NULL,"
+		 " epoch INTEGER NOT NULL,"
+		 " seq INTEGER NOT NULL,"
+		 " generation INTEGER NOT NULL,"
+		 " at INTEGER NOT NULL,"
+		 " samples BLOB NOT NULL," /* 4-byte floats, little-endian */
+		 " PRIMARY KEY (host, slot)) STRICT;",
+	   .down = "DROP TABLE metric_batches;"
+		   "DROP TABLE metric_dictionaries;"
+		   "ALTER TABLE hosts DROP COLUMN metric_count;"
+		   "ALTER TABLE hosts DROP COLUMN metric_seq;"
+		   "ALTER TABLE hosts DROP COLUMN metric_epoch;"
+		   "ALTER TABLE join_tokens DROP COLUMN replaces;"},
+};
+
+static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*ret = sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	return rc == SQLITE_ROW ? 0 : stmt_error(err, db, rc, sql);
+}
+
+int migrate_version(sqlite3 *db, int *ret_version, struct mu_error *err)
+{
+	int version;
+	int application;
+	int n_tables;
+
+	if (pragma_int(db, "PRAGMA user_version", &version, err) < 0 ||
+	    pragma_int(db, "PRAGMA application_id", &application, err) < 0 ||
+	    pragma_int(db, "SELECT count(*) FROM sqlite_master", &n_tables, err) < 0)
+		return MU_FAILED;
+	if (application != APPLICATION_ID && (application != 0 || version != 0 || n_tables != 0))
+		return mu_error_set(err, MU_E_UNSUPPORTED,
+				    "this is not a database of muster-aggregator; hint: give "
+				    "another --state directory");
+	if (version < 0 || version > MIGRATE_NEWEST)
+		return mu_error_set(
+		    err, MU_E_UNSUPPORTED,
+		    "the database has version %d, this program knows up to %d; hint: start the "
+		    "newer muster-aggregator, or let that one go back with 'migrate --to %d'",
+		    version, MIGRATE_NEWEST, MIGRATE_NEWEST);
+	*ret_version = version;
+	return 0;
+}
+
+static int run_step(sqlite3 *db, const char *sql, int version, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free)
+	char *all = mu_xasprintf("BEGIN EXCLUSIVE;%sPRAGMA user_version = %d;"
+				 "PRAGMA application_id = %d;COMMIT;",
+				 sql, version, version ? APPLICATION_ID : 0);
+	int rc = sqlite3_exec(db, all, NULL, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		return 0;
+	stmt_error(err, db, rc, "changing the schema");
+	if (!sqlite3_get_autocommit(db))
+		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return mu_error_prefix(err, "to version %d", version);
+}
+
+int migrate_to(sqlite3 *db, int version, struct mu_error *err)
+{
+	int now;
+
+	if (version < 0 || version > MIGRATE_NEWEST)
+		return mu_error_set(err, MU_E_INVALID, "there is no version %d, 0 to %d are known",
+				    version, MIGRATE_NEWEST);
+	if (migrate_version(db, &now, err) < 0)
+		return MU_FAILED;
+	for (; now < version; now++) {
+		if (run_step(db, steps[now + 1].up, now + 1, err) < 0)
+			return MU_FAILED;
+	}
+	for (; now > version; now--) {
+		if (run_step(db, steps[now].down, now - 1, err) < 0)
+			return MU_FAILED;
+	}
+	return 0;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/store/stmt.h"
+
+#include "common/base/assert.h"
+#include "common/base/str.h"
+
+#include <limits.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	const char *sql;
+} table[_STMT_COUNT] = {
+    [STMT_BEGIN] = {"begin", "BEGIN IMMEDIATE"},
+    [STMT_COMMIT] = {"commit", "COMMIT"},
+    [STMT_ROLLBACK] = {"rollback", "ROLLBACK"},
+    [STMT_SAVEPOINT] = {"savepoint", "SAVEPOINT tx"},
+    [STMT_SAVEPOINT_RELEASE] = {"savepoint_release", "RELEASE tx"},
+    [STMT_SAVEPOINT_ROLLBACK] = {"savepoint_rollback", "ROLLBACK TO tx"},
+
+    [STMT_SETTING_GET] = {"setting_get", "SELECT value FROM settings WHERE name = ?1"},
+    [STMT_SETTING_PUT] = {"setting_put", "INSERT INTO settings(name, value) VALUES (?1, ?2)"
+					 " ON CONFLICT(name) DO UPDATE SET value = excluded.value"},
+
+    [STMT_HOST_ENROL] = {"host_enrol",
+			 "INSERT INTO hosts(id, name, enrolled_at, last_seen, state_epoch,"
+			 " state_seq, state) VALUES (?1, ?2, ?3, 0, 0, 0, ?4)"
+			 " ON CONFLICT(id) DO UPDATE SET enrolled_at = excluded.enrolled_at"},
+    [STMT_HOST_STATE] = {"host_state",
+			 "UPDATE hosts SET name = ?2, last_seen = ?3, state_epoch = ?4,"
+			 " state_seq = ?5, state = ?6 WHERE id = ?1"},
+    [STMT_HOST_SEEN] = {"host_seen", "UPDATE hosts SET last_seen = ?2 WHERE id = ?1"},
+    [STMT_HOST_METRICS] = {"host_metrics",
+			   "UPDATE hosts SET last_seen = ?2, metric_epoch = ?3, metric_seq = ?4,"
+			   " metric_count = ?5 WHERE id = ?1"},
+    [STMT_HOST_DELETE] = {"host_delete", "DELETE FROM hosts WHERE id = ?1"},
+    [STMT_HOST_LIST] = {"host_list",
+			"SELECT id, name, enrolled_at, last_seen, state_epoch, state_seq, state,"
+			" metric_epoch, metric_seq, metric_count FROM hosts ORDER BY id"},
+
+    [STMT_VM_PUT] = {"vm_put", "INSERT INTO vms(host, id, name, power, state)"
+			       " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT(host, id) DO UPDATE SET"
+			       " name = excluded.name, power = excluded.power,"
+			       " state = excluded.state"},
+    [STMT_VM_DELETE] = {"vm_delete", "DELETE FROM vms WHERE host = ?1 AND id = ?2"},
+    [STMT_VM_DELETE_ALL] = {"vm_delete_all", "DELETE FROM vms WHERE host = ?1"},
+    [STMT_VM_LIST] = {"vm_list", "SELECT host, id, state FROM vms ORDER BY host, id"},
+
+    [STMT_TASK_PUT] =
+	{"task_put",
+	 "INSERT INTO tasks(id, status, op, vm, host, user, started_at, updated_at, ended_at,"
+	 " abort_requested_at, deadline_at, progress, error_code, error_text)"
+	 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+	 " ON CONFLICT(id) DO UPDATE SET status = excluded.status,"
+	 " updated_at = excluded.updated_at, ended_at = excluded.ended_at,"
+	 " abort_requested_at = excluded.abort_requested_at, progress = excluded.progress,"
+	 " error_code = excluded.error_code, error_text = excluded.error_text"},
+    [STMT_TASK_DELETE] = {"task_delete", "DELETE FROM tasks WHERE id = ?1"},
+    [STMT_TASK_LIST] = {"task_list",
+			"SELECT id, status, op, vm, host, user, started_at, updated_at, ended_at,"
+			" abort_requested_at, deadline_at, progress, error_code, error_text"
+			" FROM tasks ORDER BY started_at, id"},
+
+    [STMT_AUDIT_ADD] = {"audit_add",
+			"INSERT INTO audit(at, who, source, action, object, result, detail)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
+    [STMT_AUDIT_LIST] = {"audit_list",
+			 "SELECT id, at, who, source, action, object, result, detail FROM audit"
+			 " WHERE id < ?1 ORDER BY id DESC LIMIT ?2"},
+    [STMT_AUDIT_TRIM] = {"audit_trim",
+			 "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1"},
+
+    [STMT_CERT_ADD] = {"certificate_add",
+		       "INSERT INTO certificates(fingerprint, host, serial, issued_at, not_after)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5)"},
+    [STMT_CERT_REVOKE_ALL] = {"certificate_revoke_all", "UPDATE certificates SET revoked_at = ?2"
+							" WHERE host = ?1 AND revoked_at IS NULL"},
+    [STMT_CERT_TRIM] = {"certificate_trim", "DELETE FROM certificates WHERE not_after < ?1"},
+    [STMT_CERT_LIST] = {"certificate_list",
+			"SELECT fingerprint, host, serial, issued_at, not_after, revoked_at"
+			" FROM certificates ORDER BY issued_at, fingerprint"},
+
+    [STMT_JOIN_ADD] = {"join_add",
+		       "INSERT INTO join_tokens(id, secret_hash, name, created_at, created_by,"
+		       " expires_at, replaces) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
+    [STMT_JOIN_USE] = {"join_use", "UPDATE join_tokens SET used_at = ?2, used_by = ?3"
+				   " WHERE id = ?1 AND used_at IS NULL"},
+    [STMT_JOIN_DELETE] = {"join_delete", "DELETE FROM join_tokens WHERE id = ?1"},
+    [STMT_JOIN_TRIM] = {"join_trim", "DELETE FROM join_tokens WHERE expires_at < ?1"},
+    [STMT_JOIN_LIST] = {"join_list",
+			"SELECT id, secret_hash, name, created_at, created_by, expires_at, used_at,"
+			" used_by, replaces FROM join_tokens ORDER BY created_at, id"},
+
+    [STMT_TOKEN_ADD] = {"token_add",
+			"INSERT INTO api_tokens(id, secret_hash, user, description, created_at,"
+			" expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"},
+    [STMT_TOKEN_DELETE] = {"token_delete", "DELETE FROM api_tokens WHERE id = ?1"},
+    [STMT_TOKEN_LIST] = {"token_list",
+			 "SELECT id, secret_hash, user, description, created_at, expires_at"
+			 " FROM api_tokens ORDER BY created_at, id"},
+
+    [STMT_DICTIONARY_PUT] = {"dictionary_put",
+			     "INSERT INTO metric_dictionaries(host, epoch, generation, series)"
+			     " VALUES (?1, ?2, ?3, ?4) ON CONFLICT(host, epoch, generation)"
+			     " DO UPDATE SET series = excluded.series"},
+    [STMT_DICTIONARY_TRIM] = {"dictionary_trim",
+			      "DELETE FROM metric_dictionaries AS d WHERE host = ?1"
+			      " AND NOT (epoch = ?2 AND generation = ?3)"
+			      " AND NOT EXISTS (SELECT 1 FROM metric_batches AS b"
+			      " WHERE b.host = d.host AND b.epoch = d.epoch"
+			      " AND b.generation = d.generation)"},
+    [STMT_DICTIONARY_LIST] = {"dictionary_list",
+			      "SELECT epoch, generation, series FROM metric_dictionaries"
+			      " WHERE host = ?1 ORDER BY rowid"},
+    [STMT_BATCH_PUT] =
+	{"batch_put", "INSERT INTO metric_batches(host, slot, epoch, seq, generation, at, samples)"
+		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(host, slot) DO UPDATE SET"
+		      " epoch = excluded.epoch, seq = excluded.seq,"
+		      " generation = excluded.generation, at = excluded.at,"
+		      " samples = excluded.samples"},
+    [STMT_BATCH_LIST] = {"batch_list",
+			 "SELECT epoch, seq, generation, at, samples FROM metric_batches"
+			 " WHERE host = ?1 AND at >= ?2 ORDER BY at, epoch, seq"},
+};
+
+int stmt_error(struct mu_error *err, sqlite3 *db, int rc, const char *what)
+{
+	const char *text = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+
+	switch (rc & 0xff) {
+	case SQLITE_FULL:
+		return mu_error_set(err, MU_E_EXHAUSTED,
+				    "%s: the disk is full; hint: make room in the state directory, "
+				    "nothing that was acknowledged is lost",
+				    what);
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return mu_error_set(err, MU_E_IO,
+				    "%s: the database is damaged (%s); hint: stop the aggregator, "
+				    "keep a copy of the file, and restore a backup or try "
+				    "'sqlite3 FILE .recover'",
+				    what, text);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return mu_error_set(err, MU_E_UNAVAILABLE,
+				    "%s: another process has the database locked; hint: end it",
+				    what);
+	case SQLITE_CONSTRAINT:
+		return mu_error_set(err, MU_E_STATE, "%s: %s", what, text);
+	default:
+		return mu_error_set(err, MU_E_IO, "%s: %s (SQLite code %d)", what, text,
+				    db ? sqlite3_extended_errcode(db) : rc);
+	}
+}
+
+int stmt_set_init(struct stmt_set *set, sqlite3 *db, struct mu_error *err)
+{
+	set->db = db;
+	for (int i = 0; i < _STMT_COUNT; i++) {
+		int rc = sqlite3_prepare_v3(db, table[i].sql, -1, SQLITE_PREPARE_PERSISTENT,
+					    &set->prepared[i], NULL);
+
+		if (rc != SQLITE_OK) {
+			stmt_error(err, db, rc, table[i].name);
+			return mu_error_prefix(err, "preparing statement");
+		}
+	}
+	return 0;
+}
+
+void stmt_set_deinit(struct stmt_set *set)
+{
+	for (int i = 0; i < _STMT_COUNT; i++)
+		sqlite3_finalize(set->prepared[i]);
+	memset(set, 0, sizeof *set);
+}
+
+int stmt_n_values(const struct stmt_set *set, enum stmt_id id)
+{
+	return sqlite3_bind_parameter_count(set->prepared[id]);
+}
+
+static int bind(sqlite3_stmt *st, int pos, const struct stmt_value *v)
+{
+	mu_assert(v->len <= INT_MAX);
+	switch (v->kind) {
+	case STMT_NULL:
+		return sqlite3_bind_null(st, pos);
+	case STMT_INT:
+		return sqlite3_bind_int64(st, pos, v->integer);
+	case STMT_TEXT:
+		return sqlite3_bind_text(st, pos, v->bytes, (int)v->len, SQLITE_STATIC);
+	case STMT_BLOB:
+		return sqlite3_bind_blob(st, pos, v->len ? v->bytes : "", (int)v->len,
+					 SQLITE_STATIC);
+	case _STMT_KIND_COUNT:
+		break;
+	}
+	mu_assert_unreachable();
+}
+
+static int bind_all(struct stmt_set *set, enum stmt_id id, const struct stmt_value *values,
+		    size_t n_values)
+{
+	sqlite3_stmt *st = set->prepared[id];
+
+	mu_assert(n_values == (size_t)stmt_n_values(set, id));
+	for (size_t i = 0; i < n_values; i++) {
+		int rc = bind(st, (int)i + 1, &values[i]);
+
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	return SQLITE_OK;
+}
+
+int stmt_run(struct stmt_set *set, enum stmt_id id, const struct stmt_value *values,
+	     size_t n_values)
+{
+	int rc = bind_all(set, id, values, n_values);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(set->prepared[id]);
+	mu_assert(rc != SQLITE_ROW);
+	stmt_reset(set->prepared[id]);
+	return rc;
+}
+
+sqlite3_stmt *stmt_query(struct stmt_set *set, enum stmt_id id, const struct stmt_value *values,
+			 size_t n_values, struct mu_error *err)
+{
+	int rc = bind_all(set, id, values, n_values);
+
+	if (rc != SQLITE_OK) {
+		stmt_error(err, set->db, rc, table[id].name);
+		return NULL;
+	}
+	return set->prepared[id];
+}
+
+void stmt_reset(sqlite3_stmt *st)
+{
+	if (st) {
+		sqlite3_reset(st);
+		sqlite3_clear_bindings(st);
+	}
+}
+
+struct stmt_value stmt_int(int64_t i)
+{
+	return (struct stmt_value){.kind = STMT_INT, .integer = i};
+}
+
+struct stmt_value stmt_text(const char *s)
+{
+	if (!s)
+		return stmt_null();
+	return (struct stmt_value){.kind = STMT_TEXT, .bytes = s, .len = strlen(s)};
+}
+
+struct stmt_value stmt_blob(const void *p, size_t len)
+{
+	return (struct stmt_value){.kind = STMT_BLOB, .bytes = p, .len = len};
+}
+
+struct stmt_value stmt_uuid(const struct mu_uuid *u)
+{
+	return stmt_blob(u->bytes, sizeof u->bytes);
+}
+
+struct stmt_value stmt_null(void)
+{
+	return (struct stmt_value){.kind = STMT_NULL};
+}
+
+struct mu_uuid stmt_column_uuid(sqlite3_stmt *st, int col)
+{
+	const void *p = sqlite3_column_blob(st, col);
+	struct mu_uuid u = {{0}};
+
+	if (p && sqlite3_column_bytes(st, col) == (int)sizeof u.bytes)
+		memcpy(u.bytes, p, sizeof u.bytes);
+	return u;
+}
+
+void stmt_column_text(sqlite3_stmt *st, int col, char *buf, size_t size)
+{
+	const char *text = (const char *)sqlite3_column_text(st, col);
+	size_t len = text ? (size_t)sqlite3_column_bytes(st, col) : 0;
+
+	mu_utf8_sanitize(buf, size - 1, text ? text : "", len);
+}
