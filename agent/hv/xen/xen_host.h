@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host itself: Xen's and dom0's versions, its CPUs and memory. Reads /proc and asks Xen. */
+#ifndef MUSTER_AGENT_HV_XEN_HOST_H
+#define MUSTER_AGENT_HV_XEN_HOST_H
+
+#include "common/base/error.h"
+#include "common/model/host.h"
+
+#include <xenctrl.h>
+
+/* MU_E_UNSUPPORTED when this is no Xen dom0. */
+int xen_host_check_dom0(struct mu_error *err);
+int xen_host_info(xc_interface *xch, struct model_host *ret, struct mu_error *err);
+
+#endif

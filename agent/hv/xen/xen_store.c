@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Three sources of news, none of them polled:
+ *
+ *     @introduceDomain, @releaseDomain   a domain came, stopped or went: list all, compare
+ *     /local/domain/N                    one watch per domain: its name, its guest's facts
+ *     /var/lib/xen (inotify)             libxl records a configuration when a domain is complete;
+ *                                        no xenstore event tells that
+ *
+ * The second one is in the guest's hand: it may write thousands of times a second. So an event
+ * only marks the domain, and it is read after a short pause, at most once a second. A guest that
+ * keeps writing is not even listened to for a while (FLOOD_*).
+ *
+ * A domain's facts are read into a fresh struct and compared as a whole with what was told last;
+ * only news goes to the loop thread.
+ */
+#include "agent/hv/xen/xen_store.h"
+
+#include "agent/hv/xen/xen_convert.h"
+#include "agent/hv/xen/xen_guest.h"
+#include "agent/hv/xen/xen_log.h"
+#include "agent/hv/xen/xen_thread.h"
+#include "common/base/assert.h"
+#include "common/base/list.h"
+#include "common/base/str.h"
+#include "common/log/log.h"
+#include "common/os/clock.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+#include <xenctrl.h>
+#include <xenstore.h>
+
+/* Where libxl keeps what it records about domains. */
+#define LIBXL_DIR "/var/lib/xen"
+
+#define READ_PAUSE 50            /* ms from the first event to reading */
+#define READ_INTERVAL MU_SEC(1)  /* between two readings of one domain */
+#define FLOOD_INTERVAL MU_SEC(1) /* more than FLOOD_EVENTS in that time: */
+#define FLOOD_DEAF MU_SEC(10)    /* do not listen for so long */
+
+enum {
+	FLOOD_EVENTS = 1000,
+	EVENTS_PER_TURN = 512,
+	INFO_CHUNK = 256,
+	PATH_BYTES = 384,
+	TOKEN_BYTES = 24,
+};
+
+struct watched {
+	struct mu_link link;
+	struct xen_store *store;
+	struct xen_facts facts; /* as told */
+	struct mu_timer *timer;
+	mu_msec read_at; /* monotonic */
+	bool marked;     /* by an event since */
+	bool told;
+	bool seen; /* scratch of a rescan */
+	bool deaf;
+	mu_msec window_start;
+	unsigned n_events; /* in the window */
+};
+
+struct xen_store {
+	struct xen_store_listener listener;
+	struct xen_thread thread;
+	struct xen_log *log;
+	struct xs_handle *xs;
+	xc_interface *xch;
+	struct mu_link domains;
+	uv_poll_t poll;
+	uv_fs_event_t files;
+	bool started;
+	/* loop thread */
+	bool stopped;
+	mu_loop_cb done;
+	void *done_ctx;
+};
+
+/* ---- telling ---- */
+
+struct news {
+	struct xen_store *store;
+	struct xen_facts facts;
+	bool domain_news;
+	bool guest_news;
+};
+
+static void deliver(void *ctx)
+{
+	struct news *n = ctx;
+	struct xen_store *s = n->store;
+
+	if (!s->stopped)
+		s->listener.facts(s->listener.ctx, &n->facts, n->domain_news, n->guest_news);
+	free(n);
+}
+
+static void tell(struct xen_store *s, const struct xen_facts *facts, bool domain_news,
+		 bool guest_news)
+{
+	struct news *n = mu_xmalloc(sizeof *n);
+
+	*n = (struct news){s, *facts, domain_news, guest_news};
+	if (s->started)
+		mu_loop_post_from_thread(s->thread.home, deliver, n);
+	else
+		deliver(n);
+}
+
+static void deliver_domains(void *ctx)
+{
+	struct xen_store *s = ctx;
+
+	if (!s->stopped)
+		s->listener.domains(s->listener.ctx);
+}
+
+static void tell_domains(struct xen_store *s)
+{
+	if (!s->started)
+		return;
+	s->listener.domains_there(s->listener.ctx);
+	mu_loop_post_from_thread(s->thread.home, deliver_domains, s);
+}
+
+/* ---- reading ---- */
+
+struct place {
+	struct xs_handle *xs;
+	uint32_t domid;
+};
+
+static char *place_read(void *ctx, const char *path)
+{
+	const struct place *p = ctx;
+	char full[PATH_BYTES];
+
+	(void)snprintf(full, sizeof full, "/local/domain/%" PRIu32 "/%s", p->domid, path);
+	return xs_read(p->xs, XBT_NULL, full, NULL);
+}
+
+static char **place_list(void *ctx, const char *path, unsigned *ret_n)
+{
+	const struct place *p = ctx;
+	char full[PATH_BYTES];
+
+	(void)snprintf(full, sizeof full, "/local/domain/%" PRIu32 "/%s", p->domid, path);
+	return xs_directory(p->xs, XBT_NULL, full, ret_n);
+}
+
+static int64_t read_kib(struct place *p, const char *path)
+{
+	MU_CLEANUP(mu_free) char *text = place_read(p, path);
+	uint64_t kib;
+
+	if (!text || !mu_parse_u64(text, &kib) || kib > INT64_MAX / 1024)
+		return -1;
+	return (int64_t)kib * 1024;
+}
+
+static void read_type(struct xen_store *s, struct xen_facts *f)
+{
+	char path[PATH_BYTES];
+	MU_CLEANUP(mu_free) char *text = NULL;
+
+	(void)snprintf(path, sizeof path, "/libxl/%" PRIu32 "/type", f->domid.value);
+	text = xs_read(s->xs, XBT_NULL, path, NULL);
+	f->type_known = text && vm_type_parse(text, &f->type);
+}
+
+/* "1763660000.25": seconds since 1970, written when the domain was built. */
+static mu_msec read_start(struct xen_store *s, const char *uuid)
+{
+	char path[PATH_BYTES];
+	MU_CLEANUP(mu_free) char *text = NULL;
+	double seconds;
+
+	(void)snprintf(path, sizeof path, "/vm/%s/start_time", uuid);
+	text = xs_read(s->xs, XBT_NULL, path, NULL);
+	seconds = text ? strtod(text, NULL) : 0;
+	return seconds > 0 && seconds < 1e11 ? (mu_msec)(seconds * 1000) : 0;
+}
+
+static bool is_complete(uint32_t domid, const char *uuid)
+{
+	char path[PATH_BYTES];
+
+	(void)snprintf(path, sizeof path, LIBXL_DIR "/userdata-d.%" PRIu32 ".%s.libxl-json", domid,
+		       uuid);
+	return access(path, F_OK) == 0;
+}
+
+static void read_facts(struct xen_store *s, struct hv_domid domid, const struct vm_id *id,
+		       struct xen_facts *ret)
+{
+	struct place place = {s->xs, domid.value};
+	const struct xen_guest_source source = {place_read, place_list, &place};
+	char uuid[MU_UUID_TEXT];
+	MU_CLEANUP(mu_free) char *name = place_read(&place, "name");
+	MU_CLEANUP(mu_free) char *owner = place_read(&place, XEN_OWNER_KEY);
+
+	memset(ret, 0, sizeof *ret); /* also the padding: it is compared as a whole */
+	ret->domid = domid;
+	ret->id = *id;
+	(void)mu_uuid_format(&id->uuid, uuid);
+	if (name)
+		mu_utf8_sanitize(ret->name, MODEL_NAME_MAX, name, strlen(name));
+	read_type(s, ret);
+	ret->complete = is_complete(domid.value, uuid);
+	ret->ours = mu_str_equal(owner, XEN_OWNER_VALUE);
+	ret->created_at = read_start(s, uuid);
+	ret->memory_target_bytes = read_kib(&place, "memory/target");
+	ret->memory_static_bytes = read_kib(&place, "memory/static-max");
+	xen_guest_collect(&source, &ret->guest);
+}
+
+static bool same_domain(const struct xen_facts *a, const struct xen_facts *b)
+{
+	return mu_str_equal(a->name, b->name) && a->type_known == b->type_known &&
+	       a->type == b->type && a->complete == b->complete && a->ours == b->ours &&
+	       a->created_at == b->created_at && a->memory_static_bytes == b->memory_static_bytes;
+}
+
+static void read_again(struct watched *w)
+{
+	struct xen_store *s = w->store;
+	struct xen_facts fresh;
+	bool domain_news, guest_news;
+
+	w->marked = false;
+	w->read_at = mu_clock_monotonic();
+	read_facts(s, w->facts.domid, &w->facts.id, &fresh);
+	if (w->told && memcmp(&fresh, &w->facts, sizeof fresh) == 0)
+		return;
+	if (w->facts.name[0] != '\0' && fresh.name[0] == '\0')
+		return; /* being torn down: what we know of it stays until it is gone */
+	domain_news = !w->told || !same_domain(&fresh, &w->facts);
+	guest_news = !w->told || memcmp(&fresh.guest, &w->facts.guest, sizeof fresh.guest) != 0;
+	/* Not by assignment: the padding has to stay comparable. */
+	memcpy(&w->facts, &fresh, sizeof fresh);
+	w->told = true;
+	tell(s, &fresh, domain_news, guest_news);
+}
+
+/* ---- one domain's events ---- */
+
+static void domain_paths(const struct watched *w, char path[static PATH_BYTES],
+			 char token[static TOKEN_BYTES])
+{
+	(void)snprintf(path, PATH_BYTES, "/local/domain/%" PRIu32, w->facts.domid.value);
+	(void)snprintf(token, TOKEN_BYTES, "%" PRIu32, w->facts.domid.value);
+}
+
+static void listen_to(struct watched *w, bool on)
+{
+	char path[PATH_BYTES], token[TOKEN_BYTES];
+
+	domain_paths(w, path, token);
+	if (on)
+		(void)xs_watch(w->store->xs, path, token); /* fires at once */
+	else
+		(void)xs_unwatch(w->store->xs, path, token);
+	w->deaf = !on;
+}
+
+static void on_read_timer(void *ctx)
+{
+	struct watched *w = ctx;
+
+	if (w->deaf)
+		listen_to(w, true);
+	read_again(w);
+}
+
+static void mark(struct watched *w)
+{
+	mu_msec now = mu_clock_monotonic();
+	mu_msec next = w->told ? w->read_at + READ_INTERVAL : now;
+
+	if (w->deaf)
+		return;
+	if (now - w->window_start > FLOOD_INTERVAL) {
+		w->window_start = now;
+		w->n_events = 0;
+	}
+	if (++w->n_events > FLOOD_EVENTS) {
+		mu_log_warning("guest floods xenstore, not listening domid=%" PRIu32 " seconds=%d",
+			       w->facts.domid.value, (int)(FLOOD_DEAF / 1000));
+		listen_to(w, false);
+		mu_timer_set(w->timer, FLOOD_DEAF);
+		w->marked = true;
+		return;
+	}
+	if (w->marked)
+		return;
+	w->marked = true;
+	mu_timer_set(w->timer, next > now + READ_PAUSE ? next - now : READ_PAUSE);
+}
+
+/* ---- the set of domains ---- */
+
+static struct watched *watched_find(struct xen_store *s, uint32_t domid)
+{
+	mu_list_each(it, &s->domains)
+	{
+		struct watched *w = MU_CONTAINER_OF(it, struct watched, link);
+
+		if (w->facts.domid.value == domid)
+			return w;
+	}
+	return NULL;
+}
+
+static void watched_free(struct watched *w)
+{
+	mu_list_remove(&w->link);
+	w->timer = mu_timer_free(w->timer);
+	free(w);
+}
+
+static void domain_went(struct watched *w)
+{
+	struct xen_facts gone = {.domid = w->facts.domid, .id = w->facts.id, .gone = true};
+
+	if (!w->deaf)
+		listen_to(w, false);
+	tell(w->store, &gone, true, false);
+	watched_free(w);
+}
+
+static struct watched *domain_came(struct xen_store *s, const struct hv_domain *d)
+{
+	struct watched *w = mu_xcalloc(1, sizeof *w);
+
+	w->store = s;
+	w->facts.domid = d->domid;
+	w->facts.id = d->id;
+	w->timer = mu_timer_new(s->thread.loop, on_read_timer, w);
+	mu_list_push_back(&s->domains, &w->link);
+	listen_to(w, true);
+	read_again(w);
+	return w;
+}
+
+static void domain_seen(struct xen_store *s, const xc_domaininfo_t *info)
+{
+	struct watched *w = watched_find(s, info->domain);
+	struct hv_domain d;
+
+	if (info->domain == 0 || info->flags & XEN_DOMINF_xs_domain)
+		return;
+	xen_domain_from_info(info, &d);
+	if (w && !mu_uuid_equal(&w->facts.id.uuid, &d.id.uuid)) {
+		domain_went(w); /* the number is used again */
+		w = NULL;
+	}
+	if (!w)
+		w = domain_came(s, &d);
+	else if (!d.dying && !w->facts.complete)
+		read_again(w);
+	w->seen = true;
+}
+
+static void rescan(struct xen_store *s)
+{
+	static const size_t max = HV_DOMAINS_MAX;
+	MU_CLEANUP(mu_free) xc_domaininfo_t *infos = mu_xcalloc(INFO_CHUNK, sizeof *infos);
+	uint32_t first = 0;
+	size_t n_seen = 0;
+	int n;
+
+	mu_list_each(it, &s->domains) MU_CONTAINER_OF(it, struct watched, link)->seen = false;
+	do {
+		n = xc_domain_getinfolist(s->xch, first, INFO_CHUNK, infos);
+		if (n < 0) {
+			mu_log_warning("cannot list domains errno=%d", errno);
+			return;
+		}
+		for (int i = 0; i < n && n_seen < max; i++, n_seen++)
+			domain_seen(s, &infos[i]);
+		if (n > 0)
+			first = infos[n - 1].domain + 1u;
+	} while (n == INFO_CHUNK && n_seen < max);
+	mu_list_each(it, &s->domains)
+	{
+		struct watched *w = MU_CONTAINER_OF(it, struct watched, link);
+
+		if (!w->seen)
+			domain_went(w);
+	}
+	tell_domains(s);
+}
+
+/* ---- events ---- */
+
+static void on_xenstore(uv_poll_t *poll, int status, int events)
+{
+	struct xen_store *s = poll->data;
+	bool domains_changed = false;
+
+	(void)status, (void)events;
+	for (int i = 0; i < EVENTS_PER_TURN; i++) {
+		MU_CLEANUP(mu_free) char **event = xs_check_watch(s->xs);
+		struct watched *w;
+		uint64_t domid;
+
+		if (!event)
+			break;
+		if (!mu_parse_u64(event[XS_WATCH_TOKEN], &domid)) {
+			domains_changed = true; /* "@" */
+			continue;
+		}
+		w = domid <= UINT32_MAX ? watched_find(s, (uint32_t)domid) : NULL;
+		if (w)
+			mark(w);
+	}
+	if (domains_changed)
+		rescan(s);
+}
+
+/* "userdata-d.5.<uuid>.libxl-json" was moved to its place. */
+static void on_file(uv_fs_event_t *handle, const char *filename, int events, int status)
+{
+	static const char prefix[] = "userdata-d.";
+	struct xen_store *s = handle->data;
+	struct watched *w;
+	unsigned long domid;
+
+	(void)events;
+	if (status < 0 || !filename || !mu_str_has_prefix(filename, prefix))
+		return;
+	domid = strtoul(filename + sizeof prefix - 1, NULL, 10);
+	w = domid <= UINT32_MAX ? watched_find(s, (uint32_t)domid) : NULL;
+	if (w && !w->facts.complete)
+		read_again(w);
+}
+
+/* ---- life ---- */
+
+static struct xen_store *store_discard(struct xen_store *s)
+{
+	if (s->xch)
+		(void)xc_interface_close(s->xch);
+	xs_close(s->xs);
+	xen_log_free(s->log);
+	xen_thread_deinit(&s->thread);
+	free(s);
+	return NULL;
+}
+
+static int store_connect(struct xen_store *s, struct mu_error *err)
+{
+	s->xs = xs_open(0);
+	if (!s->xs)
+		return mu_error_errno(err, errno,
+				      "cannot connect to xenstored; hint: is xenstored running? "
+				      "systemctl status xenstored");
+	s->xch = xc_interface_open(xen_log_logger(s->log), xen_log_logger(s->log), 0);
+	if (!s->xch)
+		return mu_error_errno(err, errno, "cannot open the hypervisor's interface");
+	/* Both have the token "@", which is no number. */
+	if (!xs_watch(s->xs, "@introduceDomain", "@") || !xs_watch(s->xs, "@releaseDomain", "@"))
+		return mu_error_errno(err, errno, "cannot watch for domains in xenstore");
+	return 0;
+}
+
+static void watch_files(struct xen_store *s)
+{
+	int rc = uv_fs_event_start(&s->files, on_file, LIBXL_DIR, 0);
+
+	if (rc != 0)
+		mu_log_warning("cannot watch " LIBXL_DIR " err=\"%s\"", uv_strerror(rc));
+}
+
+int xen_store_new(struct mu_loop *home, const struct xen_store_listener *listener,
+		  struct xen_store **ret, struct mu_error *err)
+{
+	struct xen_store *s = mu_xcalloc(1, sizeof *s);
+	uv_loop_t *uv;
+
+	s->listener = *listener;
+	s->log = xen_log_new();
+	mu_link_init(&s->domains);
+	xen_thread_init(&s->thread, home);
+	if (store_connect(s, err) < 0) {
+		store_discard(s);
+		return MU_FAILED;
+	}
+	uv = mu_loop_uv(s->thread.loop);
+	mu_assert(uv_poll_init(uv, &s->poll, xs_fileno(s->xs)) == 0);
+	mu_assert(uv_fs_event_init(uv, &s->files) == 0);
+	s->poll.data = s->files.data = s;
+	mu_assert(uv_poll_start(&s->poll, UV_READABLE, on_xenstore) == 0);
+	watch_files(s);
+	rescan(s);
+	*ret = s;
+	return 0;
+}
+
+int xen_store_start(struct xen_store *s, struct mu_error *err)
+{
+	s->started = true;
+	if (xen_thread_start(&s->thread, "muster-store", err) < 0) {
+		s->started = false;
+		return MU_FAILED;
+	}
+	return 0;
+}
+
+static void close_all(void *ctx)
+{
+	struct xen_store *s = ctx;
+
+	mu_list_each(it, &s->domains) watched_free(MU_CONTAINER_OF(it, struct watched, link));
+	uv_close((uv_handle_t *)&s->poll, NULL);
+	uv_close((uv_handle_t *)&s->files, NULL);
+}
+
+static void on_ended(void *ctx)
+{
+	struct xen_store *s = ctx;
+	mu_loop_cb done = s->done;
+	void *done_ctx = s->done_ctx;
+
+	store_discard(s);
+	done(done_ctx);
+}
+
+void xen_store_free(struct xen_store *s, mu_loop_cb done, void *ctx)
+{
+	s->stopped = true;
+	s->done = done;
+	s->done_ctx = ctx;
+	xen_thread_stop(&s->thread, close_all, on_ended, s);
+}

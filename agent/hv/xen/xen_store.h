@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store thread: watches xenstore and libxl's directory, reads what changed and tells the loop
+ * thread. Nobody else reads xenstore, so a busy xenstored holds up nothing but news.
+ */
+#ifndef MUSTER_AGENT_HV_XEN_STORE_H
+#define MUSTER_AGENT_HV_XEN_STORE_H
+
+#include "agent/hv/xen/xen_facts.h"
+#include "common/loop/loop.h"
+
+struct xen_store;
+
+struct xen_store_listener {
+	/* On the loop thread; `changed` tells what of it is news. */
+	void (*facts)(void *ctx, const struct xen_facts *facts, bool domain_news, bool guest_news);
+	/* On the loop thread: some domain came, went or stopped. */
+	void (*domains)(void *ctx);
+	/* On the STORE thread, just before `domains`: to be passed on to whoever waits. */
+	void (*domains_there)(void *ctx);
+	void *ctx;
+};
+
+/* Connects, and reads all that is there now; facts() is called before it returns. */
+int xen_store_new(struct mu_loop *home, const struct xen_store_listener *listener,
+		  struct xen_store **ret, struct mu_error *err);
+int xen_store_start(struct xen_store *s, struct mu_error *err);
+/* Ends the thread and frees; then done(ctx) at home. Nothing is told any more from now on. */
+void xen_store_free(struct xen_store *s, mu_loop_cb done, void *ctx);
+
+#endif
