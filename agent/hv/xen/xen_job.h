@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One operation while it is on the libxl thread: what its steps (xen_build.c, xen_stop.c) share,
+ * and the helpers of xen_ops.c they are made of. Private to agent/hv/xen.
+ *
+ * A step starts one libxl call with
+ *     job_begun(job, libxl_xxx(ctx, ..., job_expect(job, "libxl_xxx", next_step)));
+ * and returns. next_step(job, rc) runs from the loop when libxl is done with it, never inside
+ * libxl.
+ */
+#ifndef MUSTER_AGENT_HV_XEN_JOB_H
+#define MUSTER_AGENT_HV_XEN_JOB_H
+
+#include "agent/hv/hv.h"
+#include "common/base/list.h"
+#include "common/loop/work.h"
+
+#include <libxl.h>
+#include <xenctrl.h>
+
+struct job;
+struct xen_ops;
+
+typedef void (*job_step)(struct job *job, int rc);
+
+enum job_wait {
+	JOB_NO_WAIT,
+	JOB_WAIT_STOP,   /* for the guest to stop */
+	JOB_WAIT_OTHERS, /* it has stopped: for another toolstack to clean it up */
+	JOB_WAIT_GONE,   /* it is dying: for the hypervisor to let go of it */
+};
+
+struct job {
+	/* set by start, then read only */
+	struct xen_ops *ops;
+	enum hv_op_kind kind;
+	struct hv_domid domid;
+	struct hv_vm_config *config;
+	char *path;
+	bool paused;
+	bool ours;
+	/* loop thread */
+	struct mu_link home_link;
+	struct hv_op *op; /* NULL: nobody wants to know any more */
+	/* libxl thread */
+	struct mu_link link;
+	libxl_asyncop_how how;
+	const char *what; /* the libxl function under way */
+	job_step next;
+	int rc;
+	uint64_t log_mark;
+	mu_msec begun_at;
+	bool in_libxl;
+	bool abortable; /* the call under way may be cut short */
+	bool cancelled;
+	bool streaming; /* its progress is the one that libxl reports */
+	enum job_wait wait;
+	struct mu_timer *timer;
+	struct vm_id id; /* of the domain: numbers are used again */
+	libxl_domain_config xl;
+	libxl_domain_restore_params restore;
+	uint32_t xl_domid;
+	int fd;
+	char *part_path; /* a save file that is not complete */
+	struct mu_work work;
+	struct mu_error work_err;
+	int work_r;
+	/* result */
+	struct mu_error err;
+	int r;
+};
+
+libxl_ctx *job_ctx(const struct job *job);
+xc_interface *job_xch(const struct job *job);
+struct mu_loop *job_loop(const struct job *job);
+const libxl_asyncop_how *job_expect(struct job *job, const char *what, job_step next);
+void job_begun(struct job *job, int rc);
+/* Fills job->err from `rc` and what libxl said of it; the first error stays. */
+void job_note_error(struct job *job, int rc);
+/* The end: r is 0, or MU_FAILED with job->err. */
+void job_finish(struct job *job, int r);
+void job_fail(struct job *job, enum mu_error_code code, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Another job is building this VM. */
+bool job_vm_is_being_built(const struct job *job);
+
+/* xen_build.c */
+void job_create(struct job *job);
+void job_restore(struct job *job);
+/* xen_stop.c */
+void job_shutdown(struct job *job);
+/* Destroys its domain and waits until it is gone; finishes with job->err, if that is set. */
+void job_destroy(struct job *job);
+void job_save(struct job *job);
+/* The job's domain as it is now; 0 when it is gone. */
+bool job_probe(const struct job *job, struct hv_domain *ret);
+/* Looks again whether what it waits for has come. */
+void job_recheck(struct job *job);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Operations: struct hv_op on the loop thread, libxl on a thread of its own with one libxl_ctx.
+ */
+#ifndef MUSTER_AGENT_HV_XEN_OPS_H
+#define MUSTER_AGENT_HV_XEN_OPS_H
+
+#include "agent/hv/hv.h"
+
+struct xen_ops;
+
+int xen_ops_new(struct mu_loop *home, struct xen_ops **ret, struct mu_error *err);
+/* As hv_ops.op_start and op_cancel. `ours`: the domain was built by us, so no other toolstack
+ * waits to clean up after it. */
+void xen_ops_start(struct xen_ops *ops, struct hv_op *op, bool ours);
+void xen_ops_cancel(struct xen_ops *ops, struct hv_op *op);
+/* Some domain came, stopped or went. Any thread. */
+void xen_ops_domains_changed(struct xen_ops *ops);
+/* Cancels what runs and forgets it; frees when libxl has let go (after a while without that, the
+ * thread is left behind); then done(ctx). */
+void xen_ops_free(struct xen_ops *ops, mu_loop_cb done, void *ctx);
+
+#endif
