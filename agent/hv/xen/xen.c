@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The driver for a real Xen host. Three threads, each with its own handles:
+ *
+ *     loop thread     hypercalls only: list, statistics, emergency destroy    (xc)
+ *     libxl thread    operations                        xen_ops.c             (libxl, xc)
+ *     store thread    watches and facts                 xen_store.c           (xenstore, xc)
+ *
+ * docs/design/xen-driver.md tells why, and what is left behind when the agent dies.
+ */
+#include "agent/hv/drivers.h"
+#include "agent/hv/xen/xen_domains.h"
+#include "agent/hv/xen/xen_host.h"
+#include "agent/hv/xen/xen_log.h"
+#include "agent/hv/xen/xen_ops.h"
+#include "agent/hv/xen/xen_readback.h"
+#include "agent/hv/xen/xen_stats.h"
+#include "agent/hv/xen/xen_store.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct xen {
+	struct mu_loop *loop;
+	struct xen_log *log;
+	xc_interface *xch;
+	struct xen_domains *domains;
+	struct xen_readback *readback;
+	struct xen_ops *ops;
+	struct xen_store *store;
+	const struct hv_watch *watch;
+	mu_loop_cb freed;
+	void *freed_ctx;
+};
+
+/* ---- news ---- */
+
+static void tell_domains(struct xen *x)
+{
+	if (x->watch && x->watch->domains_changed)
+		x->watch->domains_changed(x->watch->ctx);
+}
+
+static void on_facts(void *ctx, const struct xen_facts *facts, bool domain_news, bool guest_news)
+{
+	struct xen *x = ctx;
+
+	xen_domains_learn(x->domains, facts);
+	if (domain_news)
+		tell_domains(x);
+	if (guest_news && x->watch && x->watch->guest_changed)
+		x->watch->guest_changed(facts->domid, x->watch->ctx);
+}
+
+static void on_domains(void *ctx)
+{
+	tell_domains(ctx);
+}
+
+/* On the store thread. */
+static void on_domains_there(void *ctx)
+{
+	struct xen *x = ctx;
+
+	xen_ops_domains_changed(x->ops);
+}
+
+static void xen_watch(void *impl, const struct hv_watch *watch)
+{
+	struct xen *x = impl;
+
+	x->watch = watch;
+}
+
+/* ---- reading ---- */
+
+static int xen_host(void *impl, struct model_host *ret, struct mu_error *err)
+{
+	struct xen *x = impl;
+
+	return xen_host_info(x->xch, ret, err);
+}
+
+static int xen_list(void *impl, struct hv_domain *ret_domains, size_t max, size_t *ret_n,
+		    struct mu_error *err)
+{
+	struct xen *x = impl;
+
+	return xen_domains_read(x->domains, x->xch, ret_domains, max, ret_n, err);
+}
+
+static int no_domain(struct mu_error *err)
+{
+	return mu_error_set(err, MU_E_NOT_FOUND, "there is no such domain (any more)");
+}
+
+static int xen_guest(void *impl, struct hv_domid domid, struct vm_guest *ret, struct mu_error *err)
+{
+	struct xen *x = impl;
+	const struct xen_facts *facts = xen_domains_find(x->domains, domid);
+
+	if (!facts)
+		return no_domain(err);
+	*ret = facts->guest;
+	return 0;
+}
+
+static int xen_stats(void *impl, struct hv_host_stats *ret_host,
+		     struct hv_domain_stats *ret_domains, size_t max, size_t *ret_n,
+		     struct mu_error *err)
+{
+	struct xen *x = impl;
+
+	return xen_stats_read(x->domains, x->xch, ret_host, ret_domains, max, ret_n, err);
+}
+
+static int xen_config(void *impl, struct hv_domid domid, struct hv_vm_config *ret,
+		      struct mu_error *err)
+{
+	struct xen *x = impl;
+	const struct xen_facts *facts = xen_domains_find(x->domains, domid);
+	struct hv_domain d;
+
+	if (!xen_domains_probe(x->xch, domid, &d) || d.dying)
+		return no_domain(err);
+	if (facts && mu_uuid_equal(&facts->id.uuid, &d.id.uuid))
+		memcpy(d.name, facts->name, sizeof d.name);
+	return xen_readback_config(x->readback, &d, ret, err);
+}
+
+/* ---- operations ---- */
+
+static void xen_op_start(void *impl, struct hv_op *op)
+{
+	struct xen *x = impl;
+	const struct xen_facts *facts = xen_domains_find(x->domains, op->domid);
+
+	xen_ops_start(x->ops, op, facts && facts->ours);
+}
+
+static void xen_op_cancel(void *impl, struct hv_op *op)
+{
+	struct xen *x = impl;
+
+	xen_ops_cancel(x->ops, op);
+}
+
+static int xen_emergency_destroy(void *impl, struct hv_domid domid, struct mu_error *err)
+{
+	struct xen *x = impl;
+
+	if (xc_domain_destroy(x->xch, domid.value) < 0 && errno != ESRCH)
+		return mu_error_errno(err, errno, "destroy domain %" PRIu32 " by hypercall",
+				      domid.value);
+	return 0;
+}
+
+/* ---- life ---- */
+
+static void discard(struct xen *x)
+{
+	xen_readback_free(x->readback);
+	xen_domains_free(x->domains);
+	if (x->xch)
+		(void)xc_interface_close(x->xch);
+	xen_log_free(x->log);
+	free(x);
+}
+
+static void on_ops_freed(void *ctx)
+{
+	struct xen *x = ctx;
+	mu_loop_cb freed = x->freed;
+	void *freed_ctx = x->freed_ctx;
+
+	discard(x);
+	if (freed)
+		freed(freed_ctx);
+}
+
+/* The store goes first: it tells the operations. */
+static void on_store_freed(void *ctx)
+{
+	struct xen *x = ctx;
+
+	if (x->ops)
+		xen_ops_free(x->ops, on_ops_freed, x);
+	else
+		on_ops_freed(x);
+}
+
+static void xen_free(void *impl, mu_loop_cb done, void *ctx)
+{
+	struct xen *x = impl;
+
+	x->watch = NULL;
+	x->freed = done;
+	x->freed_ctx = ctx;
+	if (x->store)
+		xen_store_free(x->store, on_store_freed, x);
+	else
+		on_store_freed(x);
+}
+
+static const struct hv_ops ops = {
+    .name = "xen",
+    .free = xen_free,
+    .host_info = xen_host,
+    .list = xen_list,
+    .guest = xen_guest,
+    .stats = xen_stats,
+    .watch = xen_watch,
+    .op_start = xen_op_start,
+    .op_cancel = xen_op_cancel,
+    .config = xen_config,
+    .emergency_destroy = xen_emergency_destroy,
+};
+
+static int open_all(struct xen *x, struct mu_error *err)
+{
+	const struct xen_store_listener listener = {
+	    .facts = on_facts,
+	    .domains = on_domains,
+	    .domains_there = on_domains_there,
+	    .ctx = x,
+	};
+
+	x->xch = xc_interface_open(xen_log_logger(x->log), xen_log_logger(x->log), 0);
+	if (!x->xch)
+		return mu_error_set(err, MU_E_UNSUPPORTED,
+				    "the hypervisor's interface does not open: %s; hint: the agent "
+				    "must run as root in a Xen dom0",
+				    strerror(errno));
+	if (xen_store_new(x->loop, &listener, &x->store, err) < 0 ||
+	    xen_readback_new(&x->readback, err) < 0 || xen_ops_new(x->loop, &x->ops, err) < 0)
+		return MU_FAILED;
+	return xen_store_start(x->store, err);
+}
+
+int hv_xen_new(struct mu_loop *loop, const struct hv_ops **ret_ops, void **ret_impl,
+	       struct mu_error *err)
+{
+	struct xen *x;
+
+	if (xen_host_check_dom0(err) < 0)
+		return MU_FAILED;
+	x = mu_xcalloc(1, sizeof *x);
+	x->loop = loop;
+	x->log = xen_log_new();
+	x->domains = xen_domains_new();
+	if (open_all(x, err) < 0) {
+		xen_free(x, NULL, NULL);
+		return MU_FAILED;
+	}
+	*ret_ops = &ops;
+	*ret_impl = x;
+	return 0;
+}
