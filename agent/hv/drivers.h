@@ -37,8 +37,8 @@ void hv_sim_xl_create(void *impl, const struct hv_vm_config *config);
 void hv_sim_kill(void *impl, struct hv_domid domid);
 
 /*
- * Faults by script over another driver: see agent/hv/fault/fault.c for the language, e.g.
- * "create:fail:2; shutdown:hang; list:delay=500". `under` is taken over.
+ * Faults by script over another driver: agent/hv/fault/fault_script.c has the language, e.g.
+ * "create:fail:2; shutdown:hang; destroy:delay=500". `under` is taken over when it succeeds.
  */
 int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *under_ops,
 		 void *under_impl, const struct hv_ops **ret_ops, void **ret_impl,

@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A guest that will not stop is a paused one: no driver needs a special guest for it. Domains are
+ * named contract-PID-N; whatever a case leaves is destroyed when it ends.
+ */
+#include "tests/unit/agent/hv/contract.h"
+
+#include "common/base/str.h"
+#include "common/os/file.h"
+#include "tests/unit/agent/hv/contract_env.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int host_info(struct env *e, struct mu_error *err)
+{
+	struct model_host h;
+
+	if (hv_host_info(e->hv, &h, err) < 0)
+		return MU_FAILED;
+	EXPECT(h.cpus >= 1 && h.memory_total_bytes > 0, "%u CPUs", h.cpus);
+	EXPECT(h.memory_free_bytes >= 0 && h.memory_free_bytes <= h.memory_total_bytes,
+	       "%" PRId64 " bytes free", h.memory_free_bytes);
+	EXPECT(h.boot_id[0] != '\0', "no boot id");
+	EXPECT(strcmp(h.driver, hv_driver_name(e->hv)) == 0, "driver is %s", h.driver);
+	return 0;
+}
+
+static int list_is_sorted(struct env *e, struct mu_error *err)
+{
+	struct hv_domain domains[8];
+	struct hv_vm_config config = env_guest(e);
+	struct hv_domid domid;
+	size_t n;
+
+	if (env_create(e, &config, &domid, err) < 0)
+		return MU_FAILED;
+	config = env_guest(e);
+	if (env_create(e, &config, &domid, err) < 0 || hv_list(e->hv, domains, 8, &n, err) < 0)
+		return MU_FAILED;
+	EXPECT(n >= 2, "%zu domains", n);
+	for (size_t i = 1; i < n; i++)
+		EXPECT(domains[i - 1].domid.value < domains[i].domid.value, "%zu", i);
+	if (hv_list(e->hv, domains, 1, &n, err) < 0)
+		return MU_FAILED;
+	EXPECT(n == 1, "%zu domains where one was asked for", n);
+	return 0;
+}
+
+static int create_shows_in_list(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct hv_domid domid;
+	struct hv_domain d;
+	bool found;
+
+	if (env_create(e, &config, &domid, err) < 0 || env_find(e, domid, &found, &d, err) < 0)
+		return MU_FAILED;
+	EXPECT(found, "domain %" PRIu32, domid.value);
+	EXPECT(mu_uuid_equal(&d.id.uuid, &config.id.uuid), "another id");
+	EXPECT(strcmp(d.name, config.name) == 0, "name %s", d.name);
+	EXPECT(d.type == config.type, "type %s", vm_type_name(d.type));
+	EXPECT(!d.paused && !d.dying && d.shutdown == HV_SHUTDOWN_NONE, "it does not run");
+	EXPECT(d.vcpus_online >= 1 && d.vcpus_max == config.vcpus_max, "%u of %u vCPUs",
+	       d.vcpus_online, d.vcpus_max);
+	EXPECT(d.memory_bytes > 0 && d.memory_bytes <= config.memory_max_bytes + (8 << 20),
+	       "%" PRId64 " bytes", d.memory_bytes);
+	return 0;
+}
+
+static int create_paused(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config, .paused = true});
+	struct hv_domain d;
+	bool found;
+
+	if (env_run(e, w, err) < 0 || env_find(e, w->op.ret_domid, &found, &d, err) < 0)
+		return MU_FAILED;
+	EXPECT(found && d.paused, "it runs");
+	return 0;
+}
+
+static int watch_fires(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct hv_domid domid;
+	unsigned before;
+
+	env_pause(e, 50);
+	before = e->n_domains_changed;
+	if (env_create(e, &config, &domid, err) < 0)
+		return MU_FAILED;
+	for (int i = 0; i < 200 && e->n_domains_changed == before; i++)
+		env_pause(e, 50);
+	EXPECT(e->n_domains_changed > before, "no hint of a new domain");
+	env_pause(e, 200);
+	before = e->n_domains_changed;
+	if (env_on(e, HV_DESTROY, domid, err) < 0)
+		return MU_FAILED;
+	for (int i = 0; i < 200 && e->n_domains_changed == before; i++)
+		env_pause(e, 50);
+	EXPECT(e->n_domains_changed > before, "no hint of a domain's end");
+	return 0;
+}
+
+static int duplicates_refused(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct hv_vm_config same_name = env_guest(e);
+	struct hv_vm_config same_id = env_guest(e);
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &same_name});
+	struct hv_domid domid;
+	size_t n;
+
+	memcpy(same_name.name, config.name, sizeof same_name.name);
+	same_id.id = config.id;
+	if (env_create(e, &config, &domid, err) < 0 ||
+	    env_refused(e, w, MU_E_EXISTS, err) < 0)
+		return MU_FAILED;
+	w->op.config = &same_id;
+	if (env_refused(e, w, MU_E_EXISTS, err) < 0 ||
+	    env_count_named(e, same_id.name, &n, err) < 0)
+		return MU_FAILED;
+	EXPECT(n == 0, "a refused create left a domain");
+	if (env_count_named(e, config.name, &n, err) < 0)
+		return MU_FAILED;
+	EXPECT(n == 1, "%zu domains named %s", n, config.name);
+	return 0;
+}
+
+static int missing_kernel_refused(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config});
+	size_t n;
+
+	snprintf(config.kernel, sizeof config.kernel, "/nonexistent/vmlinuz-contract");
+	if (env_refused(e, w, MU_E_NOT_FOUND, err) < 0 ||
+	    env_count_named(e, config.name, &n, err) < 0)
+		return MU_FAILED;
+	EXPECT(strstr(w->op.err.text, config.kernel), "the path is not in: %s", w->op.err.text);
+	EXPECT(n == 0, "a failed create left a domain");
+	return 0;
+}
+
+static int bad_config_refused(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config});
+
+	config.vcpus = 0;
+	if (env_refused(e, w, MU_E_INVALID, err) < 0)
+		return MU_FAILED;
+	EXPECT(strstr(w->op.err.text, "vcpus"), "the member is not in: %s", w->op.err.text);
+	w->op.config = NULL;
+	return env_refused(e, w, MU_E_INVALID, err);
+}
+
+static int too_much_memory_refused(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config});
+	struct model_host h;
+	size_t n;
+
+	if (hv_host_info(e->hv, &h, err) < 0)
+		return MU_FAILED;
+	config.memory_bytes = config.memory_max_bytes = h.memory_total_bytes;
+	if (env_refused(e, w, MU_E_EXHAUSTED, err) < 0 ||
+	    env_count_named(e, config.name, &n, err) < 0)
+		return MU_FAILED;
+	EXPECT(n == 0, "a failed create left a domain");
+	return 0;
+}
+
+static int expect_paused(struct env *e, struct hv_domid domid, bool paused, struct mu_error *err)
+{
+	struct hv_domain d;
+	bool found;
+
+	if (env_find(e, domid, &found, &d, err) < 0)
+		return MU_FAILED;
+	EXPECT(found && d.paused == paused, "paused is %d", d.paused);
+	return 0;
+}
+
+static int pause_unpause(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct hv_domid domid;
+
+	if (env_create(e, &config, &domid, err) < 0)
+		return MU_FAILED;
+	/* Twice: one unpause must be enough all the same. */
+	if (env_on(e, HV_PAUSE, domid, err) < 0 || env_on(e, HV_PAUSE, domid, err) < 0 ||
+	    expect_paused(e, domid, true, err) < 0)
+		return MU_FAILED;
+	if (env_on(e, HV_UNPAUSE, domid, err) < 0 || expect_paused(e, domid, false, err) < 0)
+		return MU_FAILED;
+	return env_on(e, HV_UNPAUSE, domid, err);
+}
+
+/* A guest that has booted far enough to be asked. */
+static int create_booted(struct env *e, struct hv_vm_config *config, struct hv_domid *ret_domid,
+			 struct mu_error *err)
+{
+	*config = env_guest(e);
+	if (env_create(e, config, ret_domid, err) < 0)
+		return MU_FAILED;
+	env_pause(e, e->c->boot_ms);
+	return 0;
+}
+
+static int clean_shutdown(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config;
+	struct hv_domid domid;
+
+	if (create_booted(e, &config, &domid, err) < 0 || env_on(e, HV_SHUTDOWN, domid, err) < 0)
+		return MU_FAILED;
+	return env_expect_gone(e, domid, err);
+}
+
+static int reboot_stops(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config;
+	struct hv_domid domid;
+
+	if (create_booted(e, &config, &domid, err) < 0 || env_on(e, HV_REBOOT, domid, err) < 0 ||
+	    env_expect_gone(e, domid, err) < 0)
+		return MU_FAILED;
+	/* The caller's half: the same id and name must be free again. */
+	return env_create(e, &config, &domid, err);
+}
+
+static int destroy_twice(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct hv_domid domid;
+
+	if (env_create(e, &config, &domid, err) < 0 || env_on(e, HV_DESTROY, domid, err) < 0 ||
+	    env_expect_gone(e, domid, err) < 0)
+		return MU_FAILED;
+	return env_on(e, HV_DESTROY, domid, err);
+}
+
+static int unknown_domain(struct env *e, struct mu_error *err)
+{
+	static const enum hv_op_kind kinds[] = {HV_PAUSE, HV_UNPAUSE, HV_SHUTDOWN, HV_REBOOT};
+	struct hv_domid domid = {32000};
+	struct hv_vm_config *config = mu_xcalloc(1, sizeof *config);
+	struct mu_error why = MU_ERROR_INIT;
+	struct vm_guest guest;
+	int r_config, r_guest;
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(kinds); i++) {
+		struct wait *w = env_op(e, (struct hv_op){.kind = kinds[i], .domid = domid});
+
+		if (env_refused(e, w, MU_E_NOT_FOUND, err) < 0) {
+			free(config);
+			return MU_FAILED;
+		}
+	}
+	r_config = hv_config(e->hv, domid, config, &why);
+	free(config);
+	EXPECT(r_config < 0 && why.code == MU_E_NOT_FOUND, "config: %s", why.text);
+	r_guest = hv_guest(e->hv, domid, &guest, &why);
+	EXPECT(r_guest < 0 && why.code == MU_E_NOT_FOUND, "guest: %s", why.text);
+	return 0;
+}
+
+static int domain_0_refused(struct env *e, struct mu_error *err)
+{
+	for (int kind = 0; kind < _HV_OP_KIND_COUNT; kind++) {
+		struct wait *w = env_op(e, (struct hv_op){.kind = (enum hv_op_kind)kind, .path = "/tmp/never"});
+
+		if (kind == HV_CREATE || kind == HV_RESTORE)
+			continue;
+		if (env_refused(e, w, MU_E_INVALID, err) < 0)
+			return MU_FAILED;
+	}
+	return 0;
+}
+
+static char *save_path(struct env *e, const struct hv_vm_config *config)
+{
+	return mu_xasprintf("%s/%s.save", e->c->dir, config->name);
+}
+
+static int save_and_restore(struct env *e, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *path = NULL;
+	struct hv_vm_config config;
+	struct hv_domid domid;
+	struct wait *save = env_op(e, (struct hv_op){.kind = HV_SAVE});
+	struct wait *restore = env_op(e, (struct hv_op){.kind = HV_RESTORE, .config = &config, .paused = true});
+	struct hv_domain d;
+	bool found;
+
+	if (create_booted(e, &config, &domid, err) < 0)
+		return MU_FAILED;
+	save->op.path = restore->op.path = path = save_path(e, &config);
+	save->op.domid = domid;
+	if (env_run(e, save, err) < 0 || env_expect_gone(e, domid, err) < 0 ||
+	    env_run(e, restore, err) < 0 ||
+	    env_find(e, restore->op.ret_domid, &found, &d, err) < 0)
+		return MU_FAILED;
+	EXPECT(found && d.paused, "it should be there, paused");
+	EXPECT(d.domid.value != domid.value, "the same domain id");
+	EXPECT(mu_uuid_equal(&d.id.uuid, &config.id.uuid), "another id");
+	if (env_on(e, HV_UNPAUSE, d.domid, err) < 0)
+		return MU_FAILED;
+	return mu_file_remove(path, err);
+}
+
+static int write_damaged(const char *path, struct mu_error *err)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+
+	for (int i = 0; i < 1000; i++)
+		mu_str_add(&text, "this is not a saved guest\n");
+	return mu_file_replace(path, text.data, text.len, 0600, err);
+}
+
+static int damaged_restore_refused(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	MU_CLEANUP(mu_free) char *path = save_path(e, &config);
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_RESTORE, .config = &config, .path = path});
+	size_t n;
+
+	if (env_refused(e, w, MU_E_NOT_FOUND, err) < 0 || write_damaged(path, err) < 0)
+		return MU_FAILED;
+	wait_start(e, w);
+	if (wait_end(w, err) < 0)
+		return MU_FAILED;
+	EXPECT(w->op.r < 0 && w->op.err.code != MU_E_TIMEOUT && w->op.err.code != MU_E_CANCELLED,
+	       "%s", w->op.err.text);
+	if (env_count_named(e, config.name, &n, err) < 0)
+		return MU_FAILED;
+	EXPECT(n == 0, "a failed restore left a domain");
+	return mu_file_remove(path, err);
+}
+
+/* A domain that hears no request. */
+static int create_deaf(struct env *e, struct hv_domid *ret_domid, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config, .paused = true});
+
+	if (env_run(e, w, err) < 0)
+		return MU_FAILED;
+	*ret_domid = w->op.ret_domid;
+	return 0;
+}
+
+static int cancel_leaves_it(struct env *e, struct mu_error *err)
+{
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_SHUTDOWN});
+	struct hv_domain d;
+	bool found;
+
+	if (create_deaf(e, &w->op.domid, err) < 0)
+		return MU_FAILED;
+	wait_start(e, w);
+	env_pause(e, 100);
+	EXPECT(w->n_done == 0, "a paused guest has stopped: %s", w->op.err.text);
+	hv_op_cancel(&w->op);
+	hv_op_cancel(&w->op);
+	EXPECT(w->n_done == 0, "callback inside cancel");
+	if (wait_end(w, err) < 0 || env_find(e, w->op.domid, &found, &d, err) < 0)
+		return MU_FAILED;
+	EXPECT(w->op.r < 0 && w->op.err.code == MU_E_CANCELLED, "%s", w->op.err.text);
+	EXPECT(found && !d.dying, "the domain is gone");
+	hv_op_cancel(&w->op);
+	return 0;
+}
+
+static int deadline_ends_it(struct env *e, struct mu_error *err)
+{
+	struct wait *w = mu_xcalloc(1, sizeof *w);
+	struct hv_domid domid = {0};
+	int r = create_deaf(e, &domid, err);
+
+	w->op = (struct hv_op){.kind = HV_SHUTDOWN, .domid = domid, .deadline = 300};
+	if (r == 0)
+		r = env_refused(e, w, MU_E_TIMEOUT, err);
+	/* Its memory is ours again, whatever the driver still does. */
+	memset(w, 0xa5, sizeof *w);
+	free(w);
+	if (r < 0)
+		return MU_FAILED;
+	env_pause(e, 200);
+	return env_on(e, HV_DESTROY, domid, err);
+}
+
+static int many_at_once(struct env *e, struct mu_error *err)
+{
+	enum { MANY_MAX = 16 };
+	struct wait *w[MANY_MAX];
+	size_t n = e->c->n_concurrent < MANY_MAX ? e->c->n_concurrent : MANY_MAX;
+	struct hv_vm_config *configs = mu_xcalloc(n, sizeof *configs);
+	struct hv_domid domid = {0};
+	int r = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		configs[i] = env_guest(e);
+		w[i] = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &configs[i]});
+		wait_start(e, w[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (wait_end(w[i], err) < 0)
+			r = MU_FAILED;
+	}
+	free(configs);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		EXPECT(w[i]->op.r == 0, "create %zu: %s", i, w[i]->op.err.text);
+		EXPECT(w[i]->op.ret_domid.value != domid.value, "a domain id twice");
+		domid = w[i]->op.ret_domid;
+		w[i] = env_op(e, (struct hv_op){.kind = HV_DESTROY, .domid = domid});
+		wait_start(e, w[i]);
+	}
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (wait_end(w[i], err) < 0)
+			return MU_FAILED;
+		EXPECT(w[i]->op.r == 0, "destroy %zu: %s", i, w[i]->op.err.text);
+	}
+	return r;
+}
+
+static int stats_of(struct env *e, struct hv_domid domid, struct hv_domain_stats *ret,
+		    struct hv_host_stats *ret_host, struct mu_error *err)
+{
+	enum { STATS_MAX = 64 };
+	struct hv_domain_stats *stats = mu_xcalloc(STATS_MAX, sizeof *stats);
+	bool found = false;
+	size_t n = 0;
+	int r = hv_stats(e->hv, ret_host, stats, STATS_MAX, &n, err);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (stats[i].domid.value == domid.value) {
+			*ret = stats[i];
+			found = true;
+		}
+	}
+	free(stats);
+	if (r == 0 && !found)
+		return mu_error_set(err, MU_E_INTERNAL, "no statistics of domain %" PRIu32,
+				    domid.value);
+	return r;
+}
+
+static int hang_holds_up_nothing(struct env *e, struct mu_error *err)
+{
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_SHUTDOWN});
+	struct hv_vm_config config = env_guest(e);
+	struct hv_domain_stats a, b;
+	struct hv_host_stats host_a, host_b;
+	struct hv_domid domid;
+
+	if (create_deaf(e, &w->op.domid, err) < 0)
+		return MU_FAILED;
+	wait_start(e, w);
+	if (env_create(e, &config, &domid, err) < 0 ||
+	    stats_of(e, domid, &a, &host_a, err) < 0)
+		return MU_FAILED;
+	env_pause(e, 1500);
+	if (stats_of(e, domid, &b, &host_b, err) < 0 || env_on(e, HV_DESTROY, domid, err) < 0)
+		return MU_FAILED;
+	EXPECT(w->n_done == 0, "the shutdown of a paused guest ended: %s", w->op.err.text);
+	EXPECT(b.cpu_time_ns > a.cpu_time_ns, "a running guest used no CPU time");
+	EXPECT(host_b.at > host_a.at && host_b.n_cpus == host_a.n_cpus, "host time stands still");
+	EXPECT(b.n_vcpus >= 1 && b.memory_bytes > 0, "%u vCPUs", b.n_vcpus);
+	EXPECT(b.vcpus_running + b.vcpus_blocked <= b.n_vcpus, "%u running, %u blocked of %u",
+	       b.vcpus_running, b.vcpus_blocked, b.n_vcpus);
+	hv_op_cancel(&w->op);
+	return wait_end(w, err);
+}
+
+static int config_reads_back(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct hv_vm_config *back = mu_xcalloc(1, sizeof *back);
+	struct hv_domid domid;
+	char kernel[HV_PATH_MAX + 1];
+	bool same_id, same_name, same_sizes;
+	int r = env_create(e, &config, &domid, err);
+
+	if (r == 0)
+		r = hv_config(e->hv, domid, back, err);
+	same_id = mu_uuid_equal(&back->id.uuid, &config.id.uuid);
+	same_name = strcmp(back->name, config.name) == 0;
+	same_sizes = back->vcpus_max == config.vcpus_max && back->type == config.type &&
+		     back->memory_max_bytes == config.memory_max_bytes &&
+		     back->n_disks == config.n_disks && back->n_nics == config.n_nics;
+	memcpy(kernel, back->kernel, sizeof kernel);
+	free(back);
+	if (r < 0)
+		return MU_FAILED;
+	EXPECT(same_id && same_name, "identity");
+	EXPECT(same_sizes, "sizes");
+	EXPECT(strcmp(kernel, config.kernel) == 0, "kernel \"%s\"", kernel);
+	return 0;
+}
+
+static int guest_unknown_is_empty(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config, .paused = true});
+	struct vm_guest g;
+
+	if (env_run(e, w, err) < 0 || hv_guest(e->hv, w->op.ret_domid, &g, err) < 0)
+		return MU_FAILED;
+	/* It never ran. */
+	EXPECT(!g.agent_detected && g.memory_free_bytes == -1 && g.n_addrs == 0,
+	       "facts of a guest that never ran");
+	return 0;
+}
+
+struct chain {
+	struct hv_op op;
+	struct env *env;
+	struct hv_domid domid;
+	int n;
+	bool over;
+};
+
+static void chain_done(struct hv_op *op)
+{
+	struct chain *c = MU_CONTAINER_OF(op, struct chain, op);
+
+	if (op->r < 0 || ++c->n == 6) {
+		c->over = true;
+		mu_loop_stop(c->env->loop);
+		return;
+	}
+	*op = (struct hv_op){.kind = c->n % 2 ? HV_UNPAUSE : HV_PAUSE, .domid = c->domid};
+	op->done = chain_done;
+	hv_op_start(c->env->hv, op);
+}
+
+static int started_again_in_done(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct chain c = {.env = e};
+
+	if (env_create(e, &config, &c.domid, err) < 0)
+		return MU_FAILED;
+	c.op = (struct hv_op){.kind = HV_PAUSE, .domid = c.domid, .done = chain_done};
+	hv_op_start(e->hv, &c.op);
+	if (env_wait(e, &c.over, err) < 0)
+		return MU_FAILED;
+	EXPECT(c.op.r == 0 && c.n == 6, "%d: %s", c.n, c.op.err.text);
+	return 0;
+}
+
+static int free_ends_operations(struct env *e, struct mu_error *err)
+{
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_SHUTDOWN});
+	struct hv_domain d;
+	bool found;
+
+	if (create_deaf(e, &w->op.domid, err) < 0)
+		return MU_FAILED;
+	wait_start(e, w);
+	if (env_close_driver(e, err) < 0)
+		return MU_FAILED;
+	EXPECT(w->n_done == 1 && w->op.r < 0 && w->op.err.code == MU_E_CANCELLED, "%d: %s", w->n_done,
+	       w->op.err.text);
+	/* The domain outlives its driver. */
+	if (env_open_driver(e, err) < 0 || env_find(e, w->op.domid, &found, &d, err) < 0)
+		return MU_FAILED;
+	EXPECT(found && d.paused, "domain %" PRIu32 " is gone", w->op.domid.value);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct env *e, struct mu_error *err);
+} cases[] = {
+    {"host info is sane", host_info},
+    {"create shows in the list", create_shows_in_list},
+    {"list is sorted and bounded", list_is_sorted},
+    {"create leaves it paused when asked to", create_paused},
+    {"watch fires for a new domain and for its end", watch_fires},
+    {"duplicate name or id is refused", duplicates_refused},
+    {"missing kernel is refused by its path", missing_kernel_refused},
+    {"bad configuration is refused by its member", bad_config_refused},
+    {"too much memory is refused", too_much_memory_refused},
+    {"pause and unpause, twice each", pause_unpause},
+    {"clean shutdown ends with the domain gone", clean_shutdown},
+    {"reboot ends with the domain gone and its id free", reboot_stops},
+    {"destroy, twice", destroy_twice},
+    {"unknown domain is not found", unknown_domain},
+    {"domain 0 is not touched", domain_0_refused},
+    {"save and restore", save_and_restore},
+    {"missing or damaged save file is refused", damaged_restore_refused},
+    {"cancel ends the operation, not the domain", cancel_leaves_it},
+    {"deadline ends an operation that hangs", deadline_ends_it},
+    {"operations on many domains at once", many_at_once},
+    {"one that hangs holds up nothing", hang_holds_up_nothing},
+    {"configuration reads back", config_reads_back},
+    {"guest that never ran has no facts", guest_unknown_is_empty},
+    {"operation started again in its callback", started_again_in_done},
+    {"free ends operations, domains live on", free_ends_operations},
+};
+
+size_t hv_contract_n_cases(void)
+{
+	return MU_ARRAY_SIZE(cases);
+}
+
+const char *hv_contract_case_name(size_t i)
+{
+	return cases[i].name;
+}
+
+int hv_contract_run(const struct hv_contract *c, size_t i, struct mu_error *err)
+{
+	struct env e;
+	int r;
+
+	mu_error_clear(err);
+	if (env_open(&e, c, err) < 0) {
+		mu_timer_free(e.guard);
+		mu_loop_free(e.loop);
+		return MU_FAILED;
+	}
+	r = cases[i].run(&e, err);
+	if (env_close(&e, r < 0 ? NULL : err) < 0)
+		r = MU_FAILED;
+	return r;
+}
