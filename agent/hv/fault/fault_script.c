@@ -31,10 +31,10 @@
 #define DELAY_MAX MU_SEC(3600)
 
 static const char *const target_names[_FAULT_TARGET_COUNT] = {
-    [HV_CREATE] = "create",          [HV_RESTORE] = "restore",        [HV_SHUTDOWN] = "shutdown",
-    [HV_REBOOT] = "reboot",          [HV_DESTROY] = "destroy",        [HV_PAUSE] = "pause",
-    [HV_UNPAUSE] = "unpause",        [HV_SAVE] = "save",              [FAULT_CALL_LIST] = "list",
-    [FAULT_CALL_STATS] = "stats",    [FAULT_CALL_GUEST] = "guest",    [FAULT_CALL_CONFIG] = "config",
+    [HV_CREATE] = "create",       [HV_RESTORE] = "restore",     [HV_SHUTDOWN] = "shutdown",
+    [HV_REBOOT] = "reboot",       [HV_DESTROY] = "destroy",     [HV_PAUSE] = "pause",
+    [HV_UNPAUSE] = "unpause",     [HV_SAVE] = "save",           [FAULT_CALL_LIST] = "list",
+    [FAULT_CALL_STATS] = "stats", [FAULT_CALL_GUEST] = "guest", [FAULT_CALL_CONFIG] = "config",
     [FAULT_CALL_HOST] = "host",
 };
 
@@ -250,8 +250,7 @@ struct fault_fate fault_script_next(struct fault_script *s, unsigned target, uin
 		struct fault_rule *rule = &s->rules[i];
 
 		if (rule->target != target || (rule->domid != 0 && rule->domid != domid) ||
-		    (rule->action != FAULT_DELAY && fate.action != FAULT_NONE) ||
-		    !strikes(s, rule))
+		    (rule->action != FAULT_DELAY && fate.action != FAULT_NONE) || !strikes(s, rule))
 			continue;
 		if (rule->action == FAULT_DELAY) {
 			fate.delay += rule->delay;

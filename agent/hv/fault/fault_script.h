@@ -26,10 +26,10 @@ enum fault_target {
 enum fault_action {
 	FAULT_NONE,
 	FAULT_DELAY,
-	FAULT_FAIL,     /* not done, reported as failed */
-	FAULT_DENY,     /* done, reported as failed */
-	FAULT_LIE,      /* not done, reported as done */
-	FAULT_HANG,     /* until cancelled */
+	FAULT_FAIL,      /* not done, reported as failed */
+	FAULT_DENY,      /* done, reported as failed */
+	FAULT_LIE,       /* not done, reported as done */
+	FAULT_HANG,      /* until cancelled */
 	FAULT_HANG_HARD, /* for ever */
 	_FAULT_ACTION_COUNT,
 };

@@ -73,7 +73,8 @@ static int create_shows_in_list(struct env *e, struct mu_error *err)
 static int create_paused(struct env *e, struct mu_error *err)
 {
 	struct hv_vm_config config = env_guest(e);
-	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config, .paused = true});
+	struct wait *w =
+	    env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config, .paused = true});
 	struct hv_domain d;
 	bool found;
 
@@ -117,8 +118,7 @@ static int duplicates_refused(struct env *e, struct mu_error *err)
 
 	memcpy(same_name.name, config.name, sizeof same_name.name);
 	same_id.id = config.id;
-	if (env_create(e, &config, &domid, err) < 0 ||
-	    env_refused(e, w, MU_E_EXISTS, err) < 0)
+	if (env_create(e, &config, &domid, err) < 0 || env_refused(e, w, MU_E_EXISTS, err) < 0)
 		return MU_FAILED;
 	w->op.config = &same_id;
 	if (env_refused(e, w, MU_E_EXISTS, err) < 0 ||
@@ -275,7 +275,8 @@ static int unknown_domain(struct env *e, struct mu_error *err)
 static int domain_0_refused(struct env *e, struct mu_error *err)
 {
 	for (int kind = 0; kind < _HV_OP_KIND_COUNT; kind++) {
-		struct wait *w = env_op(e, (struct hv_op){.kind = (enum hv_op_kind)kind, .path = "/tmp/never"});
+		struct wait *w =
+		    env_op(e, (struct hv_op){.kind = (enum hv_op_kind)kind, .path = "/tmp/never"});
 
 		if (kind == HV_CREATE || kind == HV_RESTORE)
 			continue;
@@ -296,7 +297,8 @@ static int save_and_restore(struct env *e, struct mu_error *err)
 	struct hv_vm_config config;
 	struct hv_domid domid;
 	struct wait *save = env_op(e, (struct hv_op){.kind = HV_SAVE});
-	struct wait *restore = env_op(e, (struct hv_op){.kind = HV_RESTORE, .config = &config, .paused = true});
+	struct wait *restore =
+	    env_op(e, (struct hv_op){.kind = HV_RESTORE, .config = &config, .paused = true});
 	struct hv_domain d;
 	bool found;
 
@@ -305,8 +307,7 @@ static int save_and_restore(struct env *e, struct mu_error *err)
 	save->op.path = restore->op.path = path = save_path(e, &config);
 	save->op.domid = domid;
 	if (env_run(e, save, err) < 0 || env_expect_gone(e, domid, err) < 0 ||
-	    env_run(e, restore, err) < 0 ||
-	    env_find(e, restore->op.ret_domid, &found, &d, err) < 0)
+	    env_run(e, restore, err) < 0 || env_find(e, restore->op.ret_domid, &found, &d, err) < 0)
 		return MU_FAILED;
 	EXPECT(found && d.paused, "it should be there, paused");
 	EXPECT(d.domid.value != domid.value, "the same domain id");
@@ -329,7 +330,8 @@ static int damaged_restore_refused(struct env *e, struct mu_error *err)
 {
 	struct hv_vm_config config = env_guest(e);
 	MU_CLEANUP(mu_free) char *path = save_path(e, &config);
-	struct wait *w = env_op(e, (struct hv_op){.kind = HV_RESTORE, .config = &config, .path = path});
+	struct wait *w =
+	    env_op(e, (struct hv_op){.kind = HV_RESTORE, .config = &config, .path = path});
 	size_t n;
 
 	if (env_refused(e, w, MU_E_NOT_FOUND, err) < 0 || write_damaged(path, err) < 0)
@@ -349,7 +351,8 @@ static int damaged_restore_refused(struct env *e, struct mu_error *err)
 static int create_deaf(struct env *e, struct hv_domid *ret_domid, struct mu_error *err)
 {
 	struct hv_vm_config config = env_guest(e);
-	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config, .paused = true});
+	struct wait *w =
+	    env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config, .paused = true});
 
 	if (env_run(e, w, err) < 0)
 		return MU_FAILED;
@@ -464,8 +467,7 @@ static int hang_holds_up_nothing(struct env *e, struct mu_error *err)
 	if (create_deaf(e, &w->op.domid, err) < 0)
 		return MU_FAILED;
 	wait_start(e, w);
-	if (env_create(e, &config, &domid, err) < 0 ||
-	    stats_of(e, domid, &a, &host_a, err) < 0)
+	if (env_create(e, &config, &domid, err) < 0 || stats_of(e, domid, &a, &host_a, err) < 0)
 		return MU_FAILED;
 	env_pause(e, 1500);
 	if (stats_of(e, domid, &b, &host_b, err) < 0 || env_on(e, HV_DESTROY, domid, err) < 0)
@@ -509,7 +511,8 @@ static int config_reads_back(struct env *e, struct mu_error *err)
 static int guest_unknown_is_empty(struct env *e, struct mu_error *err)
 {
 	struct hv_vm_config config = env_guest(e);
-	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config, .paused = true});
+	struct wait *w =
+	    env_op(e, (struct hv_op){.kind = HV_CREATE, .config = &config, .paused = true});
 	struct vm_guest g;
 
 	if (env_run(e, w, err) < 0 || hv_guest(e->hv, w->op.ret_domid, &g, err) < 0)
@@ -568,8 +571,8 @@ static int free_ends_operations(struct env *e, struct mu_error *err)
 	wait_start(e, w);
 	if (env_close_driver(e, err) < 0)
 		return MU_FAILED;
-	EXPECT(w->n_done == 1 && w->op.r < 0 && w->op.err.code == MU_E_CANCELLED, "%d: %s", w->n_done,
-	       w->op.err.text);
+	EXPECT(w->n_done == 1 && w->op.r < 0 && w->op.err.code == MU_E_CANCELLED, "%d: %s",
+	       w->n_done, w->op.err.text);
 	/* The domain outlives its driver. */
 	if (env_open_driver(e, err) < 0 || env_find(e, w->op.domid, &found, &d, err) < 0)
 		return MU_FAILED;

@@ -48,7 +48,8 @@ void env_pause(struct env *e, mu_msec ms);
 
 /* A configuration of its own name and id. */
 struct hv_vm_config env_guest(struct env *e);
-/* An operation to start; lives as long as the driver, so that a failing case may leave it running. */
+/* An operation to start; lives as long as the driver, so that a failing case may leave it running.
+ */
 struct wait *env_op(struct env *e, struct hv_op op);
 void wait_start(struct env *e, struct wait *w);
 /* Until w's callback came; checks that it came once and not inside start. */

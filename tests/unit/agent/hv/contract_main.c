@@ -25,8 +25,8 @@ struct settings {
 	const char *state_dir;
 };
 
-static int open_sim(const struct hv_contract *c, struct mu_loop *loop, const struct hv_ops **ret_ops,
-		    void **ret_impl, struct mu_error *err)
+static int open_sim(const struct hv_contract *c, struct mu_loop *loop,
+		    const struct hv_ops **ret_ops, void **ret_impl, struct mu_error *err)
 {
 	const struct settings *s = c->ctx;
 	const struct hv_sim_options options = {
@@ -72,7 +72,8 @@ static void usage(const char *program)
 {
 	fprintf(stderr,
 		"usage: %s --driver sim|fault|xen [--type pv|pvh|hvm] [--kernel PATH]\n"
-		"       [--ramdisk PATH] [--memory MIB] [--cmdline TEXT] [--boot-ms MS] [--only TEXT]\n",
+		"       [--ramdisk PATH] [--memory MIB] [--cmdline TEXT] [--boot-ms MS] [--only "
+		"TEXT]\n",
 		program);
 	exit(2);
 }
@@ -87,10 +88,14 @@ static void copy_path(char *dst, const char *value, const char *program)
 static void parse(int argc, char **argv, struct settings *s, struct hv_contract *c)
 {
 	static const struct option table[] = {
-	    {"driver", required_argument, NULL, 'd'},  {"kernel", required_argument, NULL, 'k'},
-	    {"ramdisk", required_argument, NULL, 'r'}, {"memory", required_argument, NULL, 'm'},
-	    {"cmdline", required_argument, NULL, 'c'}, {"boot-ms", required_argument, NULL, 'b'},
-	    {"only", required_argument, NULL, 'o'},    {"type", required_argument, NULL, 't'},
+	    {"driver", required_argument, NULL, 'd'},
+	    {"kernel", required_argument, NULL, 'k'},
+	    {"ramdisk", required_argument, NULL, 'r'},
+	    {"memory", required_argument, NULL, 'm'},
+	    {"cmdline", required_argument, NULL, 'c'},
+	    {"boot-ms", required_argument, NULL, 'b'},
+	    {"only", required_argument, NULL, 'o'},
+	    {"type", required_argument, NULL, 't'},
 	    {NULL, 0, NULL, 0},
 	};
 	int opt;
