@@ -18,6 +18,7 @@
 #define NO_SUCH_DOMID 0x7fefu
 
 struct fault {
+	struct hv_ops own; /* a layer is not seen: its name is the driver's below */
 	struct mu_loop *loop;
 	const struct hv_ops *ops; /* below */
 	void *impl;
@@ -286,9 +287,6 @@ static int fault_emergency_destroy(void *impl, struct hv_domid domid, struct mu_
 {
 	struct fault *f = impl;
 
-	if (!f->ops->emergency_destroy)
-		return mu_error_set(err, MU_E_UNSUPPORTED, "driver %s has no emergency destroy",
-				    f->ops->name);
 	return f->ops->emergency_destroy(f->impl, domid, err);
 }
 
@@ -296,8 +294,8 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 		 void *under_impl, const struct hv_ops **ret_ops, void **ret_impl,
 		 struct mu_error *err)
 {
-	static const struct hv_ops fault_ops = {
-	    .name = "fault",
+	const struct hv_ops own = {
+	    .name = under_ops->name,
 	    .free = fault_free,
 	    .host_info = fault_host_info,
 	    .list = fault_list,
@@ -307,7 +305,7 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 	    .op_start = fault_op_start,
 	    .op_cancel = fault_op_cancel,
 	    .config = fault_config,
-	    .emergency_destroy = fault_emergency_destroy,
+	    .emergency_destroy = under_ops->emergency_destroy ? fault_emergency_destroy : NULL,
 	};
 	struct fault *f = mu_xcalloc(1, sizeof *f);
 
@@ -315,11 +313,12 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 		free(f);
 		return MU_FAILED;
 	}
+	f->own = own;
 	f->loop = loop;
 	f->ops = under_ops;
 	f->impl = under_impl;
 	mu_link_init(&f->held);
-	*ret_ops = &fault_ops;
+	*ret_ops = &f->own;
 	*ret_impl = f;
 	return 0;
 }
