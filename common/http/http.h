@@ -72,6 +72,9 @@ struct http_reply *http_reply_empty(struct http_request *r, int status);
 /* {"error": text, "data": data?} with the status of err's code. */
 struct http_reply *http_reply_error(struct http_request *r, const struct mu_error *err,
 				    struct mu_value *data);
+/* The same with another status, for what has no code of its own. */
+struct http_reply *http_reply_error_status(struct http_request *r, int status,
+					   const struct mu_error *err, struct mu_value *data);
 /* Add a header to a reply before it is returned or finished. */
 void http_reply_header(struct http_reply *reply, const char *name, const char *value);
 
@@ -79,6 +82,8 @@ void http_reply_header(struct http_reply *reply, const char *name, const char *v
  * is called once and the request must not be touched again. */
 struct http_reply *http_reply_pending(struct http_request *r, mu_loop_cb on_gone, void *ctx);
 void http_request_finish(struct http_request *r, struct http_reply *reply);
+/* Another one is to be told when the peer of a pending request leaves. */
+void http_request_watch(struct http_request *r, mu_loop_cb on_gone, void *ctx);
 
 /* Server-sent events: the reply is a stream that stays open. The events object belongs to the
  * caller until on_gone(ctx), after which it must not be touched. */

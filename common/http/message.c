@@ -228,12 +228,18 @@ struct http_reply *http_reply_empty(struct http_request *r, int status)
 struct http_reply *http_reply_error(struct http_request *r, const struct mu_error *err,
 				    struct mu_value *data)
 {
+	return http_reply_error_status(r, mu_error_http_status(err->code), err, data);
+}
+
+struct http_reply *http_reply_error_status(struct http_request *r, int status,
+					   const struct mu_error *err, struct mu_value *data)
+{
 	struct mu_value *v = mu_value_object(r->arena);
 
 	mu_value_set_string(r->arena, v, "error", err->text);
 	if (data)
 		mu_value_set(r->arena, v, "data", data);
-	return http_reply_json(r, mu_error_http_status(err->code), v);
+	return http_reply_json(r, status, v);
 }
 
 void http_reply_header(struct http_reply *reply, const char *name, const char *value)
@@ -259,6 +265,15 @@ struct http_reply *http_reply_pending(struct http_request *r, mu_loop_cb on_gone
 	x->on_gone = on_gone;
 	x->gone_ctx = ctx;
 	return reply_new(r, HTTP_REPLY_PENDING, 0);
+}
+
+void http_request_watch(struct http_request *r, mu_loop_cb on_gone, void *ctx)
+{
+	struct http_exchange *x = exchange_of(r);
+
+	mu_assert(x->on_gone);
+	x->on_gone = on_gone;
+	x->gone_ctx = ctx;
 }
 
 void http_request_finish(struct http_request *r, struct http_reply *reply)

@@ -362,8 +362,7 @@ static int on_writeable(struct session *session)
 /* Answer without asking the handler; what is left of the request is not read. */
 static int refuse(struct stream *s, int status, const struct mu_error *err)
 {
-	s->x->reply = http_reply_error(&s->x->request, err, NULL);
-	s->x->reply->status = status;
+	s->x->reply = http_reply_error_status(&s->x->request, status, err, NULL);
 	s->close_after = !s->h2;
 	s->linger = !s->h2;
 	if (s->h2 && !s->immortal) {

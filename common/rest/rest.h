@@ -29,8 +29,6 @@ struct rest_pool {
 	char description[MODEL_TEXT_MAX + 1];
 };
 
-struct rest_task_waiter; /* see task_wait */
-
 struct rest_backend {
 	void *ctx;
 	/* Fill *ret_user, or fail with MU_E_UNAUTHENTICATED. `token` is the bearer token or cookie
@@ -48,23 +46,25 @@ struct rest_backend {
 	const struct model_vm *(*vm_find)(void *ctx, const struct vm_id *id);
 	const struct model_task *(*task_find)(void *ctx, const struct mu_uuid *id);
 	void (*pool)(void *ctx, struct rest_pool *ret_pool); /* the pool every host is in */
-	/* Start `op`; the state was checked against vm_op_allowed() by the caller, the backend
-	 * checks again where it counts. Asynchronous, because nothing may be answered before it is
-	 * durable and nothing durable happens on the loop: done(arg, task, NULL) once the task
-	 * exists durably and is pending, else done(arg, NULL, error). Exactly once, never inside
-	 * the call. */
+	/* Start `op`. `deadline` is ms since 1970 UTC, 0 = the backend's own. The state was checked
+	 * against vm_op_allowed() by the caller, the backend checks again where it counts.
+	 * Asynchronous, because nothing may be answered before it is durable and nothing durable
+	 * happens on the loop: done(arg, task, NULL) once the task exists durably and is pending,
+	 * else done(arg, NULL, error). Exactly once, never inside the call. */
 	void (*vm_op)(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
 		      const struct rest_user *user, const char *from,
 		      void (*done)(void *arg, const struct mu_uuid *task,
 				   const struct mu_error *err),
 		      void *arg);
 	/* Store a definition (create or replace) on a host. JSON as docs/formats/vm-definition.md.
-	 * Optional: NULL = not supported. Asynchronous: done(arg, NULL or error, vm id). */
+	 * Optional: NULL = not supported. done(arg, vm, NULL) or done(arg, NULL, error), exactly
+	 * once, never inside the call. */
 	void (*vm_define)(void *ctx, const struct host_id *host, const struct mu_value *definition,
 			  const struct rest_user *user, const char *from,
 			  void (*done)(void *arg, const struct vm_id *vm,
 				       const struct mu_error *err),
 			  void *arg);
+	/* Remove the definition of a halted VM. Optional, as vm_define. */
 	void (*vm_undefine)(
 	    void *ctx, const struct vm_id *vm, const struct rest_user *user, const char *from,
 	    void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err), void *arg);
@@ -72,11 +72,14 @@ struct rest_backend {
 			  struct mu_error *err);
 };
 
+/* The table is copied. */
 struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend);
+/* After http_server_stop() is done. Takes NULL; returns NULL. */
 struct rest *rest_free(struct rest *rest);
 struct http_reply *rest_handle(struct http_request *r, void *rest); /* http_server's handler */
 
-/* Tell it about changes: feeds /events subscriptions and ?wait / ?sync requests. */
+/* Tell it about changes, after the backend shows them: feeds /events subscriptions and ?wait and
+ * ?sync requests. A host that comes or goes (`connected`) needs no call for each of its VMs. */
 enum rest_change { REST_ADD, REST_UPDATE, REST_REMOVE };
 void rest_host_changed(struct rest *rest, enum rest_change what, const struct model_host *h);
 void rest_vm_changed(struct rest *rest, enum rest_change what, const struct model_vm *vm);
@@ -94,9 +97,12 @@ struct rest_route {
 void rest_add_routes(struct rest *rest, const struct rest_route *routes, size_t n_routes,
 		     void *ctx);
 
-/* Shapes (docs/design/rest.md; reference: Xen Orchestra's REST objects). */
-struct mu_value *rest_vm_value(struct mu_arena *a, const struct model_vm *vm,
-			       const struct rest_pool *pool);
-struct mu_value *rest_task_value(struct mu_arena *a, const struct model_task *t);
+/* The routes served here, for the check against proto/rest/openapi.yaml; patterns as above. */
+struct rest_route_info {
+	enum http_method method;
+	const char *pattern;
+	bool open;
+};
+size_t rest_routes(const struct rest_route_info **ret_routes);
 
 #endif

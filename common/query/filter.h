@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The tree that filter_parse.c makes and filter_match.c walks. PURE. */
+#ifndef MUSTER_QUERY_FILTER_H
+#define MUSTER_QUERY_FILTER_H
+
+#include "common/query/query.h"
+
+enum query_kind {
+	QUERY_AND, /* children; none: true */
+	QUERY_OR,
+	QUERY_NOT,      /* one child */
+	QUERY_PROPERTY, /* text: its name; one child, applied to its value */
+	QUERY_TRUTHY,   /* text: the property's name */
+	QUERY_COMPARE,
+	QUERY_NUMBER, /* text as written, and number */
+	QUERY_STRING,
+	QUERY_GLOB, /* text with '*' */
+	_QUERY_KIND_COUNT,
+};
+
+enum query_order { QUERY_LESS, QUERY_LESS_EQUAL, QUERY_GREATER, QUERY_GREATER_EQUAL };
+
+struct query_filter {
+	enum query_kind kind;
+	enum query_order order;
+	double number;
+	const char *text;
+	struct query_filter *first;
+	struct query_filter *next; /* as a child */
+};
+
+#endif

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Matching follows JavaScript where Xen Orchestra's does: an absent property is "undefined" (NULL
+ * here), which no text and no comparison matches, so its negation does.
+ */
+#include "common/base/assert.h"
+#include "common/query/filter.h"
+#include "common/query/fold.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool match(const struct query_filter *f, const struct mu_value *v);
+
+/* Pieces between the '*', in order, anywhere in the text. */
+static bool glob_matches(const char *pattern, const char *text)
+{
+	for (;;) {
+		size_t len = strcspn(pattern, "*");
+
+		text = query_find_folded(text, pattern, len);
+		if (!text)
+			return false;
+		if (pattern[len] == '\0')
+			return true;
+		pattern += len + 1;
+	}
+}
+
+static bool equals(const struct mu_value *v, double number)
+{
+	double x = v->kind == MU_VALUE_INT ? (double)v->integer : v->real;
+
+	return !(x < number) && !(x > number);
+}
+
+/* A text, number or pattern looks into lists and objects for a leaf that matches. */
+static bool match_leaf(const struct query_filter *f, const struct mu_value *v)
+{
+	switch (v->kind) {
+	case MU_VALUE_STRING:
+		return f->kind == QUERY_GLOB
+			   ? glob_matches(f->text, v->string)
+			   : query_find_folded(v->string, f->text, strlen(f->text)) != NULL;
+	case MU_VALUE_INT:
+	case MU_VALUE_REAL:
+		return f->kind == QUERY_NUMBER && equals(v, f->number);
+	case MU_VALUE_LIST:
+	case MU_VALUE_OBJECT:
+		mu_value_each(child, v) if (match_leaf(f, child)) return true;
+		return false;
+	case MU_VALUE_NULL:
+	case MU_VALUE_BOOL:
+		return false;
+	case _MU_VALUE_KIND_COUNT:
+		break;
+	}
+	mu_assert_unreachable();
+}
+
+/* What JavaScript's Number() makes of it; NaN for what is no number. */
+static double to_number(const struct mu_value *v)
+{
+	char *end;
+	double d;
+
+	switch (v->kind) {
+	case MU_VALUE_NULL:
+		return 0;
+	case MU_VALUE_BOOL:
+		return v->boolean ? 1 : 0;
+	case MU_VALUE_INT:
+		return (double)v->integer;
+	case MU_VALUE_REAL:
+		return v->real;
+	case MU_VALUE_STRING:
+		d = strtod(v->string, &end);
+		return *end == '\0' ? d : (double)NAN;
+	case MU_VALUE_LIST:
+	case MU_VALUE_OBJECT:
+		return (double)NAN;
+	case _MU_VALUE_KIND_COUNT:
+		break;
+	}
+	mu_assert_unreachable();
+}
+
+static bool compare(const struct query_filter *f, const struct mu_value *v)
+{
+	double d = to_number(v);
+
+	switch (f->order) {
+	case QUERY_LESS:
+		return d < f->number;
+	case QUERY_LESS_EQUAL:
+		return d <= f->number;
+	case QUERY_GREATER:
+		return d > f->number;
+	case QUERY_GREATER_EQUAL:
+		return d >= f->number;
+	}
+	mu_assert_unreachable();
+}
+
+static bool truthy(const struct mu_value *v)
+{
+	switch (v->kind) {
+	case MU_VALUE_NULL:
+		return false;
+	case MU_VALUE_BOOL:
+		return v->boolean;
+	case MU_VALUE_INT:
+	case MU_VALUE_REAL:
+		return !equals(v, 0);
+	case MU_VALUE_STRING:
+		return v->string[0] != '\0';
+	case MU_VALUE_LIST:
+	case MU_VALUE_OBJECT:
+		return true;
+	case _MU_VALUE_KIND_COUNT:
+		break;
+	}
+	mu_assert_unreachable();
+}
+
+static bool match_property(const struct query_filter *f, const struct mu_value *v)
+{
+	struct mu_value length = {.kind = MU_VALUE_INT};
+
+	if (v->kind == MU_VALUE_LIST && strcmp(f->text, "length") == 0) {
+		length.integer = (int64_t)v->n_children;
+		return match(f->first, &length);
+	}
+	return match(f->first, mu_value_get(v, f->text));
+}
+
+static bool match_children(const struct query_filter *f, const struct mu_value *v)
+{
+	bool any = f->kind == QUERY_OR;
+
+	for (const struct query_filter *c = f->first; c; c = c->next)
+		if (match(c, v) == any)
+			return any;
+	return !any;
+}
+
+/* Recursion is bounded by QUERY_DEPTH_MAX, and match_leaf()'s by the value, which is ours. */
+static bool match(const struct query_filter *f, const struct mu_value *v)
+{
+	const struct mu_value *member;
+
+	switch (f->kind) {
+	case QUERY_AND:
+	case QUERY_OR:
+		return match_children(f, v);
+	case QUERY_NOT:
+		return !match(f->first, v);
+	case QUERY_PROPERTY:
+		return v && v->kind != MU_VALUE_NULL && match_property(f, v);
+	case QUERY_TRUTHY:
+		member = mu_value_get(v, f->text);
+		return member && truthy(member);
+	case QUERY_COMPARE:
+		return v && compare(f, v);
+	case QUERY_NUMBER:
+	case QUERY_STRING:
+	case QUERY_GLOB:
+		return v && match_leaf(f, v);
+	case _QUERY_KIND_COUNT:
+		break;
+	}
+	mu_assert_unreachable();
+}
+
+bool query_filter_match(const struct query_filter *f, const struct mu_value *object)
+{
+	return match(f, object);
+}
+
+bool query_filter_uses(const struct query_filter *f, const char *property)
+{
+	switch (f->kind) {
+	case QUERY_AND:
+	case QUERY_OR:
+	case QUERY_NOT:
+		for (const struct query_filter *c = f->first; c; c = c->next)
+			if (query_filter_uses(c, property))
+				return true;
+		return false;
+	case QUERY_PROPERTY:
+	case QUERY_TRUTHY:
+		return strcmp(f->text, property) == 0;
+	case QUERY_COMPARE:
+	case QUERY_NUMBER:
+	case QUERY_STRING:
+	case QUERY_GLOB:
+		return true;
+	case _QUERY_KIND_COUNT:
+		break;
+	}
+	mu_assert_unreachable();
+}

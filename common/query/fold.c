@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/query/fold.h"
+
+uint32_t query_char(const char *s, size_t *ret_len)
+{
+	const unsigned char *u = (const unsigned char *)s;
+
+	if (u[0] < 0x80) {
+		*ret_len = 1;
+		return u[0];
+	}
+	if (u[0] < 0xe0) {
+		*ret_len = 2;
+		return (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
+	}
+	if (u[0] < 0xf0) {
+		*ret_len = 3;
+		return (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+	}
+	*ret_len = 4;
+	return (u[0] & 0x07u) << 18 | (u[1] & 0x3fu) << 12 | (u[2] & 0x3fu) << 6 | (u[3] & 0x3fu);
+}
+
+/* Runs of letters: capitals that lie `shift` below their small letters, or (shift 1) alternate
+ * with them, beginning with a capital. */
+static const struct {
+	uint32_t first;
+	uint32_t last; /* last capital */
+	uint32_t shift;
+} runs[] = {
+    {'A', 'Z', 32},     {0xc0, 0xd6, 32},   {0xd8, 0xde, 32},   {0x100, 0x12e, 1},
+    {0x132, 0x136, 1},  {0x139, 0x147, 1},  {0x14a, 0x176, 1},  {0x179, 0x17d, 1},
+    {0x391, 0x3a1, 32}, {0x3a3, 0x3ab, 32}, {0x400, 0x40f, 80}, {0x410, 0x42f, 32},
+    {0x460, 0x480, 1},
+};
+
+enum { N_RUNS = sizeof runs / sizeof runs[0] };
+
+uint32_t query_fold(uint32_t c)
+{
+	for (size_t i = 0; i < N_RUNS; i++) {
+		if (c < runs[i].first || c > runs[i].last)
+			continue;
+		if (runs[i].shift == 1)
+			return (c - runs[i].first) % 2 == 0 ? c + 1 : c;
+		return c + runs[i].shift;
+	}
+	return c;
+}
+
+bool query_has_case(uint32_t c)
+{
+	for (size_t i = 0; i < N_RUNS; i++)
+		if (c >= runs[i].first && c <= runs[i].last + runs[i].shift &&
+		    (runs[i].shift == 1 || c <= runs[i].last || c >= runs[i].first + runs[i].shift))
+			return true;
+	return false;
+}
+
+static const char *match_here(const char *s, const char *needle, size_t needle_len)
+{
+	const char *end = needle + needle_len;
+
+	while (needle < end) {
+		size_t s_len;
+		size_t n_len;
+
+		if (*s == '\0' ||
+		    query_fold(query_char(s, &s_len)) != query_fold(query_char(needle, &n_len)))
+			return NULL;
+		s += s_len;
+		needle += n_len;
+	}
+	return s;
+}
+
+const char *query_find_folded(const char *haystack, const char *needle, size_t needle_len)
+{
+	for (;;) {
+		const char *behind = match_here(haystack, needle, needle_len);
+		size_t len;
+
+		if (behind || *haystack == '\0')
+			return behind;
+		(void)query_char(haystack, &len);
+		haystack += len;
+	}
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What changes something: actions of VMs, definitions. All have one shape: check what can be
+ * checked now, ask the backend, answer when it has. The peer may leave in between; the backend's
+ * answer then finds `request` NULL.
+ */
+#include "common/rest/render.h"
+
+#include "common/os/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct change {
+	struct rest *rest;
+	struct http_request *request; /* NULL: the peer left */
+	struct vm_id vm;
+	enum vm_op op;
+	bool sync;
+};
+
+static void on_gone(void *ctx)
+{
+	struct change *ch = ctx;
+
+	ch->request = NULL;
+}
+
+static struct change *change_new(struct rest_call *c)
+{
+	struct change *ch = mu_xcalloc(1, sizeof *ch);
+
+	ch->rest = c->rest;
+	ch->request = c->request;
+	return ch;
+}
+
+/* Errors of a VM that is in the wrong state, with what clients read: {actual, expected, object,
+ * property}. */
+static struct http_reply *wrong_state(struct http_request *r, const struct model_vm *vm,
+				      const char *property, const char *actual,
+				      const char *expected, const struct mu_error *err)
+{
+	struct mu_value *data = mu_value_object(r->arena);
+	char id[MU_UUID_TEXT];
+
+	mu_value_set_string(r->arena, data, "actual", actual);
+	mu_value_set_string(r->arena, data, "expected", expected);
+	mu_value_set_string(r->arena, data, "object", mu_uuid_format(&vm->id.uuid, id));
+	mu_value_set_string(r->arena, data, "property", property);
+	return http_reply_error(r, err, data);
+}
+
+static struct http_reply *check_power(struct rest_call *c, const struct model_vm *vm, enum vm_op op)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (vm_op_allowed(op, vm->power))
+		return NULL;
+	(void)mu_error_set(&err, MU_E_STATE, "VM %s is %s; %s needs it %s", vm->name,
+			   vm_power_name(vm->power), vm_op_name(op), vm_op_expected(op));
+	return wrong_state(c->request, vm, "power_state", vm_power_name(vm->power),
+			   vm_op_expected(op), &err);
+}
+
+static struct http_reply *check_host(struct rest_call *c, const struct model_vm *vm)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	const struct model_host *h = b->host_find(b->ctx, &vm->host);
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (h && h->connected)
+		return NULL;
+	(void)mu_error_set(&err, MU_E_UNAVAILABLE,
+			   "host %s of VM %s is not connected; hint: is muster-agent running there",
+			   h ? h->name : "(unknown)", vm->name);
+	return rest_error(c, &err);
+}
+
+static struct http_reply *check_managed(struct rest_call *c, const struct model_vm *vm,
+					enum vm_op op)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (op != VM_OP_ADOPT || !vm->managed)
+		return NULL;
+	(void)mu_error_set(&err, MU_E_STATE, "VM %s is managed already", vm->name);
+	return wrong_state(c->request, vm, "managed", "true", "false", &err);
+}
+
+/* {"hostId"}: where to start. A VM starts where its definition is. */
+static struct http_reply *check_body(struct rest_call *c, const struct model_vm *vm, enum vm_op op)
+{
+	static const char *const start_known[] = {"hostId", NULL};
+	static const char *const known[] = {NULL};
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *body = NULL;
+	const char *host_text = NULL;
+	struct mu_uuid host;
+
+	if (rest_body(c, op == VM_OP_START ? start_known : known, &body, &err) < 0 ||
+	    rest_body_string(body, "hostId", &host_text, &err) < 0)
+		return rest_error(c, &err);
+	if (!host_text)
+		return NULL;
+	if (!mu_uuid_parse(host_text, &host))
+		(void)mu_error_set(&err, MU_E_INVALID, "body: hostId: \"%s\" is not a UUID",
+				   host_text);
+	else if (!mu_uuid_equal(&host, &vm->host.uuid))
+		(void)mu_error_set(&err, MU_E_UNSUPPORTED,
+				   "VM %s is defined on another host and starts there; hint: leave "
+				   "hostId out",
+				   vm->name);
+	else
+		return NULL;
+	return rest_error(c, &err);
+}
+
+static struct http_reply *accepted(struct http_request *r, const struct mu_uuid *task)
+{
+	struct mu_value *v = mu_value_object(r->arena);
+	char id[MU_UUID_TEXT];
+	struct http_reply *reply;
+
+	mu_value_set_string(r->arena, v, "taskId", mu_uuid_format(task, id));
+	reply = http_reply_json(r, 202, v);
+	http_reply_header(reply, "location", mu_arena_printf(r->arena, "/rest/v0/tasks/%s", id));
+	return reply;
+}
+
+static struct http_reply *refused(struct change *ch, const struct mu_error *err)
+{
+	const struct rest_backend *b = &ch->rest->backend;
+	const struct model_vm *vm = b->vm_find(b->ctx, &ch->vm);
+
+	if (err->code != MU_E_STATE || !vm || ch->op == _VM_OP_COUNT)
+		return http_reply_error(ch->request, err, NULL);
+	return wrong_state(ch->request, vm, "power_state", vm_power_name(vm->power),
+			   vm_op_expected(ch->op), err);
+}
+
+static void on_op_started(void *arg, const struct mu_uuid *task, const struct mu_error *err)
+{
+	struct change *ch = arg;
+	struct http_request *r = ch->request;
+
+	if (r && !task)
+		http_request_finish(r, refused(ch, err));
+	else if (r && !ch->sync)
+		http_request_finish(r, accepted(r, task));
+	else if (r)
+		rest_wait_more(ch->rest, r, task, REST_WAIT_ACTION);
+	free(ch);
+}
+
+struct http_reply *rest_post_vm_action(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct mu_error err = MU_ERROR_INIT;
+	const struct model_vm *vm;
+	struct http_reply *refusal;
+	struct change *ch;
+	struct vm_id id;
+	enum vm_op op;
+	bool sync = false;
+	int64_t timeout = 0;
+
+	if (!mu_uuid_parse(c->id, &id.uuid) || !(vm = b->vm_find(b->ctx, &id)))
+		return rest_not_found(c, "VM", c->id);
+	if (!vm_op_parse(c->name, &op))
+		return rest_not_found(c, "action", c->name);
+	if (rest_query_bool(c, "sync", &sync, &err) < 0 ||
+	    rest_query_seconds(c, "timeout", &timeout, &err) < 0)
+		return rest_bad_request(c, &err);
+	if ((refusal = check_body(c, vm, op)) || (refusal = check_host(c, vm)) ||
+	    (refusal = check_managed(c, vm, op)) || (refusal = check_power(c, vm, op)))
+		return refusal;
+	ch = change_new(c);
+	ch->vm = id;
+	ch->op = op;
+	ch->sync = sync;
+	b->vm_op(b->ctx, &id, op, timeout ? mu_clock_wall() + MU_SEC(timeout) : 0, &c->user,
+		 c->request->peer.address, on_op_started, ch);
+	return http_reply_pending(c->request, on_gone, ch);
+}
+
+struct http_reply *rest_get_vm_actions(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct mu_value *v;
+	struct vm_id id;
+
+	if (!mu_uuid_parse(c->id, &id.uuid) || !b->vm_find(b->ctx, &id))
+		return rest_not_found(c, "VM", c->id);
+	v = mu_value_list(c->arena);
+	for (unsigned op = 0; op < _VM_OP_COUNT; op++)
+		mu_value_push(
+		    v, mu_value_string(c->arena,
+				       mu_arena_printf(c->arena, "/rest/v0/vms/%s/actions/%s",
+						       c->id, vm_op_name((enum vm_op)op))));
+	return http_reply_json(c->request, 200, v);
+}
+
+/* Definitions */
+
+static struct http_reply *unsupported(struct rest_call *c)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	(void)mu_error_set(&err, MU_E_UNSUPPORTED, "definitions cannot be changed here");
+	return rest_error(c, &err);
+}
+
+static void on_defined(void *arg, const struct vm_id *vm, const struct mu_error *err)
+{
+	struct change *ch = arg;
+	struct http_request *r = ch->request;
+
+	if (r)
+		http_request_finish(r, vm ? rest_created(r, "vms", &vm->uuid)
+					  : http_reply_error(r, err, NULL));
+	free(ch);
+}
+
+struct http_reply *rest_post_host_vm(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *body = NULL;
+	struct change *ch;
+	struct host_id id;
+
+	if (!mu_uuid_parse(c->id, &id.uuid) || !b->host_find(b->ctx, &id))
+		return rest_not_found(c, "host", c->id);
+	if (!b->vm_define)
+		return unsupported(c);
+	if (c->request->body_len == 0) {
+		(void)mu_error_set(&err, MU_E_PROTOCOL, "body: a VM definition is expected");
+		return rest_error(c, &err);
+	}
+	if (rest_body(c, NULL, &body, &err) < 0)
+		return rest_error(c, &err);
+	ch = change_new(c);
+	ch->op = _VM_OP_COUNT;
+	b->vm_define(b->ctx, &id, body, &c->user, c->request->peer.address, on_defined, ch);
+	return http_reply_pending(c->request, on_gone, ch);
+}
+
+static void on_undefined(void *arg, const struct vm_id *vm, const struct mu_error *err)
+{
+	struct change *ch = arg;
+	struct http_request *r = ch->request;
+
+	(void)vm;
+	if (r)
+		http_request_finish(r, err && err->code != MU_E_NONE ? refused(ch, err)
+								     : http_reply_empty(r, 204));
+	free(ch);
+}
+
+struct http_reply *rest_delete_vm(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct change *ch;
+	struct vm_id id;
+
+	if (!mu_uuid_parse(c->id, &id.uuid) || !b->vm_find(b->ctx, &id))
+		return rest_not_found(c, "VM", c->id);
+	if (!b->vm_undefine)
+		return unsupported(c);
+	ch = change_new(c);
+	ch->vm = id;
+	ch->op = _VM_OP_COUNT;
+	b->vm_undefine(b->ctx, &id, &c->user, c->request->peer.address, on_undefined, ch);
+	return http_reply_pending(c->request, on_gone, ch);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dispatcher: find the route, find out who asks, call the resource.
+ *
+ * Whoever is not known learns nothing, not even which paths exist: authentication comes before 404
+ * and 405. Changing anything takes an administrator.
+ */
+#include "common/base/assert.h"
+#include "common/base/str.h"
+#include "common/rest/call.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct route {
+	struct rest_route_info info;
+	struct http_reply *(*handle)(struct rest_call *c);
+};
+
+static const struct route routes[] = {
+    {{HTTP_GET, "/rest/v0", true}, rest_get_index},
+    {{HTTP_GET, "/rest/v0/ping", true}, rest_get_ping},
+    {{HTTP_GET, "/rest/v0/hosts", false}, rest_get_hosts},
+    {{HTTP_GET, "/rest/v0/hosts/{id}", false}, rest_get_host},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/tasks", false}, rest_get_host_tasks},
+    {{HTTP_POST, "/rest/v0/hosts/{id}/vms", false}, rest_post_host_vm},
+    {{HTTP_GET, "/rest/v0/vms", false}, rest_get_vms},
+    {{HTTP_GET, "/rest/v0/vms/{id}", false}, rest_get_vm},
+    {{HTTP_DELETE, "/rest/v0/vms/{id}", false}, rest_delete_vm},
+    {{HTTP_GET, "/rest/v0/vms/{id}/tasks", false}, rest_get_vm_tasks},
+    {{HTTP_GET, "/rest/v0/vms/{id}/actions", false}, rest_get_vm_actions},
+    {{HTTP_POST, "/rest/v0/vms/{id}/actions/{action}", false}, rest_post_vm_action},
+    {{HTTP_GET, "/rest/v0/pools", false}, rest_get_pools},
+    {{HTTP_GET, "/rest/v0/pools/{id}", false}, rest_get_pool},
+    {{HTTP_GET, "/rest/v0/tasks", false}, rest_get_tasks},
+    {{HTTP_GET, "/rest/v0/tasks/{id}", false}, rest_get_task},
+    {{HTTP_POST, "/rest/v0/tasks/{id}/actions/abort", false}, rest_post_task_abort},
+    /* The path that existing Go clients use. */
+    {{HTTP_POST, "/rest/v0/tasks/{id}/abort", false}, rest_post_task_abort},
+    {{HTTP_GET, "/rest/v0/events", false}, rest_get_events},
+    {{HTTP_POST, "/rest/v0/events/{id}/subscriptions", false}, rest_post_subscription},
+    {{HTTP_DELETE, "/rest/v0/events/{id}/subscriptions/{collection}", false},
+     rest_delete_subscription},
+};
+
+size_t rest_routes(const struct rest_route_info **ret_routes)
+{
+	static struct rest_route_info infos[MU_ARRAY_SIZE(routes)];
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(routes); i++)
+		infos[i] = routes[i].info;
+	*ret_routes = infos;
+	return MU_ARRAY_SIZE(routes);
+}
+
+struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
+{
+	struct rest *rest = mu_xcalloc(1, sizeof *rest);
+
+	mu_assert(backend->authenticate && backend->each_host && backend->each_vm &&
+		  backend->each_task && backend->host_find && backend->vm_find &&
+		  backend->task_find && backend->pool && backend->vm_op && backend->task_abort);
+	rest->loop = loop;
+	rest->backend = *backend;
+	mu_link_init(&rest->waiters);
+	rest->feed = rest_feed_new(rest);
+	return rest;
+}
+
+struct rest *rest_free(struct rest *rest)
+{
+	if (!rest)
+		return NULL;
+	mu_assert(mu_list_empty(&rest->waiters));
+	rest->feed = rest_feed_free(rest->feed);
+	free(rest);
+	return NULL;
+}
+
+void rest_add_routes(struct rest *rest, const struct rest_route *more, size_t n_routes, void *ctx)
+{
+	size_t i = rest->n_route_sets++;
+
+	mu_assert(i < REST_ROUTE_SETS_MAX);
+	rest->route_sets[i].routes = more;
+	rest->route_sets[i].n_routes = n_routes;
+	rest->route_sets[i].ctx = ctx;
+}
+
+void rest_host_changed(struct rest *rest, enum rest_change what, const struct model_host *h)
+{
+	rest_feed_host_changed(rest->feed, what, h);
+}
+
+void rest_vm_changed(struct rest *rest, enum rest_change what, const struct model_vm *vm)
+{
+	rest_feed_vm_changed(rest->feed, what, vm);
+}
+
+void rest_task_changed(struct rest *rest, enum rest_change what, const struct model_task *t)
+{
+	rest_feed_task_changed(rest->feed, what, t);
+	if (what != REST_REMOVE)
+		rest_waiters_task_changed(rest, t);
+}
+
+/* Index and ping */
+
+struct http_reply *rest_get_index(struct rest_call *c)
+{
+	static const char *const collections[] = {"events", "hosts", "ping",
+						  "pools",  "tasks", "vms"};
+	struct mu_value *v = mu_value_list(c->arena);
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(collections); i++)
+		mu_value_push(v, mu_value_string(c->arena, mu_arena_printf(c->arena, "/rest/v0/%s",
+									   collections[i])));
+	return http_reply_json(c->request, 200, v);
+}
+
+struct http_reply *rest_get_ping(struct rest_call *c)
+{
+	struct mu_value *v = mu_value_object(c->arena);
+
+	mu_value_set_string(c->arena, v, "result", "pong");
+	mu_value_set_string(c->arena, v, "version", MUSTER_VERSION);
+	return http_reply_json(c->request, 200, v);
+}
+
+/* Who asks */
+
+static const char *cookie_value(struct mu_arena *a, const char *cookies, const char *name)
+{
+	size_t name_len = strlen(name);
+
+	while (*cookies) {
+		size_t len = strcspn(cookies, ";");
+
+		if (len > name_len && strncmp(cookies, name, name_len) == 0 &&
+		    cookies[name_len] == '=')
+			return mu_arena_strndup(a, cookies + name_len + 1, len - name_len - 1);
+		cookies += len;
+		cookies += strspn(cookies, "; ");
+	}
+	return NULL;
+}
+
+static int base64_digit(char c)
+{
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *p = c ? strchr(digits, c) : NULL;
+
+	return p ? (int)(p - digits) : -1;
+}
+
+/* NULL when it is not base64. */
+static char *base64_decode(struct mu_arena *a, const char *text)
+{
+	char *out = mu_arena_alloc(a, strlen(text) + 1);
+	unsigned bits = 0;
+	unsigned n_bits = 0;
+	size_t n = 0;
+
+	for (; *text && *text != '='; text++) {
+		int digit = base64_digit(*text);
+
+		if (digit < 0)
+			return NULL;
+		bits = (bits << 6 | (unsigned)digit) & 0xffffu;
+		n_bits += 6;
+		if (n_bits >= 8) {
+			n_bits -= 8;
+			out[n++] = (char)(unsigned char)(bits >> n_bits);
+		}
+	}
+	out[n] = '\0';
+	return out;
+}
+
+/* The token out of "Bearer TOKEN" or "Basic base64(name:TOKEN)"; "" when it is neither. */
+static const char *token_of_header(struct mu_arena *a, const char *header)
+{
+	size_t scheme = strcspn(header, " ");
+	const char *rest = header + scheme + strspn(header + scheme, " ");
+	const char *decoded;
+	const char *colon;
+
+	if (scheme == 6 && strncasecmp(header, "Bearer", scheme) == 0)
+		return rest;
+	if (scheme != 5 || strncasecmp(header, "Basic", scheme) != 0)
+		return "";
+	decoded = base64_decode(a, rest);
+	colon = decoded ? strchr(decoded, ':') : NULL;
+	return colon ? colon + 1 : "";
+}
+
+static const char *token_of(struct rest_call *c)
+{
+	const char *header = http_request_header(c->request, "authorization");
+	const char *cookies = http_request_header(c->request, "cookie");
+	const char *token = NULL;
+
+	if (header)
+		return token_of_header(c->arena, header);
+	if (cookies)
+		token = cookie_value(c->arena, cookies, "authenticationToken");
+	if (cookies && !token)
+		token = cookie_value(c->arena, cookies, "token");
+	return token;
+}
+
+/* NULL when c->user is known now. */
+static struct http_reply *authenticate(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct mu_error err = MU_ERROR_INIT;
+	struct http_reply *reply;
+
+	if (b->authenticate(b->ctx, token_of(c), &c->request->peer, &c->user, &err) == 0)
+		return NULL;
+	reply = rest_error(c, &err);
+	if (err.code == MU_E_UNAUTHENTICATED)
+		http_reply_header(reply, "www-authenticate",
+				  "Bearer realm=\"muster\", Basic realm=\"muster\"");
+	return reply;
+}
+
+/* Routes */
+
+static const char *const method_names[_HTTP_METHOD_COUNT] = {
+    [HTTP_GET] = "GET",     [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
+    [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE", [HTTP_OTHER] = "OTHER",
+};
+
+/* Match segment by segment; what stands for a {variable} goes into vars[0..1]. */
+static bool path_matches(struct mu_arena *a, const char *pattern, const char *path,
+			 const char *vars[2])
+{
+	size_t n_vars = 0;
+
+	while (*pattern && *path) {
+		size_t pattern_len = strcspn(pattern + 1, "/") + 1;
+		size_t path_len = strcspn(path + 1, "/") + 1;
+
+		if (pattern[1] == '{') {
+			mu_assert(n_vars < 2);
+			if (path_len == 1)
+				return false;
+			vars[n_vars++] = mu_arena_strndup(a, path + 1, path_len - 1);
+		} else if (pattern_len != path_len || strncmp(pattern, path, path_len) != 0) {
+			return false;
+		}
+		pattern += pattern_len;
+		path += path_len;
+	}
+	return !*pattern && !*path;
+}
+
+struct match {
+	const struct route *route;
+	const struct rest_route *more; /* of a route set */
+	void *more_ctx;
+	const char *vars[2];
+	unsigned allowed; /* methods of the path, as bits */
+};
+
+static void consider(struct rest_call *c, struct match *m, const struct rest_route_info *info,
+		     const struct route *route, const struct rest_route *more, void *more_ctx)
+{
+	const char *vars[2] = {NULL, NULL};
+
+	if (!path_matches(c->arena, info->pattern, c->request->path, vars))
+		return;
+	m->allowed |= 1u << info->method;
+	if (m->route || m->more || info->method != c->request->method)
+		return;
+	m->route = route;
+	m->more = more;
+	m->more_ctx = more_ctx;
+	memcpy(m->vars, vars, sizeof vars);
+}
+
+static struct match find_route(struct rest_call *c)
+{
+	struct match m = {0};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(routes); i++)
+		consider(c, &m, &routes[i].info, &routes[i], NULL, NULL);
+	for (size_t s = 0; s < c->rest->n_route_sets; s++)
+		for (size_t i = 0; i < c->rest->route_sets[s].n_routes; i++) {
+			const struct rest_route *more = &c->rest->route_sets[s].routes[i];
+			struct rest_route_info info = {more->method, more->pattern, more->open};
+
+			consider(c, &m, &info, NULL, more, c->rest->route_sets[s].ctx);
+		}
+	return m;
+}
+
+static struct http_reply *no_route(struct rest_call *c, unsigned allowed)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct mu_str allow = MU_STR_INIT;
+	struct http_reply *reply;
+
+	if (!allowed) {
+		(void)mu_error_set(&err, MU_E_NOT_FOUND, "no such path: %s", c->request->path);
+		return rest_error(c, &err);
+	}
+	for (unsigned m = 0; m < HTTP_OTHER; m++)
+		if (allowed & 1u << m)
+			mu_str_printf(&allow, "%s%s", allow.len ? ", " : "", method_names[m]);
+	(void)mu_error_set(&err, MU_E_INVALID, "%s is not possible here; hint: %s",
+			   method_names[c->request->method], allow.data);
+	reply = http_reply_error_status(c->request, 405, &err, NULL);
+	http_reply_header(reply, "allow", allow.data);
+	mu_str_deinit(&allow);
+	return reply;
+}
+
+struct http_reply *rest_handle(struct http_request *r, void *rest)
+{
+	struct rest_call c = {.rest = rest, .request = r, .arena = r->arena};
+	struct match m = find_route(&c);
+	bool open = m.route ? m.route->info.open : m.more && m.more->open;
+	struct http_reply *refusal = open ? NULL : authenticate(&c);
+
+	if (refusal)
+		return refusal;
+	if (!m.route && !m.more)
+		return no_route(&c, m.allowed);
+	if (!open && r->method != HTTP_GET && !c.user.admin) {
+		struct mu_error err = MU_ERROR_INIT;
+
+		(void)mu_error_set(&err, MU_E_DENIED, "%s may look but not change", c.user.name);
+		return rest_error(&c, &err);
+	}
+	if (m.more)
+		return m.more->handle(r, open ? NULL : &c.user, m.vars[0], m.more_ctx);
+	c.id = m.vars[0];
+	c.name = m.vars[1];
+	return m.route->handle(&c);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/rest/fields.h"
+#include "common/rest/render.h"
+
+#include <stdio.h>
+
+static const struct model_task *task(const void *object)
+{
+	return object;
+}
+
+static struct mu_value *task_id(struct rest_render *r, const void *object)
+{
+	return rest_uuid(r->arena, &task(object)->id);
+}
+
+static struct mu_value *task_status(struct rest_render *r, const void *object)
+{
+	return mu_value_string(r->arena, task_status_name(task(object)->status));
+}
+
+static struct mu_value *time_or_absent(struct rest_render *r, mu_msec at)
+{
+	return at ? mu_value_int(r->arena, at) : NULL;
+}
+
+static struct mu_value *task_start(struct rest_render *r, const void *object)
+{
+	return mu_value_int(r->arena, task(object)->start);
+}
+
+static struct mu_value *task_updated(struct rest_render *r, const void *object)
+{
+	return time_or_absent(r, task(object)->updated);
+}
+
+static struct mu_value *task_end(struct rest_render *r, const void *object)
+{
+	return time_or_absent(r, task(object)->end);
+}
+
+static struct mu_value *task_abort(struct rest_render *r, const void *object)
+{
+	return time_or_absent(r, task(object)->abort_requested);
+}
+
+static struct mu_value *task_properties(struct rest_render *r, const void *object)
+{
+	const struct model_task *t = object;
+	struct mu_value *v = mu_value_object(r->arena);
+	char name[64];
+
+	(void)snprintf(name, sizeof name, "REST API: %s VM", vm_op_name(t->op));
+	mu_value_set_string(r->arena, v, "name", name);
+	mu_value_set_string(r->arena, v, "type", "xo:rest-api:action");
+	mu_value_set_string(r->arena, v, "method", vm_op_name(t->op));
+	mu_value_set(r->arena, v, "objectId", rest_uuid(r->arena, &t->vm.uuid));
+	mu_value_set_string(r->arena, v, "objectType", "VM");
+	mu_value_set(r->arena, v, "hostId", rest_uuid(r->arena, &t->host.uuid));
+	mu_value_set_string(r->arena, v, "userId", t->user);
+	if (t->deadline)
+		mu_value_set_int(r->arena, v, "deadline", t->deadline);
+	return v;
+}
+
+static struct mu_value *task_progress(struct rest_render *r, const void *object)
+{
+	return mu_value_int(r->arena, task(object)->progress);
+}
+
+static struct mu_value *task_result(struct rest_render *r, const void *object)
+{
+	const struct model_task *t = object;
+	struct mu_value *v;
+
+	if (t->status == TASK_PENDING || t->status == TASK_SUCCESS)
+		return NULL;
+	v = mu_value_object(r->arena);
+	mu_value_set_string(r->arena, v, "name", "Error");
+	mu_value_set_string(r->arena, v, "code", mu_error_name(t->err.code));
+	mu_value_set_string(r->arena, v, "message", t->err.text);
+	return v;
+}
+
+static const struct rest_field fields[] = {
+    {"id", task_id},
+    {"status", task_status},
+    {"start", task_start},
+    {"updatedAt", task_updated},
+    {"end", task_end},
+    {"abortionRequestedAt", task_abort},
+    {"properties", task_properties},
+    {"progress", task_progress},
+    {"result", task_result},
+};
+
+static const struct mu_uuid *task_uuid(const void *object)
+{
+	return &task(object)->id;
+}
+
+struct each {
+	bool (*each)(const void *object, void *arg);
+	void *arg;
+};
+
+static bool each_task(const struct model_task *t, void *arg)
+{
+	struct each *e = arg;
+
+	return e->each(t, e->arg);
+}
+
+static void walk(const struct rest_backend *b, bool (*each)(const void *object, void *arg),
+		 void *arg)
+{
+	struct each e = {each, arg};
+
+	b->each_task(b->ctx, each_task, &e);
+}
+
+const struct rest_type rest_type_task = {
+    .name = "task",
+    .collection = "tasks",
+    .fields = fields,
+    .n_fields = MU_ARRAY_SIZE(fields),
+    .id = task_uuid,
+    .each = walk,
+};
+
+struct http_reply *rest_get_tasks(struct rest_call *c)
+{
+	return rest_list(c, &rest_type_task, NULL, NULL);
+}
+
+static const struct model_task *find(struct rest_call *c, struct mu_uuid *id)
+{
+	const struct rest_backend *b = &c->rest->backend;
+
+	return mu_uuid_parse(c->id, id) ? b->task_find(b->ctx, id) : NULL;
+}
+
+struct http_reply *rest_get_task(struct rest_call *c)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	const struct model_task *t;
+	struct mu_uuid id;
+	bool wait = false;
+
+	if (rest_query_bool(c, "wait", &wait, &err) < 0)
+		return rest_bad_request(c, &err);
+	t = find(c, &id);
+	if (!t)
+		return rest_not_found(c, "task", c->id);
+	if (wait && t->status == TASK_PENDING)
+		return rest_wait(c->rest, c->request, &id, REST_WAIT_TASK);
+	return rest_single(c, &rest_type_task, t);
+}
+
+struct http_reply *rest_post_task_abort(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct mu_error err = MU_ERROR_INIT;
+	struct mu_value *v;
+	struct mu_uuid id;
+
+	if (!find(c, &id))
+		return rest_not_found(c, "task", c->id);
+	if (b->task_abort(b->ctx, &id, &c->user, &err) < 0)
+		return rest_error(c, &err);
+	v = mu_value_object(c->arena);
+	mu_value_set_bool(c->arena, v, "success", true);
+	return http_reply_json(c->request, 200, v);
+}
