@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/stats/metric.h"
+
+#include "common/base/assert.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const unit_names[_METRIC_UNIT_COUNT] = {
+    [METRIC_RATIO] = "ratio",
+    [METRIC_COUNT] = "count",
+    [METRIC_BYTES] = "bytes",
+    [METRIC_KIB] = "KiB",
+    [METRIC_SECONDS] = "s",
+    [METRIC_BYTES_PER_S] = "bytes/s",
+    [METRIC_PACKETS_PER_S] = "packets/s",
+    [METRIC_ERRORS_PER_S] = "errors/s",
+    [METRIC_REQUESTS_PER_S] = "requests/s",
+};
+
+const char *metric_unit_name(enum metric_unit unit)
+{
+	mu_assert((unsigned)unit < _METRIC_UNIT_COUNT);
+	return unit_names[unit];
+}
+
+void metric_list_reset(struct metric_list *l)
+{
+	l->n = 0;
+}
+
+void metric_list_deinit(struct metric_list *l)
+{
+	free(l->series);
+	free(l->value);
+	*l = (struct metric_list)METRIC_LIST_INIT;
+}
+
+void metric_list_add(struct metric_list *l, const struct mu_uuid *object, const char *name,
+		     enum metric_kind kind, enum metric_unit unit, double value)
+{
+	struct metric_series *s;
+	size_t len = strlen(name);
+
+	mu_assert(len <= METRIC_NAME_MAX);
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 64;
+		l->series = mu_xrealloc(l->series, l->cap, sizeof *l->series);
+		l->value = mu_xrealloc(l->value, l->cap, sizeof *l->value);
+	}
+	s = &l->series[l->n];
+	*s = (struct metric_series){.object = *object, .kind = kind, .unit = unit};
+	memcpy(s->name, name, len + 1);
+	l->value[l->n] = (float)value;
+	l->n++;
+}
+
+bool metric_series_equal(const struct metric_series *a, const struct metric_series *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!mu_uuid_equal(&a[i].object, &b[i].object) ||
+		    strcmp(a[i].name, b[i].name) != 0 || a[i].kind != b[i].kind ||
+		    a[i].unit != b[i].unit)
+			return false;
+	}
+	return true;
+}

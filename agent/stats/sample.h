@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From two readings of counters to metrics. PURE: readings go in, values come out.
+ *
+ * A rate needs two readings of the same domain (the same domain id and VM): the first sample of a
+ * domain is unknown (NaN), and so is one whose counter went backwards. The interval is the
+ * readings' own monotonic time, never the wall clock.
+ */
+#ifndef MUSTER_AGENT_STATS_SAMPLE_H
+#define MUSTER_AGENT_STATS_SAMPLE_H
+
+#include "agent/hv/hv_types.h"
+#include "agent/stats/metric.h"
+
+#define SAMPLE_INTERVAL MU_SEC(5)
+
+struct sampler;
+
+/* What is known of a domain besides its counters. */
+struct sample_domain {
+	const struct hv_domain_stats *stats;
+	const struct vm_guest *guest; /* NULL = unknown */
+	bool paused;
+	mu_msec uptime; /* since its domain was made; negative = unknown */
+};
+
+struct sampler *sampler_new(const struct host_id *host);
+struct sampler *sampler_free(struct sampler *s);
+MU_DEFINE_CLEANUP(sampler_free, struct sampler *);
+
+/* One reading. `out` is reset and filled: the host's series first, then each domain's in the order
+ * given. */
+void sampler_step(struct sampler *s, const struct hv_host_stats *host,
+		  const struct sample_domain *domains, size_t n, struct metric_list *out);
+
+/* The 5 s grid point nearest to a wall clock time. */
+mu_msec sample_grid(mu_msec wall);
+/* From `wall` to a little (100 ms) behind the next grid point: when to sample next. */
+mu_msec sample_delay(mu_msec wall);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A queue of batches, oldest first, and the dictionaries they refer to:
+ *
+ *     acked            sent              not sent yet
+ *     (forgotten) | b b b b b b b b | b b b b b b
+ *                                     ^ next_seq
+ *
+ * A dictionary lives as long as a batch refers to it or it is the newest. Batches are sent in
+ * order, so the stream needs a dictionary exactly when the generation differs from the last one
+ * that it was given.
+ */
+#include "agent/stats/window.h"
+
+#include "common/base/assert.h"
+#include "common/base/list.h"
+
+#include <stdlib.h>
+
+#define BATCHES_DEFAULT 180
+#define BYTES_DEFAULT ((size_t)32 << 20)
+
+struct dictionary {
+	struct mu_link link;
+	uint32_t generation;
+	size_t n_batches; /* that refer to it */
+	size_t n;
+	struct metric_series *series;
+};
+
+struct batch {
+	struct mu_link link;
+	uint64_t seq;
+	struct dictionary *dictionary;
+	mu_msec time;
+	float *value; /* dictionary->n of them */
+};
+
+struct window {
+	size_t max_batches;
+	size_t max_bytes;
+	struct mu_link batches;
+	struct mu_link dictionaries;
+	struct dictionary *newest;
+	struct window_status status;
+	uint32_t last_generation;
+	/* this stream */
+	uint64_t next_seq;
+	uint32_t sent_generation; /* 0 = none */
+};
+
+struct window *window_new(const struct window_limits *limits)
+{
+	struct window *w = mu_xcalloc(1, sizeof *w);
+
+	w->max_batches = limits->max_batches ? limits->max_batches : BATCHES_DEFAULT;
+	w->max_bytes = limits->max_bytes ? limits->max_bytes : BYTES_DEFAULT;
+	w->next_seq = 1;
+	mu_link_init(&w->batches);
+	mu_link_init(&w->dictionaries);
+	return w;
+}
+
+static size_t batch_bytes(const struct batch *b)
+{
+	return sizeof *b + b->dictionary->n * sizeof b->value[0];
+}
+
+static size_t dictionary_bytes(const struct dictionary *d)
+{
+	return sizeof *d + d->n * sizeof d->series[0];
+}
+
+static void drop_dictionary(struct window *w, struct dictionary *d)
+{
+	mu_assert(d->n_batches == 0);
+	w->status.bytes -= dictionary_bytes(d);
+	mu_list_remove(&d->link);
+	free(d->series);
+	free(d);
+}
+
+static void drop_batch(struct window *w, struct batch *b)
+{
+	struct dictionary *d = b->dictionary;
+
+	w->status.bytes -= batch_bytes(b);
+	w->status.n_batches--;
+	mu_list_remove(&b->link);
+	free(b->value);
+	free(b);
+	if (--d->n_batches == 0 && d != w->newest)
+		drop_dictionary(w, d);
+}
+
+struct window *window_free(struct window *w)
+{
+	if (!w)
+		return NULL;
+	w->newest = NULL;
+	mu_list_each(it, &w->batches)
+	{
+		drop_batch(w, MU_CONTAINER_OF(it, struct batch, link));
+	}
+	mu_list_each(it, &w->dictionaries)
+	{
+		drop_dictionary(w, MU_CONTAINER_OF(it, struct dictionary, link));
+	}
+	free(w);
+	return NULL;
+}
+
+static void use_dictionary(struct window *w, const struct metric_list *l)
+{
+	struct dictionary *old = w->newest;
+	struct dictionary *d;
+
+	if (old && old->n == l->n && metric_series_equal(old->series, l->series, l->n))
+		return;
+	d = mu_xcalloc(1, sizeof *d);
+	d->generation = ++w->last_generation;
+	d->n = l->n;
+	if (l->n > 0)
+		d->series = mu_xmemdup(l->series, l->n * sizeof l->series[0]);
+	mu_list_push_back(&w->dictionaries, &d->link);
+	w->status.bytes += dictionary_bytes(d);
+	w->newest = d;
+	if (old && old->n_batches == 0)
+		drop_dictionary(w, old);
+}
+
+/* The oldest go while there are too many or they are too big; the newest stays whatever its size.
+ */
+static void trim(struct window *w)
+{
+	mu_list_each(it, &w->batches)
+	{
+		struct batch *b = MU_CONTAINER_OF(it, struct batch, link);
+
+		if (w->status.n_batches <= 1 ||
+		    (w->status.n_batches <= w->max_batches && w->status.bytes <= w->max_bytes))
+			return;
+		w->status.lost++;
+		if (w->next_seq <= b->seq)
+			w->next_seq = b->seq + 1;
+		drop_batch(w, b);
+	}
+}
+
+bool window_add(struct window *w, mu_msec time, const struct metric_list *l)
+{
+	struct batch *b;
+
+	if (!mu_list_empty(&w->batches) &&
+	    MU_CONTAINER_OF(w->batches.prev, struct batch, link)->time == time)
+		return false;
+	use_dictionary(w, l);
+	b = mu_xcalloc(1, sizeof *b);
+	b->seq = ++w->status.last_seq;
+	b->dictionary = w->newest;
+	b->time = time;
+	if (l->n > 0)
+		b->value = mu_xmemdup(l->value, l->n * sizeof l->value[0]);
+	b->dictionary->n_batches++;
+	mu_list_push_back(&w->batches, &b->link);
+	w->status.bytes += batch_bytes(b);
+	w->status.n_batches++;
+	trim(w);
+	return true;
+}
+
+void window_ack(struct window *w, uint64_t seq)
+{
+	if (seq <= w->status.acked_seq || seq > w->status.last_seq)
+		return;
+	w->status.acked_seq = seq;
+	mu_list_each(it, &w->batches)
+	{
+		struct batch *b = MU_CONTAINER_OF(it, struct batch, link);
+
+		if (b->seq > seq)
+			break;
+		drop_batch(w, b);
+	}
+	if (w->next_seq <= seq)
+		w->next_seq = seq + 1;
+}
+
+void window_rewind(struct window *w, uint64_t seq)
+{
+	window_ack(w, seq);
+	w->next_seq = 1;
+	w->sent_generation = 0;
+}
+
+enum window_item window_next(struct window *w, struct window_dictionary *ret_dictionary,
+			     struct window_batch *ret_batch)
+{
+	struct batch *found = NULL;
+
+	/* From the newest: a stream that keeps up is at the end. */
+	for (struct mu_link *it = w->batches.prev; it != &w->batches; it = it->prev) {
+		struct batch *b = MU_CONTAINER_OF(it, struct batch, link);
+
+		if (b->seq < w->next_seq)
+			break;
+		found = b;
+	}
+	if (!found)
+		return WINDOW_NOTHING;
+	if (found->dictionary->generation != w->sent_generation) {
+		const struct dictionary *d = found->dictionary;
+
+		w->sent_generation = d->generation;
+		*ret_dictionary = (struct window_dictionary){d->generation, d->n, d->series};
+		return WINDOW_DICTIONARY;
+	}
+	w->next_seq = found->seq + 1;
+	*ret_batch = (struct window_batch){
+	    .seq = found->seq,
+	    .generation = found->dictionary->generation,
+	    .time = found->time,
+	    .n = found->dictionary->n,
+	    .value = found->value,
+	};
+	return WINDOW_BATCH;
+}
+
+void window_status(const struct window *w, struct window_status *ret)
+{
+	*ret = w->status;
+}

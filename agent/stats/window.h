@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The local window: the last minutes of metrics, kept until the aggregator has them. PURE.
+ *
+ * Samples are numbered 1, 2, ... within the agent's metric epoch. A stream takes from the window
+ * with window_next(): a dictionary whenever the series have changed, then batches. What is
+ * acknowledged is forgotten; a new stream rewinds to what the other side has. The window is
+ * bounded: the oldest goes first, and is counted when it was never acknowledged.
+ */
+#ifndef MUSTER_AGENT_STATS_WINDOW_H
+#define MUSTER_AGENT_STATS_WINDOW_H
+
+#include "agent/stats/metric.h"
+#include "common/base/time.h"
+
+#include <stdint.h>
+
+struct window;
+
+struct window_limits {
+	size_t max_batches; /* 0 = 180: 15 minutes of 5 s. A number and not a span of time, as the
+			       wall clock may jump */
+	size_t max_bytes;   /* 0 = 32 MiB */
+};
+
+/* Point into the window: valid until the next window_add, window_ack or window_rewind. */
+struct window_dictionary {
+	uint32_t generation;
+	size_t n;
+	const struct metric_series *series;
+};
+
+struct window_batch {
+	uint64_t seq;
+	uint32_t generation;
+	mu_msec time;
+	size_t n;
+	const float *value;
+};
+
+enum window_item {
+	WINDOW_NOTHING,
+	WINDOW_DICTIONARY,
+	WINDOW_BATCH,
+};
+
+struct window_status {
+	uint64_t last_seq; /* 0 = none yet */
+	uint64_t acked_seq;
+	uint64_t lost; /* batches dropped before they were acknowledged */
+	size_t n_batches;
+	size_t bytes;
+};
+
+struct window *window_new(const struct window_limits *limits);
+struct window *window_free(struct window *w);
+MU_DEFINE_CLEANUP(window_free, struct window *);
+
+/* Keep one sample. `time` is on the grid (sample_grid); a second sample for the same point is
+ * refused: false. */
+bool window_add(struct window *w, mu_msec time, const struct metric_list *l);
+/* The other side has everything up to `seq`. Numbers from the future or the past are ignored. */
+void window_ack(struct window *w, uint64_t seq);
+/* A new stream: the other side has `seq` (0 = nothing of this epoch) and no dictionary. */
+void window_rewind(struct window *w, uint64_t seq);
+/* What to send next on this stream; only the one that the result names is filled. */
+enum window_item window_next(struct window *w, struct window_dictionary *ret_dictionary,
+			     struct window_batch *ret_batch);
+void window_status(const struct window *w, struct window_status *ret);
+
+#endif
