@@ -11,9 +11,9 @@
 static const struct cli_column columns[] = {
     {"ID", "id", CLI_CELL_TEXT, false},
     {"STATUS", "status", CLI_CELL_STATE, false},
-    {"WHAT", "properties.name", CLI_CELL_TEXT, false},
+    {"WHAT", "properties.method", CLI_CELL_TEXT, false},
     {"OBJECT", "properties.objectId", CLI_CELL_TEXT, false},
-    {"PROGRESS", "properties.progress", CLI_CELL_NUMBER, false},
+    {"PROGRESS", "progress", CLI_CELL_NUMBER, false},
     {"STARTED", "start", CLI_CELL_MSEC, false},
     {"UPDATED", "updatedAt", CLI_CELL_MSEC, true},
     {"ENDED", "end", CLI_CELL_MSEC, true},

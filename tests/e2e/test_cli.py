@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`muster` against an aggregator with two simulated hosts, and against an agent's own socket."""
+
+import csv
+import io
+import json
+import os
+import re
+import subprocess
+import unittest
+
+import yaml
+
+from tests.support import demo
+
+UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+
+
+class Cli(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.demo = demo.Demo(hosts=2)
+        cls.addClassCleanup(cls.demo.remove)
+        cls.demo.start()
+        for name in ("db-1", "web-1", "db-2", "web-2"):
+            demo.wait_for(f"{name} started with its host",
+                          lambda name=name: cls.demo.power(name) == "Running")
+
+    def run_muster(self, code, *args, **kwargs):
+        done = self.demo.muster(*args, **kwargs)
+        self.assertEqual(code, done.returncode, f"{args}: {done.stdout}{done.stderr}")
+        return done
+
+
+class Reading(Cli):
+    def test_vm_list(self):
+        text = self.run_muster(0, "vm", "list").stdout
+        self.assertRegex(text, r"(?m)^NAME +STATE +HOST ")
+        self.assertRegex(text, r"(?m)^db-1 +Running +host-1 +2 +4 GiB ")
+        self.assertNotIn("\033", text)
+
+    def test_the_same_in_every_output(self):
+        expected = {vm["id"]: vm["name_label"] for vm in
+                    self.demo.rest("/rest/v0/vms?fields=id,name_label")}
+        as_json = self.demo.json("vm", "list")
+        as_yaml = yaml.safe_load(self.run_muster(0, "vm", "list", "-oyaml").stdout)
+        text = self.run_muster(0, "vm", "list", "-o", "csv", "-c", "id,name_label").stdout
+        as_csv = list(csv.DictReader(io.StringIO(text)))
+        self.assertEqual(expected, {vm["id"]: vm["name_label"] for vm in as_json})
+        self.assertEqual(expected, {vm["id"]: vm["name_label"] for vm in as_yaml})
+        self.assertEqual(expected, {row["ID"]: row["NAME"] for row in as_csv})
+
+    def test_fields_filter_limit_and_header(self):
+        done = self.run_muster(0, "vm", "list", "-c", "name,memory.size:BYTES", "--filter",
+                               "name_label:db-1", "--no-header")
+        self.assertEqual("db-1  4294967296\n", done.stdout)
+        self.assertEqual(1, len(self.demo.json("vm", "list", "--limit", "1")))
+
+    def test_vm_list_of_one_host(self):
+        names = {vm["name_label"] for vm in self.demo.json("vm", "list", "--host", "host-2")}
+        self.assertIn("db-2", names)
+        self.assertNotIn("db-1", names)
+
+    def test_vm_show_by_every_name(self):
+        vm = self.demo.json("vm", "show", "db-1")
+        for ref in (vm["id"], vm["id"][:13], "host-1:db-1"):
+            self.assertEqual(vm["id"], self.demo.json("vm", "show", ref)["id"])
+        self.assertRegex(self.run_muster(0, "vm", "show", "db-1").stdout, r"(?m)^HOST +host-1$")
+
+    def test_host_list_and_show(self):
+        self.assertEqual(["host-1", "host-2"],
+                         sorted(host["name_label"] for host in self.demo.json("host", "list")))
+        self.assertRegex(self.run_muster(0, "host", "show", "host-1").stdout,
+                         r"(?m)^CONNECTED +yes$")
+
+    def test_ping_and_what_verbose_shows(self):
+        done = self.run_muster(0, "-v", "ping")
+        self.assertIn("> GET /rest/v0/ping", done.stderr)
+        self.assertRegex(done.stderr, r"< 200 ")
+        self.assertNotIn(self.demo.env["MUSTER_TOKEN"], done.stderr)
+
+    def test_completion_knows_verbs_and_names(self):
+        self.assertEqual({"list", "show"}, {word for word in self.run_muster(
+            0, "complete", "--", "host").stdout.split() if not word.startswith("-")})
+        self.assertIn("db-1", self.run_muster(0, "complete", "--", "vm", "start").stdout.split())
+
+
+class Acting(Cli):
+    def test_every_action_is_seen_in_the_api(self):
+        for verb, options, state in (("start", [], "Running"), ("pause", [], "Paused"),
+                                     ("unpause", [], "Running"), ("suspend", [], "Suspended"),
+                                     ("resume", [], "Running"), ("reboot", [], "Running"),
+                                     ("reboot", ["--force"], "Running"),
+                                     ("stop", ["--force"], "Halted"), ("start", [], "Running"),
+                                     ("stop", [], "Halted")):
+            with self.subTest(verb=verb, options=options):
+                done = self.run_muster(0, "vm", verb, "batch-1", *options)
+                self.assertRegex(done.stdout, r"^batch-1 \w+\n$")
+                demo.wait_for(f"{verb} seen",
+                              lambda state=state: self.demo.power("batch-1") == state)
+
+    def test_several_at_once(self):
+        self.assertEqual(0, self.run_muster(0, "vm", "start", "test-1", "test-2").returncode)
+        tasks = self.run_muster(0, "vm", "stop", "--force", "test-1", "test-2", "-o", "json").stdout
+        self.assertEqual(["success", "success"], [task["status"] for task in json.loads(tasks)])
+
+    def test_no_wait_prints_the_task(self):
+        task = self.run_muster(0, "vm", "pause", "web-2", "--no-wait").stdout.strip()
+        self.assertRegex(task, UUID)
+        self.run_muster(0, "task", "wait", task)
+        shown = self.demo.json("task", "show", task)
+        self.assertEqual("success", shown["status"])
+        self.assertIn(task, [row["id"] for row in self.demo.json("task", "list")])
+        self.run_muster(0, "vm", "unpause", "web-2")
+
+    def test_define_and_undefine(self):
+        definition = {"uuid": "6f1c7a52-4c6e-4b7c-9f0e-0a3d9a4c1d11", "name": "made-here",
+                      "type": "pvh", "memory": "64MiB", "kernel": "/sim/vmlinuz"}
+        done = self.run_muster(0, "vm", "define", "-", "--host", "host-2",
+                               text=json.dumps(definition))
+        self.assertEqual(definition["uuid"], done.stdout.strip())
+        demo.wait_for("the new VM", lambda: self.demo.power("made-here") == "Halted")
+        self.run_muster(0, "vm", "start", "made-here")
+        self.run_muster(4, "vm", "undefine", "made-here")
+        self.run_muster(0, "vm", "stop", "made-here", "--force")
+        self.run_muster(0, "vm", "undefine", "made-here")
+        demo.wait_for("the end of the VM", lambda: self.demo.power("made-here") is None)
+
+    def test_events_of_a_vm(self):
+        environment = {**self.demo.environment(), **self.demo.env}
+        with subprocess.Popen([demo.program("muster"), "-v", "events", "vm", "-o", "json"],
+                              env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as events:
+            self.addCleanup(events.kill)
+            for line in events.stderr:
+                if "< 201" in line:
+                    break
+            self.run_muster(0, "vm", "pause", "web-1")
+            for line in events.stdout:
+                event = json.loads(line)
+                if event["object"].get("name_label") == "web-1" and \
+                        event["object"]["power_state"] == "Paused":
+                    break
+            else:
+                self.fail("the stream ended before the event came")
+            events.terminate()
+        self.run_muster(0, "vm", "unpause", "web-1")
+
+
+class ExitCodes(Cli):
+    def test_usage(self):
+        for args in ([], ["vm"], ["vm", "fly"], ["fly"], ["vm", "list", "--nonsense"],
+                     ["vm", "list", "--force"], ["vm", "show"], ["host", "list", "extra"],
+                     ["vm", "list", "-c", ","], ["events", "nothing"]):
+            done = self.run_muster(2, *args)
+            self.assertTrue(done.stderr.startswith("muster: "), done.stderr)
+            self.assertEqual("", done.stdout)
+
+    def test_not_found(self):
+        for args in (["vm", "show", "nobody"], ["vm", "start", "nobody"], ["host", "show", "nobody"],
+                     ["task", "show", "00000000-0000-4000-8000-000000000000"],
+                     ["vm", "show", "host-9:db-1"]):
+            self.run_muster(3, *args)
+
+    def test_conflict_says_what_state_is_needed(self):
+        done = self.run_muster(4, "vm", "start", "db-2")
+        self.assertIn("db-2", done.stderr)
+        self.assertIn("Running", done.stderr)
+
+    def test_partial(self):
+        done = self.run_muster(6, "vm", "pause", "db-2", "nobody")
+        self.assertEqual("db-2 paused\n", done.stdout)
+        self.assertIn("nobody", done.stderr)
+        self.run_muster(0, "vm", "unpause", "db-2")
+
+    def test_wrong_token_certificate_and_address(self):
+        done = self.run_muster(1, "vm", "list", env={"MUSTER_TOKEN": "wrong"})
+        self.assertIn("MUSTER_TOKEN", done.stderr)
+        done = self.run_muster(1, "vm", "list", env={"MUSTER_CA": ""})
+        self.assertIn("--ca", done.stderr)
+        self.run_muster(0, "vm", "list", "--insecure", env={"MUSTER_CA": ""})
+        port = demo.free_ports()
+        done = self.run_muster(1, "vm", "list", env={"MUSTER_URL": f"https://127.0.0.1:{port}"})
+        self.assertIn(str(port), done.stderr)
+
+    def test_help_is_no_error(self):
+        for args in (["--help"], ["vm", "--help"], ["vm", "stop", "-h"], ["events", "--help"]):
+            done = self.run_muster(0, *args)
+            self.assertIn("usage:", done.stdout)
+        self.assertIn("--force", self.run_muster(0, "vm", "stop", "--help").stdout)
+        self.assertNotIn("--force", self.run_muster(0, "vm", "start", "--help").stdout)
+
+    def test_a_full_disk_behind_stdout_is_noticed(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([demo.program("muster"), "vm", "list"], stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=60, check=False,
+                                  env={**self.demo.environment(), **self.demo.env})
+        self.assertEqual(1, done.returncode, done.stderr)
+
+
+class AgentSocket(Cli):
+    @unittest.skipIf(os.geteuid() != 0, "the agent's socket is for root only")
+    def test_works_without_the_aggregator(self):
+        local = demo.Demo(hosts=1)
+        self.addCleanup(local.remove)
+        local.start()
+        local.kill("aggregator")
+        socket = str(local.state / "host-1/agent.sock")
+
+        def muster(*args):
+            return local.muster(*args, env={"MUSTER_URL": "", "MUSTER_SOCKET": socket})
+
+        self.assertEqual(0, muster("vm", "start", "test-1").returncode)
+        listed = json.loads(muster("vm", "list", "-o", "json").stdout)
+        self.assertEqual({"Running"}, {vm["power_state"] for vm in listed
+                                       if vm["name_label"] == "test-1"})
+
+
+class Away(Cli):
+    def test_a_host_whose_agent_is_gone_is_marked_and_its_vms_unknown(self):
+        self.demo.kill("host-2")
+        demo.wait_for("the mark", lambda: [
+            host for host in self.demo.json("host", "list")
+            if host["name_label"] == "host-2" and not host["connected"]])
+        self.assertNotEqual("Running", self.demo.power("db-2"))
+        self.assertEqual("Running", self.demo.power("db-1"))
+        self.demo.start()
+        demo.wait_for("it back", lambda: self.demo.power("db-2") == "Running")
+
+    def test_aggregator_killed_and_started_again(self):
+        self.run_muster(0, "vm", "start", "test-1")
+        self.demo.kill("aggregator")
+        self.run_muster(1, "ping")
+        self.demo.start()
+        demo.wait_for("the same state", lambda: self.demo.power("test-1") == "Running")
+        self.run_muster(0, "vm", "stop", "--force", "test-1")
+
+
+if __name__ == "__main__":
+    unittest.main()
