@@ -12,11 +12,11 @@ PURE_LIBC = {
     "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "strings.h",
 }
 LIBC = PURE_LIBC | {
-    "dirent.h", "fcntl.h", "fnmatch.h", "getopt.h", "grp.h", "langinfo.h", "locale.h", "netdb.h",
-    "poll.h", "pthread.h", "pwd.h", "signal.h", "spawn.h", "stdatomic.h", "syslog.h", "termios.h",
+    "dirent.h", "fcntl.h", "fnmatch.h", "getopt.h", "grp.h", "langinfo.h", "libgen.h", "locale.h",
+    "netdb.h", "poll.h", "pthread.h", "pwd.h", "signal.h", "spawn.h", "stdatomic.h", "syslog.h", "termios.h",
     "threads.h", "time.h", "unistd.h", "wchar.h",
 }
-LIBC_FOLDERS = ("sys/", "linux/", "netinet/", "arpa/", "net/")
+LIBC_FOLDERS = ("arpa/", "linux/", "net/", "netinet/", "sanitizer/", "sys/")
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 PROGRAMS = ("common/", "agent/", "aggregator/")
 
