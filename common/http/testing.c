@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/http/testing.h"
+
+#include "common/base/assert.h"
+#include "common/http/message.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { TEST_EVENTS_MAX = 1 << 20 };
+
+static struct http_exchange *exchange_of(const struct http_request *r)
+{
+	return (struct http_exchange *)(uintptr_t)((const char *)r -
+						   offsetof(struct http_exchange, request));
+}
+
+static void ignore(struct http_exchange *x)
+{
+	(void)x;
+}
+
+static const struct http_transport transport = {.finished = ignore, .events_changed = ignore};
+
+struct http_request *http_request_for_test(enum http_method method, const char *target,
+					   const char *body)
+{
+	struct http_exchange *x = http_exchange_new(&transport, TEST_EVENTS_MAX);
+
+	mu_assert(http_exchange_target(x, target, NULL) == 0);
+	x->request.method = method;
+	x->request.body = mu_arena_strdup(x->request.arena, body ? body : "");
+	x->request.body_len = strlen(x->request.body);
+	(void)snprintf(x->request.peer.address, sizeof x->request.peer.address, "192.0.2.1");
+	return &x->request;
+}
+
+void http_request_for_test_header(struct http_request *r, const char *name, const char *value)
+{
+	http_exchange_header(exchange_of(r), name, value);
+}
+
+struct http_request *http_request_for_test_free(struct http_request *r)
+{
+	if (r) {
+		http_exchange_gone(exchange_of(r));
+		http_exchange_free(exchange_of(r));
+	}
+	return NULL;
+}
+
+void http_request_for_test_replied(struct http_request *r, struct http_reply *reply)
+{
+	struct http_exchange *x = exchange_of(r);
+
+	mu_assert(reply && reply->exchange == x);
+	x->reply = reply;
+}
+
+int http_request_for_test_status(const struct http_request *r)
+{
+	return exchange_of(r)->reply->status;
+}
+
+const char *http_request_for_test_type(const struct http_request *r)
+{
+	return exchange_of(r)->reply->type;
+}
+
+const char *http_request_for_test_body(const struct http_request *r)
+{
+	const struct http_exchange *x = exchange_of(r);
+	const struct mu_str *text = x->events ? &x->events->out : &x->reply->body;
+
+	return text->data ? text->data : "";
+}
+
+const char *http_request_for_test_reply_header(const struct http_request *r, const char *name)
+{
+	for (const struct http_header *h = exchange_of(r)->reply->headers; h; h = h->next)
+		if (strcmp(h->name, name) == 0)
+			return h->value;
+	return NULL;
+}
