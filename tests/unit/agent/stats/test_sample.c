@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/stats/sample.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define GIB ((int64_t)1 << 30)
+
+static const struct host_id host_id = {{{0xaa}}};
+
+/* Two vCPUs, a NIC and a disk. */
+static struct hv_domain_stats vm(uint32_t domid, uint8_t id)
+{
+	struct hv_domain_stats d = {
+	    .domid = {domid},
+	    .id = {{{id}}},
+	    .memory_bytes = GIB,
+	    .memory_target_bytes = 2 * GIB,
+	    .n_vcpus = 2,
+	    .vcpus_running = 1,
+	    .vcpus_blocked = 1,
+	    .n_vifs = 1,
+	    .n_vbds = 1,
+	};
+
+	snprintf(d.vbds[0].vdev, sizeof d.vbds[0].vdev, "xvda");
+	return d;
+}
+
+static struct hv_host_stats host_at(mu_msec at)
+{
+	struct hv_host_stats h = {
+	    .at = at,
+	    .n_cpus = 2,
+	    .memory_total_bytes = 8 * GIB,
+	    .memory_free_bytes = 6 * GIB,
+	    .loadavg = 0.25,
+	    .n_pifs = 1,
+	};
+
+	snprintf(h.pifs[0].name, sizeof h.pifs[0].name, "eth0");
+	return h;
+}
+
+/* Fails the test when there is no such series, or two. */
+static double value_of(const struct metric_list *l, uint8_t object, const char *name)
+{
+	size_t n_found = 0, at = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->series[i].object.bytes[0] == object &&
+		    strcmp(l->series[i].name, name) == 0) {
+			n_found++;
+			at = i;
+		}
+	}
+	cr_assert_eq(n_found, 1, "%zu series %s", n_found, name);
+	return (double)l->value[at];
+}
+
+static void step(struct sampler *s, mu_msec at, const struct hv_domain_stats *d,
+		 struct metric_list *out)
+{
+	const struct sample_domain one = {.stats = d, .uptime = at};
+	const struct hv_host_stats host = host_at(at);
+
+	sampler_step(s, &host, &one, d ? 1 : 0, out);
+}
+
+static void expect(const struct metric_list *l, uint8_t object, const char *name, double wanted)
+{
+	double v = value_of(l, object, name);
+
+	cr_assert(fabs(v - wanted) <= 1e-6 * (1 + fabs(wanted)), "%s is %f, not %f", name, v,
+		  wanted);
+}
+
+static void expect_unknown(const struct metric_list *l, uint8_t object, const char *name)
+{
+	cr_assert(isnan(value_of(l, object, name)), "%s is known", name);
+}
+
+Test(sample, first_has_gauges_and_no_rates)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+	size_t n_vm = 0;
+
+	d.cpu_time_ns = 12345678;
+	step(s, 1000, &d, &out);
+	for (size_t i = 0; i < out.n; i++) {
+		cr_assert_eq(out.series[i].kind == METRIC_RATE && !isnan(out.value[i]), false, "%s",
+			     out.series[i].name);
+		n_vm += out.series[i].object.bytes[0] == 1;
+	}
+	cr_assert_geq(n_vm, 20);
+	expect(&out, 1, "memory", (double)GIB);
+	expect(&out, 1, "memory_target", (double)(2 * GIB));
+	expect(&out, 1, "uptime", 1);
+	expect(&out, 1, "vcpus_waiting", 0);
+	expect_unknown(&out, 1, "memory_internal_free");
+	expect(&out, 0xaa, "memory_total_kib", (double)(8 * GIB / 1024));
+	expect(&out, 0xaa, "running_domains", 1);
+	expect(&out, 0xaa, "hostload", 0.5);
+}
+
+Test(sample, rates_are_per_second_of_the_readings_time)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	step(s, 1000, &d, &out);
+	d.cpu_time_ns += 2000000000;
+	d.vcpu_time_ns[0] += 1500000000;
+	d.vcpu_time_ns[1] += 500000000;
+	d.vifs[0].rx_bytes += 4000;
+	d.vifs[0].tx_packets += 8;
+	d.vifs[0].rx_errors += 2;
+	d.vbds[0].rd_bytes += 40960;
+	d.vbds[0].wr_reqs += 4;
+	d.vbds[0].rd_reqs += 8;
+	step(s, 5000, &d, &out);
+	expect(&out, 1, "cpu_usage", 0.25);
+	expect(&out, 1, "cpu0", 0.375);
+	expect(&out, 1, "cpu1", 0.125);
+	expect(&out, 1, "vif_0_rx", 1000);
+	expect(&out, 1, "vif_0_tx", 0);
+	expect(&out, 1, "vif_0_tx_packets", 2);
+	expect(&out, 1, "vif_0_rx_errors", 0.5);
+	expect(&out, 1, "vif_aggr_rx", 1000);
+	expect(&out, 1, "vbd_xvda_read", 10240);
+	expect(&out, 1, "vbd_xvda_iops_write", 1);
+	expect(&out, 1, "vbd_xvda_iops_total", 3);
+	expect(&out, 1, "vbd_aggr_iops_read", 2);
+}
+
+Test(sample, host_cpus_are_what_is_not_idle)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_host_stats h = host_at(0);
+
+	sampler_step(s, &h, NULL, 0, &out);
+	h.at = 10000;
+	h.cpu_idle_ns[0] = 10000000000;
+	h.cpu_idle_ns[1] = 5000000000;
+	h.pifs[0].tx_bytes = 50;
+	sampler_step(s, &h, NULL, 0, &out);
+	expect(&out, 0xaa, "cpu0", 0);
+	expect(&out, 0xaa, "cpu1", 0.5);
+	expect(&out, 0xaa, "cpu_avg", 0.25);
+	expect(&out, 0xaa, "loadavg", 0.25);
+	expect(&out, 0xaa, "pif_eth0_tx", 5);
+	expect(&out, 0xaa, "pif_aggr_tx", 5);
+}
+
+Test(sample, counter_that_goes_back_is_unknown_once)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	d.vifs[0].rx_bytes = UINT64_MAX - 10;
+	step(s, 0, &d, &out);
+	d.vifs[0].rx_bytes = 1000; /* wrapped or reset: nobody knows */
+	step(s, 5000, &d, &out);
+	expect_unknown(&out, 1, "vif_0_rx");
+	expect_unknown(&out, 1, "vif_aggr_rx");
+	expect(&out, 1, "vif_0_tx", 0);
+	d.vifs[0].rx_bytes = 6000;
+	step(s, 10000, &d, &out);
+	expect(&out, 1, "vif_0_rx", 1000);
+}
+
+Test(sample, domain_started_anew_begins_anew)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	d.cpu_time_ns = 1000;
+	step(s, 0, &d, &out);
+	d.domid.value = 8;
+	d.cpu_time_ns = 5000; /* higher: the number alone would not show it */
+	step(s, 5000, &d, &out);
+	expect_unknown(&out, 1, "cpu_usage");
+	d.cpu_time_ns += 5000000000;
+	step(s, 10000, &d, &out);
+	expect(&out, 1, "cpu_usage", 0.5);
+	/* Another VM under the same domain id, after the host's ids have wrapped. */
+	d.id.uuid.bytes[0] = 2;
+	d.cpu_time_ns += 5000000000;
+	step(s, 15000, &d, &out);
+	expect_unknown(&out, 2, "cpu_usage");
+}
+
+Test(sample, device_and_vcpu_that_come_later)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	step(s, 0, &d, &out);
+	d.n_vcpus = 3;
+	d.n_vifs = 2;
+	d.vifs[1].device = 3;
+	d.vifs[1].rx_bytes = 77;
+	step(s, 5000, &d, &out);
+	expect_unknown(&out, 1, "cpu2");
+	expect_unknown(&out, 1, "vif_3_rx");
+	expect(&out, 1, "vif_0_rx", 0);
+	/* In another order than before. */
+	d.vifs[0] = d.vifs[1];
+	d.vifs[1] = (struct hv_vif_stats){.device = 0, .rx_bytes = 5};
+	d.vifs[0].rx_bytes += 5;
+	step(s, 10000, &d, &out);
+	expect(&out, 1, "vif_3_rx", 1);
+	expect(&out, 1, "vif_0_rx", 1);
+}
+
+Test(sample, time_that_stands_still_gives_no_rate)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	step(s, 5000, &d, &out);
+	d.cpu_time_ns += 1;
+	step(s, 5000, &d, &out);
+	expect_unknown(&out, 1, "cpu_usage");
+	expect_unknown(&out, 0xaa, "cpu_avg");
+	step(s, 4000, &d, &out);
+	expect_unknown(&out, 1, "cpu_usage");
+}
+
+Test(sample, guest_tells_its_memory)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+	const struct vm_guest guest = {.memory_free_bytes = GIB / 2, .memory_total_bytes = GIB};
+	const struct sample_domain one = {.stats = &d, .guest = &guest, .uptime = -1};
+	const struct hv_host_stats host = host_at(0);
+
+	sampler_step(s, &host, &one, 1, &out);
+	expect(&out, 1, "memory_internal_free", (double)(GIB / 2 / 1024));
+	expect(&out, 1, "memory_internal_total", (double)(GIB / 1024));
+	expect(&out, 1, "memory_free", (double)(GIB / 2));
+	expect_unknown(&out, 1, "uptime");
+}
+
+Test(sample, many_domains_in_any_order)
+{
+	enum { N = 50 };
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	static struct hv_domain_stats d[N];
+	struct sample_domain domains[N];
+	struct hv_host_stats host = host_at(0);
+
+	for (size_t i = 0; i < N; i++) {
+		d[i] = vm((uint32_t)(i + 1), (uint8_t)(i + 1));
+		domains[i] = (struct sample_domain){.stats = &d[i]};
+	}
+	sampler_step(s, &host, domains, N, &out);
+	for (size_t i = 0; i < N; i++) {
+		d[i].cpu_time_ns = (i + 1) * 100000000;
+		domains[N - 1 - i] = (struct sample_domain){.stats = &d[i]};
+	}
+	host.at = 5000;
+	sampler_step(s, &host, domains, N, &out);
+	for (size_t i = 0; i < N; i++)
+		expect(&out, (uint8_t)(i + 1), "cpu_usage", (double)(i + 1) * 0.01);
+}
+
+/* What a driver must never do does no harm. */
+Test(sample, counts_over_the_limits_are_cut)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	d.n_vcpus = d.n_vifs = d.n_vbds = UINT32_MAX;
+	for (size_t i = 0; i < HV_NICS_MAX; i++)
+		d.vifs[i].device = (uint16_t)i;
+	step(s, 0, &d, &out);
+	step(s, 5000, &d, &out);
+	expect(&out, 1, "cpu127", 0);
+	expect(&out, 1, "vif_7_rx", 0);
+}
+
+Test(sample, grid)
+{
+	cr_assert_eq(sample_grid(1000000), 1000000);
+	cr_assert_eq(sample_grid(1000100), 1000000);
+	cr_assert_eq(sample_grid(1002499), 1000000);
+	cr_assert_eq(sample_grid(1002500), 1005000);
+	cr_assert_eq(sample_delay(1000000), 5100);
+	cr_assert_eq(sample_delay(1004999), 101);
+	for (mu_msec wall = 0; wall < 20000; wall += 7)
+		cr_assert_eq(sample_grid(wall + sample_delay(wall)), (wall / 5000 + 1) * 5000);
+}
+
+Test(metric, every_unit_has_a_name)
+{
+	for (int i = 0; i < _METRIC_UNIT_COUNT; i++)
+		cr_assert_gt(strlen(metric_unit_name((enum metric_unit)i)), 0);
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/stats/window.h"
+#include "common/base/rand.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct mu_uuid object = {{1}};
+
+/* One sample of `n` series whose names begin with `kind`; values are the time and the number. */
+static bool add(struct window *w, mu_msec time, char kind, size_t n)
+{
+	MU_CLEANUP(metric_list_deinit) struct metric_list l = METRIC_LIST_INIT;
+
+	for (size_t i = 0; i < n; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "%c%zu", kind, i);
+		metric_list_add(&l, &object, name, METRIC_GAUGE, METRIC_COUNT,
+				(double)time + (double)i);
+	}
+	return window_add(w, time, &l);
+}
+
+static struct window_batch next_batch(struct window *w)
+{
+	struct window_dictionary d;
+	struct window_batch b = {0};
+
+	cr_assert_eq(window_next(w, &d, &b), WINDOW_BATCH);
+	return b;
+}
+
+static struct window_dictionary next_dictionary(struct window *w)
+{
+	struct window_dictionary d = {0};
+	struct window_batch b;
+
+	cr_assert_eq(window_next(w, &d, &b), WINDOW_DICTIONARY);
+	return d;
+}
+
+static void expect_nothing(struct window *w)
+{
+	struct window_dictionary d;
+	struct window_batch b;
+
+	cr_assert_eq(window_next(w, &d, &b), WINDOW_NOTHING);
+}
+
+Test(window, dictionary_once_then_batches)
+{
+	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
+	struct window_dictionary d;
+	struct window_batch b;
+
+	expect_nothing(w);
+	cr_assert(add(w, 5000, 'a', 3));
+	cr_assert(add(w, 10000, 'a', 3));
+	d = next_dictionary(w);
+	cr_assert_eq(d.n, 3);
+	cr_assert_str_eq(d.series[2].name, "a2");
+	b = next_batch(w);
+	cr_assert_eq(b.seq, 1);
+	cr_assert_eq(b.generation, d.generation);
+	cr_assert_eq(b.time, 5000);
+	cr_assert_eq(b.n, 3);
+	cr_assert_float_eq(b.value[2], 5002, 0.1);
+	cr_assert_eq(next_batch(w).seq, 2);
+	expect_nothing(w);
+}
+
+Test(window, series_that_change_make_a_new_generation)
+{
+	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
+	uint32_t first, second;
+
+	add(w, 5000, 'a', 3);
+	add(w, 10000, 'a', 4);
+	add(w, 15000, 'b', 4);
+	first = next_dictionary(w).generation;
+	cr_assert_eq(next_batch(w).generation, first);
+	second = next_dictionary(w).generation;
+	cr_assert_neq(first, second);
+	cr_assert_eq(next_batch(w).n, 4);
+	cr_assert_neq(next_dictionary(w).generation, second);
+	cr_assert_eq(next_batch(w).seq, 3);
+	expect_nothing(w);
+}
+
+Test(window, same_grid_point_is_refused)
+{
+	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
+	struct window_status st;
+
+	cr_assert(add(w, 5000, 'a', 1));
+	cr_assert_not(add(w, 5000, 'a', 1));
+	window_status(w, &st);
+	cr_assert_eq(st.last_seq, 1);
+	/* Somebody set the clock back: kept, under its number. */
+	cr_assert(add(w, 1000, 'a', 1));
+}
+
+Test(window, acknowledged_is_forgotten)
+{
+	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
+	struct window_status st;
+
+	for (int i = 1; i <= 10; i++)
+		add(w, 5000 * i, 'a', 2);
+	window_ack(w, 4);
+	window_ack(w, 3);
+	window_ack(w, 11);
+	window_status(w, &st);
+	cr_assert_eq(st.n_batches, 6);
+	cr_assert_eq(st.acked_seq, 4);
+	cr_assert_eq(st.lost, 0);
+	(void)next_dictionary(w);
+	cr_assert_eq(next_batch(w).seq, 5);
+	window_ack(w, 10);
+	expect_nothing(w);
+	window_status(w, &st);
+	cr_assert_eq(st.n_batches, 0);
+}
+
+Test(window, new_stream_replays_what_the_other_side_lacks)
+{
+	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
+
+	for (int i = 1; i <= 6; i++)
+		add(w, 5000 * i, 'a', 2);
+	(void)next_dictionary(w);
+	for (int i = 1; i <= 6; i++)
+		cr_assert_eq(next_batch(w).seq, (uint64_t)i);
+	window_ack(w, 2);
+	/* The last acknowledgement was lost with the stream. */
+	window_rewind(w, 3);
+	(void)next_dictionary(w);
+	for (int i = 4; i <= 6; i++)
+		cr_assert_eq(next_batch(w).seq, (uint64_t)i);
+	expect_nothing(w);
+	/* An aggregator that forgot everything. */
+	window_rewind(w, 0);
+	(void)next_dictionary(w);
+	cr_assert_eq(next_batch(w).seq, 4);
+}
+
+Test(window, bounded_in_number_and_bytes)
+{
+	const struct window_limits few = {.max_batches = 5};
+	const struct window_limits small = {.max_bytes = 10000};
+	MU_CLEANUP(window_free) struct window *w = window_new(&few);
+	MU_CLEANUP(window_free) struct window *v = window_new(&small);
+	struct window_status st;
+
+	for (int i = 1; i <= 12; i++)
+		add(w, 5000 * i, 'a', 2);
+	window_status(w, &st);
+	cr_assert_eq(st.n_batches, 5);
+	cr_assert_eq(st.lost, 7);
+	(void)next_dictionary(w);
+	cr_assert_eq(next_batch(w).seq, 8, "the gap in the numbers tells what was lost");
+	for (int i = 1; i <= 100; i++) {
+		add(v, 5000 * i, 'a', 50);
+		window_status(v, &st);
+		cr_assert_leq(st.bytes, 10000);
+	}
+	cr_assert_gt(st.n_batches, 1);
+	/* One sample that is over the limit alone is kept: better than none. */
+	add(v, 1000000, 'a', 5000);
+	window_status(v, &st);
+	cr_assert_eq(st.n_batches, 1);
+}
+
+/* Against a list that keeps everything: whatever happens, the other side gets each number at most
+ * once per stream, in order, with the dictionary it needs, and at the end everything that was not
+ * counted as lost. */
+Test(window, no_sample_is_missing_whatever_the_stream_does)
+{
+	for (uint64_t seed = 0; seed < 200; seed++) {
+		struct mu_rand rand = {.state = seed};
+		bool roomy = seed % 2 == 0;
+		const struct window_limits limits = {
+		    .max_batches = roomy ? 2000 : 1 + mu_rand_below(&rand, 40)};
+		MU_CLEANUP(window_free) struct window *w = window_new(&limits);
+		static uint8_t has[2048];
+		uint64_t got = 0, last_on_stream = 0, n_has = 0;
+		uint32_t generation = 0;
+		mu_msec time = 0;
+		struct window_status st;
+
+		memset(has, 0, sizeof has);
+		for (int i = 0; i < 1000; i++) {
+			struct window_dictionary d;
+			struct window_batch b;
+
+			switch (mu_rand_below(&rand, i % 100 < 50 ? 4 : 3)) {
+			case 0:
+				time += 5000;
+				add(w, time, (char)('a' + mu_rand_below(&rand, 2)),
+				    1 + (size_t)i / 400);
+				break;
+			case 1:
+			case 2: {
+				enum window_item item = window_next(w, &d, &b);
+
+				if (item == WINDOW_DICTIONARY)
+					generation = d.generation;
+				if (item != WINDOW_BATCH)
+					break;
+				cr_assert_eq(b.generation, generation);
+				cr_assert_gt(b.seq, last_on_stream);
+				last_on_stream = b.seq;
+				n_has += !has[b.seq];
+				has[b.seq] = 1;
+				got = b.seq > got ? b.seq : got;
+				if (mu_rand_below(&rand, 3) == 0)
+					window_ack(w, b.seq);
+				break;
+			}
+			default:
+				window_rewind(w, mu_rand_below(&rand, 2) ? got : 0);
+				generation = 0;
+				last_on_stream = 0;
+				break;
+			}
+		}
+		window_rewind(w, got);
+		for (;;) {
+			struct window_dictionary d;
+			struct window_batch b;
+			enum window_item item = window_next(w, &d, &b);
+
+			if (item == WINDOW_NOTHING)
+				break;
+			if (item == WINDOW_BATCH) {
+				n_has += !has[b.seq];
+				has[b.seq] = 1;
+			}
+		}
+		window_status(w, &st);
+		cr_assert_geq(n_has + st.lost, st.last_seq, "seed %lu: %lu + %lu of %lu", seed,
+			      n_has, st.lost, st.last_seq);
+		if (roomy) {
+			cr_assert_eq(st.lost, 0);
+			cr_assert_eq(n_has, st.last_seq, "seed %lu", seed);
+		}
+	}
+}
