@@ -43,7 +43,8 @@ struct rpc_stream_ops {
 	void (*on_message)(struct rpc_stream *s, const void *data, size_t len, void *ctx);
 	/* After RPC_FULL: there is room again. May be NULL. */
 	void (*on_writable)(struct rpc_stream *s, void *ctx);
-	/* The peer will send no more. May be NULL (server then finishes with OK). */
+	/* Server: the client will send no more. A cancelled call can look like that for a moment,
+	 * before on_end(). NULL: finish with OK. */
 	void (*on_half_close)(struct rpc_stream *s, void *ctx);
 	/* Over. grpc_status 0 = OK. `text` is the peer's or the library's. */
 	void (*on_end)(struct rpc_stream *s, int grpc_status, const char *text, void *ctx);
@@ -108,7 +109,8 @@ struct rpc_stream *rpc_channel_open(struct rpc_channel *c, const char *path,
  * finishing stream the message is dropped silently: on_end() tells. */
 int rpc_stream_send(struct rpc_stream *s, const void *data, size_t len);
 size_t rpc_stream_queued(const struct rpc_stream *s); /* bytes waiting */
-/* Back-pressure: while paused no on_message comes and the peer is held back by flow control. */
+/* Back-pressure: while paused no on_message comes and the peer is held back by flow control. A
+ * client with unread messages hears of the end behind them, when it goes on (or cancels). */
 void rpc_stream_pause(struct rpc_stream *s, bool paused);
 /* Client: no more messages from here. */
 void rpc_stream_half_close(struct rpc_stream *s);
