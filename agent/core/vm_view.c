@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The rules:
+ * - The UUID is the identity. A VM exists while there is a definition of it, a domain, or (with a
+ *   definition) a save file; a domain without a definition is foreign: managed = false.
+ * - A dying domain is not a VM any more. If two domains carry one UUID (one dying, or a second one
+ *   started by hand under another name), the first that is not dying counts.
+ * - Power: a domain that runs or is paused says so itself. One whose guest has stopped is still
+ *   Running until it is torn down, as its memory is in use and it cannot be started; but where the
+ *   definition says "preserve" it stays for a person to look at, and is shown as Paused.
+ *   No domain: Suspended when a save file exists, else Halted.
+ * - A save file beside a running domain is old (the crash came between restore and removal): the
+ *   domain wins.
+ * - Guest facts belong to a domain, not to a VM: another domid clears them.
+ * - Name, size and tags: the definition's for what it would be started with, the domain's for what
+ *   it has now.
+ */
+#include "agent/core/vm_view.h"
+
+#include "common/base/assert.h"
+
+#include <string.h>
+
+struct vm_view {
+	struct host_id host;
+	struct mu_map *entries; /* struct vm_entry by id */
+};
+
+struct vm_view *vm_view_new(const struct host_id *host)
+{
+	struct vm_view *view = mu_xcalloc(1, sizeof *view);
+
+	view->host = *host;
+	view->entries = mu_map_new();
+	return view;
+}
+
+static void entry_free(struct vm_entry *e)
+{
+	free(e->spec);
+	free(e);
+}
+
+struct vm_view *vm_view_free(struct vm_view *view)
+{
+	struct vm_entry *e;
+
+	if (!view)
+		return NULL;
+	for (size_t i = 0; (e = mu_map_next(view->entries, &i, NULL, NULL));)
+		entry_free(e);
+	mu_map_free(view->entries);
+	free(view);
+	return NULL;
+}
+
+static void guest_clear(struct vm_guest *guest)
+{
+	memset(guest, 0, sizeof *guest);
+	guest->memory_free_bytes = -1;
+	guest->memory_total_bytes = -1;
+}
+
+static struct vm_entry *find(const struct vm_view *view, const struct vm_id *id)
+{
+	return mu_map_find(view->entries, id->uuid.bytes, sizeof id->uuid.bytes);
+}
+
+static struct vm_entry *need(struct vm_view *view, const struct vm_id *id)
+{
+	struct vm_entry *e = find(view, id);
+
+	if (e)
+		return e;
+	e = mu_xcalloc(1, sizeof *e);
+	e->id = *id;
+	e->op = _VM_OP_COUNT;
+	guest_clear(&e->guest);
+	mu_map_put(view->entries, id->uuid.bytes, sizeof id->uuid.bytes, e);
+	return e;
+}
+
+void vm_view_set_spec(struct vm_view *view, const struct vm_id *id, struct vm_spec *spec)
+{
+	struct vm_entry *e = need(view, id);
+
+	free(e->spec);
+	e->spec = spec;
+}
+
+static void set_domain(struct vm_view *view, const struct hv_domain *d)
+{
+	struct vm_entry *e = need(view, &d->id);
+
+	if (e->listed)
+		return; /* a second domain of this UUID: the first one counts */
+	if (!e->present || e->domain.domid.value != d->domid.value)
+		guest_clear(&e->guest);
+	e->listed = true;
+	e->present = true;
+	e->domain = *d;
+}
+
+void vm_view_set_domains(struct vm_view *view, const struct hv_domain *domains, size_t n)
+{
+	struct vm_entry *e;
+
+	for (size_t i = 0; (e = mu_map_next(view->entries, &i, NULL, NULL));)
+		e->listed = false;
+	for (size_t i = 0; i < n; i++) {
+		if (!domains[i].dying)
+			set_domain(view, &domains[i]);
+	}
+	for (size_t i = 0; (e = mu_map_next(view->entries, &i, NULL, NULL));) {
+		if (e->present && !e->listed) {
+			e->present = false;
+			guest_clear(&e->guest);
+		}
+	}
+}
+
+void vm_view_set_guest(struct vm_view *view, struct hv_domid domid, const struct vm_guest *guest)
+{
+	struct vm_entry *e;
+
+	for (size_t i = 0; (e = mu_map_next(view->entries, &i, NULL, NULL));) {
+		if (e->present && e->domain.domid.value == domid.value)
+			e->guest = *guest;
+	}
+}
+
+void vm_view_set_saved(struct vm_view *view, const struct vm_id *id, bool saved)
+{
+	need(view, id)->saved = saved;
+}
+
+void vm_view_set_op(struct vm_view *view, const struct vm_id *id, enum vm_op op,
+		    const struct mu_uuid *task)
+{
+	struct vm_entry *e = need(view, id);
+
+	e->op = op;
+	e->task[0] = '\0';
+	if (task)
+		mu_uuid_format(task, e->task);
+}
+
+enum vm_power vm_entry_power(const struct vm_entry *e)
+{
+	if (!e->present)
+		return e->saved && e->spec ? VM_SUSPENDED : VM_HALTED;
+	if (e->domain.paused)
+		return VM_PAUSED;
+	if (e->domain.shutdown != HV_SHUTDOWN_NONE && e->domain.shutdown != HV_SHUTDOWN_SUSPEND &&
+	    e->spec && vm_spec_on_stop(e->spec, e->domain.shutdown) == HV_ON_PRESERVE)
+		return VM_PAUSED;
+	return VM_RUNNING;
+}
+
+static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
+{
+	memcpy(m->name, spec->config.name, sizeof m->name);
+	memcpy(m->description, spec->description, sizeof m->description);
+	m->type = spec->config.type;
+	m->managed = true;
+	m->autostart = spec->autostart;
+	m->start_order = spec->start_order;
+	m->start_delay_ms = spec->start_delay;
+	m->vcpus_online = spec->config.vcpus;
+	m->vcpus_max = spec->config.vcpus_max;
+	m->memory_bytes = spec->config.memory_bytes;
+	m->memory_static_max_bytes = spec->config.memory_max_bytes;
+	m->n_tags = spec->n_tags;
+	memcpy(m->tags, spec->tags, sizeof m->tags);
+}
+
+static void fill_from_domain(struct model_vm *m, const struct hv_domain *d, bool managed)
+{
+	if (!managed)
+		memcpy(m->name, d->name, sizeof m->name);
+	m->type = d->type;
+	m->domid = (int32_t)d->domid.value;
+	m->vcpus_online = d->vcpus_online;
+	m->vcpus_max = d->vcpus_max;
+	m->memory_bytes = d->memory_bytes;
+	m->memory_static_max_bytes = d->memory_max_bytes;
+	m->started_at = d->created_at;
+}
+
+static void build(const struct vm_view *view, const struct vm_entry *e, struct model_vm *m)
+{
+	model_vm_init(m);
+	m->id = e->id;
+	m->host = view->host;
+	if (e->spec)
+		fill_from_spec(m, e->spec);
+	if (e->present)
+		fill_from_domain(m, &e->domain, e->spec != NULL);
+	m->power = vm_entry_power(e);
+	m->guest = e->guest;
+	m->current_op = e->op;
+	memcpy(m->current_task, e->task, sizeof m->current_task);
+}
+
+static bool alive(const struct vm_entry *e)
+{
+	return e->spec || e->present;
+}
+
+void vm_view_refresh(struct vm_view *view, void (*each)(const struct vm_view_change *c, void *arg),
+		     void *arg)
+{
+	struct vm_view_change c;
+	struct model_vm now;
+	struct vm_entry *e;
+
+	for (size_t i = 0; (e = mu_map_next(view->entries, &i, NULL, NULL));) {
+		if (!alive(e)) {
+			c.what = VM_VIEW_REMOVED;
+			c.vm = &e->model;
+			if (e->published)
+				each(&c, arg);
+			e->published = false;
+			/* A save file or an operation keeps the entry: neither may be forgotten,
+			 * as the definition can come back. */
+			if (!e->saved && e->op == _VM_OP_COUNT) {
+				mu_map_remove(view->entries, e->id.uuid.bytes,
+					      sizeof e->id.uuid.bytes);
+				entry_free(e);
+			}
+			continue;
+		}
+		build(view, e, &now);
+		if (e->published && model_vm_equal(&now, &e->model))
+			continue;
+		c.what = e->published ? VM_VIEW_CHANGED : VM_VIEW_ADDED;
+		e->model = now;
+		e->published = true;
+		c.vm = &e->model;
+		each(&c, arg);
+	}
+}
+
+const struct vm_entry *vm_view_find(const struct vm_view *view, const struct vm_id *id)
+{
+	return find(view, id);
+}
+
+const struct vm_entry *vm_view_find_domid(const struct vm_view *view, struct hv_domid domid)
+{
+	const struct vm_entry *e;
+
+	for (size_t i = 0; (e = mu_map_next(view->entries, &i, NULL, NULL));) {
+		if (e->present && e->domain.domid.value == domid.value)
+			return e;
+	}
+	return NULL;
+}
+
+const struct vm_entry *vm_view_next(const struct vm_view *view, size_t *iter)
+{
+	return mu_map_next(view->entries, iter, NULL, NULL);
+}
+
+size_t vm_view_size(const struct vm_view *view)
+{
+	return mu_map_size(view->entries);
+}
