@@ -17,6 +17,7 @@
 #include "common/base/map.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WORDS_MAX = 8 };
@@ -226,7 +227,7 @@ void journal_start(struct journal *j, const struct mu_uuid *task, const struct v
 	e->stage = JOURNAL_STARTED;
 	e->started_at = now;
 	e->power_before = before ? before->power : VM_UNKNOWN;
-	e->domid_before = before && before->present ? before->domid.value : -1;
+	e->domid_before = before && before->present ? (int64_t)before->domid.value : -1;
 	memset(e->boot_id, 0, sizeof e->boot_id);
 	strncpy(e->boot_id, boot_id, sizeof e->boot_id - 1);
 	write_start(j, e, out);
@@ -364,8 +365,8 @@ static char *checked(char *text, size_t len)
 	memcpy(hex, text, 8);
 	if (!mu_hex_decode(crc, sizeof crc, hex))
 		return NULL;
-	if (crc32(text + 9, len - 9) != ((uint32_t)crc[0] << 24 | (uint32_t)crc[1] << 16 |
-					 (uint32_t)crc[2] << 8 | crc[3]))
+	if (crc32(text + 9, len - 9) !=
+	    ((uint32_t)crc[0] << 24 | (uint32_t)crc[1] << 16 | (uint32_t)crc[2] << 8 | crc[3]))
 		return NULL;
 	return text + 9;
 }

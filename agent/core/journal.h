@@ -90,14 +90,12 @@ void journal_encode(struct journal *j, struct mu_str *out);
 struct journal_world {
 	const char *boot_id;
 	struct vm_facts facts;
-	bool never_ran;    /* the domain is paused and has used no CPU time: half-built */
-	bool partial_save; /* the partial save file exists */
+	bool partial_save; /* there is a partial save file */
 };
 
 /* What has to be done about it besides writing the verdict down. */
 enum journal_follow {
 	JOURNAL_LEAVE,
-	JOURNAL_DESTROY,   /* the half-built domain */
 	JOURNAL_CONTINUE,  /* the guest that stands still in the middle of a save */
 	JOURNAL_KEEP_SAVE, /* the partial save file is complete */
 };

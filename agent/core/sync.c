@@ -12,6 +12,7 @@
 #include "common/base/assert.h"
 #include "common/base/map.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct object {

@@ -2,7 +2,8 @@
 /*
  * What became of a command that the agent died on: judged by what is there now, never by what is
  * likely. The wanted state is there: success. It is not: failure, with what was found and what to
- * do. Nothing is run a second time.
+ * do. Nothing is run a second time. Half-built domains are removed by vm_queue.c, which the texts
+ * announce.
  */
 #include "agent/core/journal.h"
 
@@ -33,8 +34,8 @@ static void after_start(const struct journal_world *w, struct journal_verdict *v
 {
 	if (!w->facts.present)
 		failed(v, JOURNAL_LEAVE, "the VM has no domain; hint: start it again");
-	else if (w->never_ran)
-		failed(v, JOURNAL_DESTROY,
+	else if (w->facts.incomplete)
+		failed(v, JOURNAL_LEAVE,
 		       "its domain %u was only half built and is removed; hint: start it again",
 		       w->facts.domid.value);
 }
@@ -67,8 +68,8 @@ static void after_reboot(const struct journal_entry *e, const struct journal_wor
 		       "domain %u has not been replaced; its guest may have been asked, and reboot "
 		       "later",
 		       w->facts.domid.value);
-	else if (w->never_ran)
-		failed(v, JOURNAL_DESTROY,
+	else if (w->facts.incomplete)
+		failed(v, JOURNAL_LEAVE,
 		       "the VM was stopped, its new domain %u was only half built and is removed; "
 		       "hint: start it",
 		       w->facts.domid.value);
@@ -102,8 +103,8 @@ static void after_suspend(const struct journal_entry *e, const struct journal_wo
 
 static void after_resume(const struct journal_world *w, struct journal_verdict *v)
 {
-	if (w->facts.present && w->never_ran)
-		failed(v, JOURNAL_DESTROY,
+	if (w->facts.present && w->facts.incomplete)
+		failed(v, JOURNAL_LEAVE,
 		       "its domain %u was only half restored and is removed, the save file is "
 		       "kept; hint: resume it again",
 		       w->facts.domid.value);

@@ -24,6 +24,7 @@
  * - Guests of managed VMs that stop by themselves: destroy, restart or preserve as the definition
  *   says. One that stops again and again within QUICK_STOP of its start is restarted at most
  *   QUICK_STOPS_MAX times in a row. Foreign domains are left to whoever made them.
+ * - A half-built domain of our driver's that no operation is building is a leftover: destroyed.
  * - A save file beside a running domain is removed: to restore it later would put an old memory
  *   image on newer disks.
  *
@@ -248,6 +249,12 @@ static bool stopped_by_itself(const struct vm_facts *f)
 	return f->present && f->stopped != HV_SHUTDOWN_NONE && f->stopped != HV_SHUTDOWN_SUSPEND;
 }
 
+/* By a start or a resume that died with the agent, or failed: no operation of ours runs. */
+static bool left_half_built(const struct vm_facts *f)
+{
+	return f->present && f->incomplete && f->ours;
+}
+
 static void guest_stopped(struct vm_queue *q, mu_msec now, struct vm_queue_actions *actions)
 {
 	static const enum vm_step steps[] = {VM_STEP_DESTROY, VM_STEP_CREATE};
@@ -276,11 +283,16 @@ static void guest_stopped(struct vm_queue *q, mu_msec now, struct vm_queue_actio
 static void decide_own(struct vm_queue *q, mu_msec now, struct vm_queue_actions *actions)
 {
 	static const enum vm_step drop[] = {VM_STEP_DROP_SAVE};
+	static const enum vm_step destroy[] = {VM_STEP_DESTROY};
 
-	if (!q->facts.defined || now < q->hold_until)
+	if (now < q->hold_until)
 		return;
 	q->hold_until = 0;
-	if (stopped_by_itself(&q->facts))
+	if (left_half_built(&q->facts))
+		start_own(q, VM_OP_HARD_SHUTDOWN, destroy, 1, now, actions);
+	else if (!q->facts.defined)
+		return;
+	else if (stopped_by_itself(&q->facts))
 		guest_stopped(q, now, actions);
 	else if (q->facts.present && q->facts.saved)
 		start_own(q, VM_OP_RESUME, drop, 1, now, actions);
@@ -369,8 +381,10 @@ static void recorded(struct vm_queue *q, const struct vm_queue_event *event,
 		return;
 	if (event->err && event->err->code != MU_E_NONE) {
 		err = *event->err;
-		(void)mu_error_prefix(&err, "%s was not begun: its journal record could not be "
-					    "written", vm_op_name(q->current.op));
+		(void)mu_error_prefix(&err,
+				      "%s was not begun: its journal record could not be "
+				      "written",
+				      vm_op_name(q->current.op));
 		finish(q, &err, actions);
 	} else if (check_turn(q, event->now, &err) < 0) {
 		finish(q, &err, actions);
@@ -460,13 +474,13 @@ static void cancel(struct vm_queue *q, const struct vm_queue_event *event,
 	}
 }
 
-/* After a crash: finish what it left, when nothing else has begun meanwhile. */
-static void repair(struct vm_queue *q, enum vm_step step, mu_msec now,
-		   struct vm_queue_actions *actions)
+/* After a crash in the middle of a save, when nothing else has begun meanwhile. */
+static void let_go_on(struct vm_queue *q, mu_msec now, struct vm_queue_actions *actions)
 {
+	static const enum vm_step unpause[] = {VM_STEP_UNPAUSE};
+
 	if (q->state == VM_QUEUE_IDLE && q->facts.present)
-		start_own(q, step == VM_STEP_DESTROY ? VM_OP_HARD_SHUTDOWN : VM_OP_UNPAUSE, &step,
-			  1, now, actions);
+		start_own(q, VM_OP_UNPAUSE, unpause, 1, now, actions);
 }
 
 void vm_queue_step(struct vm_queue *q, const struct vm_queue_event *event,
@@ -491,10 +505,7 @@ void vm_queue_step(struct vm_queue *q, const struct vm_queue_event *event,
 	case VM_EVENT_FACTS:
 		break;
 	case VM_EVENT_CONTINUE:
-		repair(q, VM_STEP_UNPAUSE, event->now, actions);
-		break;
-	case VM_EVENT_DESTROY:
-		repair(q, VM_STEP_DESTROY, event->now, actions);
+		let_go_on(q, event->now, actions);
 		break;
 	}
 	if (q->state == VM_QUEUE_CANCELLING && hard_waits(q) &&
@@ -517,8 +528,8 @@ mu_msec vm_queue_wake_at(const struct vm_queue *q)
 
 	if (q->state == VM_QUEUE_CANCELLING && hard_waits(q))
 		at = sooner(at, q->cancelled_at + VM_QUEUE_CANCEL_GRACE);
-	if (q->state == VM_QUEUE_IDLE && q->facts.defined && q->facts.present &&
-	    (q->facts.saved || stopped_by_itself(&q->facts)) && q->hold_until)
+	if (q->state == VM_QUEUE_IDLE && q->hold_until && q->facts.present &&
+	    (left_half_built(&q->facts) || q->facts.saved || stopped_by_itself(&q->facts)))
 		at = sooner(at, q->hold_until);
 	return at;
 }

@@ -12,7 +12,7 @@
 #include "common/model/task.h"
 
 enum {
-	VM_QUEUE_MAX = 8,    /* operations that wait */
+	VM_QUEUE_MAX = 8, /* operations that wait */
 	VM_QUEUE_ACTIONS_MAX = 2 * VM_QUEUE_MAX + 4,
 	VM_QUEUE_STEPS_MAX = 2,
 };
@@ -50,6 +50,8 @@ struct vm_facts {
 	bool defined;
 	bool saved;
 	bool present;
+	bool incomplete;          /* present, but not wholly built */
+	bool ours;                /* built by our driver, in this run or one before */
 	struct hv_domid domid;    /* when present */
 	enum hv_shutdown stopped; /* why the guest of the present domain has stopped */
 	enum hv_on_event on_stop; /* what the definition says about that */
@@ -68,7 +70,6 @@ enum vm_queue_event_kind {
 	VM_EVENT_CANCEL,    /* `task` */
 	VM_EVENT_FACTS,     /* the VM changed, or time passed */
 	VM_EVENT_CONTINUE,  /* a save that nobody will finish holds the guest: let it go on */
-	VM_EVENT_DESTROY,   /* the domain is a half-built one that nobody will finish */
 };
 
 struct vm_queue_event {

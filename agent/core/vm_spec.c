@@ -55,10 +55,12 @@ static const char *const event_names[] = {"destroy", "restart", "preserve"};
 
 #define TOP(member) offsetof(struct vm_spec, member)
 #define CFG(member) (offsetof(struct vm_spec, config) + offsetof(struct hv_vm_config, member))
-#define TEXT_OF(type, member) FIELD_TEXT, false, offsetof(type, member), 0,                        \
-	(int64_t)sizeof(((type *)NULL)->member) - 1, NULL, 0
-#define CFG_TEXT(member) FIELD_TEXT, false, CFG(member), 0,                                        \
-	(int64_t)sizeof(((struct hv_vm_config *)NULL)->member) - 1, NULL, 0
+#define TEXT_OF(type, member)                                                                      \
+	FIELD_TEXT, false, offsetof(type, member), 0, (int64_t)sizeof(((type *)NULL)->member) - 1, \
+	    NULL, 0
+#define CFG_TEXT(member)                                                                           \
+	FIELD_TEXT, false, CFG(member), 0,                                                         \
+	    (int64_t)sizeof(((struct hv_vm_config *)NULL)->member) - 1, NULL, 0
 #define EVENT(member) FIELD_NAME, false, TOP(member), 0, 0, event_names, MU_ARRAY_SIZE(event_names)
 
 static const struct field vm_fields[] = {
@@ -540,8 +542,9 @@ static int check_nics(const struct hv_vm_config *c, struct mu_error *err)
 		const struct hv_nic *nic = &c->nics[at.index];
 
 		if (*nic->mac && !mac_valid(nic->mac))
-			return invalid(err, &at, "mac",
-				       "not a unicast MAC address; hint: such as 00:16:3e:01:02:03");
+			return invalid(
+			    err, &at, "mac",
+			    "not a unicast MAC address; hint: such as 00:16:3e:01:02:03");
 		for (const char *b = nic->bridge; *b; b++) {
 			if (!isalnum((unsigned char)*b) && !strchr("._-", *b))
 				return invalid(err, &at, "bridge", "not an interface name");

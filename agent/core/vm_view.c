@@ -8,7 +8,8 @@
  * - Power: a domain that runs or is paused says so itself. One whose guest has stopped is still
  *   Running until it is torn down, as its memory is in use and it cannot be started; but where the
  *   definition says "preserve" it stays for a person to look at, and is shown as Paused.
- *   No domain: Suspended when a save file exists, else Halted.
+ *   No domain, or one of a managed VM that is still being built: Suspended when a save file exists,
+ *   else Halted. A foreign one that is being built is Paused, as xl shows it.
  * - A save file beside a running domain is old (the crash came between restore and removal): the
  *   domain wins.
  * - Guest facts belong to a domain, not to a VM: another domid clears them.
@@ -19,6 +20,7 @@
 
 #include "common/base/assert.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct vm_view {
@@ -147,9 +149,9 @@ void vm_view_set_op(struct vm_view *view, const struct vm_id *id, enum vm_op op,
 
 enum vm_power vm_entry_power(const struct vm_entry *e)
 {
-	if (!e->present)
+	if (!e->present || (e->domain.incomplete && e->spec))
 		return e->saved && e->spec ? VM_SUSPENDED : VM_HALTED;
-	if (e->domain.paused)
+	if (e->domain.paused || e->domain.incomplete)
 		return VM_PAUSED;
 	if (e->domain.shutdown != HV_SHUTDOWN_NONE && e->domain.shutdown != HV_SHUTDOWN_SUSPEND &&
 	    e->spec && vm_spec_on_stop(e->spec, e->domain.shutdown) == HV_ON_PRESERVE)
@@ -157,11 +159,30 @@ enum vm_power vm_entry_power(const struct vm_entry *e)
 	return VM_RUNNING;
 }
 
+struct vm_facts vm_entry_facts(const struct vm_entry *e)
+{
+	struct vm_facts f = {.power = VM_HALTED, .stopped = HV_SHUTDOWN_NONE};
+
+	if (!e)
+		return f;
+	f.power = vm_entry_power(e);
+	f.defined = e->spec != NULL;
+	f.saved = e->saved;
+	f.present = e->present;
+	if (e->present) {
+		f.incomplete = e->domain.incomplete;
+		f.ours = e->domain.ours;
+		f.domid = e->domain.domid;
+		f.stopped = e->domain.shutdown;
+	}
+	f.on_stop = e->spec ? vm_spec_on_stop(e->spec, f.stopped) : HV_ON_PRESERVE;
+	return f;
+}
+
 static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
 {
 	memcpy(m->name, spec->config.name, sizeof m->name);
 	memcpy(m->description, spec->description, sizeof m->description);
-	m->type = spec->config.type;
 	m->managed = true;
 	m->autostart = spec->autostart;
 	m->start_order = spec->start_order;
@@ -174,11 +195,8 @@ static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
 	memcpy(m->tags, spec->tags, sizeof m->tags);
 }
 
-static void fill_from_domain(struct model_vm *m, const struct hv_domain *d, bool managed)
+static void fill_from_domain(struct model_vm *m, const struct hv_domain *d)
 {
-	if (!managed)
-		memcpy(m->name, d->name, sizeof m->name);
-	m->type = d->type;
 	m->domid = (int32_t)d->domid.value;
 	m->vcpus_online = d->vcpus_online;
 	m->vcpus_max = d->vcpus_max;
@@ -194,17 +212,21 @@ static void build(const struct vm_view *view, const struct vm_entry *e, struct m
 	m->host = view->host;
 	if (e->spec)
 		fill_from_spec(m, e->spec);
-	if (e->present)
-		fill_from_domain(m, &e->domain, e->spec != NULL);
+	else
+		memcpy(m->name, e->domain.name, sizeof m->name);
+	m->type = e->spec ? e->spec->config.type : e->domain.type;
+	if (e->present && !(e->domain.incomplete && e->spec))
+		fill_from_domain(m, &e->domain);
 	m->power = vm_entry_power(e);
 	m->guest = e->guest;
 	m->current_op = e->op;
 	memcpy(m->current_task, e->task, sizeof m->current_task);
 }
 
+/* A foreign VM whose domain is gone stays until the operation that ended it is over. */
 static bool alive(const struct vm_entry *e)
 {
-	return e->spec || e->present;
+	return e->spec || e->present || (e->published && e->op != _VM_OP_COUNT);
 }
 
 void vm_view_refresh(struct vm_view *view, void (*each)(const struct vm_view_change *c, void *arg),

@@ -7,6 +7,7 @@
 #ifndef MUSTER_AGENT_CORE_VM_VIEW_H
 #define MUSTER_AGENT_CORE_VM_VIEW_H
 
+#include "agent/core/vm_queue.h"
 #include "agent/core/vm_spec.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/map.h"
@@ -17,8 +18,8 @@ struct vm_entry {
 	bool present;         /* there is a domain, and it is not dying */
 	struct hv_domain domain;
 	struct vm_guest guest;
-	bool saved;         /* there is a save file */
-	enum vm_op op;      /* that runs now; _VM_OP_COUNT = none */
+	bool saved;    /* there is a save file */
+	enum vm_op op; /* that runs now; _VM_OP_COUNT = none */
 	char task[MU_UUID_TEXT];
 	/* private */
 	bool listed;
@@ -61,5 +62,7 @@ const struct vm_entry *vm_view_find_domid(const struct vm_view *view, struct hv_
 const struct vm_entry *vm_view_next(const struct vm_view *view, size_t *iter);
 size_t vm_view_size(const struct vm_view *view);
 enum vm_power vm_entry_power(const struct vm_entry *e);
+/* What the VM's queue is told; `e` may be NULL (nothing known of that id). */
+struct vm_facts vm_entry_facts(const struct vm_entry *e);
 
 #endif

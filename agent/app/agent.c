@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/app/agent.h"
+
+#include "agent/app/app_priv.h"
+#include "agent/hv/drivers.h"
+#include "common/log/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int open_sim(struct mu_loop *loop, const struct agent_config *c, const struct app *app,
+		    const struct hv_ops **ret_ops, void **ret_impl, struct mu_error *err)
+{
+	char dir[STATE_PATH_MAX + 1];
+	struct hv_sim_options options = {
+	    .name = c->name,
+	    .state_dir = state_dir_file(&app->dir, "sim", dir),
+	    .seed = (uint64_t)c->sim_seed,
+	    .cpus = (unsigned)c->sim_cpus,
+	    .memory_bytes = c->sim_memory_mib << 20,
+	    .n_foreign = (unsigned)c->sim_foreign,
+	    .create_ms = c->sim_create,
+	    .shutdown_ms = c->sim_shutdown,
+	    .save_ms = c->sim_save,
+	    .restore_ms = c->sim_restore,
+	};
+
+	if (!options.seed)
+		memcpy(&options.seed, app->id.uuid.bytes, sizeof options.seed);
+	return hv_sim_new(loop, &options, ret_ops, ret_impl, err);
+}
+
+/* A driver that will not be used: freeing it takes the loop. */
+static void drop_driver(struct app *app, const struct hv_ops *ops, void *impl)
+{
+	ops->free(impl, (mu_loop_cb)mu_loop_stop, app->loop);
+	mu_loop_run(app->loop);
+}
+
+static int open_driver(struct app *app, const struct agent_config *c, struct mu_error *err)
+{
+	const struct hv_ops *under_ops;
+	const struct hv_ops *ops;
+	void *under_impl;
+	void *impl;
+	int r;
+
+	if (!strcmp(c->hypervisor, "sim"))
+		r = open_sim(app->loop, c, app, &under_ops, &under_impl, err);
+	else
+		r = hv_xen_new(app->loop, &under_ops, &under_impl, err);
+	if (r < 0)
+		return mu_error_prefix(err, "--hypervisor=%s", c->hypervisor);
+	if (!c->fault) {
+		app->hv = hv_new(app->loop, under_ops, under_impl);
+		return 0;
+	}
+	if (hv_fault_new(app->loop, c->fault, under_ops, under_impl, &ops, &impl, err) < 0) {
+		drop_driver(app, under_ops, under_impl);
+		return mu_error_prefix(err, "--fault");
+	}
+	app->hv = hv_new(app->loop, ops, impl);
+	return 0;
+}
+
+static int open_state(struct app *app, const struct agent_config *c, struct mu_error *err)
+{
+	char path[STATE_PATH_MAX + 1];
+
+	if (state_dir_open(&app->dir, c->state, err) < 0 ||
+	    state_dir_host_id(&app->dir, &app->id, err) < 0 ||
+	    state_dir_boot_id(app->boot_id, err) < 0)
+		return MU_FAILED;
+	return writer_new(app->loop, state_dir_file(&app->dir, "journal", path), &app->writer, err);
+}
+
+static void app_free(struct app *app)
+{
+	startup_deinit(app);
+	ops_deinit(app);
+	tasks_deinit(app);
+	facts_deinit(app);
+	writer_free(app->writer);
+	free(app);
+}
+
+int app_new(struct mu_loop *loop, const struct agent_config *config, struct app **ret_app,
+	    struct mu_error *err)
+{
+	struct app *app = mu_xcalloc(1, sizeof *app);
+	char uuid[MU_UUID_TEXT];
+	int r;
+
+	app->loop = loop;
+	mu_link_init(&app->listeners);
+	if (config->name)
+		(void)snprintf(app->name, sizeof app->name, "%s", config->name);
+	r = open_state(app, config, err);
+	facts_init(app);
+	ops_init(app);
+	tasks_init(app);
+	if (r < 0 || startup_load(app, err) < 0 || open_driver(app, config, err) < 0) {
+		app_free(app);
+		return MU_FAILED;
+	}
+	hv_watch(app->hv, &app->watch);
+	startup_resume(app);
+	facts_start(app);
+	mu_log_info("agent started version=%s host=%s name=%s driver=%s", MUSTER_VERSION,
+		    mu_uuid_format(&app->id.uuid, uuid), app->host.name, hv_driver_name(app->hv));
+	*ret_app = app;
+	return 0;
+}
+
+/* Stopping: the driver lets go of every operation, then the journal has the last word. */
+
+static void on_drained(void *arg)
+{
+	struct app *app = arg;
+	mu_loop_cb stopped = app->stopped;
+	void *stopped_arg = app->stopped_arg;
+
+	mu_log_info("agent stopped");
+	app_free(app);
+	stopped(stopped_arg);
+}
+
+static void on_driver_freed(void *arg)
+{
+	struct app *app = arg;
+
+	app->hv = NULL;
+	writer_drain(app->writer, on_drained, app);
+}
+
+void app_stop(struct app *app, mu_loop_cb done, void *arg)
+{
+	app->stopping = true;
+	app->stopped = done;
+	app->stopped_arg = arg;
+	hv_watch(app->hv, NULL);
+	mu_timer_cancel(app->heal);
+	mu_timer_cancel(app->wake);
+	hv_free(app->hv, on_driver_freed, app);
+}
+
+struct hv *app_hv(struct app *app)
+{
+	return app->hv;
+}
+
+const struct host_id *app_host_id(const struct app *app)
+{
+	return &app->id;
+}
+
+const char *app_boot_id(const struct app *app)
+{
+	return app->boot_id;
+}
+
+const struct state_dir *app_state_dir(const struct app *app)
+{
+	return &app->dir;
+}

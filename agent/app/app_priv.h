@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agent's state, for the files of this folder only. Who writes what:
+ * app.c lifecycle, facts.c the view, ops.c the queues, tasks.c tasks and journal, define.c
+ * definitions, startup.c what was there before.
+ */
+#ifndef MUSTER_AGENT_APP_APP_PRIV_H
+#define MUSTER_AGENT_APP_APP_PRIV_H
+
+#include "agent/app/app.h"
+#include "agent/app/state_dir.h"
+#include "agent/app/writer.h"
+#include "agent/core/autostart.h"
+#include "agent/core/vm_queue.h"
+#include "agent/core/vm_view.h"
+#include "agent/hv/hv.h"
+
+struct app {
+	struct mu_loop *loop;
+	struct state_dir dir;
+	struct host_id id;
+	char boot_id[MU_UUID_TEXT];
+	char name[MODEL_NAME_MAX + 1]; /* "" = the driver's */
+	struct hv *hv;
+	struct writer *writer;
+	struct mu_link listeners;
+	bool stopping;
+	/* facts.c */
+	struct model_host host;
+	struct vm_view *view;
+	struct hv_domain *domains; /* HV_DOMAINS_MAX, for listing */
+	struct hv_watch watch;
+	struct mu_timer *heal;
+	/* ops.c */
+	struct mu_map *vms; /* struct app_vm by id */
+	struct mu_timer *wake;
+	mu_msec wake_at;
+	size_t n_steps; /* that run now */
+	/* tasks.c */
+	struct journal *journal;
+	struct mu_map *tasks; /* struct app_task by id */
+	/* startup.c */
+	struct vm_id *partials; /* partial save files found at start */
+	size_t n_partials;
+	size_t n_damaged_lines; /* of the journal */
+	struct autostart_vm *autostart;
+	size_t n_autostart;
+	size_t next_autostart;
+	mu_msec autostart_from;
+	struct mu_timer *autostart_timer;
+	/* app.c */
+	mu_loop_cb stopped;
+	void *stopped_arg;
+};
+
+/* A VM that was operated, or stopped by itself. */
+struct app_vm {
+	struct vm_id id;
+	struct vm_queue queue;
+	/* The step that runs, to be cancelled; NULL = none or one of ours on files. */
+	struct app_step *step;
+};
+
+struct app_task {
+	struct model_task model;
+	bool local;
+};
+
+/* facts.c */
+void facts_init(struct app *app);
+void facts_deinit(struct app *app);
+/* Begin the slow full listing. */
+void facts_start(struct app *app);
+/* List the domains now and tell everybody what changed. */
+void facts_relist(struct app *app);
+/* After a change of the view: tell everybody. */
+void facts_publish(struct app *app);
+
+/* ops.c */
+void ops_init(struct app *app);
+void ops_deinit(struct app *app);
+/* Put it in, or say why not; the task is journalled as accepted by the caller. */
+int ops_check(struct app *app, const struct vm_id *id, enum vm_op op, struct mu_error *err);
+void ops_submit(struct app *app, const struct vm_id *id, const struct vm_request *request);
+void ops_cancel(struct app *app, const struct vm_id *id, const struct mu_uuid *task);
+/* The VM changed. */
+void ops_facts(struct app *app, const struct vm_id *id);
+void ops_continue(struct app *app, const struct vm_id *id);
+/* Nothing runs and nothing waits. */
+bool ops_idle(struct app *app, const struct vm_id *id);
+
+/* tasks.c */
+void tasks_init(struct app *app);
+void tasks_deinit(struct app *app);
+/* Journal and show a new task; `accepted` (may be NULL) when it is durable. */
+int tasks_accept(struct app *app, const struct journal_entry *e, mu_msec deadline,
+		 writer_done accepted, void *arg, struct mu_error *err);
+/* Write the start record, then `recorded`. */
+void tasks_start(struct app *app, const struct mu_uuid *task, const struct vm_facts *facts,
+		 writer_done recorded, void *arg);
+void tasks_progress(struct app *app, const struct mu_uuid *task, int percent);
+/* Write the result, then show it. `err` NULL or code MU_E_NONE: success. */
+void tasks_finish(struct app *app, const struct mu_uuid *task, enum task_status status,
+		  const struct mu_error *err);
+/* Show what the journal had at start. */
+void tasks_load(struct app *app);
+/* Is the id known? If its result is, tell it again. */
+bool tasks_tell_known(struct app *app, const struct mu_uuid *task);
+
+/* define.c */
+/* JSON's tree -> spec, or why not; also checks that the name is free on this host. */
+int define_decode(struct app *app, const struct mu_value *definition, struct vm_spec *ret_spec,
+		  struct mu_error *err);
+/* May it be undefined now? */
+int define_removable(struct app *app, const struct vm_id *id, struct mu_error *err);
+/* Remove the file, then the definition from the view. */
+void define_remove(struct app *app, const struct vm_id *id, app_defined done, void *arg);
+/* Write `spec`'s file, then take it into the view. */
+void define_store(struct app *app, const struct vm_spec *spec, app_defined done, void *arg);
+/* Read a domain's configuration and store it as its definition. */
+void define_adopt(struct app *app, const struct vm_id *id, app_defined done, void *arg);
+
+/* startup.c */
+/* Definitions, save files, journal. */
+int startup_load(struct app *app, struct mu_error *err);
+/* With the driver: the domains, then what the last run left undone, then autostart. */
+void startup_resume(struct app *app);
+void startup_deinit(struct app *app);
+
+#define app_each_listener(it, app) mu_list_each(it, &(app)->listeners)
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * muster-agent: the daemon on a Xen host, and its verbs.
+ *
+ * Exit codes: 0 done, 1 failed, 2 wrong usage.
+ */
+#include "agent/app/agent.h"
+#include "agent/app/check.h"
+#include "agent/app/run.h"
+#include "common/base/map.h"
+#include "common/log/log.h"
+#include "common/os/random.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct verb {
+	const char *name;
+	const struct mu_option *options;
+	int (*run)(const struct agent_config *config, struct mu_error *err);
+	const char *help;
+};
+
+static const struct verb verbs[] = {
+    {"run", agent_options, run_agent, "manage this host (the default)"},
+    {"check", agent_options, check_state, "look for mistakes in the VM definitions"},
+};
+
+static const struct verb *find_verb(int argc, char *const *argv)
+{
+	if (argc < 2 || argv[1][0] == '-')
+		return &verbs[0];
+	for (size_t i = 0; i < MU_ARRAY_SIZE(verbs); i++) {
+		if (!strcmp(verbs[i].name, argv[1]))
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+static void print_help(const struct verb *verb)
+{
+	printf("usage: muster-agent [VERB] [OPTION...]\n\n");
+	for (size_t i = 0; i < MU_ARRAY_SIZE(verbs); i++)
+		printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
+	printf("\nOptions of \"%s\":\n", verb->name);
+	mu_config_print_help(verb->options, stdout);
+}
+
+/* The file first, then the command line over it. */
+static int read_options(const struct verb *verb, int argc, char *const *argv,
+			struct agent_config *config, struct mu_error *err)
+{
+	int next;
+
+	mu_config_defaults(verb->options, config);
+	if (mu_config_read_args(verb->options, config, argc, argv, &next, err) < 0)
+		return MU_FAILED;
+	if (next < argc)
+		return mu_error_set(err, MU_E_INVALID, "unexpected argument \"%s\"", argv[next]);
+	if (!config->file)
+		return 0;
+	if (mu_config_read_file(verb->options, config, config->file, err) < 0)
+		return MU_FAILED;
+	return mu_config_read_args(verb->options, config, argc, argv, &next, err);
+}
+
+int main(int argc, char **argv)
+{
+	const struct verb *verb = find_verb(argc, argv);
+	struct agent_config config = {.state = NULL};
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (!verb) {
+		fprintf(stderr, "muster-agent: unknown verb \"%s\"; hint: muster-agent --help\n",
+			argv[1]);
+		return 2;
+	}
+	if (argc > 1 && argv[1][0] != '-') {
+		argc--;
+		argv++;
+	}
+	if (read_options(verb, argc, argv, &config, &err) < 0) {
+		fprintf(stderr, "muster-agent: %s; hint: muster-agent --help\n", err.text);
+		return 2;
+	}
+	if (config.help) {
+		print_help(verb);
+		return 0;
+	}
+	if (config.version) {
+		printf("muster-agent %s\n", MUSTER_VERSION);
+		return 0;
+	}
+	mu_log_set_level((enum mu_log_level)mu_log_level_parse(config.log_level));
+	mu_map_seed(mu_random_u64());
+	if (verb->run(&config, &err) < 0) {
+		mu_log_error("muster-agent %s failed err=\"%s\"", verb->name, err.text);
+		return 1;
+	}
+	return 0;
+}

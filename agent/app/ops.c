@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Executes what the VMs' queues (core/vm_queue) order: driver operations, file steps, journal
+ * records. Every result goes back as an event, after a fresh look at the domains, so that the next
+ * decision is made on what is there.
+ */
+#include "agent/app/app_priv.h"
+
+#include "common/base/assert.h"
+#include "common/log/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* One step of one VM, from its start until its result: also when it was abandoned meanwhile. */
+struct app_step {
+	struct app *app;
+	struct vm_id vm;
+	uint32_t serial;
+	enum vm_step step;
+	struct mu_uuid task;
+	struct hv_op op;
+	struct hv_vm_config config;
+	char path[STATE_PATH_MAX + 1];
+};
+
+struct record {
+	struct app *app;
+	struct vm_id vm;
+	struct mu_uuid task;
+};
+
+static void on_wake(void *ctx);
+
+void ops_init(struct app *app)
+{
+	app->vms = mu_map_new();
+	app->wake = mu_timer_new(app->loop, on_wake, app);
+	app->wake_at = MU_MSEC_NEVER;
+}
+
+void ops_deinit(struct app *app)
+{
+	struct app_vm *vm;
+
+	app->wake = mu_timer_free(app->wake);
+	for (size_t i = 0; (vm = mu_map_next(app->vms, &i, NULL, NULL));)
+		free(vm);
+	app->vms = mu_map_free(app->vms);
+}
+
+static struct app_vm *find(const struct app *app, const struct vm_id *id)
+{
+	return mu_map_find(app->vms, id->uuid.bytes, sizeof id->uuid.bytes);
+}
+
+static struct app_vm *need(struct app *app, const struct vm_id *id)
+{
+	struct app_vm *vm = find(app, id);
+
+	if (vm)
+		return vm;
+	vm = mu_xcalloc(1, sizeof *vm);
+	vm->id = *id;
+	vm_queue_init(&vm->queue);
+	mu_map_put(app->vms, id->uuid.bytes, sizeof id->uuid.bytes, vm);
+	return vm;
+}
+
+static struct vm_facts facts_of(const struct app *app, const struct vm_id *id)
+{
+	return vm_entry_facts(vm_view_find(app->view, id));
+}
+
+bool ops_idle(struct app *app, const struct vm_id *id)
+{
+	const struct app_vm *vm = find(app, id);
+
+	return !vm || vm_queue_idle(&vm->queue);
+}
+
+/* Events in, actions out */
+
+static void execute(struct app *app, struct app_vm *vm, const struct vm_queue_action *a);
+
+static void set_wake(struct app *app, mu_msec at)
+{
+	mu_msec now = mu_loop_now(app->loop);
+
+	if (at >= app->wake_at)
+		return;
+	app->wake_at = at;
+	mu_timer_set(app->wake, at > now ? at - now : 0);
+}
+
+static void send_event(struct app *app, struct app_vm *vm, struct vm_queue_event *event)
+{
+	struct vm_facts facts = facts_of(app, &vm->id);
+	struct vm_queue_actions *actions = mu_xmalloc(sizeof *actions);
+
+	event->now = mu_loop_now(app->loop);
+	event->facts = &facts;
+	actions->n = 0;
+	vm_queue_step(&vm->queue, event, actions);
+	set_wake(app, vm_queue_wake_at(&vm->queue));
+	/* The last one may be the end of `vm`: it shows that nothing runs any more. */
+	for (size_t i = 0; i < actions->n; i++)
+		execute(app, vm, &actions->items[i]);
+	free(actions);
+}
+
+static void on_wake(void *ctx)
+{
+	struct vm_queue_event event;
+	struct app *app = ctx;
+	mu_msec now = mu_loop_now(app->loop);
+	struct app_vm *vm;
+
+	app->wake_at = MU_MSEC_NEVER;
+	for (size_t i = 0; (vm = mu_map_next(app->vms, &i, NULL, NULL));) {
+		if (vm_queue_wake_at(&vm->queue) > now) {
+			set_wake(app, vm_queue_wake_at(&vm->queue));
+			continue;
+		}
+		event = (struct vm_queue_event){.kind = VM_EVENT_FACTS};
+		send_event(app, vm, &event);
+	}
+}
+
+int ops_check(struct app *app, const struct vm_id *id, enum vm_op op, struct mu_error *err)
+{
+	struct vm_facts facts = facts_of(app, id);
+
+	if (!app_vm_find(app, id))
+		return mu_error_set(err, MU_E_NOT_FOUND, "no such VM on this host");
+	if (app->stopping)
+		return mu_error_set(err, MU_E_UNAVAILABLE, "the agent is stopping");
+	return vm_queue_accepts(&need(app, id)->queue, &facts, op, err);
+}
+
+void ops_submit(struct app *app, const struct vm_id *id, const struct vm_request *request)
+{
+	struct vm_queue_event event = {.kind = VM_EVENT_SUBMIT, .request = request};
+
+	send_event(app, need(app, id), &event);
+}
+
+void ops_cancel(struct app *app, const struct vm_id *id, const struct mu_uuid *task)
+{
+	struct vm_queue_event event = {.kind = VM_EVENT_CANCEL, .task = *task};
+	struct app_vm *vm = find(app, id);
+
+	if (vm)
+		send_event(app, vm, &event);
+}
+
+void ops_continue(struct app *app, const struct vm_id *id)
+{
+	struct vm_queue_event event = {.kind = VM_EVENT_CONTINUE};
+
+	send_event(app, need(app, id), &event);
+}
+
+void ops_facts(struct app *app, const struct vm_id *id)
+{
+	struct vm_queue_event event = {.kind = VM_EVENT_FACTS};
+	struct app_vm *vm = find(app, id);
+
+	if (app->stopping)
+		return;
+	if (!app_vm_find(app, id)) {
+		if (vm && vm_queue_idle(&vm->queue)) {
+			mu_map_remove(app->vms, id->uuid.bytes, sizeof id->uuid.bytes);
+			free(vm);
+		}
+		return;
+	}
+	send_event(app, need(app, id), &event);
+}
+
+/* Records */
+
+static void on_recorded(void *arg, const struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) struct record *rec = arg;
+	struct vm_queue_event event = {.kind = VM_EVENT_RECORDED, .task = rec->task, .err = err};
+	struct app_vm *vm = find(rec->app, &rec->vm);
+
+	/* While stopping nothing new begins; the next run says so. */
+	if (vm && !rec->app->stopping)
+		send_event(rec->app, vm, &event);
+}
+
+static void record(struct app *app, struct app_vm *vm, const struct vm_queue_action *a)
+{
+	struct record *rec = mu_xcalloc(1, sizeof *rec);
+	struct vm_facts facts = facts_of(app, &vm->id);
+
+	rec->app = app;
+	rec->vm = vm->id;
+	rec->task = a->task;
+	tasks_start(app, &a->task, &facts, on_recorded, rec);
+}
+
+/* Steps */
+
+static void step_over(struct app_step *s, const struct mu_error *err)
+{
+	struct vm_queue_event event = {
+	    .kind = VM_EVENT_STEP_DONE, .serial = s->serial, .err = err};
+	struct app *app = s->app;
+	struct app_vm *vm = find(app, &s->vm);
+
+	app->n_steps--;
+	if (vm && vm->step == s)
+		vm->step = NULL;
+	facts_relist(app);
+	if (vm)
+		send_event(app, vm, &event);
+	free(s);
+}
+
+static void on_hv_done(struct hv_op *op)
+{
+	struct app_step *s = op->ctx;
+
+	step_over(s, op->r < 0 ? &op->err : NULL);
+}
+
+static void on_hv_progress(struct hv_op *op, int percent)
+{
+	struct app_step *s = op->ctx;
+
+	if (!mu_uuid_is_nil(&s->task))
+		tasks_progress(s->app, &s->task, percent);
+}
+
+static void on_save_kept(void *arg, const struct mu_error *err)
+{
+	struct app_step *s = arg;
+
+	if (!err)
+		vm_view_set_saved(s->app->view, &s->vm, true);
+	step_over(s, err);
+}
+
+static void on_save_dropped(void *arg, const struct mu_error *err)
+{
+	struct app_step *s = arg;
+
+	if (!err)
+		vm_view_set_saved(s->app->view, &s->vm, false);
+	step_over(s, err);
+}
+
+static void on_adopted(void *arg, const struct vm_id *vm, const struct mu_error *err)
+{
+	(void)vm;
+	step_over(arg, err);
+}
+
+static void on_refused(void *ctx)
+{
+	struct mu_error err;
+
+	(void)mu_error_set(&err, MU_E_CANCELLED, "the agent is stopping");
+	step_over(ctx, &err);
+}
+
+static void start_hv(struct app_step *s, enum hv_op_kind kind, mu_msec deadline)
+{
+	const struct vm_entry *e = vm_view_find(s->app->view, &s->vm);
+
+	s->op.kind = kind;
+	s->op.deadline = deadline;
+	s->op.done = on_hv_done;
+	s->op.progress = on_hv_progress;
+	s->op.ctx = s;
+	s->op.path = s->path;
+	if (e && e->spec)
+		s->config = e->spec->config;
+	s->op.config = &s->config;
+	if (e && e->present)
+		s->op.domid = e->domain.domid;
+	hv_op_start(s->app->hv, &s->op);
+}
+
+static void run_step(struct app_step *s, mu_msec deadline)
+{
+	char partial[STATE_PATH_MAX + 1];
+	struct app *app = s->app;
+
+	switch (s->step) {
+	case VM_STEP_CREATE:
+		start_hv(s, HV_CREATE, deadline);
+		return;
+	case VM_STEP_RESTORE:
+		state_dir_save(&app->dir, &s->vm, s->path);
+		start_hv(s, HV_RESTORE, deadline);
+		return;
+	case VM_STEP_SHUTDOWN:
+		start_hv(s, HV_SHUTDOWN, deadline);
+		return;
+	case VM_STEP_REBOOT:
+		start_hv(s, HV_REBOOT, deadline);
+		return;
+	case VM_STEP_DESTROY:
+		start_hv(s, HV_DESTROY, deadline);
+		return;
+	case VM_STEP_PAUSE:
+		start_hv(s, HV_PAUSE, deadline);
+		return;
+	case VM_STEP_UNPAUSE:
+		start_hv(s, HV_UNPAUSE, deadline);
+		return;
+	case VM_STEP_SAVE:
+		state_dir_partial_save(&app->dir, &s->vm, s->path);
+		start_hv(s, HV_SAVE, deadline);
+		return;
+	case VM_STEP_KEEP_SAVE:
+		state_dir_save(&app->dir, &s->vm, s->path);
+		state_dir_partial_save(&app->dir, &s->vm, partial);
+		writer_keep(app->writer, partial, s->path, on_save_kept, s);
+		return;
+	case VM_STEP_DROP_SAVE:
+		state_dir_save(&app->dir, &s->vm, s->path);
+		writer_remove(app->writer, s->path, on_save_dropped, s);
+		return;
+	case VM_STEP_ADOPT:
+		define_adopt(app, &s->vm, on_adopted, s);
+		return;
+	case _VM_STEP_COUNT:
+		break;
+	}
+	mu_assert_unreachable();
+}
+
+/* Files are put in order to the end; no new work on domains is begun. */
+static bool refused_while_stopping(enum vm_step step)
+{
+	return step != VM_STEP_KEEP_SAVE && step != VM_STEP_DROP_SAVE;
+}
+
+static void start_step(struct app *app, struct app_vm *vm, const struct vm_queue_action *a)
+{
+	struct app_step *s = mu_xcalloc(1, sizeof *s);
+
+	s->app = app;
+	s->vm = vm->id;
+	s->serial = a->serial;
+	s->step = a->step;
+	s->task = a->task;
+	vm->step = s;
+	app->n_steps++;
+	if (app->stopping && refused_while_stopping(a->step))
+		mu_loop_post(app->loop, on_refused, s);
+	else
+		run_step(s, a->deadline);
+}
+
+static void cancel_step(struct app_vm *vm, uint32_t serial)
+{
+	if (vm->step && vm->step->serial == serial && vm->step->op.started)
+		hv_op_cancel(&vm->step->op);
+}
+
+static void report(const struct app_vm *vm, const struct mu_error *err)
+{
+	char uuid[MU_UUID_TEXT];
+
+	mu_log_error("operation failed vm=%s err=\"%s\"", mu_uuid_format(&vm->id.uuid, uuid),
+		     err->text);
+}
+
+static void execute(struct app *app, struct app_vm *vm, const struct vm_queue_action *a)
+{
+	switch (a->kind) {
+	case VM_ACTION_RECORD:
+		record(app, vm, a);
+		return;
+	case VM_ACTION_STEP:
+		start_step(app, vm, a);
+		return;
+	case VM_ACTION_CANCEL_STEP:
+		cancel_step(vm, a->serial);
+		return;
+	case VM_ACTION_ABANDON:
+		vm->step = NULL; /* lives until the driver lets go of it */
+		return;
+	case VM_ACTION_FINISH:
+		tasks_finish(app, &a->task,
+			     a->err.code == MU_E_NONE ? TASK_SUCCESS : TASK_FAILURE, &a->err);
+		return;
+	case VM_ACTION_SHOW:
+		vm_view_set_op(app->view, &vm->id, a->op,
+			       mu_uuid_is_nil(&a->task) ? NULL : &a->task);
+		facts_publish(app);
+		return;
+	case VM_ACTION_REPORT:
+		report(vm, &a->err);
+		return;
+	}
+	mu_assert_unreachable();
+}

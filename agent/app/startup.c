@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What was there before: definitions, save files, the journal, the domains. Commands that the last
+ * run died on are judged by what is there now (core/verdict.c); then, once per boot of the host,
+ * the VMs that start with it are started.
+ */
+#include "agent/app/app_priv.h"
+
+#include "common/log/log.h"
+#include "common/os/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void take_spec(struct vm_spec *spec, void *arg)
+{
+	struct app *app = arg;
+	struct vm_id id = spec->config.id;
+
+	vm_view_set_spec(app->view, &id, spec);
+}
+
+static void take_save(const struct vm_id *id, bool partial, void *arg)
+{
+	struct app *app = arg;
+
+	if (!partial) {
+		vm_view_set_saved(app->view, id, true);
+		return;
+	}
+	app->partials = mu_xrealloc(app->partials, app->n_partials + 1, sizeof *app->partials);
+	app->partials[app->n_partials++] = *id;
+}
+
+static bool has_partial(const struct app *app, const struct vm_id *id)
+{
+	for (size_t i = 0; i < app->n_partials; i++) {
+		if (mu_uuid_equal(&app->partials[i].uuid, &id->uuid))
+			return true;
+	}
+	return false;
+}
+
+/* Verdicts */
+
+static int keep_save(struct app *app, const struct vm_id *id, struct mu_error *err)
+{
+	char from[STATE_PATH_MAX + 1];
+	char to[STATE_PATH_MAX + 1];
+
+	state_dir_partial_save(&app->dir, id, from);
+	state_dir_save(&app->dir, id, to);
+	if (rename(from, to) < 0)
+		return mu_error_set(err, MU_E_IO, "the save file %s could not be renamed", from);
+	vm_view_set_saved(app->view, id, true);
+	return 0;
+}
+
+static void judge(struct app *app, const struct mu_uuid *task)
+{
+	const struct journal_entry *e = journal_find(app->journal, task);
+	struct vm_id vm = e->vm;
+	struct journal_world world = {
+	    .boot_id = app->boot_id,
+	    .facts = vm_entry_facts(vm_view_find(app->view, &e->vm)),
+	    .partial_save = has_partial(app, &e->vm),
+	};
+	struct journal_verdict v;
+
+	journal_verdict(e, &world, &v);
+	switch (v.follow) {
+	case JOURNAL_LEAVE:
+		break;
+	case JOURNAL_CONTINUE:
+		ops_continue(app, &vm);
+		break;
+	case JOURNAL_KEEP_SAVE:
+		if (keep_save(app, &vm, &v.err) < 0)
+			v.status = TASK_FAILURE;
+		break;
+	}
+	tasks_finish(app, task, v.status, &v.err);
+}
+
+static void judge_all(struct app *app)
+{
+	const struct journal_entry *e;
+	struct mu_uuid *open = mu_xcalloc(journal_size(app->journal) + 1, sizeof *open);
+	size_t n = 0;
+
+	for (size_t i = 0; (e = journal_next(app->journal, &i));) {
+		if (e->stage != JOURNAL_DONE)
+			open[n++] = e->task;
+	}
+	for (size_t i = 0; i < n; i++)
+		judge(app, &open[i]);
+	free(open);
+}
+
+/* What no verdict has kept is of no use. */
+static void drop_partials(struct app *app)
+{
+	char path[STATE_PATH_MAX + 1];
+
+	for (size_t i = 0; i < app->n_partials; i++)
+		writer_remove(app->writer,
+			      state_dir_partial_save(&app->dir, &app->partials[i], path), NULL,
+			      NULL);
+	app->n_partials = 0;
+}
+
+/* Autostart */
+
+static void on_autostarted(void *arg, const struct mu_uuid *task, const struct mu_error *err)
+{
+	(void)arg;
+	(void)task;
+	if (err)
+		mu_log_error("autostart failed err=\"%s\"", err->text);
+}
+
+static void autostart_one(struct app *app, const struct autostart_vm *a)
+{
+	const struct model_vm *vm = app_vm_find(app, &a->id);
+
+	if (!vm || !vm->managed)
+		return;
+	if (vm->power == VM_HALTED)
+		app_vm_op(app, &a->id, VM_OP_START, 0, "autostart", on_autostarted, NULL);
+	else if (vm->power == VM_SUSPENDED)
+		app_vm_op(app, &a->id, VM_OP_RESUME, 0, "autostart", on_autostarted, NULL);
+}
+
+static void on_autostart(void *ctx)
+{
+	struct app *app = ctx;
+	mu_msec now = mu_loop_now(app->loop) - app->autostart_from;
+
+	while (app->next_autostart < app->n_autostart && !app->stopping) {
+		const struct autostart_vm *a = &app->autostart[app->next_autostart];
+
+		if (a->at > now) {
+			mu_timer_set(app->autostart_timer, a->at - now);
+			return;
+		}
+		app->next_autostart++;
+		autostart_one(app, a);
+	}
+}
+
+static void on_boot_noted(void *arg, const struct mu_error *err)
+{
+	struct app *app = arg;
+
+	if (err) {
+		mu_log_error("autostart left out: the boot could not be noted err=\"%s\"",
+			     err->text);
+		return;
+	}
+	app->autostart_from = mu_loop_now(app->loop);
+	on_autostart(app);
+}
+
+static bool started_this_boot(const struct app *app, const char *path)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+
+	return mu_file_read(path, 256, &text, NULL) == 0 && text.data &&
+	       mu_str_has_prefix(text.data, app->boot_id);
+}
+
+static void plan_autostart(struct app *app)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+	char path[STATE_PATH_MAX + 1];
+	const struct model_vm *vm;
+
+	state_dir_file(&app->dir, "autostart-boot-id", path);
+	if (started_this_boot(app, path))
+		return;
+	app->autostart = mu_xcalloc(vm_view_size(app->view) + 1, sizeof *app->autostart);
+	for (size_t i = 0; (vm = app_vm_next(app, &i));) {
+		if (vm->managed && vm->autostart)
+			app->autostart[app->n_autostart++] = (struct autostart_vm){
+			    .id = vm->id, .order = vm->start_order, .delay = vm->start_delay_ms};
+	}
+	autostart_plan(app->autostart, app->n_autostart);
+	app->autostart_timer = mu_timer_new(app->loop, on_autostart, app);
+	mu_str_printf(&text, "%s\n", app->boot_id);
+	writer_replace(app->writer, path, &text, 0600, on_boot_noted, app);
+}
+
+void startup_deinit(struct app *app)
+{
+	app->autostart_timer = mu_timer_free(app->autostart_timer);
+	free(app->autostart);
+	app->autostart = NULL;
+	free(app->partials);
+	app->partials = NULL;
+}
+
+/* All of it */
+
+static void clean_journal(struct app *app, size_t n_damaged)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str all = MU_STR_INIT;
+
+	if (!n_damaged)
+		return;
+	mu_log_warning("journal had damaged lines, left out n=%zu", n_damaged);
+	journal_encode(app->journal, &all);
+	writer_rewrite(app->writer, &all, NULL, NULL);
+}
+
+int startup_load(struct app *app, struct mu_error *err)
+{
+	size_t n_damaged_vms;
+
+	if (state_dir_load_vms(&app->dir, false, take_spec, app, &n_damaged_vms, err) < 0 ||
+	    state_dir_load_saves(&app->dir, take_save, app, err) < 0 ||
+	    state_dir_load_journal(&app->dir, app->journal, &app->n_damaged_lines, err) < 0)
+		return MU_FAILED;
+	mu_log_info("state loaded vms=%zu damaged_definitions=%zu journal=%zu",
+		    vm_view_size(app->view), n_damaged_vms, journal_size(app->journal));
+	return 0;
+}
+
+void startup_resume(struct app *app)
+{
+	clean_journal(app, app->n_damaged_lines);
+	tasks_load(app);
+	facts_relist(app);
+	judge_all(app);
+	drop_partials(app);
+	facts_publish(app);
+	plan_autostart(app);
+}

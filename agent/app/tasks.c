@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tasks as people see them, and the journal behind them: a change is first a line on the disk and
+ * only then shown, so that nothing is told that a crash could take back.
+ */
+#include "agent/app/app_priv.h"
+
+#include "common/log/log.h"
+#include "common/os/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TASKS_MAX = 512 }; /* finished ones go first */
+
+/* A task's change on its way to the disk. */
+struct pending {
+	struct app *app;
+	struct mu_uuid task;
+	enum app_change what;
+	struct model_task model; /* as it will be */
+	writer_done done;
+	void *arg;
+};
+
+void tasks_init(struct app *app)
+{
+	app->journal = journal_new();
+	app->tasks = mu_map_new();
+}
+
+void tasks_deinit(struct app *app)
+{
+	struct app_task *t;
+
+	for (size_t i = 0; app->tasks && (t = mu_map_next(app->tasks, &i, NULL, NULL));)
+		free(t);
+	app->tasks = mu_map_free(app->tasks);
+	app->journal = journal_free(app->journal);
+}
+
+static struct app_task *find(const struct app *app, const struct mu_uuid *id)
+{
+	return mu_map_find(app->tasks, id->bytes, sizeof id->bytes);
+}
+
+static void tell(struct app *app, enum app_change what, const struct model_task *t)
+{
+	app_each_listener(it, app)
+	{
+		struct app_listener *l = MU_CONTAINER_OF(it, struct app_listener, link);
+
+		if (l->task)
+			l->task(l->ctx, what, t);
+	}
+}
+
+static void tell_result(struct app *app, const struct journal_entry *e)
+{
+	app_each_listener(it, app)
+	{
+		struct app_listener *l = MU_CONTAINER_OF(it, struct app_listener, link);
+
+		if (l->result)
+			l->result(l->ctx, e);
+	}
+}
+
+static void drop_old(struct app *app)
+{
+	struct app_task *t;
+
+	for (size_t i = 0; mu_map_size(app->tasks) > TASKS_MAX &&
+			   (t = mu_map_next(app->tasks, &i, NULL, NULL));) {
+		if (t->model.status == TASK_PENDING)
+			continue;
+		tell(app, APP_REMOVED, &t->model);
+		mu_map_remove(app->tasks, t->model.id.bytes, sizeof t->model.id.bytes);
+		free(t);
+	}
+}
+
+static struct app_task *add(struct app *app, const struct journal_entry *e)
+{
+	struct app_task *t = mu_xcalloc(1, sizeof *t);
+
+	t->local = e->local;
+	t->model.id = e->task;
+	t->model.status = e->status;
+	t->model.op = e->op;
+	t->model.vm = e->vm;
+	t->model.host = app->id;
+	memcpy(t->model.user, e->user, sizeof t->model.user);
+	t->model.start = e->accepted_at;
+	t->model.updated = e->finished_at ? e->finished_at : e->accepted_at;
+	t->model.end = e->finished_at;
+	t->model.progress = e->status == TASK_SUCCESS ? 100 : 0;
+	t->model.err = e->err;
+	mu_map_put(app->tasks, e->task.bytes, sizeof e->task.bytes, t);
+	return t;
+}
+
+void tasks_load(struct app *app)
+{
+	const struct journal_entry *e;
+
+	for (size_t i = 0; (e = journal_next(app->journal, &i));)
+		(void)add(app, e);
+}
+
+/* The journal */
+
+static void on_rewritten(void *arg, const struct mu_error *err)
+{
+	(void)arg;
+	if (err)
+		mu_log_warning("journal could not be rewritten err=\"%s\"", err->text);
+}
+
+static void append(struct app *app, struct mu_str *line, writer_done done, void *arg)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str all = MU_STR_INIT;
+
+	writer_append(app->writer, line, done, arg);
+	if (!journal_wants_rewrite(app->journal))
+		return;
+	journal_encode(app->journal, &all);
+	writer_rewrite(app->writer, &all, on_rewritten, NULL);
+}
+
+static void on_written(void *arg, const struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) struct pending *p = arg;
+	const struct journal_entry *e;
+	struct app_task *t;
+
+	if (err)
+		mu_log_error("journal write failed err=\"%s\"", err->text);
+	if (p->done)
+		p->done(p->arg, err);
+	t = find(p->app, &p->task);
+	if (!t || (err && p->what == APP_ADDED))
+		return;
+	if (p->model.status != TASK_PENDING) {
+		t->model = p->model;
+		tell(p->app, APP_UPDATED, &t->model);
+		e = journal_find(p->app->journal, &p->task);
+		if (e && !e->local)
+			tell_result(p->app, e);
+		drop_old(p->app);
+	} else {
+		tell(p->app, p->what, &t->model);
+	}
+}
+
+static struct pending *pending_new(struct app *app, const struct mu_uuid *task, enum app_change what)
+{
+	struct pending *p = mu_xcalloc(1, sizeof *p);
+	const struct app_task *t = find(app, task);
+
+	p->app = app;
+	p->task = *task;
+	p->what = what;
+	if (t)
+		p->model = t->model;
+	return p;
+}
+
+int tasks_accept(struct app *app, const struct journal_entry *e, mu_msec deadline,
+		 writer_done accepted, void *arg, struct mu_error *err)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str line = MU_STR_INIT;
+	struct pending *p;
+
+	if (journal_accept(app->journal, e, &line, err) < 0)
+		return MU_FAILED;
+	add(app, e)->model.deadline = deadline ? e->accepted_at + deadline : 0;
+	p = pending_new(app, &e->task, APP_ADDED);
+	p->done = accepted;
+	p->arg = arg;
+	append(app, &line, on_written, p);
+	return 0;
+}
+
+void tasks_start(struct app *app, const struct mu_uuid *task, const struct vm_facts *facts,
+		 writer_done recorded, void *arg)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str line = MU_STR_INIT;
+
+	journal_start(app->journal, task, facts, app->boot_id, mu_clock_wall(), &line);
+	append(app, &line, recorded, arg);
+}
+
+void tasks_progress(struct app *app, const struct mu_uuid *task, int percent)
+{
+	struct app_task *t = find(app, task);
+
+	if (!t || t->model.status != TASK_PENDING || percent <= t->model.progress || percent > 100)
+		return;
+	t->model.progress = percent;
+	t->model.updated = mu_clock_wall();
+	tell(app, APP_UPDATED, &t->model);
+}
+
+static void log_finish(const struct model_task *t)
+{
+	char vm[MU_UUID_TEXT], id[MU_UUID_TEXT];
+
+	mu_uuid_format(&t->vm.uuid, vm);
+	mu_uuid_format(&t->id, id);
+	if (t->status == TASK_SUCCESS)
+		mu_log_info("task done op=%s vm=%s task=%s user=\"%s\"", vm_op_name(t->op), vm, id,
+			    t->user);
+	else
+		mu_log_warning("task failed op=%s vm=%s task=%s user=\"%s\" err=\"%s\"",
+			       vm_op_name(t->op), vm, id, t->user, t->err.text);
+}
+
+void tasks_finish(struct app *app, const struct mu_uuid *task, enum task_status status,
+		  const struct mu_error *err)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str line = MU_STR_INIT;
+	struct pending *p = pending_new(app, task, APP_UPDATED);
+	mu_msec now = mu_clock_wall();
+
+	journal_done(app->journal, task, status, err, now, &line);
+	p->model.status = status;
+	p->model.end = p->model.updated = now;
+	if (status == TASK_SUCCESS)
+		p->model.progress = 100;
+	if (err)
+		p->model.err = *err;
+	log_finish(&p->model);
+	append(app, &line, on_written, p);
+}
+
+/* app.h */
+
+const struct model_task *app_task_next(const struct app *app, size_t *iter)
+{
+	const struct app_task *t = mu_map_next(app->tasks, iter, NULL, NULL);
+
+	return t ? &t->model : NULL;
+}
+
+const struct model_task *app_task_find(const struct app *app, const struct mu_uuid *id)
+{
+	const struct app_task *t = find(app, id);
+
+	return t ? &t->model : NULL;
+}
+
+static void request_abort(struct app *app, struct app_task *t)
+{
+	struct vm_id vm = t->model.vm;
+	struct mu_uuid id = t->model.id;
+
+	if (!t->model.abort_requested) {
+		t->model.abort_requested = t->model.updated = mu_clock_wall();
+		tell(app, APP_UPDATED, &t->model);
+	}
+	ops_cancel(app, &vm, &id);
+}
+
+int app_task_abort(struct app *app, const struct mu_uuid *id, struct mu_error *err)
+{
+	struct app_task *t = find(app, id);
+
+	if (!t)
+		return mu_error_set(err, MU_E_NOT_FOUND, "no such task on this host");
+	if (t->model.status != TASK_PENDING)
+		return mu_error_set(err, MU_E_STATE, "the task has ended already: %s",
+				    task_status_name(t->model.status));
+	request_abort(app, t);
+	return 0;
+}
+
+void app_command_cancel(struct app *app, const struct mu_uuid *id)
+{
+	struct app_task *t = find(app, id);
+
+	if (t && t->model.status == TASK_PENDING)
+		request_abort(app, t);
+}
+
+void app_result_acked(struct app *app, const struct mu_uuid *id)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str line = MU_STR_INIT;
+	const struct journal_entry *e = journal_find(app->journal, id);
+
+	if (!e || e->local || e->stage != JOURNAL_DONE)
+		return;
+	journal_forget(app->journal, id, &line);
+	append(app, &line, NULL, NULL);
+}
+
+/* Shown as ended means: on the disk. (No longer shown at all: it ended long ago.) */
+static bool durable(const struct app *app, const struct journal_entry *e)
+{
+	const struct app_task *t = find(app, &e->task);
+
+	return e->stage == JOURNAL_DONE && (!t || t->model.status != TASK_PENDING);
+}
+
+const struct journal_entry *app_result_next(const struct app *app, size_t *iter)
+{
+	const struct journal_entry *e;
+
+	while ((e = journal_next(app->journal, iter))) {
+		if (!e->local && durable(app, e))
+			return e;
+	}
+	return NULL;
+}
+
+bool tasks_tell_known(struct app *app, const struct mu_uuid *task)
+{
+	const struct journal_entry *e = journal_find(app->journal, task);
+
+	if (!e)
+		return false;
+	if (!e->local && durable(app, e))
+		tell_result(app, e);
+	return true;
+}
