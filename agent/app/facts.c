@@ -23,9 +23,8 @@ void facts_init(struct app *app)
 	app->view = vm_view_new(&app->id);
 	app->domains = mu_xcalloc(HV_DOMAINS_MAX, sizeof *app->domains);
 	app->heal = mu_timer_new(app->loop, on_heal, app);
-	app->watch = (struct hv_watch){.domains_changed = on_domains_changed,
-				       .guest_changed = on_guest_changed,
-				       .ctx = app};
+	app->watch = (struct hv_watch){
+	    .domains_changed = on_domains_changed, .guest_changed = on_guest_changed, .ctx = app};
 	model_host_init(&app->host);
 	app->host.agent_started_at = mu_clock_wall();
 }

@@ -206,8 +206,7 @@ static void record(struct app *app, struct app_vm *vm, const struct vm_queue_act
 
 static void step_over(struct app_step *s, const struct mu_error *err)
 {
-	struct vm_queue_event event = {
-	    .kind = VM_EVENT_STEP_DONE, .serial = s->serial, .err = err};
+	struct vm_queue_event event = {.kind = VM_EVENT_STEP_DONE, .serial = s->serial, .err = err};
 	struct app *app = s->app;
 	struct app_vm *vm = find(app, &s->vm);
 
@@ -360,7 +359,7 @@ static void start_step(struct app *app, struct app_vm *vm, const struct vm_queue
 
 static void cancel_step(struct app_vm *vm, uint32_t serial)
 {
-	if (vm->step && vm->step->serial == serial && vm->step->op.started)
+	if (vm->step && vm->step->serial == serial && vm->step->op.done)
 		hv_op_cancel(&vm->step->op);
 }
 
@@ -388,8 +387,8 @@ static void execute(struct app *app, struct app_vm *vm, const struct vm_queue_ac
 		vm->step = NULL; /* lives until the driver lets go of it */
 		return;
 	case VM_ACTION_FINISH:
-		tasks_finish(app, &a->task,
-			     a->err.code == MU_E_NONE ? TASK_SUCCESS : TASK_FAILURE, &a->err);
+		tasks_finish(app, &a->task, a->err.code == MU_E_NONE ? TASK_SUCCESS : TASK_FAILURE,
+			     &a->err);
 		return;
 	case VM_ACTION_SHOW:
 		vm_view_set_op(app->view, &vm->id, a->op,

@@ -100,8 +100,9 @@ int state_dir_host_id(const struct state_dir *dir, struct host_id *ret_id, struc
 		return 0;
 	}
 	if (err->code != MU_E_NOT_FOUND)
-		return mu_error_prefix(err, "this host's id cannot be read; hint: restore the file "
-					    "from a backup, or enrol the host anew after removing it");
+		return mu_error_prefix(err,
+				       "this host's id cannot be read; hint: restore the file "
+				       "from a backup, or enrol the host anew after removing it");
 	mu_error_clear(err);
 	uuid = mu_random_uuid();
 	mu_uuid_format(&uuid, text);

@@ -154,7 +154,8 @@ static void on_written(void *arg, const struct mu_error *err)
 	}
 }
 
-static struct pending *pending_new(struct app *app, const struct mu_uuid *task, enum app_change what)
+static struct pending *pending_new(struct app *app, const struct mu_uuid *task,
+				   enum app_change what)
 {
 	struct pending *p = mu_xcalloc(1, sizeof *p);
 	const struct app_task *t = find(app, task);
