@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int open_sim(struct mu_loop *loop, const struct agent_config *c, const struct app *app,
 		    const struct hv_ops **ret_ops, void **ret_impl, struct mu_error *err)
@@ -85,6 +86,15 @@ static void app_free(struct app *app)
 	free(app);
 }
 
+static void name_host(struct app *app, const char *name)
+{
+	char host[MODEL_NAME_MAX + 1] = "";
+
+	if (!name && gethostname(host, sizeof host - 1) == 0)
+		name = host;
+	(void)snprintf(app->name, sizeof app->name, "%s", name ? name : "");
+}
+
 int app_new(struct mu_loop *loop, const struct agent_config *config, struct app **ret_app,
 	    struct mu_error *err)
 {
@@ -94,8 +104,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 
 	app->loop = loop;
 	mu_link_init(&app->listeners);
-	if (config->name)
-		(void)snprintf(app->name, sizeof app->name, "%s", config->name);
+	name_host(app, config->name);
 	r = open_state(app, config, err);
 	facts_init(app);
 	ops_init(app);

@@ -46,28 +46,33 @@ static void print_help(const struct verb *verb)
 	mu_config_print_help(verb->options, stdout);
 }
 
-/* The file first, then the command line over it. */
+/* The file first, then the command line over it. Static: their strings live as long as we do. */
 static int read_options(const struct verb *verb, int argc, char *const *argv,
-			struct agent_config *config, struct mu_error *err)
+			const struct agent_config **ret_config, struct mu_error *err)
 {
+	static struct agent_config from_args;
+	static struct agent_config config;
 	int next;
 
-	mu_config_defaults(verb->options, config);
-	if (mu_config_read_args(verb->options, config, argc, argv, &next, err) < 0)
+	mu_config_defaults(verb->options, &from_args);
+	if (mu_config_read_args(verb->options, &from_args, argc, argv, &next, err) < 0)
 		return MU_FAILED;
 	if (next < argc)
 		return mu_error_set(err, MU_E_INVALID, "unexpected argument \"%s\"", argv[next]);
-	if (!config->file)
+	*ret_config = &from_args;
+	if (!from_args.file)
 		return 0;
-	if (mu_config_read_file(verb->options, config, config->file, err) < 0)
+	mu_config_defaults(verb->options, &config);
+	*ret_config = &config;
+	if (mu_config_read_file(verb->options, &config, from_args.file, err) < 0)
 		return MU_FAILED;
-	return mu_config_read_args(verb->options, config, argc, argv, &next, err);
+	return mu_config_read_args(verb->options, &config, argc, argv, &next, err);
 }
 
 int main(int argc, char **argv)
 {
 	const struct verb *verb = find_verb(argc, argv);
-	struct agent_config config = {.state = NULL};
+	const struct agent_config *config;
 	struct mu_error err = MU_ERROR_INIT;
 
 	if (!verb) {
@@ -83,17 +88,17 @@ int main(int argc, char **argv)
 		fprintf(stderr, "muster-agent: %s; hint: muster-agent --help\n", err.text);
 		return 2;
 	}
-	if (config.help) {
+	if (config->help) {
 		print_help(verb);
 		return 0;
 	}
-	if (config.version) {
+	if (config->version) {
 		printf("muster-agent %s\n", MUSTER_VERSION);
 		return 0;
 	}
-	mu_log_set_level((enum mu_log_level)mu_log_level_parse(config.log_level));
+	mu_log_set_level((enum mu_log_level)mu_log_level_parse(config->log_level));
 	mu_map_seed(mu_random_u64());
-	if (verb->run(&config, &err) < 0) {
+	if (verb->run(config, &err) < 0) {
 		mu_log_error("muster-agent %s failed err=\"%s\"", verb->name, err.text);
 		return 1;
 	}

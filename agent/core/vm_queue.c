@@ -19,8 +19,8 @@
  *   comes and again when its start record is durable, because guests do not ask before they stop.
  * - Nothing that somebody asked for starts before its start record is durable (journal.h).
  * - A hard operation goes to the head of the line and has whatever runs cancelled; should that not
- *   stop within VM_QUEUE_CANCEL_GRACE, its result is not waited for any longer. Hard operations do
- *   not cancel one another.
+ *   stop within VM_QUEUE_CANCEL_GRACE, its result is not waited for any longer. Only a hard stop
+ *   that runs is not cancelled: the new one could do no better.
  * - Guests of managed VMs that stop by themselves: destroy, restart or preserve as the definition
  *   says. One that stops again and again within QUICK_STOP of its start is restarted at most
  *   QUICK_STOPS_MAX times in a row. Foreign domains are left to whoever made them.
@@ -111,7 +111,7 @@ static void move(struct vm_queue *q, enum vm_queue_state to)
 	mu_assert(states[q->state].next & TO(to));
 	q->state = to;
 	/* Invariants */
-	mu_assert(q->n_waiting <= VM_QUEUE_MAX);
+	mu_assert(q->n_waiting <= MU_ARRAY_SIZE(q->waiting));
 	mu_assert((q->state == VM_QUEUE_IDLE) == (q->current.op == _VM_OP_COUNT));
 	mu_assert(q->state != VM_QUEUE_RUNNING || q->step < q->n_steps);
 }
@@ -156,12 +156,13 @@ static int check(const struct vm_facts *f, enum vm_op op, struct mu_error *err)
 int vm_queue_accepts(const struct vm_queue *q, const struct vm_facts *facts, enum vm_op op,
 		     struct mu_error *err)
 {
-	mu_assert(op < _VM_OP_COUNT);
-	if (q->n_waiting >= VM_QUEUE_MAX)
+	size_t max = plans[op].hard ? VM_QUEUE_MAX + VM_QUEUE_HARD : VM_QUEUE_MAX;
+
+	if (q->n_waiting >= max)
 		return mu_error_set(err, MU_E_EXHAUSTED,
-				    "%s: %d operations of this VM wait already; hint: wait for "
+				    "%s: %zu operations of this VM wait already; hint: wait for "
 				    "them, or abort their tasks",
-				    vm_op_name(op), VM_QUEUE_MAX);
+				    vm_op_name(op), q->n_waiting);
 	/* Behind others, legality is a question for later. */
 	return q->state == VM_QUEUE_IDLE ? check(facts, op, err) : 0;
 }
@@ -351,6 +352,13 @@ static void abandon(struct vm_queue *q, struct vm_queue_actions *actions)
 	finish(q, &err, actions);
 }
 
+/* To a hard operation: all but what is as hard, and not yet starting the VM again. */
+static bool gives_way(const struct vm_queue *q)
+{
+	return !plans[q->current.op].hard ||
+	       (q->state == VM_QUEUE_RUNNING && q->steps[q->step] == VM_STEP_CREATE);
+}
+
 /* Events */
 
 static void submit(struct vm_queue *q, const struct vm_request *request, mu_msec now,
@@ -359,7 +367,7 @@ static void submit(struct vm_queue *q, const struct vm_request *request, mu_msec
 	bool hard = plans[request->op].hard;
 	size_t at = q->n_waiting;
 
-	mu_assert(q->n_waiting < VM_QUEUE_MAX);
+	mu_assert(q->n_waiting < MU_ARRAY_SIZE(q->waiting));
 	if (hard) {
 		for (at = 0; at < q->n_waiting && plans[q->waiting[at].op].hard;)
 			at++;
@@ -368,7 +376,7 @@ static void submit(struct vm_queue *q, const struct vm_request *request, mu_msec
 	}
 	q->waiting[at] = *request;
 	q->n_waiting++;
-	if (hard && q->state != VM_QUEUE_IDLE && !plans[q->current.op].hard)
+	if (hard && q->state != VM_QUEUE_IDLE && gives_way(q))
 		cancel_current(q, now, actions);
 }
 

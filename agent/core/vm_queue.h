@@ -118,7 +118,7 @@ struct vm_queue {
 	bool cancelled;
 	mu_msec cancelled_at;
 	size_t n_waiting;
-	struct vm_request waiting[VM_QUEUE_MAX];
+	struct vm_request waiting[VM_QUEUE_MAX + VM_QUEUE_HARD];
 	/* restarting a guest that stops again at once */
 	mu_msec created_at;
 	unsigned n_quick_stops;

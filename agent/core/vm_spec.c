@@ -265,7 +265,7 @@ static int read_size(const struct mu_value *v, const struct path *at, const stru
 static int read_name(const struct mu_value *v, const struct path *at, const struct field *f,
 		     unsigned *ret, struct mu_error *err)
 {
-	char known[128];
+	char known[64];
 	char what[192];
 
 	if (v->kind != MU_VALUE_STRING)
