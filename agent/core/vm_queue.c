@@ -34,6 +34,7 @@
 #include "agent/core/vm_queue.h"
 
 #include "common/base/assert.h"
+#include "common/base/mem.h"
 
 #include <string.h>
 

@@ -12,7 +12,8 @@
 #include "common/model/task.h"
 
 enum {
-	VM_QUEUE_MAX = 8, /* operations that wait */
+	VM_QUEUE_MAX = 8,  /* operations that wait */
+	VM_QUEUE_HARD = 2, /* and hard ones on top: a full line must not protect a hung guest */
 	VM_QUEUE_ACTIONS_MAX = 2 * VM_QUEUE_MAX + 4,
 	VM_QUEUE_STEPS_MAX = 2,
 };

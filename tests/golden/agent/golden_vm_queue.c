@@ -100,8 +100,8 @@ static void send(struct script *s, struct vm_queue_event *event)
 
 static void set_facts(struct script *s, char *line)
 {
-	static const char *const why[] = {"none", "poweroff", "reboot", "suspend", "crash",
-					  "watchdog"};
+	static const char *const why[] = {"none",    "poweroff", "reboot",
+					  "suspend", "crash",    "watchdog"};
 	static const char *const what[] = {"destroy", "restart", "preserve"};
 	char *word = strsep(&line, " ");
 
