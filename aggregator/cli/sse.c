@@ -10,9 +10,17 @@ void cli_sse_init(struct cli_sse *s)
 
 void cli_sse_deinit(struct cli_sse *s)
 {
-	mu_str_deinit(&s->line);
 	mu_str_deinit(&s->event);
 	mu_str_deinit(&s->data);
+}
+
+static void start_over(struct cli_sse *s)
+{
+	mu_str_reset(&s->event);
+	mu_str_reset(&s->data);
+	s->has_data = false;
+	s->too_large = false;
+	s->ended = false;
 }
 
 /* "field: value", one blank behind the colon optional. */
@@ -35,48 +43,26 @@ static void take_field(struct cli_sse *s, const char *line)
 	}
 }
 
-/* The line is whole. Returns what `each` does when an event ends with it. */
-static bool end_line(struct cli_sse *s,
-		     bool (*each)(void *ctx, const char *event, const char *data), void *ctx)
+bool cli_sse_line(struct cli_sse *s, const char *line)
 {
-	bool more = true;
-
-	if (s->line.len > 0) {
-		take_field(s, s->line.data);
-	} else {
-		/* Without data it is no event, and the name is forgotten. */
-		if (s->has_data)
-			more = each(ctx, s->event.len > 0 ? s->event.data : "message",
-				    s->data.data ? s->data.data : "");
-		mu_str_reset(&s->event);
-		mu_str_reset(&s->data);
-		s->has_data = false;
-	}
-	mu_str_reset(&s->line);
-	return more;
+	if (s->ended)
+		start_over(s);
+	if (*line && s->data.len + strlen(line) > CLI_SSE_EVENT_MAX)
+		s->too_large = true;
+	else if (*line)
+		take_field(s, line);
+	else
+		s->ended = true;
+	/* Without data it is no event, and its name is forgotten. */
+	return s->ended && s->has_data && !s->too_large;
 }
 
-int cli_sse_feed(struct cli_sse *s, const char *bytes, size_t len,
-		 bool (*each)(void *ctx, const char *event, const char *data), void *ctx,
-		 struct mu_error *err)
+const char *cli_sse_event(const struct cli_sse *s)
 {
-	for (size_t i = 0; i < len; i++) {
-		char c = bytes[i];
-		bool joined = c == '\n' && s->after_cr;
+	return s->event.len > 0 ? s->event.data : "message";
+}
 
-		s->after_cr = c == '\r';
-		if (joined)
-			continue;
-		if (c == '\n' || c == '\r') {
-			if (!end_line(s, each, ctx))
-				return 0;
-			continue;
-		}
-		mu_str_add_char(&s->line, c);
-		if (s->line.len + s->data.len > CLI_SSE_EVENT_MAX)
-			return mu_error_set(err, MU_E_TOO_LARGE,
-					    "the server sends an event of more than %d bytes",
-					    CLI_SSE_EVENT_MAX);
-	}
-	return 0;
+const char *cli_sse_data(const struct cli_sse *s)
+{
+	return s->data.data ? s->data.data : "";
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* aggregator/cli/sse: events out of bytes, however they are cut. */
+/* aggregator/cli/sse: events out of lines. */
 #include "aggregator/cli/sse.h"
 
 #include <criterion/criterion.h>
@@ -7,12 +7,10 @@
 
 static struct cli_sse sse;
 static struct mu_str seen;
-static int n_wanted;
 
 static void setup(void)
 {
 	cli_sse_init(&sse);
-	n_wanted = 1000;
 }
 
 static void teardown(void)
@@ -23,59 +21,53 @@ static void teardown(void)
 
 TestSuite(sse, .init = setup, .fini = teardown);
 
-static bool see(void *ctx, const char *event, const char *data)
+/* Lines separated by '/'; what comes out as "[event|data]". */
+static const char *feed(const char *text)
 {
-	(void)ctx;
-	mu_str_printf(&seen, "[%s|%s]", event, data);
-	return --n_wanted > 0;
+	for (;;) {
+		size_t len = strcspn(text, "/");
+		MU_CLEANUP(mu_free) char *line = mu_xstrndup(text, len);
+
+		if (cli_sse_line(&sse, line))
+			mu_str_printf(&seen, "[%s|%s]", cli_sse_event(&sse), cli_sse_data(&sse));
+		if (text[len] == '\0')
+			return seen.data ? seen.data : "";
+		text += len + 1;
+	}
 }
 
-static const char *feed(const char *text, size_t step)
+Test(sse, events_in_a_row)
 {
-	struct mu_error err = MU_ERROR_INIT;
-
-	for (size_t i = 0, len = strlen(text); i < len; i += step)
-		cr_assert_eq(
-		    cli_sse_feed(&sse, text + i, len - i < step ? len - i : step, see, NULL, &err),
-		    0, "%s", err.text);
-	return seen.data ? seen.data : "";
+	cr_expect_str_eq(feed("event: init/id: 7/data: {\"id\":\"x\"}//event: add/data: 1//"),
+			 "[init|{\"id\":\"x\"}][add|1]");
 }
 
-static const char sample[] = ": hello\n\nevent: init\nid: 7\ndata: {\"id\":\"x\"}\n\n"
-			     "data:a\r\ndata:  b\r\n\r\nevent: lost\n\nretry: 5\ndata\n\n";
-
-Test(sse, whole_and_byte_by_byte)
+Test(sse, several_data_lines_are_one_text)
 {
-	static const char expected[] = "[init|{\"id\":\"x\"}][message|a\n b][message|]";
+	cr_expect_str_eq(feed("data:a/data:  b/data/"), "[message|a\n b\n]");
+}
 
-	cr_expect_str_eq(feed(sample, sizeof sample), expected);
-	mu_str_reset(&seen);
-	cr_expect_str_eq(feed(sample, 1), expected);
-	mu_str_reset(&seen);
-	cr_expect_str_eq(feed(sample, 3), expected);
+Test(sse, what_has_no_data_is_no_event)
+{
+	cr_expect_str_eq(feed(": hello//retry: 5//event: lost//data: 1//"), "[message|1]");
 }
 
 Test(sse, an_unfinished_event_is_none)
 {
-	cr_expect_str_eq(feed("event: a\ndata: 1\n", 4), "");
-	cr_expect_str_eq(feed("\n", 1), "[a|1]");
+	cr_expect_str_eq(feed("event: a/data: 1"), "");
+	cr_expect_str_eq(feed(""), "[a|1]");
 }
 
-Test(sse, stops_when_told)
+Test(sse, an_endless_event_is_dropped_and_the_next_one_is_not)
 {
-	n_wanted = 1;
-	cr_expect_str_eq(feed("data: 1\n\ndata: 2\n\n", 100), "[message|1]");
-}
+	MU_CLEANUP(mu_free) char *block = mu_xmalloc((1 << 20) + 1);
 
-Test(sse, an_endless_event_is_an_error)
-{
-	struct mu_error err = MU_ERROR_INIT;
-	char block[4096];
-	int r = 0;
-
-	memset(block, 'x', sizeof block);
-	for (int i = 0; r == 0 && i < 2 * CLI_SSE_EVENT_MAX / (int)sizeof block; i++)
-		r = cli_sse_feed(&sse, block, sizeof block, see, NULL, &err);
-	cr_expect_lt(r, 0);
-	cr_expect_eq(err.code, MU_E_TOO_LARGE);
+	memset(block, 'x', 1 << 20);
+	memcpy(block, "data:", 5);
+	block[1 << 20] = '\0';
+	for (int i = 0; i < 8; i++)
+		cr_assert(!cli_sse_line(&sse, block));
+	cr_expect_leq(sse.data.len, (size_t)CLI_SSE_EVENT_MAX);
+	cr_expect(!cli_sse_line(&sse, ""));
+	cr_expect_str_eq(feed("data: 1/"), "[message|1]");
 }

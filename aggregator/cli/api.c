@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/cli/api.h"
+
+#include "aggregator/cli/sse.h"
+#include "common/base/assert.h"
+#include "common/http/client.h"
+#include "common/json/json.h"
+#include "common/os/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+	CALL_MS = 60000,
+	PROGRESS_EVERY_MS = 1000,
+	RETRY_EVERY_MS = 500,
+	RETRY_FOR_MS = 30000,
+	/* The server sends a ping every 30 s. */
+	EVENTS_IDLE_MS = 90000,
+	ERROR_TEXT_SHOWN = 300,
+};
+
+struct cli_api {
+	struct cli_api_options options;
+	char *base;          /* "https://host:port", no slash at the end */
+	char *authorization; /* "Bearer ...", or NULL */
+};
+
+const char *cli_api_default_socket(void)
+{
+	static const char agent[] = "/run/muster/agent.sock";
+
+	return access(agent, F_OK) == 0 ? agent : "/run/muster-aggregator/aggregator.sock";
+}
+
+int cli_api_new(const struct cli_api_options *options, struct cli_api **ret_api,
+		struct mu_error *err)
+{
+	const char *url = options->socket ? "http://localhost" : options->url;
+	size_t len = strlen(url);
+	struct cli_api *api;
+
+	if (!options->socket && !mu_str_has_prefix(url, "https://"))
+		return mu_error_set(err, MU_E_INVALID,
+				    "the URL '%.100s' does not begin with https://; "
+				    "hint: https://HOST:PORT, or --socket PATH",
+				    url);
+	while (len > 0 && url[len - 1] == '/')
+		len--;
+	api = mu_xcalloc(1, sizeof *api);
+	api->options = *options;
+	api->base = mu_xstrndup(url, len);
+	if (options->token)
+		api->authorization = mu_xasprintf("Bearer %s", options->token);
+	*ret_api = api;
+	return 0;
+}
+
+struct cli_api *cli_api_free(struct cli_api *api)
+{
+	if (!api)
+		return NULL;
+	free(api->base);
+	free(api->authorization);
+	free(api);
+	return NULL;
+}
+
+/* One call */
+
+struct call {
+	struct http_client_request request;
+	struct http_client_header headers[3];
+	struct mu_str body;
+	char *url;
+	mu_msec begin;
+};
+
+static void call_deinit(struct call *c)
+{
+	mu_str_deinit(&c->body);
+	free(c->url);
+}
+
+static void call_init(struct call *c, const struct cli_api *api, const char *method,
+		      const char *path, const struct mu_value *body)
+{
+	struct http_client_request *rq = &c->request;
+
+	*c = (struct call){.begin = mu_clock_monotonic()};
+	c->url = mu_xasprintf("%s%s", api->base, path);
+	*rq = (struct http_client_request){
+	    .method = method,
+	    .url = c->url,
+	    .unix_path = api->options.socket,
+	    .headers = c->headers,
+	    .ca_file = api->options.ca,
+	    .insecure = api->options.insecure,
+	    .timeout = CALL_MS,
+	};
+	if (api->authorization)
+		c->headers[rq->n_headers++] =
+		    (struct http_client_header){"authorization", api->authorization};
+	if (body) {
+		mu_json_write(&c->body, body, false);
+		rq->body = c->body.data;
+		rq->body_len = c->body.len;
+		c->headers[rq->n_headers++] =
+		    (struct http_client_header){"content-type", "application/json"};
+	}
+	if (api->options.verbose)
+		(void)fprintf(stderr, "> %s %s\n", method, path);
+}
+
+static void show_answer(const struct cli_api *api, const struct call *c, int status, size_t len)
+{
+	if (api->options.verbose)
+		(void)fprintf(stderr, "< %d, %zu bytes, %lld ms\n", status, len,
+			      (long long)(mu_clock_monotonic() - c->begin));
+}
+
+/* What to do about a call that got no answer. */
+static int add_hint(const struct cli_api *api, struct mu_error *err)
+{
+	struct mu_error plain;
+
+	/* The socket's errors and the certificate's say it themselves. */
+	if (!err || err->code != MU_E_UNAVAILABLE || api->options.socket)
+		return MU_FAILED;
+	plain = *err;
+	return mu_error_set(err, plain.code,
+			    "%.*s; hint: does muster-aggregator run there? --url and MUSTER_URL "
+			    "choose the server",
+			    ERROR_TEXT_SHOWN, plain.text);
+}
+
+/* The code that the server meant, as far as the status tells. */
+static enum mu_error_code code_of_status(int status)
+{
+	static const struct {
+		int status;
+		enum mu_error_code code;
+	} codes[] = {
+	    {400, MU_E_INVALID},     {401, MU_E_UNAUTHENTICATED}, {403, MU_E_DENIED},
+	    {404, MU_E_NOT_FOUND},   {409, MU_E_STATE},           {413, MU_E_TOO_LARGE},
+	    {422, MU_E_INVALID},     {501, MU_E_UNSUPPORTED},     {502, MU_E_UNAVAILABLE},
+	    {503, MU_E_UNAVAILABLE}, {504, MU_E_TIMEOUT},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(codes); i++)
+		if (codes[i].status == status)
+			return codes[i].code;
+	return MU_E_INTERNAL;
+}
+
+static int refused(const struct cli_api *api, struct mu_arena *a,
+		   const struct http_client_response *answer, struct mu_error *err)
+{
+	const char *text = NULL, *hint = "";
+	struct mu_value *body = NULL;
+
+	if (answer->body.len > 0 &&
+	    mu_json_read(a, answer->body.data, answer->body.len, &body, NULL) == 0)
+		text = mu_value_as_string(mu_value_get(body, "error"));
+	if (answer->status == 401)
+		hint = api->options.token ? "; hint: is MUSTER_TOKEN (or --token) right?"
+					  : "; hint: set MUSTER_TOKEN, or use --token";
+	if (text)
+		return mu_error_set(err, code_of_status(answer->status), "%.*s%s", ERROR_TEXT_SHOWN,
+				    text, hint);
+	return mu_error_set(err, code_of_status(answer->status), "the server answers %d%s",
+			    answer->status, hint);
+}
+
+static int read_answer(const struct cli_api *api, struct mu_arena *a,
+		       const struct http_client_response *answer, const struct mu_value **ret_body,
+		       struct mu_error *err)
+{
+	struct mu_value *body;
+
+	if (answer->status < 200 || answer->status > 299)
+		return refused(api, a, answer, err);
+	if (answer->body.len == 0)
+		body = mu_value_null(a);
+	else if (mu_json_read(a, answer->body.data, answer->body.len, &body, err) < 0)
+		return mu_error_prefix(err, "the server's answer is no JSON");
+	if (ret_body)
+		*ret_body = body;
+	return 0;
+}
+
+static int call_within(struct cli_api *api, struct mu_arena *a, const char *method,
+		       const char *path, const struct mu_value *body, mu_msec timeout,
+		       const struct mu_value **ret_body, struct mu_error *err)
+{
+	__attribute__((
+	    cleanup(http_client_response_deinit_cleanup))) struct http_client_response answer =
+	    HTTP_CLIENT_RESPONSE_INIT;
+	struct call c;
+	int r;
+
+	call_init(&c, api, method, path, body);
+	c.request.timeout = timeout;
+	r = http_client_call(&c.request, &answer, err);
+	if (r == 0) {
+		show_answer(api, &c, answer.status, answer.body.len);
+		r = read_answer(api, a, &answer, ret_body, err);
+	} else {
+		r = add_hint(api, err);
+	}
+	call_deinit(&c);
+	return r;
+}
+
+int cli_api_call(struct cli_api *api, struct mu_arena *a, const char *method, const char *path,
+		 const struct mu_value *body, const struct mu_value **ret_body,
+		 struct mu_error *err)
+{
+	return call_within(api, a, method, path, body, CALL_MS, ret_body, err);
+}
+
+/* Waiting for a task */
+
+struct wait {
+	struct cli_api *api;
+	struct mu_arena *arena;
+	const char *path;
+	mu_msec end;         /* monotonic */
+	mu_msec unreachable; /* since when; 0 = it answers */
+	void (*progress)(void *ctx, int percent);
+	void *ctx;
+};
+
+static void pause_before_retry(void)
+{
+	struct timespec span = {.tv_nsec = RETRY_EVERY_MS * 1000000L};
+
+	(void)nanosleep(&span, NULL); /* polls: a server that is away has no way to call */
+}
+
+static void show_progress(const struct wait *w)
+{
+	const struct mu_value *task = NULL, *percent;
+
+	if (!w->progress)
+		return;
+	if (call_within(w->api, w->arena, "GET", w->path, NULL, CALL_MS, &task, NULL) < 0)
+		return;
+	percent = mu_value_get(task, "progress");
+	w->progress(w->ctx, percent && percent->kind == MU_VALUE_INT ? (int)percent->integer : -1);
+}
+
+/* One request that the server answers when the task has ended, at the latest after `span`.
+ * 1: ask again. */
+static int wait_once(struct wait *w, mu_msec now, mu_msec span, const struct mu_value **ret_task,
+		     struct mu_error *err)
+{
+	const char *path = mu_arena_printf(w->arena, "%s?wait=true", w->path);
+	struct mu_error why = MU_ERROR_INIT;
+
+	if (call_within(w->api, w->arena, "GET", path, NULL, span, ret_task, &why) == 0) {
+		w->unreachable = 0;
+		return mu_str_equal(mu_value_as_string(mu_value_get(*ret_task, "status")),
+				    "pending");
+	}
+	if (why.code == MU_E_TIMEOUT) {
+		w->unreachable = 0;
+		show_progress(w);
+		return 1;
+	}
+	if (why.code == MU_E_UNAVAILABLE) {
+		if (w->unreachable == 0)
+			w->unreachable = now;
+		if (now - w->unreachable < RETRY_FOR_MS) {
+			pause_before_retry();
+			return 1;
+		}
+	}
+	return mu_error_set(err, why.code, "%s", why.text);
+}
+
+int cli_api_wait(struct cli_api *api, struct mu_arena *a, const char *task, mu_msec timeout,
+		 void (*progress)(void *ctx, int percent), void *ctx,
+		 const struct mu_value **ret_task, struct mu_error *err)
+{
+	mu_msec now = mu_clock_monotonic();
+	struct wait w = {
+	    .api = api,
+	    .arena = a,
+	    .path = mu_arena_printf(a, "/rest/v0/tasks/%s", task),
+	    .end = now + timeout,
+	    .progress = progress,
+	    .ctx = ctx,
+	};
+
+	for (; now < w.end; now = mu_clock_monotonic()) {
+		const struct mu_value *found = NULL;
+		mu_msec span = w.end - now;
+		int r;
+
+		if (progress && span > PROGRESS_EVERY_MS)
+			span = PROGRESS_EVERY_MS;
+		r = wait_once(&w, now, span, &found, err);
+		if (r == 0)
+			*ret_task = found;
+		if (r <= 0)
+			return r;
+	}
+	*ret_task = NULL;
+	return CLI_API_RUNNING;
+}
+
+/* Events */
+
+struct events {
+	const struct cli_api *api;
+	struct cli_sse sse;
+	struct mu_arena *arena;
+	bool (*each)(void *ctx, const char *event, const struct mu_value *object);
+	void *ctx;
+	bool ended; /* by each() */
+	struct mu_error err;
+};
+
+static bool on_event_line(const char *line, void *ctx)
+{
+	struct events *e = ctx;
+	struct mu_value *object;
+	const char *event;
+
+	if (!cli_sse_line(&e->sse, line))
+		return true;
+	event = cli_sse_event(&e->sse);
+	if (strcmp(event, "init") == 0 || strcmp(event, "ping") == 0) {
+		if (e->api->options.verbose)
+			(void)fprintf(stderr, "< %s\n", event);
+		return true;
+	}
+	mu_arena_reset(e->arena);
+	if (mu_json_read(e->arena, cli_sse_data(&e->sse), strlen(cli_sse_data(&e->sse)), &object,
+			 &e->err) < 0) {
+		(void)mu_error_prefix(&e->err, "the server's event is no JSON");
+		return false;
+	}
+	e->ended = !e->each(e->ctx, event, object);
+	return !e->ended;
+}
+
+int cli_api_events(struct cli_api *api, const char *const *collections, size_t n_collections,
+		   bool (*each)(void *ctx, const char *event, const struct mu_value *object),
+		   void *ctx, struct mu_error *err)
+{
+	__attribute__((
+	    cleanup(http_client_response_deinit_cleanup))) struct http_client_response answer =
+	    HTTP_CLIENT_RESPONSE_INIT;
+	struct events e = {
+	    .api = api, .arena = mu_arena_new(), .each = each, .ctx = ctx, .err = MU_ERROR_INIT};
+	struct mu_str path = MU_STR_INIT;
+	struct call c;
+	int r;
+
+	mu_str_add(&path, "/rest/v0/events?collections=");
+	for (size_t i = 0; i < n_collections; i++)
+		mu_str_printf(&path, "%s%s", i ? "," : "", collections[i]);
+	cli_sse_init(&e.sse);
+	call_init(&c, api, "GET", path.data, NULL);
+	c.request.idle_timeout = EVENTS_IDLE_MS;
+	r = http_client_stream(&c.request, on_event_line, &e, &answer, err);
+	if (r < 0)
+		r = add_hint(api, err);
+	else if (e.err.code != MU_E_NONE)
+		r = mu_error_set(err, e.err.code, "%s", e.err.text);
+	else if (answer.status > 299)
+		r = refused(api, e.arena, &answer, err);
+	else if (!e.ended)
+		r = mu_error_set(err, MU_E_UNAVAILABLE,
+				 "the server has ended the stream of events");
+	call_deinit(&c);
+	cli_sse_deinit(&e.sse);
+	mu_arena_free(e.arena);
+	mu_str_deinit(&path);
+	return r;
+}
