@@ -94,8 +94,8 @@ static void on_begun(void *arg, const struct mu_error *err)
 	struct definition *d = arg;
 
 	if (err) {
-		on_changed(d, NULL, err);
 		free(d->spec);
+		on_changed(d, NULL, err); /* frees d */
 	} else if (d->spec) {
 		MU_CLEANUP(mu_free) struct vm_spec *spec = d->spec;
 

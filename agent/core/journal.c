@@ -18,6 +18,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { WORDS_MAX = 8 };
@@ -228,8 +229,7 @@ void journal_start(struct journal *j, const struct mu_uuid *task, const struct v
 	e->started_at = now;
 	e->power_before = before ? before->power : VM_UNKNOWN;
 	e->domid_before = before && before->present ? (int64_t)before->domid.value : -1;
-	memset(e->boot_id, 0, sizeof e->boot_id);
-	strncpy(e->boot_id, boot_id, sizeof e->boot_id - 1);
+	(void)snprintf(e->boot_id, sizeof e->boot_id, "%s", boot_id);
 	write_start(j, e, out);
 }
 

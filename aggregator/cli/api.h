@@ -40,7 +40,7 @@ int cli_api_call(struct cli_api *api, struct mu_arena *a, const char *method, co
 enum { CLI_API_RUNNING = 1 };
 /* Wait for the end of a task. Returns CLI_API_RUNNING when `timeout` has passed before; *ret_task
  * is then NULL. A server that goes away in between is asked again for half a minute. `progress`
- * (may be NULL) is called about twice a second with percent or -1. */
+ * (may be NULL) is called about once a second with percent or -1. */
 int cli_api_wait(struct cli_api *api, struct mu_arena *a, const char *task, mu_msec timeout,
 		 void (*progress)(void *ctx, int percent), void *ctx,
 		 const struct mu_value **ret_task, struct mu_error *err);

@@ -102,7 +102,7 @@ static const struct {
 	char letter;
 	unsigned groups;
 } extras[] = {
-    {'o', CLI_OPT_OUTPUT}, {'c', CLI_OPT_OUTPUT}, {0, CLI_OPT_OUTPUT}, {'f', CLI_OPT_LIST},
+    {'o', CLI_OPT_OUTPUT}, {'c', CLI_OPT_OUTPUT}, {0, CLI_OPT_OUTPUT}, {0, CLI_OPT_LIST},
     {'n', CLI_OPT_LIST},   {0, CLI_OPT_WAIT},     {0, CLI_OPT_WAIT},   {'t', CLI_OPT_WAIT},
     {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
     {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS}, {'v', CLI_OPT_ALWAYS},
@@ -223,7 +223,7 @@ void cli_options_help(unsigned groups, FILE *out)
 				     : fprintf(out, "      --%s", o->name);
 		if (o->type != MU_OPTION_BOOL)
 			n += fprintf(out, " %s", arg);
-		(void)fprintf(out, "%*s%s", n < 34 ? 34 - n : 2, "", o->help);
+		(void)fprintf(out, "%*s%s", n < 38 ? 38 - n : 2, "", o->help);
 		if (o->def)
 			(void)fprintf(out, " (%s)", o->def);
 		(void)fputc('\n', out);

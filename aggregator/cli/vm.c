@@ -173,7 +173,8 @@ static void start_job(struct cli *cli, const struct inventory *inv, const char *
 	path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s/actions/%s",
 			       mu_value_as_string(mu_value_get(vm, "id")), action);
 	if (cli_api_call(cli->api, cli->arena, "POST", path, NULL, &answer, &err) < 0) {
-		(void)mu_error_prefix(&err, "%s", job->name);
+		if (!strstr(err.text, job->name))
+			(void)mu_error_prefix(&err, "%s", job->name);
 		job->exit = cli_fail(&err);
 		return;
 	}

@@ -78,9 +78,10 @@ def c_complaints(where, code, ours):
     yield from default_complaints(where, code, ours)
 
 
-def sleep_complaints(where, text, pattern):
-    for number, line in enumerate(text.split("\n"), 1):
-        if pattern.search(line) and "polls: " not in line:
+def sleep_complaints(where, text, code, pattern):
+    lines = text.split("\n")
+    for number, line in enumerate(code.split("\n"), 1):
+        if pattern.search(line) and "polls: " not in lines[number - 1]:
             yield f"{where}:{number}: sleeps; wait for the event (or say 'polls: why' on the line)"
 
 
@@ -108,11 +109,11 @@ def check(root):
         complaints.extend(text_complaints(where, text))
         if path in code:
             complaints.extend(c_complaints(where, code[path], ours))
-            complaints.extend(sleep_complaints(where, code[path], SLEEP_C))
+            complaints.extend(sleep_complaints(where, text, code[path], SLEEP_C))
         elif where.startswith(SLEEPERS):
             continue
         elif path.suffix in (".py", ".sh") or text.startswith("#!"):
-            complaints.extend(sleep_complaints(where, text, SLEEP_SCRIPT))
+            complaints.extend(sleep_complaints(where, text, text, SLEEP_SCRIPT))
     return complaints
 
 
