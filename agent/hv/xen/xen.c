@@ -31,6 +31,7 @@ struct xen {
 	struct xen_ops *ops;
 	struct xen_store *store;
 	const struct hv_watch *watch;
+	bool freeing;
 	mu_loop_cb freed;
 	void *freed_ctx;
 };
@@ -56,15 +57,21 @@ static void on_facts(void *ctx, const struct xen_facts *facts, bool domain_news,
 
 static void on_domains(void *ctx)
 {
-	tell_domains(ctx);
-}
-
-/* On the store thread. */
-static void on_domains_there(void *ctx)
-{
 	struct xen *x = ctx;
 
 	xen_ops_domains_changed(x->ops);
+	tell_domains(x);
+}
+
+/* What was built is in listings before its operation ends. */
+static void settle(void *settle_ctx, mu_loop_cb cb, void *ctx)
+{
+	struct xen *x = settle_ctx;
+
+	if (x->freeing)
+		mu_loop_post(x->loop, cb, ctx);
+	else
+		xen_store_sync(x->store, cb, ctx);
 }
 
 static void xen_watch(void *impl, const struct hv_watch *watch)
@@ -180,7 +187,7 @@ static void on_ops_freed(void *ctx)
 		freed(freed_ctx);
 }
 
-/* The store goes first: it tells the operations. */
+/* The store goes first: it is where the news for the operations comes from. */
 static void on_store_freed(void *ctx)
 {
 	struct xen *x = ctx;
@@ -196,6 +203,7 @@ static void xen_free(void *impl, mu_loop_cb done, void *ctx)
 	struct xen *x = impl;
 
 	x->watch = NULL;
+	x->freeing = true;
 	x->freed = done;
 	x->freed_ctx = ctx;
 	if (x->store)
@@ -223,7 +231,6 @@ static int open_all(struct xen *x, struct mu_error *err)
 	const struct xen_store_listener listener = {
 	    .facts = on_facts,
 	    .domains = on_domains,
-	    .domains_there = on_domains_there,
 	    .ctx = x,
 	};
 
@@ -234,7 +241,8 @@ static int open_all(struct xen *x, struct mu_error *err)
 				    "must run as root in a Xen dom0",
 				    strerror(errno));
 	if (xen_store_new(x->loop, &listener, &x->store, err) < 0 ||
-	    xen_readback_new(&x->readback, err) < 0 || xen_ops_new(x->loop, &x->ops, err) < 0)
+	    xen_readback_new(&x->readback, err) < 0 ||
+	    xen_ops_new(x->loop, settle, x, &x->ops, err) < 0)
 		return MU_FAILED;
 	return xen_store_start(x->store, err);
 }

@@ -267,13 +267,13 @@ static int take_sizes(const libxl_domain_build_info *info, struct hv_vm_config *
 		return mu_error_set(err, MU_E_UNSUPPORTED, "its memory size is not recorded");
 	if (target == LIBXL_MEMKB_DEFAULT || target > info->max_memkb)
 		target = info->max_memkb;
-	if (info->max_vcpus < 1 || info->max_vcpus > HV_VCPUS_MAX)
+	if (info->max_vcpus < 0 || info->max_vcpus > HV_VCPUS_MAX)
 		return mu_error_set(err, MU_E_UNSUPPORTED,
 				    "it has %d vCPUs; at most %d are supported", info->max_vcpus,
 				    HV_VCPUS_MAX);
 	ret->memory_max_bytes = (int64_t)info->max_memkb * KIB;
 	ret->memory_bytes = (int64_t)target * KIB;
-	ret->vcpus_max = (uint32_t)info->max_vcpus;
+	ret->vcpus_max = info->max_vcpus ? (uint32_t)info->max_vcpus : 1; /* libxl's default */
 	ret->vcpus = (uint32_t)libxl_bitmap_count_set(&info->avail_vcpus);
 	if (ret->vcpus < 1 || ret->vcpus > ret->vcpus_max)
 		ret->vcpus = ret->vcpus_max;

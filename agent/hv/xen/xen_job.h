@@ -56,7 +56,8 @@ struct job {
 	bool streaming; /* its progress is the one that libxl reports */
 	enum job_wait wait;
 	struct mu_timer *timer;
-	struct vm_id id; /* of the domain: numbers are used again */
+	bool others_began; /* to destroy the stopped domain */
+	struct vm_id id;   /* of the domain: numbers are used again */
 	libxl_domain_config xl;
 	libxl_domain_restore_params restore;
 	uint32_t xl_domid;

@@ -54,6 +54,8 @@ struct xen_ops {
 	bool winding_down;
 	/* loop thread */
 	struct mu_link jobs;
+	xen_ops_settle settle;
+	void *settle_ctx;
 	struct mu_timer *grace;
 	mu_loop_cb done;
 	void *done_ctx;
@@ -161,7 +163,7 @@ static void job_free(void *ctx)
 	free(job);
 }
 
-static void deliver(void *ctx)
+static void deliver_now(void *ctx)
 {
 	struct job *job = ctx;
 	struct hv_op *op = job->op;
@@ -173,6 +175,16 @@ static void deliver(void *ctx)
 		hv_op_complete(op, job->r, &job->err);
 	}
 	xen_thread_post(&job->ops->thread, job_free, job);
+}
+
+static void deliver(void *ctx)
+{
+	struct job *job = ctx;
+
+	if (job->op && job->config && job->r == 0)
+		job->ops->settle(job->ops->settle_ctx, deliver_now, job);
+	else
+		deliver_now(job);
 }
 
 static void on_idle(void *ctx);
@@ -419,13 +431,16 @@ static void ops_discard(struct xen_ops *ops)
 	free(ops);
 }
 
-int xen_ops_new(struct mu_loop *home, struct xen_ops **ret, struct mu_error *err)
+int xen_ops_new(struct mu_loop *home, xen_ops_settle settle, void *settle_ctx, struct xen_ops **ret,
+		struct mu_error *err)
 {
 	struct xen_ops *ops = mu_xcalloc(1, sizeof *ops);
 	xentoollog_logger *logger;
 	int rc;
 
 	ops->home = home;
+	ops->settle = settle;
+	ops->settle_ctx = settle_ctx;
 	ops->log = xen_log_new();
 	mu_link_init(&ops->running);
 	mu_link_init(&ops->jobs);

@@ -9,12 +9,16 @@
 
 struct xen_ops;
 
-int xen_ops_new(struct mu_loop *home, struct xen_ops **ret, struct mu_error *err);
+/* Runs cb(ctx) on the loop thread when listings show what has just been built. */
+typedef void (*xen_ops_settle)(void *settle_ctx, mu_loop_cb cb, void *ctx);
+
+int xen_ops_new(struct mu_loop *home, xen_ops_settle settle, void *settle_ctx, struct xen_ops **ret,
+		struct mu_error *err);
 /* As hv_ops.op_start and op_cancel. `ours`: the domain was built by us, so no other toolstack
  * waits to clean up after it. */
 void xen_ops_start(struct xen_ops *ops, struct hv_op *op, bool ours);
 void xen_ops_cancel(struct xen_ops *ops, struct hv_op *op);
-/* Some domain came, stopped or went. Any thread. */
+/* Some domain came, stopped or went. */
 void xen_ops_domains_changed(struct xen_ops *ops);
 /* Cancels what runs and forgets it; frees when libxl has let go (after a while without that, the
  * thread is left behind); then done(ctx). */

@@ -11,6 +11,8 @@
  *   so after each call the list is searched anew for one that still has something pending.
  * - What happened is asked with poll() at that moment: libuv folds POLLHUP into "readable", and
  *   libxl's bootloader console must be able to tell them apart.
+ * - uv_poll_init() makes a descriptor non-blocking. libxl reads its save helper's pipe as a
+ * blocking one and takes EAGAIN for the helper's death, so the flags are put back.
  * - Regular files (a save file) cannot be polled by epoll; poll(2) calls them always ready, and so
  *   do we, with an idle handle while libxl is interested.
  * - libxl gives timeouts as wall-clock moments: the span to it is computed once, then the clock
@@ -22,6 +24,7 @@
 #include "common/base/assert.h"
 #include "common/base/list.h"
 
+#include <fcntl.h>
 #include <libxl_event.h>
 #include <poll.h>
 #include <signal.h>
@@ -164,8 +167,11 @@ static struct fd_watch *watch_find(struct xen_osevent *e, int fd)
 static struct fd_watch *watch_new(struct xen_osevent *e, int fd)
 {
 	struct fd_watch *w = mu_xcalloc(1, sizeof *w);
+	int flags = fcntl(fd, F_GETFL);
 	int rc = uv_poll_init(e->uv, &w->uv.poll, fd);
 
+	if (flags >= 0)
+		(void)fcntl(fd, F_SETFL, flags);
 	if (rc == UV_EPERM) {
 		w->is_file = true;
 		rc = uv_idle_init(e->uv, &w->uv.idle);

@@ -34,6 +34,7 @@
 
 #define RECHECK_INTERVAL MU_SEC(5)
 #define OTHERS_GRACE MU_SEC(5)
+#define DESTROY_GRACE MU_SEC(30)
 #define GONE_GRACE MU_SEC(10)
 
 bool job_probe(const struct job *job, struct hv_domain *ret)
@@ -89,6 +90,20 @@ void job_recheck(struct job *job)
 		has_stopped(job);
 }
 
+/* A stopped domain that was paused is being destroyed: that is how libxl begins. */
+static void others_had_time(struct job *job)
+{
+	struct hv_domain d;
+
+	if (job_probe(job, &d) && d.paused && !job->others_began) {
+		job->others_began = true;
+		wait_for(job, JOB_WAIT_OTHERS, DESTROY_GRACE);
+		return;
+	}
+	wait_over(job);
+	job_destroy(job);
+}
+
 static void on_wait_timer(void *ctx)
 {
 	struct job *job = ctx;
@@ -99,8 +114,7 @@ static void on_wait_timer(void *ctx)
 		job_recheck(job);
 		return;
 	case JOB_WAIT_OTHERS:
-		wait_over(job);
-		job_destroy(job);
+		others_had_time(job);
 		return;
 	case JOB_WAIT_GONE:
 		mu_log_warning("domain is dead but something still holds its memory domid=%" PRIu32,

@@ -125,7 +125,6 @@ static void tell_domains(struct xen_store *s)
 {
 	if (!s->started)
 		return;
-	s->listener.domains_there(s->listener.ctx);
 	mu_loop_post_from_thread(s->thread.home, deliver_domains, s);
 }
 
@@ -395,6 +394,29 @@ static void rescan(struct xen_store *s)
 			domain_went(w);
 	}
 	tell_domains(s);
+}
+
+struct sync {
+	struct xen_store *store;
+	mu_loop_cb cb;
+	void *ctx;
+};
+
+static void run_sync(void *ctx)
+{
+	struct sync *sync = ctx;
+
+	rescan(sync->store);
+	mu_loop_post_from_thread(sync->store->thread.home, sync->cb, sync->ctx);
+	free(sync);
+}
+
+void xen_store_sync(struct xen_store *s, mu_loop_cb cb, void *ctx)
+{
+	struct sync *sync = mu_xmalloc(sizeof *sync);
+
+	*sync = (struct sync){s, cb, ctx};
+	xen_thread_post(&s->thread, run_sync, sync);
 }
 
 /* ---- events ---- */

@@ -14,16 +14,16 @@ struct xen_store;
 struct xen_store_listener {
 	/* On the loop thread; `changed` tells what of it is news. */
 	void (*facts)(void *ctx, const struct xen_facts *facts, bool domain_news, bool guest_news);
-	/* On the loop thread: some domain came, went or stopped. */
+	/* On the loop thread: some domain came, went or stopped, or may have. */
 	void (*domains)(void *ctx);
-	/* On the STORE thread, just before `domains`: to be passed on to whoever waits. */
-	void (*domains_there)(void *ctx);
 	void *ctx;
 };
 
 /* Connects, and reads all that is there now; facts() is called before it returns. */
 int xen_store_new(struct mu_loop *home, const struct xen_store_listener *listener,
 		  struct xen_store **ret, struct mu_error *err);
+/* Look now; then cb(ctx) on the loop thread, after the news. */
+void xen_store_sync(struct xen_store *s, mu_loop_cb cb, void *ctx);
 int xen_store_start(struct xen_store *s, struct mu_error *err);
 /* Ends the thread and frees; then done(ctx) at home. Nothing is told any more from now on. */
 void xen_store_free(struct xen_store *s, mu_loop_cb done, void *ctx);
