@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A process for the tests of common/rest: two hosts (the second away), three VMs, tasks that the
+ * test ends when it pleases. What the handlers asked of it can be looked at.
+ */
+#ifndef MUSTER_TESTS_REST_FIXTURE_H
+#define MUSTER_TESTS_REST_FIXTURE_H
+
+#include "common/http/testing.h"
+#include "common/rest/rest.h"
+
+#define HOST_1 "11111111-1111-4111-8111-111111111111"
+#define HOST_2 "22222222-2222-4222-8222-222222222222"
+#define POOL "99999999-9999-4999-8999-999999999999"
+#define VM_WEB "aaaaaaaa-0000-4000-8000-000000000001" /* runs on HOST_1 */
+#define VM_DB "aaaaaaaa-0000-4000-8000-000000000002"  /* halted on HOST_1 */
+#define VM_FAR "aaaaaaaa-0000-4000-8000-000000000003" /* ran on HOST_2, which is away */
+#define TASK_1 "bbbbbbbb-0000-4000-8000-000000000001"
+#define NOBODY "00000000-0000-4000-8000-000000000000"
+
+enum { FIXTURE_VMS = 3, FIXTURE_TASKS_MAX = 4 };
+
+struct fixture {
+	struct mu_loop *loop;
+	struct rest *rest;
+	struct model_host hosts[2];
+	struct model_vm vms[FIXTURE_VMS];
+	struct model_task tasks[FIXTURE_TASKS_MAX];
+	size_t n_tasks;
+	/* What was asked */
+	unsigned n_ops;
+	struct vm_id vm;
+	struct host_id host;
+	enum vm_op op;
+	mu_msec deadline;
+	char user[MODEL_NAME_MAX + 1];
+	char from[64];
+	char definition[512]; /* as JSON */
+	unsigned n_aborts;
+	/* and is to be answered */
+	void (*op_done)(void *arg, const struct mu_uuid *task, const struct mu_error *err);
+	void (*define_done)(void *arg, const struct vm_id *vm, const struct mu_error *err);
+	void *arg;
+};
+
+/* One for each test; freed by fixture_free(). */
+struct fixture *fixture_new(void);
+struct fixture *fixture_free(struct fixture *f);
+
+/* Make a request as "admin" and hand it to the dispatcher. To be freed by the caller. */
+struct http_request *fixture_call(struct fixture *f, enum http_method method, const char *target,
+				  const char *body);
+/* The same with a header of the caller's choice instead (NULL: none). */
+struct http_request *fixture_call_as(struct fixture *f, enum http_method method, const char *target,
+				     const char *header, const char *value);
+/* Check the status of a request's reply, and free it. */
+void fixture_expect(struct http_request *r, int status, const char *body_part);
+/* GET and compare the whole body. */
+void fixture_expect_get(struct fixture *f, const char *target, int status, const char *body);
+
+/* Answer the operation that waits: a pending task TASK_1 now exists. */
+void fixture_op_started(struct fixture *f);
+void fixture_op_refused(struct fixture *f, enum mu_error_code code, const char *text);
+/* The task ended: MU_E_NONE is success. */
+void fixture_task_ended(struct fixture *f, enum mu_error_code code, const char *text);
+
+#endif
