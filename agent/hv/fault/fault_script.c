@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A script is rules separated by ';', blanks do not matter:
+ * A script is rules separated by ';'; blanks around a part do not matter:
  *
  *     TARGET[@DOMID]:ACTION[:OPTION]...        seed=N
  *
