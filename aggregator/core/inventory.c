@@ -435,6 +435,15 @@ size_t inventory_host_n_vms(const struct inventory *inv, const struct host_id *i
 	return host ? host->n_reports : 0;
 }
 
+bool inventory_host_has_vm(const struct inventory *inv, const struct host_id *id,
+			   const struct vm_id *vm)
+{
+	const struct host *host = host_get(inv, id);
+	const struct entry *entry = entry_get(inv, vm);
+
+	return host && entry && entry_report_of(entry, host);
+}
+
 const struct model_host *inventory_host_find(const struct inventory *inv, const struct host_id *id)
 {
 	const struct host *host = host_get(inv, id);

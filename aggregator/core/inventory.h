@@ -67,6 +67,8 @@ void inventory_delta(struct inventory *inv, const struct host_id *id, const stru
 size_t inventory_n_hosts(const struct inventory *inv);
 size_t inventory_n_vms(const struct inventory *inv); /* ids, not reports */
 size_t inventory_host_n_vms(const struct inventory *inv, const struct host_id *id);
+bool inventory_host_has_vm(const struct inventory *inv, const struct host_id *id,
+			   const struct vm_id *vm);
 /* May be NULL. Valid until the next change. */
 const struct model_host *inventory_host_find(const struct inventory *inv, const struct host_id *id);
 const struct model_vm *inventory_vm_find(const struct inventory *inv, const struct vm_id *id);

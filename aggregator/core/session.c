@@ -88,8 +88,7 @@ static void end(struct session *s, struct session_actions *out, const struct mu_
 	act(out, SESSION_END)->err = *err;
 }
 
-/* The numbering cannot be trusted any more: the next Hello is answered with resume = false. */
-static void forget_numbering(struct session_mark *mark)
+void session_mark_distrust(struct session_mark *mark)
 {
 	mark->applied_round++;
 	mark->applied_epoch = 0;
@@ -226,7 +225,7 @@ static void on_delta(struct session *s, struct session_mark *mark, uint64_t seq,
 			     "delta %llu came, %llu was expected; hint: connect again, a snapshot "
 			     "will be asked for",
 			     (unsigned long long)seq, (unsigned long long)s->expected_seq);
-		forget_numbering(mark);
+		session_mark_distrust(mark);
 		end(s, out, &err);
 		return;
 	}

@@ -132,6 +132,8 @@ void session_step(struct session *s, struct session_mark *mark, const struct ses
 		  struct session_actions *out);
 /* The marks alone, for what is on disk when the host has no session. */
 void session_mark_stored(struct session_mark *mark, uint64_t round, uint64_t epoch, uint64_t seq);
+/* The agent broke the protocol: its next Hello is answered with resume = false. */
+void session_mark_distrust(struct session_mark *mark);
 void session_mark_batch_stored(struct session_mark *mark, uint64_t epoch, uint64_t seq);
 
 const char *session_state_name(enum session_state state);

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Order of start: state directory and its lock, CA, database, memory; then rpc, REST, HTTPS, the
+ * Unix socket. Order of stop: HTTP, agents, database; each ends with a callback that begins the
+ * next, so that everything that was accepted is stored before the process ends.
+ */
+#include "aggregator/app/app.h"
+
+#include "common/base/assert.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/log/log.h"
+#include "common/os/clock.h"
+#include "common/os/file.h"
+#include "common/os/random.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum {
+	HELLO_TIMEOUT_MS = 10 * 1000,
+	BODY_MAX = 1 << 20,
+	EVENTS_MAX = 4 << 20,
+	CONNECTIONS_MAX = 1024,
+	IDLE_TIMEOUT_MS = 60 * 1000,
+	DAILY_MS = 24 * 3600 * 1000,
+};
+
+static void on_health(void *ctx, const struct mu_error *err)
+{
+	(void)ctx;
+	if (err)
+		mu_log_error("storing fails, nothing new is acknowledged err=\"%s\"", err->text);
+	else
+		mu_log_info("storing works again");
+}
+
+static int open_store(struct app *app, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *path = mu_xasprintf("%s/muster.db", app->options->state);
+	struct store_options options = {.path = path, .on_health = on_health, .ctx = app};
+
+	return store_open(app->loop, &options, &app->store, err);
+}
+
+/* The state directory is ours alone: it holds the CA's key. */
+static int open_state(struct app *app, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *lock = mu_xasprintf("%s/lock", app->options->state);
+
+	if (mu_file_mkdirs(app->options->state, 0700, err) < 0)
+		return MU_FAILED;
+	if (mu_file_lock(lock, err) < 0)
+		return mu_error_prefix(err, "another muster-aggregator runs on %s",
+				       app->options->state);
+	if (ca_open(app->options->state, mu_clock_wall(), &app->ca, err) < 0)
+		return MU_FAILED;
+	return open_store(app, err);
+}
+
+static void app_free(void *ctx)
+{
+	struct app *app = ctx;
+
+	ca_free(app->ca);
+	inventory_free(app->inventory);
+	inventory_changes_deinit(&app->changes);
+	tasks_free(app->tasks);
+	mu_arena_free(app->arena);
+	mu_map_free(app->resync);
+	app_access_free(app);
+	free(app->fleet_address);
+	mu_timer_free(app->task_timer);
+	mu_timer_free(app->daily);
+	mu_signals_free(app->signals);
+	mu_loop_stop(app->loop);
+}
+
+static void run_out(struct app *app)
+{
+	struct mu_loop *loop = app->loop;
+
+	mu_loop_run(loop);
+	mu_loop_free(loop);
+	free(app);
+}
+
+void app_close(struct app *app)
+{
+	if (app->store)
+		store_close(app->store, app_free, app);
+	else
+		mu_loop_post(app->loop, app_free, app);
+	run_out(app);
+}
+
+int app_open(const struct app_options *options, struct app **ret_app, struct mu_error *err)
+{
+	struct app *app = mu_xcalloc(1, sizeof *app);
+
+	/* A file size limit is a full disk, not a reason to die. */
+	signal(SIGXFSZ, SIG_IGN);
+	mu_map_seed(mu_random_u64());
+	app->options = options;
+	app->loop = mu_loop_new();
+	app->inventory = inventory_new();
+	inventory_changes_init(&app->changes);
+	app->tasks = tasks_new(TASKS_HISTORY);
+	app->arena = mu_arena_new();
+	app->resync = mu_map_new();
+	app->certs = mu_map_new();
+	app->joins = mu_map_new();
+	app->tokens = mu_map_new();
+	app->enrolling = mu_map_new();
+	app_admin_ops(app, &app->admin);
+	if (open_state(app, err) < 0 || app_load(app, err) < 0) {
+		app_close(app);
+		return MU_FAILED;
+	}
+	*ret_app = app;
+	return 0;
+}
+
+/* --- serving --- */
+
+struct server_files {
+	char *cert_path;
+	char *key_path;
+	char *cert;
+	char *key;
+};
+
+static void server_files_free(struct server_files *f)
+{
+	free(f->cert_path);
+	free(f->key_path);
+	free(f->cert);
+	free(f->key);
+}
+
+static inline void server_files_free_cleanup(struct server_files *f)
+{
+	server_files_free(f);
+}
+
+static int read_pem(const char *path, char **ret, struct mu_error *err)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str s = MU_STR_INIT;
+
+	if (mu_file_read(path, TLS_PEM_MAX, &s, err) < 0)
+		return MU_FAILED;
+	*ret = mu_str_take(&s);
+	return 0;
+}
+
+static int server_files(struct app *app, const char *name, struct server_files *ret,
+			bool *ret_issued, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *names = options_alt_names(app->options);
+
+	if (ca_server_cert(app->ca, name, names, mu_clock_wall(), &ret->cert_path, &ret->key_path,
+			   ret_issued, err) < 0 ||
+	    read_pem(ret->cert_path, &ret->cert, err) < 0)
+		return MU_FAILED;
+	return read_pem(ret->key_path, &ret->key, err);
+}
+
+static int serve_fleet(struct app *app, struct mu_error *err)
+{
+	MU_CLEANUP(server_files_free) struct server_files files = {0};
+	struct fleet_backend backend;
+	struct fleet_options options = {
+	    .listen = app->options->fleet_listen,
+	    .backend = &backend,
+	    .hello_timeout = HELLO_TIMEOUT_MS,
+	};
+
+	if (server_files(app, "fleet", &files, NULL, err) < 0)
+		return MU_FAILED;
+	options.tls = (struct rpc_tls){ca_cert(app->ca), files.cert, files.key};
+	app_fleet_backend(app, &backend);
+	app->rpc = rpc_new(app->loop);
+	if (fleet_new(app->loop, app->rpc, &options, &app->fleet, err) < 0)
+		return MU_FAILED;
+	app->fleet_address = options_fleet_address(app->options, fleet_port(app->fleet));
+	return app_load_marks(app, err);
+}
+
+/* The Unix socket is for its owner; every peer's uid is checked on top. */
+static int listen_unix(struct app *app, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *path = options_socket(app->options);
+	MU_CLEANUP(mu_free) char *dir = mu_xstrdup(path);
+	char *slash = strrchr(dir, '/');
+
+	if (slash && slash != dir) {
+		*slash = '\0';
+		if (mu_file_mkdirs(dir, 0755, err) < 0)
+			return MU_FAILED;
+	}
+	return http_listen_unix(app->http, path, 0600, err);
+}
+
+static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
+{
+	MU_CLEANUP(server_files_free) struct server_files files = {0};
+	struct http_server_options options = {
+	    .handle = rest_handle,
+	    .body_max = BODY_MAX,
+	    .events_max = EVENTS_MAX,
+	    .connections_max = CONNECTIONS_MAX,
+	    .idle_timeout = IDLE_TIMEOUT_MS,
+	};
+
+	app_rest_backend(app, &app->backend);
+	app->rest = rest_new(app->loop, &app->backend);
+	admin_routes_add(app->rest, &app->admin);
+	options.ctx = app->rest;
+	if (server_files(app, "server", &files, NULL, err) < 0 ||
+	    http_server_new(app->loop, &options, &app->http, err) < 0 ||
+	    http_listen_tls(app->http, app->options->listen, files.cert_path, files.key_path,
+			    ret_port, err) < 0)
+		return MU_FAILED;
+	return listen_unix(app, err);
+}
+
+/* --- daily --- */
+
+/* gRPC takes the new certificate for new connections at once; HTTPS reads its files when it
+ * listens, so that one is made in time for the next start (397 days, renewed at two thirds). */
+static void renew_servers(struct app *app)
+{
+	MU_CLEANUP(server_files_free) struct server_files fleet = {0};
+	MU_CLEANUP(server_files_free) struct server_files server = {0};
+	struct mu_error err = MU_ERROR_INIT;
+	struct rpc_tls tls;
+	bool issued = false;
+
+	if (server_files(app, "fleet", &fleet, &issued, &err) < 0) {
+		mu_log_error("renewing certificates err=\"%s\"", err.text);
+		return;
+	}
+	if (issued) {
+		tls = (struct rpc_tls){ca_cert(app->ca), fleet.cert, fleet.key};
+		fleet_set_tls(app->fleet, &tls);
+		mu_log_info("certificate renewed name=fleet");
+	}
+	if (server_files(app, "server", &server, &issued, &err) < 0)
+		mu_log_error("renewing certificates err=\"%s\"", err.text);
+	else if (issued)
+		mu_log_warning("certificate renewed name=server hint=\"restart the aggregator "
+			       "within the next months to serve it\"");
+}
+
+static void on_daily(void *ctx)
+{
+	struct app *app = ctx;
+
+	renew_servers(app);
+	app_access_trim(app);
+	mu_timer_set(app->daily, DAILY_MS);
+}
+
+/* --- the end --- */
+
+static void on_store_closed(void *ctx)
+{
+	struct app *app = ctx;
+
+	rest_free(app->rest);
+	if (app->rpc)
+		rpc_free(app->rpc);
+	app_free(app);
+}
+
+static void on_fleet_stopped(void *ctx)
+{
+	struct app *app = ctx;
+
+	app->fleet = NULL;
+	store_close(app->store, on_store_closed, app);
+}
+
+static void on_http_stopped(void *ctx)
+{
+	struct app *app = ctx;
+
+	app->http = NULL;
+	if (app->fleet)
+		fleet_stop(app->fleet, on_fleet_stopped, app);
+	else
+		store_close(app->store, on_store_closed, app);
+}
+
+static void app_stop(void *ctx)
+{
+	struct app *app = ctx;
+
+	if (app->stopping)
+		return;
+	app->stopping = true;
+	mu_log_info("stopping");
+	if (app->http)
+		http_server_stop(app->http, on_http_stopped, app);
+	else
+		on_http_stopped(app);
+}
+
+int app_serve(struct app *app, struct mu_error *err)
+{
+	int port = 0;
+
+	app->task_timer = mu_timer_new(app->loop, app_on_task_timer, app);
+	app->daily = mu_timer_new(app->loop, on_daily, app);
+	if (serve_fleet(app, err) < 0 || serve_http(app, &port, err) < 0) {
+		mu_loop_post(app->loop, app_stop, app);
+		run_out(app);
+		return MU_FAILED;
+	}
+	app->signals = mu_signals_new(app->loop, app_stop, NULL, app);
+	app_access_trim(app);
+	app_tasks_arm(app);
+	mu_timer_set(app->daily, DAILY_MS);
+	mu_log_info("serving version=%s https=%s port=%d fleet_port=%d agents_dial=%s",
+		    MUSTER_VERSION, app->options->listen, port, fleet_port(app->fleet),
+		    app->fleet_address);
+	return 0;
+}
+
+void app_run(struct app *app)
+{
+	run_out(app);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The aggregator put together: the state of the process and who calls whom. One struct app a
+ * process; its parts are in the files named below. Loop thread.
+ */
+#ifndef MUSTER_AGGREGATOR_APP_APP_H
+#define MUSTER_AGGREGATOR_APP_APP_H
+
+#include "aggregator/app/options.h"
+#include "aggregator/core/inventory.h"
+#include "aggregator/core/tasks.h"
+#include "aggregator/fleet/ca.h"
+#include "aggregator/fleet/fleet.h"
+#include "aggregator/rest/admin.h"
+#include "aggregator/store/access.h"
+#include "aggregator/store/store.h"
+#include "common/base/map.h"
+#include "common/http/http.h"
+#include "common/loop/loop.h"
+#include "common/rest/rest.h"
+#include "common/rpc/rpc.h"
+
+struct app {
+	const struct app_options *options;
+	struct mu_loop *loop;
+	struct ca *ca;
+	struct store *store;
+	/* the fleet */
+	struct inventory *inventory;
+	struct inventory_changes changes;
+	struct tasks *tasks;
+	struct mu_timer *task_timer; /* deadlines of commands that were never sent */
+	struct mu_arena *arena;      /* for encoding, reset after each use */
+	struct mu_map *resync;       /* host ids whose stored state could not be read */
+	/* who may come in (access.c) */
+	struct mu_map *certs;     /* fingerprint -> struct store_cert */
+	struct mu_map *joins;     /* secret's hash -> struct store_join */
+	struct mu_map *tokens;    /* secret's hash -> struct store_token */
+	struct mu_map *enrolling; /* host ids whose enrolment is being stored */
+	struct mu_timer *daily;   /* certificates, what is over */
+	char *fleet_address;
+	/* servers */
+	struct rpc *rpc;
+	struct fleet *fleet;
+	struct rest_backend backend;
+	struct admin_ops admin;
+	struct rest *rest;
+	struct http_server *http;
+	struct rest_pool pool;
+	struct mu_signals *signals;
+	bool stopping;
+	mu_loop_cb closed;
+	void *closed_ctx;
+};
+
+/* app.c: state without servers (for verbs), then the servers. */
+int app_open(const struct app_options *options, struct app **ret_app, struct mu_error *err);
+int app_serve(struct app *app, struct mu_error *err);
+/* Run the loop until it is stopped by a signal and all is put away; frees `app`. */
+void app_run(struct app *app);
+/* End everything that app_open() made, without having served; frees `app`. */
+void app_close(struct app *app);
+
+/* load.c: everything from the store into memory; the hosts' numbers into the fleet. */
+int app_load(struct app *app, struct mu_error *err);
+int app_load_marks(struct app *app, struct mu_error *err);
+
+/* state.c: what hosts say. */
+void app_fleet_backend(struct app *app, struct fleet_backend *ret);
+/* Tell REST what happened in app->changes, and forget it. */
+void app_publish(struct app *app);
+
+/* operations.c: what people ask of VMs. */
+void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+	       const struct admin_asker *who,
+	       void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+	       void *arg);
+int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin_asker *who,
+		   struct mu_error *err);
+void app_task_progress(struct app *app, const struct host_id *host, const struct mu_uuid *id,
+		       int percent);
+void app_task_result(struct app *app, const struct host_id *host, const struct fleet_result *r);
+void app_tasks_forget_host(struct app *app, const struct host_id *host);
+void app_tasks_arm(struct app *app);
+void app_on_task_timer(void *app);
+void app_vm_define(struct app *app, const struct host_id *host, const struct mu_value *definition,
+		   const struct admin_asker *who, fleet_defined done, void *arg);
+void app_vm_undefine(struct app *app, const struct vm_id *vm, const struct admin_asker *who,
+		     fleet_defined done, void *arg);
+
+/* access.c: API tokens and join tokens; enrol.c: hosts' certificates. */
+int app_authenticate(struct app *app, const char *token, const struct http_peer *peer,
+		     struct rest_user *ret_user, struct mu_error *err);
+void app_admin_ops(struct app *app, struct admin_ops *ret);
+void app_access_add_join(struct app *app, const struct store_join *j);
+void app_access_add_token(struct app *app, const struct store_token *t);
+void app_access_add_cert(struct app *app, const struct store_cert *c);
+void app_access_free(struct app *app);
+/* Drop what is over, from memory and store. */
+void app_access_trim(struct app *app);
+enum session_certificate app_certificate(struct app *app, const struct host_id *id,
+					 const char *fingerprint);
+void app_enrol(struct app *app, const struct admin_enrol *in, const char *from,
+	       void (*done)(void *arg, const struct admin_enrolled *out,
+			    const struct mu_error *err),
+	       void *arg);
+void app_renew(struct app *app, const struct host_id *id, const char *csr);
+void app_host_revoke(struct app *app, const struct host_id *id, bool forget,
+		     const struct admin_asker *who, admin_done done, void *arg);
+
+/* audit.c: one line for the log of changes, in the transaction of the change. */
+void app_audit(struct app *app, struct store_tx *tx, const struct admin_asker *who,
+	       const char *action, const struct mu_uuid *object, const char *result,
+	       const char *detail);
+void app_audit_list(struct app *app, size_t limit, int64_t before,
+		    void (*done)(void *arg, const struct admin_audit *rows, size_t n_rows,
+				 const struct mu_error *err),
+		    void *arg);
+
+/* metrics.c */
+void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt);
+void app_metrics_read(struct app *app, const struct host_id *id, mu_msec since,
+		      void (*done)(void *arg, const struct admin_metrics *m,
+				   const struct mu_error *err),
+		      void *arg);
+
+/* backend.c: common/rest's view of all this. */
+void app_rest_backend(struct app *app, struct rest_backend *ret);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* common/rest's view of the fleet: a table of functions over the inventory and the tasks. */
+#include "aggregator/app/app.h"
+#include "common/base/mem.h"
+
+static int authenticate(void *ctx, const char *token, const struct http_peer *peer,
+			struct rest_user *ret_user, struct mu_error *err)
+{
+	return app_authenticate(ctx, token, peer, ret_user, err);
+}
+
+static void each_host(void *ctx, bool (*each)(const struct model_host *h, void *arg), void *arg)
+{
+	struct app *app = ctx;
+
+	inventory_each_host(app->inventory, each, arg);
+}
+
+static void each_vm(void *ctx, bool (*each)(const struct model_vm *vm, void *arg), void *arg)
+{
+	struct app *app = ctx;
+
+	inventory_each_vm(app->inventory, each, arg);
+}
+
+static void each_task(void *ctx, bool (*each)(const struct model_task *t, void *arg), void *arg)
+{
+	struct app *app = ctx;
+
+	tasks_each(app->tasks, each, arg);
+}
+
+static const struct model_host *host_find(void *ctx, const struct host_id *id)
+{
+	struct app *app = ctx;
+
+	return inventory_host_find(app->inventory, id);
+}
+
+static const struct model_vm *vm_find(void *ctx, const struct vm_id *id)
+{
+	struct app *app = ctx;
+
+	return inventory_vm_find(app->inventory, id);
+}
+
+static const struct model_task *task_find(void *ctx, const struct mu_uuid *id)
+{
+	struct app *app = ctx;
+
+	return tasks_find(app->tasks, id);
+}
+
+static void pool(void *ctx, struct rest_pool *ret_pool)
+{
+	struct app *app = ctx;
+
+	*ret_pool = app->pool;
+}
+
+static void vm_op(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+		  const struct rest_user *user, const char *from,
+		  void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+		  void *arg)
+{
+	struct admin_asker who = {.user = user->name, .from = from};
+
+	app_vm_op(ctx, vm, op, deadline, &who, done, arg);
+}
+
+static void vm_define(void *ctx, const struct host_id *host, const struct mu_value *definition,
+		      const struct rest_user *user, const char *from,
+		      void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err),
+		      void *arg)
+{
+	struct admin_asker who = {.user = user->name, .from = from};
+
+	app_vm_define(ctx, host, definition, &who, done, arg);
+}
+
+static void vm_undefine(void *ctx, const struct vm_id *vm, const struct rest_user *user,
+			const char *from,
+			void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err),
+			void *arg)
+{
+	struct admin_asker who = {.user = user->name, .from = from};
+
+	app_vm_undefine(ctx, vm, &who, done, arg);
+}
+
+static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
+		      struct mu_error *err)
+{
+	struct admin_asker who = {.user = user->name, .from = ""};
+
+	return app_task_abort(ctx, id, &who, err);
+}
+
+void app_rest_backend(struct app *app, struct rest_backend *ret)
+{
+	*ret = (struct rest_backend){
+	    .ctx = app,
+	    .authenticate = authenticate,
+	    .each_host = each_host,
+	    .each_vm = each_vm,
+	    .each_task = each_task,
+	    .host_find = host_find,
+	    .vm_find = vm_find,
+	    .task_find = task_find,
+	    .pool = pool,
+	    .vm_op = vm_op,
+	    .vm_define = vm_define,
+	    .vm_undefine = vm_undefine,
+	    .task_abort = task_abort,
+	};
+}

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What people ask of VMs. A task is stored together with its audit record; only then is the asker
+ * answered, is the task seen by others, and may its command leave for the host.
+ */
+#include "aggregator/app/app.h"
+#include "aggregator/store/tasks.h"
+#include "common/base/mem.h"
+#include "common/base/str.h"
+#include "common/json/json.h"
+#include "common/log/log.h"
+#include "common/os/clock.h"
+#include "common/os/random.h"
+
+#include <stdlib.h>
+
+struct vm_op_request {
+	struct app *app;
+	struct mu_uuid task;
+	struct host_id host;
+	struct mu_error err;
+	void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err);
+	void *arg;
+};
+
+static void task_changed(struct app *app, enum rest_change what, const struct model_task *t)
+{
+	if (app->rest)
+		rest_task_changed(app->rest, what, t);
+}
+
+static const char *action_name(enum vm_op op, char *buf, size_t size)
+{
+	struct mu_str s = MU_STR_INIT;
+
+	mu_str_printf(&s, "vm.%s", vm_op_name(op));
+	mu_utf8_sanitize(buf, size - 1, s.data, s.len);
+	mu_str_deinit(&s);
+	return buf;
+}
+
+/* --- asking --- */
+
+static int check_vm_op(struct app *app, const struct vm_id *id, enum vm_op op,
+		       const struct model_vm **ret_vm, struct mu_error *err)
+{
+	const struct model_vm *vm = inventory_vm_find(app->inventory, id);
+	const struct model_host *h = vm ? inventory_host_find(app->inventory, &vm->host) : NULL;
+	char text[MU_UUID_TEXT];
+
+	if (!vm || !h)
+		return mu_error_set(err, MU_E_NOT_FOUND, "no such VM: %s",
+				    mu_uuid_format(&id->uuid, text));
+	if (!h->connected)
+		return mu_error_set(err, MU_E_UNAVAILABLE,
+				    "host '%s' of this VM is away; hint: see whether its agent "
+				    "runs and can reach the aggregator",
+				    h->name);
+	if (!vm_op_allowed(op, vm->power))
+		return mu_error_set(err, MU_E_STATE, "the VM is %s; %s needs it %s",
+				    vm_power_name(vm->power), vm_op_name(op), vm_op_expected(op));
+	*ret_vm = vm;
+	return 0;
+}
+
+static void vm_op_refused(void *ctx)
+{
+	struct vm_op_request *req = ctx;
+
+	req->done(req->arg, NULL, &req->err);
+	free(req);
+}
+
+static void vm_op_stored(void *ctx, const struct mu_error *err)
+{
+	struct vm_op_request *req = ctx;
+	struct app *app = req->app;
+
+	if (err) {
+		tasks_drop(app->tasks, &req->task);
+		req->done(req->arg, NULL, err);
+	} else {
+		task_changed(app, REST_ADD, tasks_confirm(app->tasks, &req->task));
+		req->done(req->arg, &req->task, NULL);
+		fleet_pump(app->fleet, &req->host);
+		app_tasks_arm(app);
+	}
+	free(req);
+}
+
+static void vm_op_store(struct vm_op_request *req, const struct model_task *task,
+			const struct admin_asker *who)
+{
+	struct store_tx *tx = store_begin(req->app->store);
+	char action[64];
+	char id[MU_UUID_TEXT];
+	MU_CLEANUP(mu_free) char *detail = mu_xasprintf("task %s", mu_uuid_format(&task->id, id));
+
+	store_tasks_put(tx, task);
+	app_audit(req->app, tx, who, action_name(task->op, action, sizeof action), &task->vm.uuid,
+		  "requested", detail);
+	store_commit(tx, STORE_OR_FAIL, vm_op_stored, req);
+}
+
+void app_vm_op(struct app *app, const struct vm_id *vm_id, enum vm_op op, mu_msec deadline,
+	       const struct admin_asker *who,
+	       void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+	       void *arg)
+{
+	struct vm_op_request *req = mu_xcalloc(1, sizeof *req);
+	mu_msec now = mu_clock_wall();
+	const struct model_vm *vm;
+	struct model_task task;
+
+	*req = (struct vm_op_request){.app = app, .done = done, .arg = arg};
+	if (check_vm_op(app, vm_id, op, &vm, &req->err) < 0) {
+		mu_loop_post(app->loop, vm_op_refused, req);
+		return;
+	}
+	task = (struct model_task){
+	    .id = mu_random_uuid(),
+	    .status = TASK_PENDING,
+	    .op = op,
+	    .vm = *vm_id,
+	    .host = vm->host,
+	    .start = now,
+	    .updated = now,
+	    .deadline = deadline,
+	};
+	mu_utf8_sanitize(task.user, sizeof task.user - 1, who->user, __builtin_strlen(who->user));
+	if (tasks_begin(app->tasks, &task, &req->err) < 0) {
+		mu_loop_post(app->loop, vm_op_refused, req);
+		return;
+	}
+	req->task = task.id;
+	req->host = task.host;
+	vm_op_store(req, &task, who);
+}
+
+/* --- what came of it --- */
+
+static void evict(struct app *app, struct store_tx *tx)
+{
+	struct model_task old;
+
+	while (tasks_evict(app->tasks, &old)) {
+		store_tasks_delete(tx, &old.id);
+		task_changed(app, REST_REMOVE, &old);
+	}
+}
+
+/* Add the end of a task, its audit record and what falls out of the history to `tx`. */
+static void store_finished(struct app *app, struct store_tx *tx, const struct model_task *t)
+{
+	struct admin_asker who = {.user = t->user, .from = ""};
+	char action[64];
+
+	store_tasks_put(tx, t);
+	app_audit(app, tx, &who, action_name(t->op, action, sizeof action), &t->vm.uuid,
+		  task_status_name(t->status), t->err.text);
+	task_changed(app, REST_UPDATE, t);
+	evict(app, tx);
+}
+
+static void finished(struct app *app, const struct model_task *t)
+{
+	struct store_tx *tx = store_begin(app->store);
+
+	store_finished(app, tx, t);
+	store_commit(tx, STORE_KEEP, NULL, NULL);
+}
+
+struct result_stored {
+	struct app *app;
+	struct host_id host;
+	struct mu_uuid task;
+};
+
+static void result_stored(void *ctx, const struct mu_error *err)
+{
+	struct result_stored *rs = ctx;
+
+	if (!err)
+		fleet_result_stored(rs->app->fleet, &rs->host, &rs->task);
+	free(rs);
+}
+
+/* Also a result that is known already, or whose task is not, is acknowledged behind everything
+ * that was stored before: its first copy may still be on the way to the disk. */
+void app_task_result(struct app *app, const struct host_id *host, const struct fleet_result *r)
+{
+	const struct model_task *t =
+	    tasks_result(app->tasks, host, &r->id, r->status, &r->err, mu_clock_wall());
+	struct store_tx *tx = store_begin(app->store);
+	struct result_stored *rs = mu_xcalloc(1, sizeof *rs);
+
+	*rs = (struct result_stored){.app = app, .host = *host, .task = r->id};
+	if (t)
+		store_finished(app, tx, t);
+	store_commit(tx, STORE_KEEP, result_stored, rs);
+}
+
+void app_task_progress(struct app *app, const struct host_id *host, const struct mu_uuid *id,
+		       int percent)
+{
+	const struct model_task *t = tasks_progress(app->tasks, host, id, percent, mu_clock_wall());
+
+	if (t)
+		task_changed(app, REST_UPDATE, t);
+}
+
+void app_tasks_forget_host(struct app *app, const struct host_id *host)
+{
+	const struct model_task *t;
+
+	while ((t = tasks_forget_host(app->tasks, host, mu_clock_wall())))
+		finished(app, t);
+}
+
+int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin_asker *who,
+		   struct mu_error *err)
+{
+	const struct model_task *t = tasks_find(app->tasks, id);
+	struct store_tx *tx;
+	bool cancel;
+
+	if (!t)
+		return mu_error_set(err, MU_E_NOT_FOUND, "no such task");
+	if (t->status != TASK_PENDING)
+		return mu_error_set(err, MU_E_STATE, "the task is over (%s)",
+				    task_status_name(t->status));
+	t = tasks_abort(app->tasks, id, fleet_is_connected(app->fleet, &t->host), mu_clock_wall(),
+			&cancel);
+	tx = store_begin(app->store);
+	app_audit(app, tx, who, "task.abort", id, "requested", "");
+	if (cancel) {
+		store_tasks_put(tx, t);
+		task_changed(app, REST_UPDATE, t);
+		fleet_cancel(app->fleet, &t->host, id);
+	} else {
+		store_finished(app, tx, t);
+	}
+	store_commit(tx, STORE_KEEP, NULL, NULL);
+	return 0;
+}
+
+/* --- deadlines of what could not be sent --- */
+
+void app_tasks_arm(struct app *app)
+{
+	mu_msec next = tasks_next_expiry(app->tasks);
+	mu_msec now = mu_clock_wall();
+
+	if (!app->task_timer)
+		return;
+	if (next == MU_MSEC_NEVER)
+		mu_timer_cancel(app->task_timer);
+	else
+		mu_timer_set(app->task_timer, next > now ? next - now : 0);
+}
+
+void app_on_task_timer(void *ctx)
+{
+	struct app *app = ctx;
+	const struct model_task *t;
+
+	while ((t = tasks_expire(app->tasks, mu_clock_wall())))
+		finished(app, t);
+	app_tasks_arm(app);
+}
+
+/* --- definitions --- */
+
+struct define_request {
+	struct app *app;
+	struct host_id host;
+	const char *action;
+	char user[MODEL_NAME_MAX + 1];
+	char from[64];
+	fleet_defined done;
+	void *arg;
+};
+
+static struct define_request *define_new(struct app *app, const char *action,
+					 const struct host_id *host, const struct admin_asker *who,
+					 fleet_defined done, void *arg)
+{
+	struct define_request *req = mu_xcalloc(1, sizeof *req);
+
+	req->app = app;
+	req->host = *host;
+	req->action = action;
+	req->done = done;
+	req->arg = arg;
+	mu_utf8_sanitize(req->user, sizeof req->user - 1, who->user, __builtin_strlen(who->user));
+	mu_utf8_sanitize(req->from, sizeof req->from - 1, who->from, __builtin_strlen(who->from));
+	return req;
+}
+
+static void defined(void *ctx, const struct vm_id *vm, const struct mu_error *err)
+{
+	struct define_request *req = ctx;
+	struct admin_asker who = {.user = req->user, .from = req->from};
+	struct store_tx *tx = store_begin(req->app->store);
+
+	app_audit(req->app, tx, &who, req->action, vm ? &vm->uuid : &req->host.uuid,
+		  err ? "failure" : "success", err ? err->text : "");
+	store_commit(tx, STORE_KEEP, NULL, NULL);
+	req->done(req->arg, vm, err);
+	free(req);
+}
+
+void app_vm_define(struct app *app, const struct host_id *host, const struct mu_value *definition,
+		   const struct admin_asker *who, fleet_defined done, void *arg)
+{
+	struct mu_str text = MU_STR_INIT;
+
+	mu_json_write(&text, definition, false);
+	fleet_define(app->fleet, host, text.data, defined,
+		     define_new(app, "vm.define", host, who, done, arg));
+	mu_str_deinit(&text);
+}
+
+static void undefine_refused(void *ctx)
+{
+	struct define_request *req = ctx;
+	struct mu_error err = MU_ERROR_INIT;
+
+	mu_error_set(&err, MU_E_NOT_FOUND, "no such VM");
+	req->done(req->arg, NULL, &err);
+	free(req);
+}
+
+void app_vm_undefine(struct app *app, const struct vm_id *id, const struct admin_asker *who,
+		     fleet_defined done, void *arg)
+{
+	const struct model_vm *vm = inventory_vm_find(app->inventory, id);
+	struct host_id host = vm ? vm->host : (struct host_id){{{0}}};
+	struct define_request *req = define_new(app, "vm.undefine", &host, who, done, arg);
+
+	if (!vm)
+		mu_loop_post(app->loop, undefine_refused, req);
+	else
+		fleet_undefine(app->fleet, &host, id, defined, req);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options of muster-aggregator: one table, one struct, built before anything starts. */
+#ifndef MUSTER_AGGREGATOR_APP_OPTIONS_H
+#define MUSTER_AGGREGATOR_APP_OPTIONS_H
+
+#include "common/config/config.h"
+
+#include <stdbool.h>
+
+struct app_options {
+	const char *config;
+	const char *state;
+	const char *listen;
+	const char *fleet_listen;
+	const char *fleet_name; /* NULL: the host name and the port of fleet_listen */
+	const char *socket;     /* NULL: see options_socket() */
+	const char *names;      /* further names for the certificates, separated by commas */
+	const char *log_level;
+	/* of verbs */
+	bool print_token;
+	const char *replace;
+	int64_t to;
+};
+
+extern const struct mu_option options_table[];
+
+/* The Unix socket's path, to be freed. */
+char *options_socket(const struct app_options *o);
+/* "DNS:..,IP:.." of everything the servers may be called, to be freed. */
+char *options_alt_names(const struct app_options *o);
+/* What agents are told to dial ("host:port"), to be freed. */
+char *options_fleet_address(const struct app_options *o, int port);
+/* Split "ADDR:PORT" / "[ADDR]:PORT"; the address without brackets, to be freed. */
+int options_split_address(const char *text, char **ret_host, char **ret_port, struct mu_error *err);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What hosts say: into the inventory at once, into the store with a receipt. REST is told of
+ * every change, in order.
+ */
+#include "aggregator/app/app.h"
+#include "aggregator/store/hosts.h"
+#include "common/base/mem.h"
+#include "common/log/log.h"
+#include "common/os/clock.h"
+#include "common/wire/wire.h"
+
+#include <stdlib.h>
+
+static const enum rest_change rest_changes[_INVENTORY_WHAT_COUNT] = {
+    [INVENTORY_ADD] = REST_ADD,
+    [INVENTORY_UPDATE] = REST_UPDATE,
+    [INVENTORY_REMOVE] = REST_REMOVE,
+};
+
+/* Two hosts report the same VM: nobody can repair that but a person, who has to be told. */
+static void conflict_changed(struct app *app, const struct inventory_change *c)
+{
+	const struct admin_asker who = {.user = "aggregator", .from = ""};
+	char vm[MU_UUID_TEXT];
+	char shown[MU_UUID_TEXT];
+	char other[MU_UUID_TEXT];
+	bool begins = c->what == INVENTORY_ADD;
+	struct store_tx *tx;
+	MU_CLEANUP(mu_free) char *detail = NULL;
+
+	mu_uuid_format(&c->vm->id.uuid, vm);
+	mu_uuid_format(&c->vm->host.uuid, shown);
+	mu_uuid_format(&c->other.uuid, other);
+	if (begins)
+		mu_log_warning("vm reported by two hosts vm=%s shown=%s other=%s hint=\"one of "
+			       "them has to give it up, or get another uuid\"",
+			       vm, shown, other);
+	else
+		mu_log_info("vm reported by one host again vm=%s host=%s", vm, shown);
+	tx = store_begin(app->store);
+	detail = mu_xasprintf("shown on host %s, also reported by host %s", shown, other);
+	app_audit(app, tx, &who, "vm.conflict", &c->vm->id.uuid, begins ? "begins" : "ends",
+		  detail);
+	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
+}
+
+void app_publish(struct app *app)
+{
+	for (size_t i = 0; i < app->changes.n_items; i++) {
+		const struct inventory_change *c = &app->changes.items[i];
+
+		switch (c->kind) {
+		case INVENTORY_HOST:
+			if (app->rest)
+				rest_host_changed(app->rest, rest_changes[c->what], c->host);
+			break;
+		case INVENTORY_VM:
+			if (app->rest)
+				rest_vm_changed(app->rest, rest_changes[c->what], c->vm);
+			break;
+		case INVENTORY_CONFLICT:
+			conflict_changed(app, c);
+			break;
+		case _INVENTORY_KIND_COUNT:
+			break;
+		}
+	}
+	inventory_changes_reset(&app->changes);
+}
+
+/* --- storing --- */
+
+static struct store_blob pack(struct mu_arena *a, const ProtobufCMessage *m)
+{
+	struct store_blob b;
+
+	wire_pack(a, m, &b.data, &b.len);
+	return b;
+}
+
+static void put_host(struct app *app, struct store_tx *tx, const struct fleet_state *st)
+{
+	const struct model_host *h = inventory_host_find(app->inventory, &st->id);
+	struct store_host row = {
+	    .id = st->id,
+	    .name = h->name,
+	    .last_seen = mu_clock_wall(),
+	    .state_epoch = st->epoch,
+	    .state_seq = st->seq,
+	    .state = pack(app->arena, &wire_host_encode(app->arena, h)->base),
+	};
+
+	store_hosts_put_state(tx, &row);
+}
+
+static void put_vm(struct app *app, struct store_tx *tx, const struct host_id *host,
+		   const struct model_vm *vm)
+{
+	struct store_vm row = {
+	    .host = *host,
+	    .id = vm->id,
+	    .name = vm->name,
+	    .power = vm_power_name(vm->power),
+	    .state = pack(app->arena, &wire_vm_encode(app->arena, vm)->base),
+	};
+
+	store_vms_put(tx, &row);
+}
+
+struct state_stored {
+	struct app *app;
+	struct fleet_receipt *receipt;
+};
+
+static void state_stored(void *ctx, const struct mu_error *err)
+{
+	struct state_stored *ss = ctx;
+
+	fleet_stored(ss->app->fleet, ss->receipt, err);
+	free(ss);
+}
+
+static void on_state(void *ctx, const struct fleet_state *st, struct fleet_receipt *receipt)
+{
+	struct app *app = ctx;
+	struct store_tx *tx = store_begin(app->store);
+	struct state_stored *ss = mu_xcalloc(1, sizeof *ss);
+
+	if (st->snapshot) {
+		inventory_snapshot(app->inventory, &st->id, st->host, st->vms, st->n_vms,
+				   &app->changes);
+		store_vms_delete_all(tx, &st->id);
+	} else {
+		inventory_delta(app->inventory, &st->id, st->host, st->vms, st->n_vms, st->removed,
+				st->n_removed, &app->changes);
+	}
+	app_publish(app);
+	put_host(app, tx, st);
+	for (size_t i = 0; i < st->n_removed; i++)
+		store_vms_delete(tx, &st->id, &st->removed[i]);
+	for (size_t i = 0; i < st->n_vms; i++)
+		put_vm(app, tx, &st->id, &st->vms[i]);
+	ss->app = app;
+	ss->receipt = receipt;
+	store_commit(tx, STORE_KEEP, state_stored, ss);
+	mu_arena_reset(app->arena);
+}
+
+/* --- the rest of the backend --- */
+
+static enum session_certificate on_certificate(void *ctx, const struct host_id *id,
+					       const char *fingerprint)
+{
+	return app_certificate(ctx, id, fingerprint);
+}
+
+/* REST tells of a host's VMs by itself when the host comes or goes. */
+static void leave_out_vms_of(struct app *app, const struct host_id *id)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < app->changes.n_items; i++) {
+		const struct inventory_change *c = &app->changes.items[i];
+
+		if (c->kind != INVENTORY_VM || !mu_uuid_equal(&c->vm->host.uuid, &id->uuid))
+			app->changes.items[n++] = *c;
+	}
+	app->changes.n_items = n;
+}
+
+static void on_connected(void *ctx, const struct host_id *id, bool up)
+{
+	struct app *app = ctx;
+	mu_msec now = mu_clock_wall();
+	const struct model_host *h = inventory_host_find(app->inventory, id);
+	char text[MU_UUID_TEXT];
+	struct store_tx *tx;
+
+	if (!h)
+		return;
+	mu_log_info("agent %s host=%s name=\"%s\"", up ? "connected" : "away",
+		    mu_uuid_format(&id->uuid, text), h->name);
+	tasks_host_away(app->tasks, id);
+	inventory_host_connected(app->inventory, id, up, now, &app->changes);
+	leave_out_vms_of(app, id);
+	app_publish(app);
+	if (!up) {
+		tx = store_begin(app->store);
+		store_hosts_seen(tx, id, now);
+		store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
+	}
+	app_tasks_arm(app);
+}
+
+static void on_seen(void *ctx, const struct host_id *id)
+{
+	struct app *app = ctx;
+
+	inventory_host_seen(app->inventory, id, mu_clock_wall());
+}
+
+static size_t on_n_vms_with(void *ctx, const struct fleet_state *st)
+{
+	struct app *app = ctx;
+	size_t n = inventory_host_n_vms(app->inventory, &st->id);
+
+	for (size_t i = 0; i < st->n_vms; i++) {
+		if (!inventory_host_has_vm(app->inventory, &st->id, &st->vms[i].id))
+			n++;
+	}
+	return n;
+}
+
+static void on_batch(void *ctx, const struct fleet_batch *b, struct fleet_receipt *receipt)
+{
+	app_metrics_batch(ctx, b, receipt);
+}
+
+static bool on_next_command(void *ctx, const struct host_id *id, struct tasks_command *ret)
+{
+	struct app *app = ctx;
+
+	return tasks_next_command(app->tasks, id, mu_clock_wall(), ret);
+}
+
+static void on_command_sent(void *ctx, const struct mu_uuid *id)
+{
+	struct app *app = ctx;
+
+	tasks_sent(app->tasks, id);
+}
+
+static void on_progress(void *ctx, const struct host_id *id, const struct mu_uuid *task,
+			int percent)
+{
+	app_task_progress(ctx, id, task, percent);
+}
+
+static void on_result(void *ctx, const struct host_id *id, const struct fleet_result *r)
+{
+	app_task_result(ctx, id, r);
+}
+
+static void on_renew(void *ctx, const struct host_id *id, const char *csr)
+{
+	app_renew(ctx, id, csr);
+}
+
+void app_fleet_backend(struct app *app, struct fleet_backend *ret)
+{
+	*ret = (struct fleet_backend){
+	    .ctx = app,
+	    .certificate = on_certificate,
+	    .connected = on_connected,
+	    .seen = on_seen,
+	    .n_vms_with = on_n_vms_with,
+	    .state = on_state,
+	    .batch = on_batch,
+	    .next_command = on_next_command,
+	    .command_sent = on_command_sent,
+	    .progress = on_progress,
+	    .result = on_result,
+	    .renew = on_renew,
+	};
+}

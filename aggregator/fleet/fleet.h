@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The agents' side of the aggregator: the gRPC port, one stream a host, and on it the session of
+ * aggregator/core. What comes up is decoded and checked here and handed to `struct fleet_backend`,
+ * which applies and stores it; receipts come back when it is on disk. Loop thread.
+ */
+#ifndef MUSTER_AGGREGATOR_FLEET_FLEET_H
+#define MUSTER_AGGREGATOR_FLEET_FLEET_H
+
+#include "aggregator/core/session.h"
+#include "aggregator/core/tasks.h"
+#include "common/model/host.h"
+#include "common/model/task.h"
+#include "common/model/vm.h"
+#include "common/rpc/rpc.h"
+
+struct fleet;
+struct fleet_receipt; /* a message that is being stored: fleet_stored() consumes it */
+
+/* A checked Snapshot (`removed` empty, `host` set) or Delta. Valid during the call. */
+struct fleet_state {
+	struct host_id id;
+	bool snapshot;
+	uint64_t epoch;
+	uint64_t seq;
+	const struct model_host *host; /* NULL: unchanged */
+	const struct model_vm *vms;
+	size_t n_vms;
+	const struct vm_id *removed;
+	size_t n_removed;
+};
+
+struct fleet_batch {
+	struct host_id id;
+	uint64_t epoch;
+	uint64_t seq;
+	uint32_t generation;
+	mu_msec at;
+	uint64_t count;         /* batches of this host so far: the ring's position */
+	const void *dictionary; /* packed MetricDictionary, NULL: stored already */
+	size_t dictionary_len;
+	const float *values;
+	size_t n_values;
+};
+
+struct fleet_result {
+	struct mu_uuid id;
+	enum task_status status;
+	struct mu_error err;
+};
+
+struct fleet_backend {
+	void *ctx;
+	enum session_certificate (*certificate)(void *ctx, const struct host_id *id,
+						const char *fingerprint);
+	/* The host's stream is up (again: all commands are to be sent anew), or gone. */
+	void (*connected)(void *ctx, const struct host_id *id, bool up);
+	void (*seen)(void *ctx, const struct host_id *id);
+	/* How many VMs the host would have with this delta. */
+	size_t (*n_vms_with)(void *ctx, const struct fleet_state *st);
+	/* Apply and store; then fleet_stored(receipt). */
+	void (*state)(void *ctx, const struct fleet_state *st, struct fleet_receipt *receipt);
+	void (*batch)(void *ctx, const struct fleet_batch *b, struct fleet_receipt *receipt);
+	bool (*next_command)(void *ctx, const struct host_id *id, struct tasks_command *ret);
+	void (*command_sent)(void *ctx, const struct mu_uuid *id);
+	void (*progress)(void *ctx, const struct host_id *id, const struct mu_uuid *task,
+			 int percent);
+	/* Take it over; fleet_result_stored() when it is on disk (or unknown). */
+	void (*result)(void *ctx, const struct host_id *id, const struct fleet_result *r);
+	/* Sign a renewal; fleet_renewed() follows. */
+	void (*renew)(void *ctx, const struct host_id *id, const char *csr);
+};
+
+struct fleet_options {
+	const char *listen; /* "ADDR:PORT" */
+	struct rpc_tls tls;
+	const struct fleet_backend *backend;
+	mu_msec hello_timeout;
+};
+
+int fleet_new(struct mu_loop *loop, struct rpc *rpc, const struct fleet_options *options,
+	      struct fleet **ret_fleet, struct mu_error *err);
+int fleet_port(const struct fleet *f);
+void fleet_set_tls(struct fleet *f, const struct rpc_tls *tls);
+/* End every stream and the listener, then done(ctx); freed by then. */
+void fleet_stop(struct fleet *f, mu_loop_cb done, void *ctx);
+
+/*
+ * All below take a NULL fleet, and do nothing: what is stored last comes back when the fleet has
+ * stopped already.
+ */
+
+/* Enrolled hosts. `mark` is what the store has of its numbers. */
+void fleet_host_add(struct fleet *f, const struct host_id *id, const struct session_mark *mark,
+		    uint64_t metric_count);
+/* Its stream, if any, ends with this status. */
+void fleet_host_remove(struct fleet *f, const struct host_id *id, enum mu_error_code code,
+		       const char *text);
+void fleet_disconnect(struct fleet *f, const struct host_id *id, enum mu_error_code code,
+		      const char *text);
+bool fleet_is_connected(const struct fleet *f, const struct host_id *id);
+
+/* err NULL: on disk. */
+void fleet_stored(struct fleet *f, struct fleet_receipt *receipt, const struct mu_error *err);
+void fleet_result_stored(struct fleet *f, const struct host_id *id, const struct mu_uuid *task);
+/* `cert` NULL: refused, `text` says why. */
+void fleet_renewed(struct fleet *f, const struct host_id *id, const char *cert, const char *ca,
+		   const char *text);
+
+/* There may be commands for this host. */
+void fleet_pump(struct fleet *f, const struct host_id *id);
+void fleet_cancel(struct fleet *f, const struct host_id *id, const struct mu_uuid *task);
+
+/* Definitions: requests that live as long as the stream. done() exactly once, never inside. */
+typedef void (*fleet_defined)(void *arg, const struct vm_id *vm, const struct mu_error *err);
+void fleet_define(struct fleet *f, const struct host_id *id, const char *definition,
+		  fleet_defined done, void *arg);
+void fleet_undefine(struct fleet *f, const struct host_id *id, const struct vm_id *vm,
+		    fleet_defined done, void *arg);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state shared by fleet.c (hosts, server), link.c (one stream) and request.c (definitions). */
+#ifndef MUSTER_AGGREGATOR_FLEET_FLEET_PRIV_H
+#define MUSTER_AGGREGATOR_FLEET_FLEET_PRIV_H
+
+#include "aggregator/fleet/fleet.h"
+#include "common/base/arena.h"
+#include "common/base/list.h"
+#include "common/base/map.h"
+#include "common/wire/wire.h"
+
+struct link;
+
+struct fleet_host {
+	struct host_id id;
+	struct session_mark mark;
+	uint64_t metric_count;
+	struct link *link; /* its live stream, NULL = away */
+	/* received and not yet stored */
+	size_t n_unstored;
+	size_t unstored_bytes;
+	mu_msec renewed_at; /* loop time of the latest renewal, 0 = none */
+};
+
+struct fleet {
+	struct mu_loop *loop;
+	struct fleet_backend backend;
+	struct rpc_server *server;
+	mu_msec hello_timeout;
+	struct mu_map *hosts; /* host id -> struct fleet_host */
+	struct mu_link links;
+	struct mu_link requests;
+	struct mu_arena *arena; /* of the message at hand */
+	mu_loop_cb stopped;
+	void *stopped_ctx;
+};
+
+struct fleet_receipt {
+	struct host_id id;
+	bool batch;
+	uint64_t round;
+	uint64_t epoch;
+	uint64_t seq;
+	size_t bytes;
+};
+
+struct fleet_host *fleet_host_find(const struct fleet *f, const struct host_id *id);
+
+/* link.c */
+const struct rpc_stream_ops *link_open(struct fleet *f, struct rpc_stream *s, void **ret_ctx);
+/* End it with a status; the host is told to be away at once. */
+void link_finish(struct link *l, enum mu_error_code code, const char *text);
+/* Something of this host came to the disk. */
+void link_stored(struct link *l, const struct session_event *ev);
+/* Read on or not, by what waits to be stored. */
+void link_flow(struct link *l);
+void link_pump(struct link *l);
+/* 0, or RPC_FULL. */
+int link_send(struct link *l, const Muster__V1__AggregatorMessage *m);
+
+/* request.c */
+bool request_result(struct fleet *f, const struct host_id *id, const struct fleet_result *r,
+		    const struct vm_id *vm);
+/* The host's stream is gone: nobody will answer. */
+void request_host_away(struct fleet *f, const struct host_id *id);
+
+#endif

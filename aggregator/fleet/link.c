@@ -1,0 +1,673 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One stream: bytes -> message -> session event -> actions, executed in order.
+ *
+ * The session (aggregator/core/session.h) decides; this file decodes, keeps the message at hand
+ * for SESSION_APPLY and its kind, and holds the flow: a stream is not read on while too much of
+ * its host waits for the disk, or while it has used up its allowance of messages.
+ */
+#include "aggregator/fleet/fleet_priv.h"
+
+#include "common/base/assert.h"
+#include "common/base/str.h"
+#include "common/os/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	UNSTORED_MAX = 64,
+	UNSTORED_BYTES_MAX = 8 << 20,
+	RATE_PER_SECOND = 200,
+	RATE_BURST = 2000,
+	RENEW_INTERVAL_MS = 60 * 1000,
+};
+
+struct link {
+	struct mu_link of_fleet;
+	struct fleet *fleet;
+	struct rpc_stream *stream;
+	struct fleet_host *host; /* once welcomed, until superseded or over */
+	struct session session;
+	struct mu_timer *timer; /* until Hello; afterwards: when reading may go on */
+	bool finished;
+	bool behind; /* acks or commands found no room */
+	/* allowance of messages */
+	double allowance;
+	mu_msec counted_at;
+	bool throttled;
+	/* MetricDictionary as it came, until it is stored with its first batch */
+	void *dictionary;
+	size_t dictionary_len;
+	/* the message at hand */
+	const Muster__V1__AgentMessage *message;
+	size_t message_len;
+};
+
+/* --- sending --- */
+
+int link_send(struct link *l, const Muster__V1__AggregatorMessage *m)
+{
+	const void *data;
+	size_t len;
+	int r;
+
+	wire_pack(l->fleet->arena, &m->base, &data, &len);
+	r = rpc_stream_send(l->stream, data, len);
+	if (r == RPC_FULL)
+		l->behind = true;
+	return r;
+}
+
+static void send_welcome(struct link *l, const struct session_action *a)
+{
+	Muster__V1__Welcome welcome = MUSTER__V1__WELCOME__INIT;
+	Muster__V1__AggregatorMessage m = MUSTER__V1__AGGREGATOR_MESSAGE__INIT;
+
+	welcome.protocol = SESSION_PROTOCOL;
+	welcome.resume = a->resume;
+	welcome.resume_seq = a->seq;
+	welcome.metric_seq = a->metric_seq;
+	welcome.aggregator_time_ms = (uint64_t)mu_clock_wall();
+	m.kind_case = MUSTER__V1__AGGREGATOR_MESSAGE__KIND_WELCOME;
+	m.welcome = &welcome;
+	link_send(l, &m);
+}
+
+static void send_state_ack(struct link *l, uint64_t seq)
+{
+	Muster__V1__StateAck ack = MUSTER__V1__STATE_ACK__INIT;
+	Muster__V1__AggregatorMessage m = MUSTER__V1__AGGREGATOR_MESSAGE__INIT;
+
+	ack.seq = seq;
+	m.kind_case = MUSTER__V1__AGGREGATOR_MESSAGE__KIND_STATE_ACK;
+	m.state_ack = &ack;
+	link_send(l, &m);
+}
+
+static void send_metric_ack(struct link *l, uint64_t seq)
+{
+	Muster__V1__MetricAck ack = MUSTER__V1__METRIC_ACK__INIT;
+	Muster__V1__AggregatorMessage m = MUSTER__V1__AGGREGATOR_MESSAGE__INIT;
+
+	ack.seq = seq;
+	m.kind_case = MUSTER__V1__AGGREGATOR_MESSAGE__KIND_METRIC_ACK;
+	m.metric_ack = &ack;
+	link_send(l, &m);
+}
+
+static int send_command(struct link *l, const struct tasks_command *c)
+{
+	Muster__V1__VmAction action = MUSTER__V1__VM_ACTION__INIT;
+	Muster__V1__Command command = MUSTER__V1__COMMAND__INIT;
+	Muster__V1__AggregatorMessage m = MUSTER__V1__AGGREGATOR_MESSAGE__INIT;
+
+	action.vm_id = wire_uuid_encode(l->fleet->arena, &c->vm.uuid);
+	action.op = wire_op_encode(c->op);
+	command.id = wire_uuid_encode(l->fleet->arena, &c->id);
+	command.deadline_ms = (uint64_t)c->left;
+	command.kind_case = MUSTER__V1__COMMAND__KIND_VM_ACTION;
+	command.vm_action = &action;
+	m.kind_case = MUSTER__V1__AGGREGATOR_MESSAGE__KIND_COMMAND;
+	m.command = &command;
+	return link_send(l, &m);
+}
+
+void link_pump(struct link *l)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	struct tasks_command c;
+
+	while (l->host && !l->finished && b->next_command(b->ctx, &l->host->id, &c)) {
+		if (send_command(l, &c) == RPC_FULL)
+			return;
+		b->command_sent(b->ctx, &c.id);
+	}
+}
+
+/* --- the end --- */
+
+/* The host has no stream any more, as far as this one is concerned. */
+static void link_detach(struct link *l)
+{
+	struct fleet_host *host = MU_TAKE(l->host);
+
+	if (!host || host->link != l)
+		return;
+	host->link = NULL;
+	request_host_away(l->fleet, &host->id);
+	l->fleet->backend.connected(l->fleet->backend.ctx, &host->id, false);
+}
+
+void link_finish(struct link *l, enum mu_error_code code, const char *text)
+{
+	if (l->finished)
+		return;
+	l->finished = true;
+	l->session.state = SESSION_OVER;
+	mu_timer_cancel(l->timer);
+	link_detach(l);
+	rpc_stream_finish(l->stream, code, text);
+}
+
+/* --- decoding --- */
+
+/* What a message is to the session; the contents stay in l->message. */
+static enum session_event_kind event_of(Muster__V1__AgentMessage__KindCase kind)
+{
+	switch (kind) {
+	case MUSTER__V1__AGENT_MESSAGE__KIND_HELLO:
+		return SESSION_EV_HELLO;
+	case MUSTER__V1__AGENT_MESSAGE__KIND_SNAPSHOT:
+		return SESSION_EV_SNAPSHOT;
+	case MUSTER__V1__AGENT_MESSAGE__KIND_DELTA:
+		return SESSION_EV_DELTA;
+	case MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_DICTIONARY:
+		return SESSION_EV_DICTIONARY;
+	case MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCH:
+		return SESSION_EV_BATCH;
+	case MUSTER__V1__AGENT_MESSAGE__KIND__NOT_SET:
+	case MUSTER__V1__AGENT_MESSAGE__KIND_PROGRESS:
+	case MUSTER__V1__AGENT_MESSAGE__KIND_RESULT:
+	case MUSTER__V1__AGENT_MESSAGE__KIND_CERTIFICATE_REQUEST:
+	case _MUSTER__V1__AGENT_MESSAGE__KIND__CASE_IS_INT_SIZE:
+		break;
+	}
+	return SESSION_EV_OTHER;
+}
+
+static int decode_vms(struct link *l, Muster__V1__VmState **states, size_t n_states,
+		      struct fleet_state *st, struct mu_error *err)
+{
+	struct model_vm *vms = mu_arena_calloc(l->fleet->arena, n_states, sizeof *vms);
+
+	for (size_t i = 0; i < n_states; i++) {
+		if (wire_vm_decode(states[i], &st->id, &vms[i], err) < 0)
+			return mu_error_prefix(err, "vms[%zu]", i);
+	}
+	st->vms = vms;
+	st->n_vms = n_states;
+	return 0;
+}
+
+static int decode_host(struct link *l, const Muster__V1__HostState *m, struct fleet_state *st,
+		       struct mu_error *err)
+{
+	struct model_host *h = mu_arena_calloc(l->fleet->arena, 1, sizeof *h);
+
+	if (wire_host_decode(m, &st->id, h, err) < 0)
+		return mu_error_prefix(err, "host");
+	st->host = h;
+	return 0;
+}
+
+static int decode_snapshot(struct link *l, const Muster__V1__Snapshot *m, struct fleet_state *st,
+			   struct mu_error *err)
+{
+	st->snapshot = true;
+	if (!m->host)
+		return mu_error_set(err, MU_E_PROTOCOL, "snapshot: host is missing");
+	if (decode_host(l, m->host, st, err) < 0 || decode_vms(l, m->vms, m->n_vms, st, err) < 0)
+		return mu_error_prefix(err, "snapshot");
+	return 0;
+}
+
+static int decode_removed(struct link *l, const Muster__V1__Delta *m, struct fleet_state *st,
+			  struct mu_error *err)
+{
+	struct vm_id *ids = mu_arena_calloc(l->fleet->arena, m->n_removed, sizeof *ids);
+
+	for (size_t i = 0; i < m->n_removed; i++) {
+		if (wire_uuid_decode(&m->removed[i], "removed", &ids[i].uuid, err) < 0)
+			return MU_FAILED;
+	}
+	st->removed = ids;
+	st->n_removed = m->n_removed;
+	return 0;
+}
+
+static int decode_delta(struct link *l, const Muster__V1__Delta *m, struct fleet_state *st,
+			struct mu_error *err)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+
+	if ((m->host && decode_host(l, m->host, st, err) < 0) ||
+	    decode_vms(l, m->vms, m->n_vms, st, err) < 0 || decode_removed(l, m, st, err) < 0)
+		return mu_error_prefix(err, "delta %llu", (unsigned long long)m->seq);
+	if (b->n_vms_with(b->ctx, st) > WIRE_VMS_MAX)
+		return mu_error_set(err, MU_E_PROTOCOL, "delta %llu: a host has at most %d VMs",
+				    (unsigned long long)m->seq, WIRE_VMS_MAX);
+	return 0;
+}
+
+/* --- actions --- */
+
+static struct fleet_receipt *receipt_new(struct link *l, const struct session_action *a, bool batch)
+{
+	struct fleet_receipt *r = mu_xcalloc(1, sizeof *r);
+
+	*r = (struct fleet_receipt){
+	    .id = l->host->id,
+	    .batch = batch,
+	    .round = a->round,
+	    .epoch = a->epoch,
+	    .seq = a->seq,
+	    .bytes = l->message_len,
+	};
+	l->host->n_unstored++;
+	l->host->unstored_bytes += r->bytes;
+	return r;
+}
+
+static void apply_state(struct link *l, const struct session_action *a, struct fleet_state *st)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+
+	st->epoch = a->epoch;
+	st->seq = a->seq;
+	b->state(b->ctx, st, receipt_new(l, a, false));
+}
+
+static void keep_dictionary(struct link *l)
+{
+	const void *data;
+
+	free(l->dictionary);
+	wire_pack(l->fleet->arena, &l->message->metric_dictionary->base, &data, &l->dictionary_len);
+	l->dictionary = mu_xmemdup(data, l->dictionary_len);
+}
+
+static void store_batch(struct link *l, const struct session_action *a)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	const Muster__V1__MetricBatch *m = l->message->metric_batch;
+	struct fleet_batch batch = {
+	    .id = l->host->id,
+	    .epoch = a->epoch,
+	    .seq = a->seq,
+	    .generation = m->generation,
+	    .at = m->time_ms > INT64_MAX ? INT64_MAX : (mu_msec)m->time_ms,
+	    .count = ++l->host->metric_count,
+	    .dictionary = l->dictionary,
+	    .dictionary_len = l->dictionary_len,
+	    .values = m->value,
+	    .n_values = m->n_value,
+	};
+
+	b->batch(b->ctx, &batch, receipt_new(l, a, true));
+	free(MU_TAKE(l->dictionary));
+}
+
+/* Welcomed: this is the host's stream now; an older one has to go first. */
+static void attach(struct link *l)
+{
+	struct fleet *f = l->fleet;
+	struct fleet_host *host = fleet_host_find(f, &l->session.host);
+	char *text;
+
+	mu_assert(host);
+	if (host->link) {
+		text = mu_arena_printf(f->arena,
+				       "superseded by a new stream of this host from %s; hint: if "
+				       "this goes on, two machines use the same certificate",
+				       rpc_stream_peer(l->stream)->address);
+		host->link->host = NULL; /* the host itself is not away */
+		link_finish(host->link, MU_E_CANCELLED, text);
+		request_host_away(f, &host->id);
+	}
+	mu_timer_cancel(l->timer);
+	l->host = host;
+	host->link = l;
+	f->backend.connected(f->backend.ctx, &host->id, true);
+}
+
+static int pass_message(struct link *l, struct mu_error *err);
+
+static void execute(struct link *l, const struct session_actions *actions, struct fleet_state *st)
+{
+	for (size_t i = 0; i < actions->n_items; i++) {
+		const struct session_action *a = &actions->items[i];
+		struct mu_error err = MU_ERROR_INIT;
+
+		switch (a->kind) {
+		case SESSION_SEND_WELCOME:
+			attach(l);
+			send_welcome(l, a);
+			break;
+		case SESSION_SEND_COMMANDS:
+			link_pump(l);
+			break;
+		case SESSION_APPLY:
+			apply_state(l, a, st);
+			break;
+		case SESSION_SEND_ACK:
+			send_state_ack(l, a->seq);
+			break;
+		case SESSION_KEEP_DICTIONARY:
+			keep_dictionary(l);
+			break;
+		case SESSION_STORE_BATCH:
+			store_batch(l, a);
+			break;
+		case SESSION_SEND_METRIC_ACK:
+			send_metric_ack(l, a->seq);
+			break;
+		case SESSION_PASS:
+			if (pass_message(l, &err) < 0)
+				link_finish(l, err.code, err.text);
+			break;
+		case SESSION_END:
+			link_finish(l, a->err.code, a->err.text);
+			break;
+		case _SESSION_ACTION_COUNT:
+			mu_assert_unreachable();
+		}
+		if (l->finished)
+			return;
+	}
+}
+
+static int pass_progress(struct link *l, const Muster__V1__CommandProgress *m, struct mu_error *err)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	struct mu_uuid id;
+
+	if (wire_uuid_decode(&m->id, "progress.id", &id, err) < 0)
+		return MU_FAILED;
+	b->progress(b->ctx, &l->host->id, &id, m->percent > 100 ? 100 : (int)m->percent);
+	return 0;
+}
+
+/* Any number can come over the wire. */
+static int status_decode(Muster__V1__CommandStatus status, enum task_status *ret)
+{
+	switch (status) {
+	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_SUCCESS:
+		*ret = TASK_SUCCESS;
+		return 0;
+	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_FAILURE:
+		*ret = TASK_FAILURE;
+		return 0;
+	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_INTERRUPTED:
+		*ret = TASK_INTERRUPTED;
+		return 0;
+	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_UNSPECIFIED:
+	case _MUSTER__V1__COMMAND_STATUS_IS_INT_SIZE:
+		break;
+	}
+	return MU_FAILED;
+}
+
+static int decode_result(const Muster__V1__CommandResult *m, struct fleet_result *ret,
+			 struct mu_error *err)
+{
+	struct fleet_result r = {.err = MU_ERROR_INIT};
+
+	if (wire_uuid_decode(&m->id, "result.id", &r.id, err) < 0)
+		return MU_FAILED;
+	if (status_decode(m->status, &r.status) < 0)
+		return mu_error_set(err, MU_E_PROTOCOL, "result.status: %d is none of 1 to 3",
+				    (int)m->status);
+	if (r.status != TASK_SUCCESS) {
+		enum mu_error_code code = mu_error_from_name(m->error_code);
+
+		mu_error_set(&r.err, code == MU_E_NONE ? MU_E_INTERNAL : code, "%s",
+			     m->error_text[0] ? m->error_text : "the agent gave no reason");
+	}
+	*ret = r;
+	return 0;
+}
+
+static int pass_command_result(struct link *l, const Muster__V1__CommandResult *m,
+			       struct mu_error *err)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	struct fleet_result r;
+	struct vm_id vm = {{{0}}};
+
+	if (decode_result(m, &r, err) < 0 ||
+	    (m->vm_id.len && wire_uuid_decode(&m->vm_id, "result.vm_id", &vm.uuid, err) < 0))
+		return MU_FAILED;
+	if (request_result(l->fleet, &l->host->id, &r, &vm))
+		fleet_result_stored(l->fleet, &l->host->id, &r.id);
+	else
+		b->result(b->ctx, &l->host->id, &r);
+	return 0;
+}
+
+static void pass_renewal(struct link *l, const Muster__V1__CertificateRequest *m)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	mu_msec now = mu_loop_now(l->fleet->loop);
+
+	if (l->host->renewed_at && now - l->host->renewed_at < RENEW_INTERVAL_MS) {
+		fleet_renewed(l->fleet, &l->host->id, NULL, NULL,
+			      "one renewal a minute is allowed; try again later");
+		return;
+	}
+	l->host->renewed_at = now;
+	b->renew(b->ctx, &l->host->id, m->csr);
+}
+
+static int pass_message(struct link *l, struct mu_error *err)
+{
+	const Muster__V1__AgentMessage *m = l->message;
+
+	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_PROGRESS)
+		return pass_progress(l, m->progress, err);
+	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_RESULT)
+		return pass_command_result(l, m->result, err);
+	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_CERTIFICATE_REQUEST)
+		pass_renewal(l, m->certificate_request);
+	return 0; /* a kind of a newer agent: not for us */
+}
+
+/* --- one message --- */
+
+static struct session_hello hello_of(struct link *l, const Muster__V1__Hello *m,
+				     struct fleet_host **ret_host)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	const struct rpc_peer *peer = rpc_stream_peer(l->stream);
+	struct host_id id;
+	struct session_hello h = {
+	    .protocol = m->protocol,
+	    .host_id = m->host_id,
+	    .common_name = peer->common_name,
+	    .certificate = SESSION_CERT_UNKNOWN,
+	    .state_epoch = m->state_epoch,
+	    .last_acked_seq = m->last_acked_seq,
+	    .metric_epoch = m->metric_epoch,
+	};
+
+	if (mu_uuid_parse(m->host_id, &id.uuid))
+		*ret_host = fleet_host_find(l->fleet, &id);
+	if (*ret_host) {
+		h.enrolled = true;
+		h.certificate = b->certificate(b->ctx, &id, peer->fingerprint);
+	}
+	return h;
+}
+
+/* Everything of the message is checked before the session counts it. */
+static int prepare(struct link *l, struct session_event *ev, struct fleet_state *st,
+		   struct mu_error *err)
+{
+	const Muster__V1__AgentMessage *m = l->message;
+
+	if (l->host)
+		st->id = l->host->id;
+	switch (ev->kind) {
+	case SESSION_EV_SNAPSHOT:
+		ev->epoch = m->snapshot->epoch;
+		ev->seq = m->snapshot->seq;
+		return l->host ? decode_snapshot(l, m->snapshot, st, err) : 0;
+	case SESSION_EV_DELTA:
+		ev->seq = m->delta->seq;
+		return l->host ? decode_delta(l, m->delta, st, err) : 0;
+	case SESSION_EV_DICTIONARY:
+		ev->generation = m->metric_dictionary->generation;
+		ev->n = m->metric_dictionary->n_series;
+		break;
+	case SESSION_EV_BATCH:
+		ev->seq = m->metric_batch->seq;
+		ev->generation = m->metric_batch->generation;
+		ev->n = m->metric_batch->n_value;
+		break;
+	case SESSION_EV_HELLO:
+	case SESSION_EV_STORED:
+	case SESSION_EV_BATCH_STORED:
+	case SESSION_EV_OTHER:
+	case _SESSION_EV_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static void handle(struct link *l, const Muster__V1__AgentMessage *m)
+{
+	struct session_event ev = {.kind = event_of(m->kind_case)};
+	struct fleet_host *host = l->host;
+	struct fleet_state st = {.id = {{{0}}}};
+	struct session_actions actions;
+	struct session_hello hello;
+	struct mu_error err = MU_ERROR_INIT;
+
+	l->message = m;
+	if (ev.kind == SESSION_EV_HELLO && !host) {
+		hello = hello_of(l, m->hello, &host);
+		ev.hello = &hello;
+	}
+	if (prepare(l, &ev, &st, &err) < 0) {
+		session_mark_distrust(&host->mark);
+		link_finish(l, err.code, err.text);
+		return;
+	}
+	session_step(&l->session, host ? &host->mark : NULL, &ev, &actions);
+	execute(l, &actions, &st);
+}
+
+void link_stored(struct link *l, const struct session_event *ev)
+{
+	struct session_actions actions;
+
+	session_step(&l->session, &l->host->mark, ev, &actions);
+	execute(l, &actions, NULL);
+}
+
+/* --- flow --- */
+
+void link_flow(struct link *l)
+{
+	const struct fleet_host *host = l->host;
+	bool full = host && (host->n_unstored >= UNSTORED_MAX ||
+			     host->unstored_bytes >= UNSTORED_BYTES_MAX);
+
+	if (!l->finished)
+		rpc_stream_pause(l->stream, full || l->throttled);
+}
+
+/* A bucket that fills with time: each message takes one. */
+static void take_allowance(struct link *l)
+{
+	mu_msec now = mu_loop_now(l->fleet->loop);
+
+	l->allowance += (double)(now - l->counted_at) * RATE_PER_SECOND / 1000;
+	if (l->allowance > RATE_BURST)
+		l->allowance = RATE_BURST;
+	l->counted_at = now;
+	l->allowance -= 1;
+	if (l->allowance < 0 && l->host) {
+		l->throttled = true;
+		mu_timer_set(l->timer, 500);
+	}
+}
+
+static void on_timer(void *ctx)
+{
+	struct link *l = ctx;
+
+	if (!l->host) {
+		link_finish(l, MU_E_TIMEOUT, "no Hello came in time");
+		return;
+	}
+	l->throttled = false;
+	link_flow(l);
+}
+
+/* --- the stream's callbacks --- */
+
+static void on_message(struct rpc_stream *s, const void *data, size_t len, void *ctx)
+{
+	struct link *l = ctx;
+	const struct fleet_backend *b = &l->fleet->backend;
+	Muster__V1__AgentMessage *m;
+	struct mu_error err = MU_ERROR_INIT;
+
+	(void)s;
+	if (l->finished)
+		return;
+	l->message_len = len;
+	take_allowance(l);
+	if (wire_unpack_agent_message(l->fleet->arena, data, len, &m, &err) < 0) {
+		if (l->host)
+			session_mark_distrust(&l->host->mark);
+		link_finish(l, err.code, err.text);
+	} else {
+		handle(l, m);
+	}
+	if (l->host)
+		b->seen(b->ctx, &l->host->id);
+	link_flow(l);
+	mu_arena_reset(l->fleet->arena);
+}
+
+static void on_writable(struct rpc_stream *s, void *ctx)
+{
+	struct link *l = ctx;
+
+	(void)s;
+	if (!l->behind || !l->host || l->finished)
+		return;
+	l->behind = false;
+	if (l->session.acked_seq)
+		send_state_ack(l, l->session.acked_seq);
+	send_metric_ack(l, l->host->mark.metric_stored);
+	link_pump(l);
+	mu_arena_reset(l->fleet->arena);
+}
+
+static void on_end(struct rpc_stream *s, int grpc_status, const char *text, void *ctx)
+{
+	struct link *l = ctx;
+
+	(void)s, (void)grpc_status, (void)text;
+	l->finished = true;
+	link_detach(l);
+	mu_list_remove(&l->of_fleet);
+	mu_timer_free(l->timer);
+	free(l->dictionary);
+	free(l);
+}
+
+static const struct rpc_stream_ops stream_ops = {
+    .on_message = on_message,
+    .on_writable = on_writable,
+    .on_end = on_end,
+};
+
+const struct rpc_stream_ops *link_open(struct fleet *f, struct rpc_stream *s, void **ret_ctx)
+{
+	struct link *l = mu_xcalloc(1, sizeof *l);
+
+	l->fleet = f;
+	l->stream = s;
+	l->allowance = RATE_BURST;
+	l->counted_at = mu_loop_now(f->loop);
+	session_init(&l->session);
+	mu_list_push_back(&f->links, &l->of_fleet);
+	l->timer = mu_timer_new(f->loop, on_timer, l);
+	mu_timer_set(l->timer, f->hello_timeout);
+	*ret_ctx = l;
+	return &stream_ops;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the aggregator's REST has beyond the common dialect (common/rest): enrolment, tokens,
+ * revocation, audit, the latest metrics. docs/design/aggregator.md lists the routes.
+ *
+ * A handler parses a request, calls one use case of `struct admin_ops`, and renders. `done`
+ * comes exactly once, never inside the call; pointers given to it are valid during the call.
+ */
+#ifndef MUSTER_AGGREGATOR_REST_ADMIN_H
+#define MUSTER_AGGREGATOR_REST_ADMIN_H
+
+#include "common/rest/rest.h"
+
+struct admin_enrol {
+	const char *token;
+	const char *host_id;
+	const char *name;
+	const char *csr;
+};
+
+struct admin_enrolled {
+	const char *certificate;
+	const char *ca;
+	const char *fleet_address;
+};
+
+struct admin_join {
+	struct mu_uuid id;
+	const char *name;
+	mu_msec created_at;
+	const char *created_by;
+	mu_msec expires_at;
+	mu_msec used_at;         /* 0 = not used */
+	struct host_id used_by;  /* nil = none */
+	struct host_id replaces; /* nil = none */
+};
+
+struct admin_token {
+	struct mu_uuid id;
+	const char *user;
+	const char *description;
+	mu_msec created_at;
+	mu_msec expires_at; /* 0 = never */
+};
+
+struct admin_audit {
+	int64_t id;
+	mu_msec at;
+	const char *who;
+	const char *source;
+	const char *action;
+	const char *object;
+	const char *result;
+	const char *detail;
+};
+
+struct admin_series {
+	struct mu_uuid object;
+	const char *name;
+	const char *unit;
+	bool rate; /* else a gauge */
+};
+
+struct admin_dictionary {
+	uint64_t epoch;
+	uint32_t generation;
+	const struct admin_series *series;
+	size_t n_series;
+};
+
+struct admin_batch {
+	uint64_t epoch;
+	uint64_t seq;
+	uint32_t generation;
+	mu_msec at;
+	const float *values;
+	size_t n_values;
+};
+
+struct admin_metrics {
+	const struct admin_dictionary *dictionaries;
+	size_t n_dictionaries;
+	const struct admin_batch *batches;
+	size_t n_batches;
+};
+
+/* Who asks for a change, for the audit log. */
+struct admin_asker {
+	const char *user;
+	const char *from;
+};
+
+typedef void (*admin_done)(void *arg, const struct mu_error *err);
+
+struct admin_ops {
+	void *ctx;
+	const char *(*ca)(void *ctx); /* PEM */
+	void (*enrol)(void *ctx, const struct admin_enrol *in, const char *from,
+		      void (*done)(void *arg, const struct admin_enrolled *out,
+				   const struct mu_error *err),
+		      void *arg);
+	/* `in`: name, replaces; `lifetime` 0 = default. `text` is the token, shown this once. */
+	void (*join_create)(void *ctx, const struct admin_join *in, mu_msec lifetime,
+			    const struct admin_asker *who,
+			    void (*done)(void *arg, const struct admin_join *j, const char *text,
+					 const struct mu_error *err),
+			    void *arg);
+	void (*join_each)(void *ctx, void (*each)(const struct admin_join *j, void *arg),
+			  void *arg);
+	void (*join_delete)(void *ctx, const struct mu_uuid *id, const struct admin_asker *who,
+			    admin_done done, void *arg);
+	/* `in`: description, user; `lifetime` 0 = for ever. */
+	void (*token_create)(void *ctx, const struct admin_token *in, mu_msec lifetime,
+			     const struct admin_asker *who,
+			     void (*done)(void *arg, const struct admin_token *t, const char *text,
+					  const struct mu_error *err),
+			     void *arg);
+	void (*token_each)(void *ctx, void (*each)(const struct admin_token *t, void *arg),
+			   void *arg);
+	void (*token_delete)(void *ctx, const struct mu_uuid *id, const struct admin_asker *who,
+			     admin_done done, void *arg);
+	/* Revoke all certificates of the host; `forget`: it and its VMs leave the inventory too. */
+	void (*host_revoke)(void *ctx, const struct host_id *id, bool forget,
+			    const struct admin_asker *who, admin_done done, void *arg);
+	void (*audit_list)(void *ctx, size_t limit, int64_t before,
+			   void (*done)(void *arg, const struct admin_audit *rows, size_t n_rows,
+					const struct mu_error *err),
+			   void *arg);
+	void (*metrics)(void *ctx, const struct host_id *id, mu_msec since,
+			void (*done)(void *arg, const struct admin_metrics *m,
+				     const struct mu_error *err),
+			void *arg);
+};
+
+/* `ops` must live as long as `rest`. */
+void admin_routes_add(struct rest *rest, const struct admin_ops *ops);
+
+#endif
