@@ -25,6 +25,8 @@ const struct model_vm *app_vm_find(const struct app *app, const struct vm_id *id
 /* Recent ones of this host, whoever asked, oldest first. */
 const struct model_task *app_task_next(const struct app *app, size_t *iter);
 const struct model_task *app_task_find(const struct app *app, const struct mu_uuid *id);
+/* Did the aggregator ask for it? */
+bool app_task_is_remote(const struct app *app, const struct mu_uuid *id);
 
 enum app_change { APP_ADDED, APP_UPDATED, APP_REMOVED };
 

@@ -6,6 +6,7 @@
  */
 #include "agent/app/agent.h"
 #include "agent/app/check.h"
+#include "agent/app/join.h"
 #include "agent/app/run.h"
 #include "common/base/map.h"
 #include "common/log/log.h"
@@ -23,6 +24,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"run", agent_options, run_agent, "manage this host (the default)"},
+    {"enrol", agent_enrol_options, join_fleet, "get this host's certificate with a join token"},
     {"check", agent_options, check_state, "look for mistakes in the VM definitions"},
 };
 

@@ -7,6 +7,9 @@
 
 #include "agent/admin/admin.h"
 #include "agent/app/agent.h"
+#include "agent/app/metrics.h"
+#include "agent/app/state_dir.h"
+#include "agent/link/link.h"
 #include "common/log/log.h"
 
 struct run {
@@ -14,6 +17,9 @@ struct run {
 	struct mu_signals *signals;
 	struct app *app;
 	struct admin *admin; /* NULL: no socket wanted */
+	struct metrics *metrics;
+	struct link *link;
+	char tls_dir[STATE_PATH_MAX + 1];
 	bool stopping;
 };
 
@@ -31,7 +37,19 @@ static void on_admin_stopped(void *ctx)
 	struct run *run = ctx;
 
 	run->admin = NULL;
+	run->metrics = metrics_free(run->metrics);
 	app_stop(run->app, on_app_stopped, run);
+}
+
+static void on_link_stopped(void *ctx)
+{
+	struct run *run = ctx;
+
+	run->link = NULL;
+	if (run->admin)
+		admin_stop(run->admin, on_admin_stopped, run);
+	else
+		on_admin_stopped(run);
 }
 
 static void on_stop(void *ctx)
@@ -42,10 +60,31 @@ static void on_stop(void *ctx)
 		return;
 	run->stopping = true;
 	mu_log_info("stopping, guests go on");
-	if (run->admin)
-		admin_stop(run->admin, on_admin_stopped, run);
+	if (run->link)
+		link_stop(run->link, on_link_stopped, run);
 	else
-		app_stop(run->app, on_app_stopped, run);
+		on_link_stopped(run);
+}
+
+static void on_sample(void *ctx)
+{
+	struct run *run = ctx;
+
+	if (run->link)
+		link_metrics_added(run->link);
+}
+
+static void start_link(struct run *run, const struct agent_config *config)
+{
+	struct link_options options = {
+	    .tls_dir = state_dir_file(app_state_dir(run->app), "tls", run->tls_dir),
+	    .aggregator = config->aggregator,
+	    .boot_id = app_boot_id(run->app),
+	    .host = *app_host_id(run->app),
+	    .window = metrics_window(run->metrics),
+	};
+
+	run->link = link_new(run->loop, run->app, &options);
 }
 
 int run_agent(const struct agent_config *config, struct mu_error *err)
@@ -57,10 +96,13 @@ int run_agent(const struct agent_config *config, struct mu_error *err)
 	if (app_new(loop, config, &run.app, err) < 0)
 		return MU_FAILED;
 	run.signals = mu_signals_new(loop, on_stop, NULL, &run);
+	run.metrics = metrics_new(loop, run.app, config->sample_interval, on_sample, &run);
 	if (*config->socket)
 		r = admin_new(loop, run.app, config->socket, &run.admin, err);
 	if (r < 0)
 		on_stop(&run);
+	else
+		start_link(&run, config);
 	mu_loop_run(loop);
 	return r;
 }

@@ -252,6 +252,13 @@ const struct model_task *app_task_find(const struct app *app, const struct mu_uu
 	return t ? &t->model : NULL;
 }
 
+bool app_task_is_remote(const struct app *app, const struct mu_uuid *id)
+{
+	const struct app_task *t = find(app, id);
+
+	return t && !t->local;
+}
+
 static void request_abort(struct app *app, struct app_task *t)
 {
 	struct vm_id vm = t->model.vm;

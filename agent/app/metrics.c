@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/app/metrics.h"
+
+#include "agent/app/agent.h"
+#include "agent/hv/hv.h"
+#include "agent/stats/sample.h"
+#include "common/log/log.h"
+#include "common/os/clock.h"
+
+#include <stdlib.h>
+
+struct metrics {
+	struct mu_loop *loop;
+	struct app *app;
+	mu_msec interval;
+	mu_loop_cb added;
+	void *ctx;
+	struct mu_timer *timer;
+	struct sampler *sampler;
+	struct window *window;
+	struct metric_list list;
+	struct hv_host_stats host;
+	struct hv_domain_stats *stats; /* HV_DOMAINS_MAX */
+	struct sample_domain *domains; /* HV_DOMAINS_MAX */
+	bool failing;
+};
+
+static void on_time(void *ctx);
+
+struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec interval,
+			    mu_loop_cb added, void *ctx)
+{
+	struct metrics *m = mu_xcalloc(1, sizeof *m);
+
+	m->loop = loop;
+	m->app = app;
+	m->interval = interval;
+	m->added = added;
+	m->ctx = ctx;
+	m->sampler = sampler_new(app_host_id(app));
+	m->window = window_new(NULL);
+	m->list = (struct metric_list)METRIC_LIST_INIT;
+	/* Only what is used is ever touched. */
+	m->stats = mu_xcalloc(HV_DOMAINS_MAX, sizeof *m->stats);
+	m->domains = mu_xcalloc(HV_DOMAINS_MAX, sizeof *m->domains);
+	m->timer = mu_timer_new(loop, on_time, m);
+	mu_timer_set(m->timer, sample_delay(mu_clock_wall()));
+	return m;
+}
+
+struct metrics *metrics_free(struct metrics *m)
+{
+	if (!m)
+		return NULL;
+	mu_timer_free(m->timer);
+	sampler_free(m->sampler);
+	window_free(m->window);
+	metric_list_deinit(&m->list);
+	free(m->stats);
+	free(m->domains);
+	free(m);
+	return NULL;
+}
+
+struct window *metrics_window(struct metrics *m)
+{
+	return m->window;
+}
+
+static void describe(const struct metrics *m, const struct hv_domain_stats *stats, mu_msec wall,
+		     struct sample_domain *d)
+{
+	const struct model_vm *vm = app_vm_find(m->app, &stats->id);
+
+	*d = (struct sample_domain){.stats = stats, .uptime = -1};
+	if (!vm || vm->domid != (int32_t)stats->domid.value)
+		return;
+	d->guest = &vm->guest;
+	d->paused = vm->power == VM_PAUSED;
+	if (vm->started_at)
+		d->uptime = wall - vm->started_at;
+}
+
+static void sample(struct metrics *m)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	mu_msec wall = mu_clock_wall();
+	size_t n;
+
+	if (hv_stats(app_hv(m->app), &m->host, m->stats, HV_DOMAINS_MAX, &n, &err) < 0) {
+		if (!m->failing)
+			mu_log_warning("statistics not available err=\"%s\"", err.text);
+		m->failing = true;
+		return;
+	}
+	m->failing = false;
+	for (size_t i = 0; i < n; i++)
+		describe(m, &m->stats[i], wall, &m->domains[i]);
+	sampler_step(m->sampler, &m->host, m->domains, n, &m->list);
+	if (window_add(m->window, sample_grid(wall), &m->list) && m->added)
+		m->added(m->ctx);
+}
+
+static void on_time(void *ctx)
+{
+	struct metrics *m = ctx;
+
+	sample(m);
+	mu_timer_set(m->timer, sample_delay(mu_clock_wall()) + m->interval - SAMPLE_INTERVAL);
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/link/message.h"
+
+#include "common/base/assert.h"
+#include "common/wire/wire.h"
+
+typedef Muster__V1__AgentMessage agent_message;
+
+static struct message pack(struct mu_arena *a, const agent_message *m)
+{
+	struct message out;
+
+	wire_pack(a, &m->base, &out.data, &out.len);
+	return out;
+}
+
+static agent_message *message_new(struct mu_arena *a, Muster__V1__AgentMessage__KindCase kind)
+{
+	agent_message *m = mu_arena_alloc(a, sizeof *m);
+
+	muster__v1__agent_message__init(m);
+	m->kind_case = kind;
+	return m;
+}
+
+static char *uuid_text(struct mu_arena *a, const struct mu_uuid *u)
+{
+	char text[MU_UUID_TEXT];
+
+	return mu_arena_strdup(a, mu_uuid_format(u, text));
+}
+
+struct message message_hello(struct mu_arena *a, const struct message_hello *h)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_HELLO);
+	Muster__V1__Hello *hello = mu_arena_alloc(a, sizeof *hello);
+
+	muster__v1__hello__init(hello);
+	hello->protocol = 1;
+	hello->host_id = uuid_text(a, &h->host->uuid);
+	hello->boot_id = mu_arena_strdup(a, h->boot_id);
+	hello->agent_version = mu_arena_strdup(a, MUSTER_VERSION);
+	hello->state_epoch = h->state_epoch;
+	hello->last_acked_seq = h->acked_seq;
+	hello->metric_epoch = h->metric_epoch;
+	m->hello = hello;
+	return pack(a, m);
+}
+
+struct message message_snapshot(struct mu_arena *a, const struct app *app, uint64_t epoch,
+				uint64_t seq)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_SNAPSHOT);
+	Muster__V1__Snapshot *s = mu_arena_alloc(a, sizeof *s);
+	const struct model_vm *vm;
+	size_t n = 0;
+
+	muster__v1__snapshot__init(s);
+	s->epoch = epoch;
+	s->seq = seq;
+	s->host = wire_host_encode(a, app_host(app));
+	for (size_t i = 0; app_vm_next(app, &i);)
+		n++;
+	s->vms = mu_arena_calloc(a, n + 1, sizeof *s->vms);
+	for (size_t i = 0; (vm = app_vm_next(app, &i));)
+		s->vms[s->n_vms++] = wire_vm_encode(a, vm);
+	m->snapshot = s;
+	return pack(a, m);
+}
+
+struct message message_delta(struct mu_arena *a, const struct app *app,
+			     const struct sync_delta *delta)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_DELTA);
+	Muster__V1__Delta *d = mu_arena_alloc(a, sizeof *d);
+	const struct model_vm *vm;
+
+	muster__v1__delta__init(d);
+	d->seq = delta->seq;
+	if (delta->host)
+		d->host = wire_host_encode(a, app_host(app));
+	d->vms = mu_arena_calloc(a, delta->n_changed + 1, sizeof *d->vms);
+	for (size_t i = 0; i < delta->n_changed; i++) {
+		vm = app_vm_find(app, &delta->changed[i]);
+		if (vm)
+			d->vms[d->n_vms++] = wire_vm_encode(a, vm);
+	}
+	d->removed = mu_arena_calloc(a, delta->n_removed + 1, sizeof *d->removed);
+	for (size_t i = 0; i < delta->n_removed; i++)
+		d->removed[d->n_removed++] = wire_uuid_encode(a, &delta->removed[i].uuid);
+	m->delta = d;
+	return pack(a, m);
+}
+
+struct message message_dictionary(struct mu_arena *a, const struct window_dictionary *d)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_DICTIONARY);
+	Muster__V1__MetricDictionary *out = mu_arena_alloc(a, sizeof *out);
+	Muster__V1__MetricSeries *series = mu_arena_calloc(a, d->n + 1, sizeof *series);
+
+	muster__v1__metric_dictionary__init(out);
+	out->generation = d->generation;
+	out->series = mu_arena_calloc(a, d->n + 1, sizeof *out->series);
+	for (size_t i = 0; i < d->n; i++) {
+		const struct metric_series *from = &d->series[i];
+
+		muster__v1__metric_series__init(&series[i]);
+		series[i].object_id = wire_uuid_encode(a, &from->object);
+		series[i].name = mu_arena_strdup(a, from->name);
+		series[i].kind = from->kind == METRIC_RATE
+				     ? MUSTER__V1__METRIC_KIND__METRIC_KIND_RATE
+				     : MUSTER__V1__METRIC_KIND__METRIC_KIND_GAUGE;
+		series[i].unit = mu_arena_strdup(a, metric_unit_name(from->unit));
+		out->series[out->n_series++] = &series[i];
+	}
+	m->metric_dictionary = out;
+	return pack(a, m);
+}
+
+struct message message_batch(struct mu_arena *a, const struct window_batch *b)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCH);
+	Muster__V1__MetricBatch *out = mu_arena_alloc(a, sizeof *out);
+
+	muster__v1__metric_batch__init(out);
+	out->seq = b->seq;
+	out->generation = b->generation;
+	out->time_ms = (uint64_t)b->time;
+	out->n_value = b->n;
+	out->value = mu_arena_memdup(a, b->value, b->n * sizeof *b->value);
+	m->metric_batch = out;
+	return pack(a, m);
+}
+
+struct message message_progress(struct mu_arena *a, const struct mu_uuid *task, int percent)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_PROGRESS);
+	Muster__V1__CommandProgress *p = mu_arena_alloc(a, sizeof *p);
+
+	muster__v1__command_progress__init(p);
+	p->id = wire_uuid_encode(a, task);
+	p->percent = (uint32_t)percent;
+	m->progress = p;
+	return pack(a, m);
+}
+
+static Muster__V1__CommandStatus status_of(enum task_status s)
+{
+	switch (s) {
+	case TASK_SUCCESS:
+		return MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_SUCCESS;
+	case TASK_FAILURE:
+		return MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_FAILURE;
+	case TASK_INTERRUPTED:
+		return MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_INTERRUPTED;
+	case TASK_PENDING:
+	case _TASK_STATUS_COUNT:
+		break;
+	}
+	mu_assert_unreachable();
+}
+
+static struct message result(struct mu_arena *a, const struct mu_uuid *task,
+			     enum task_status status, const struct mu_error *err,
+			     const struct vm_id *vm, mu_msec finished_at)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_RESULT);
+	Muster__V1__CommandResult *r = mu_arena_alloc(a, sizeof *r);
+
+	muster__v1__command_result__init(r);
+	r->id = wire_uuid_encode(a, task);
+	r->status = status_of(status);
+	if (err->code != MU_E_NONE) {
+		r->error_code = mu_arena_strdup(a, mu_error_name(err->code));
+		r->error_text = mu_arena_strdup(a, err->text);
+	}
+	if (vm && !mu_uuid_is_nil(&vm->uuid))
+		r->vm_id = wire_uuid_encode(a, &vm->uuid);
+	r->finished_at_ms = (uint64_t)finished_at;
+	m->result = r;
+	return pack(a, m);
+}
+
+struct message message_result(struct mu_arena *a, const struct journal_entry *e)
+{
+	const struct vm_id *vm = e->kind == JOURNAL_DEFINE ? &e->vm : NULL;
+
+	return result(a, &e->task, e->status, &e->err, vm, e->finished_at);
+}
+
+struct message message_refusal(struct mu_arena *a, const struct mu_uuid *task,
+			       const struct mu_error *err, mu_msec now)
+{
+	return result(a, task, TASK_FAILURE, err, NULL, now);
+}
+
+struct message message_certificate_request(struct mu_arena *a, const char *csr)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_CERTIFICATE_REQUEST);
+	Muster__V1__CertificateRequest *r = mu_arena_alloc(a, sizeof *r);
+
+	muster__v1__certificate_request__init(r);
+	r->csr = mu_arena_strdup(a, csr);
+	m->certificate_request = r;
+	return pack(a, m);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The messages that an agent sends, as bytes in an arena. Pure but for that. */
+#ifndef MUSTER_AGENT_LINK_MESSAGE_H
+#define MUSTER_AGENT_LINK_MESSAGE_H
+
+#include "agent/app/app.h"
+#include "agent/core/sync.h"
+#include "agent/stats/window.h"
+#include "common/base/arena.h"
+
+struct message {
+	const void *data;
+	size_t len;
+};
+
+struct message_hello {
+	const struct host_id *host;
+	const char *boot_id;
+	uint64_t state_epoch;
+	uint64_t acked_seq;
+	uint64_t metric_epoch;
+};
+
+struct message message_hello(struct mu_arena *a, const struct message_hello *h);
+struct message message_snapshot(struct mu_arena *a, const struct app *app, uint64_t epoch,
+				uint64_t seq);
+/* A VM that is gone meanwhile is left out: its removal is in a later delta. */
+struct message message_delta(struct mu_arena *a, const struct app *app,
+			     const struct sync_delta *delta);
+struct message message_dictionary(struct mu_arena *a, const struct window_dictionary *d);
+struct message message_batch(struct mu_arena *a, const struct window_batch *b);
+struct message message_progress(struct mu_arena *a, const struct mu_uuid *task, int percent);
+struct message message_result(struct mu_arena *a, const struct journal_entry *e);
+/* A command that cannot be understood; there is no journal entry. */
+struct message message_refusal(struct mu_arena *a, const struct mu_uuid *task,
+			       const struct mu_error *err, mu_msec now);
+struct message message_certificate_request(struct mu_arena *a, const char *csr);
+
+#endif

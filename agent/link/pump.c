@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What goes up, in order of weight: state, results, metrics. Nothing is queued here: state is
+ * coalesced in core/sync, results stand in the journal, metrics in the window; a message is made
+ * when the stream has room. So a slow aggregator costs no memory but one message.
+ */
+#include "agent/link/link_priv.h"
+
+#include "common/base/map.h"
+#include "common/log/log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool pump_send(struct link *link, struct message m)
+{
+	if (link->n_stalled)
+		return false;
+	if (m.len > WIRE_MESSAGE_MAX)
+		mu_log_error("message over the protocol's bound bytes=%zu", m.len);
+	if (rpc_stream_send(link->stream, m.data, m.len) == RPC_FULL) {
+		link->stalled = mu_xmemdup(m.data, m.len);
+		link->n_stalled = m.len;
+	}
+	return true;
+}
+
+static void drop_stalled(struct link *link)
+{
+	free(link->stalled);
+	link->stalled = NULL;
+	link->n_stalled = 0;
+}
+
+void pump_reset(struct link *link)
+{
+	drop_stalled(link);
+	mu_map_free(link->sent);
+	link->sent = mu_map_new();
+}
+
+static bool unstall(struct link *link)
+{
+	if (link->n_stalled &&
+	    rpc_stream_send(link->stream, link->stalled, link->n_stalled) == RPC_FULL)
+		return false;
+	drop_stalled(link);
+	return true;
+}
+
+static bool pump_state(struct link *link)
+{
+	MU_CLEANUP(mu_free) struct sync_delta *delta = mu_xmalloc(sizeof *delta);
+
+	while (!link->n_stalled && sync_next(link->sync, delta)) {
+		mu_arena_reset(link->arena);
+		(void)pump_send(link, message_delta(link->arena, link->app, delta));
+	}
+	return !link->n_stalled;
+}
+
+static bool pump_results(struct link *link)
+{
+	const struct journal_entry *e;
+
+	for (size_t i = 0; !link->n_stalled && (e = app_result_next(link->app, &i));) {
+		if (mu_map_find(link->sent, e->task.bytes, sizeof e->task.bytes))
+			continue;
+		/* Only that it is there counts. */
+		mu_map_put(link->sent, e->task.bytes, sizeof e->task.bytes, link);
+		mu_arena_reset(link->arena);
+		(void)pump_send(link, message_result(link->arena, e));
+	}
+	return !link->n_stalled;
+}
+
+static void pump_metrics(struct link *link)
+{
+	struct window_dictionary dictionary;
+	struct window_batch batch;
+
+	while (!link->n_stalled) {
+		mu_arena_reset(link->arena);
+		switch (window_next(link->options.window, &dictionary, &batch)) {
+		case WINDOW_NOTHING:
+			return;
+		case WINDOW_DICTIONARY:
+			(void)pump_send(link, message_dictionary(link->arena, &dictionary));
+			break;
+		case WINDOW_BATCH:
+			(void)pump_send(link, message_batch(link->arena, &batch));
+			break;
+		}
+	}
+}
+
+void pump(struct link *link)
+{
+	if (link->state != LINK_LIVE || !link->stream || !unstall(link))
+		return;
+	if (pump_state(link) && pump_results(link))
+		pump_metrics(link);
+}
+
+void link_metrics_added(struct link *link)
+{
+	pump(link);
+}
+
+/* From the app */
+
+static void on_host(void *ctx, const struct model_host *h)
+{
+	struct link *link = ctx;
+
+	(void)h;
+	sync_host_changed(link->sync);
+	pump_soon(link);
+}
+
+static void on_vm(void *ctx, enum app_change what, const struct model_vm *vm)
+{
+	struct link *link = ctx;
+
+	/* Sent with the next turn: the view is in the middle of telling its changes. */
+	if (what == APP_REMOVED)
+		sync_vm_removed(link->sync, &vm->id);
+	else
+		sync_vm_changed(link->sync, &vm->id);
+	pump_soon(link);
+}
+
+static void on_task(void *ctx, enum app_change what, const struct model_task *t)
+{
+	struct link *link = ctx;
+
+	if (link->state != LINK_LIVE || what != APP_UPDATED || t->status != TASK_PENDING ||
+	    !app_task_is_remote(link->app, &t->id))
+		return;
+	/* Progress is for show: where there is no room, it is left out. */
+	mu_arena_reset(link->arena);
+	(void)pump_send(link, message_progress(link->arena, &t->id, t->progress));
+}
+
+static void on_result(void *ctx, const struct journal_entry *e)
+{
+	struct link *link = ctx;
+
+	/* Told again: the aggregator has asked again. */
+	mu_map_remove(link->sent, e->task.bytes, sizeof e->task.bytes);
+	pump_soon(link);
+}
+
+void pump_listen(struct link *link)
+{
+	const struct model_vm *vm;
+
+	link->listener = (struct app_listener){
+	    .host = on_host, .vm = on_vm, .task = on_task, .result = on_result, .ctx = link};
+	app_listen(link->app, &link->listener);
+	sync_host_changed(link->sync);
+	for (size_t i = 0; (vm = app_vm_next(link->app, &i));)
+		sync_vm_changed(link->sync, &vm->id);
+}
+
+static void on_soon(void *ctx)
+{
+	struct link *link = ctx;
+
+	link->pumping_soon = false;
+	pump(link);
+	link_check_stopped(link);
+}
+
+void pump_soon(struct link *link)
+{
+	if (link->pumping_soon)
+		return;
+	link->pumping_soon = true;
+	mu_loop_post(link->loop, on_soon, link);
+}
