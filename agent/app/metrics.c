@@ -30,6 +30,7 @@ static void on_time(void *ctx);
 struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec interval,
 			    mu_loop_cb added, void *ctx)
 {
+	const struct window_limits defaults = {.max_batches = 0};
 	struct metrics *m = mu_xcalloc(1, sizeof *m);
 
 	m->loop = loop;
@@ -38,7 +39,7 @@ struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec inter
 	m->added = added;
 	m->ctx = ctx;
 	m->sampler = sampler_new(app_host_id(app));
-	m->window = window_new(NULL);
+	m->window = window_new(&defaults);
 	m->list = (struct metric_list)METRIC_LIST_INIT;
 	/* Only what is used is ever touched. */
 	m->stats = mu_xcalloc(HV_DOMAINS_MAX, sizeof *m->stats);
