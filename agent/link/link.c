@@ -89,6 +89,18 @@ static void log_trouble(struct link *link, const char *what, const char *why)
 	mu_log_warning("%s err=\"%s\"", what, why);
 }
 
+/* Not a trouble: a host can be managed over its admin socket alone. */
+static void log_not_enrolled(struct link *link)
+{
+	static const char text[] = "not enrolled";
+
+	if (!strcmp(link->last_trouble, text))
+		return;
+	memcpy(link->last_trouble, text, sizeof text);
+	mu_log_info("not enrolled, admin socket only; hint: muster-agent enrol --server URL "
+		    "--token TOKEN");
+}
+
 static void on_timer(void *ctx)
 {
 	struct link *link = ctx;
@@ -123,8 +135,7 @@ static void load_done(struct mu_work *work)
 	if (link->state == LINK_STOPPING) {
 		link_check_stopped(link);
 	} else if (link->load_err.code == MU_E_NOT_FOUND) {
-		log_trouble(link, "not enrolled, managed over the admin socket only",
-			    "hint: muster-agent enrol --server URL --token TOKEN");
+		log_not_enrolled(link);
 		wait_for(link, NOT_ENROLLED_RETRY);
 	} else if (link->load_err.code != MU_E_NONE) {
 		log_trouble(link, "identity not usable", link->load_err.text);
