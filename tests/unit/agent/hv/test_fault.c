@@ -15,6 +15,7 @@ struct env {
 	struct hv *hv;
 	unsigned n_guests;
 	unsigned n_changed;
+	bool freed;
 };
 
 struct wait {
@@ -65,12 +66,18 @@ static void on_freed(void *ctx)
 	*(bool *)ctx = true;
 }
 
+static void on_env_freed(void *ctx)
+{
+	struct env *e = ctx;
+
+	e->freed = true;
+	mu_loop_stop(e->loop);
+}
+
 static void env_close(struct env *e)
 {
-	bool freed = false;
-
-	hv_free(e->hv, on_freed, &freed);
-	while (!freed)
+	hv_free(e->hv, on_env_freed, e);
+	while (!e->freed)
 		mu_loop_run(e->loop);
 	mu_timer_free(e->guard);
 	mu_loop_run(e->loop); /* until nothing is left */
