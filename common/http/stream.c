@@ -14,6 +14,7 @@
  *   or an end of file waits on its socket, so input is muted then, and the sweep asks the kernel
  *   whether the peer is still there. A muted connection gets no WRITEABLE either: it is unmuted
  *   first;
+ * - it decodes %0A in a URL before it looks for the end of the line: check_version();
  * - a POST without a Content-Length would swallow what follows on the connection as its body: it
  *   is taken as empty and the connection closed after the reply.
  */
@@ -497,6 +498,17 @@ static int plan_body(struct stream *s, const char *method, struct mu_error *err)
 	return 0;
 }
 
+/* The library decodes %0A in the request line and takes it for its end: what follows would be a
+ * header that whoever made the URL chose. Such a line has lost its version. */
+static int check_version(struct stream *s, struct mu_error *err)
+{
+	const char *version = s->h2 ? NULL : copy_token(s, WSI_TOKEN_HTTP);
+
+	if (s->h2 || (version && mu_str_has_prefix(version, "HTTP/1.")))
+		return 0;
+	return mu_error_set(err, MU_E_INVALID, "the request line is malformed");
+}
+
 static int on_http(struct http_server *server, struct lws *wsi, struct session *session,
 		   const char *path, size_t path_len)
 {
@@ -513,7 +525,7 @@ static int on_http(struct http_server *server, struct lws *wsi, struct session *
 	s->x->request.peer = conn->peer;
 	s->x->request.method = http_method_parse(method, &s->head);
 	copy_headers(s);
-	if (copy_target(s, path, path_len, &err) < 0)
+	if (check_version(s, &err) < 0 || copy_target(s, path, path_len, &err) < 0)
 		return refuse(s, 400, &err);
 	status = plan_body(s, method, &err);
 	if (status)

@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""common/http over real sockets: slow, broken, greedy and hostile clients."""
+
+import socket
+import ssl
+import time
+import unittest
+
+from http_probe import DEADLINE, Probe, read_all, read_until
+
+BODY_MAX = 100000  # of the probe
+
+
+class HostileTest(unittest.TestCase):
+    def setUp(self):
+        self.probe = None
+
+    def start(self, **options):
+        self.probe = Probe(**options)
+        return self.probe
+
+    def tearDown(self):
+        if self.probe:
+            code, errors = self.probe.stop()
+            self.assertEqual(code, 0, errors)
+
+    def test_large_body_is_refused(self):
+        probe = self.start()
+        body = probe.folder / "body"
+        body.write_bytes(b"x" * (BODY_MAX + 1))
+        for way in ({"http2": False}, {"http2": True}, {"unix": True}):
+            with self.subTest(**way):
+                status, _, reply = probe.curl("/echo", "--data-binary", f"@{body}", **way)
+                self.assertEqual(status, 413)
+                self.assertIn(b"more than the 100000 that are accepted", reply)
+        self.assertEqual(probe.echo("/echo", "-d", "small")["body"], "small")
+
+    def test_body_without_length_is_refused(self):
+        probe = self.start()
+        status, _, reply = probe.curl("/echo", "-X", "POST", "-H", "Transfer-Encoding: chunked",
+                                      "-d", "x")
+        self.assertEqual(status, 411)
+        self.assertIn(b"send its length", reply)
+
+    def test_garbage(self):
+        probe = self.start()
+        cases = (b"\x00\x01\x02\x03\r\n\r\n", b"NONSENSE\r\n\r\n", b"FROB / HTTP/1.1\r\n\r\n",
+                 b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+                 b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+                 b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                 b"GET /%zz HTTP/1.1\r\nhost: x\r\n\r\n", b"GET /a%00b HTTP/1.1\r\nhost: x\r\n\r\n",
+                 b"GET /%ff HTTP/1.1\r\nhost: x\r\n\r\n", b"GET /?a=%0a HTTP/1.1\r\nhost: x\r\n\r\n",
+                 b"GET / HTTP/1.1\r\nhost: x\r\n" + b"a: " + b"x" * 20000 + b"\r\n\r\n",
+                 b"GET /" + b"x" * 20000 + b" HTTP/1.1\r\nhost: x\r\n\r\n",
+                 b"GET / HTTP/1.1\r\n" + b"".join(b"h%d: x\r\n" % i for i in range(2000)) + b"\r\n",
+                 b"GET / HTTP/1.1\r\nUpgrade: frob\r\nConnection: upgrade\r\nhost: x\r\n\r\n",
+                 b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: upgrade\r\nhost: x\r\n\r\n",
+                 b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                 b"\xff" * 5000)
+        for tls in (True, False):
+            for case in cases:
+                with self.subTest(case=case[:60], tls=tls):
+                    s = probe.connect(tls)
+                    s.settimeout(10)
+                    try:
+                        s.sendall(case)
+                        if tls:
+                            s = s.unwrap()
+                        else:
+                            s.shutdown(socket.SHUT_WR)
+                    except (OSError, ssl.SSLError):
+                        pass
+                    reply = read_all(s)
+                    s.close()
+                    self.assertNotIn(b" 200", reply[:20])
+                    self.assertNotIn(b" 500", reply[:20])
+        self.assertEqual(probe.echo()["path"], "/echo")
+        for path in ("/a%0ab", "/?x=%0d%0aa:b", "/%ff"):
+            self.assertEqual(probe.curl(path, http2=True)[0], 400, path)
+
+    def test_malformed_requests_are_told_so(self):
+        probe = self.start()
+        for case in (b"FROB / HTTP/1.1\r\n\r\n", b"NONSENSE\r\n\r\n",
+                     b"GET /?a=%0a HTTP/1.1\r\nhost: x\r\n\r\n",
+                     b"GET /?a=%0aauthorization:Bearer HTTP/1.1\r\nhost: x\r\n\r\n",
+                     b"GET /%0d%0aauthorization:Bearer HTTP/1.1\r\nhost: x\r\n\r\n",
+                     b"GET /%ff HTTP/1.1\r\nhost: x\r\n\r\n",
+                     b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n"):
+            with self.subTest(case=case):
+                s = probe.connect()
+                s.sendall(case)
+                reply = read_until(s, b"}")
+                s.close()
+                self.assertRegex(reply, rb"^HTTP/1.[01] 400 ")
+
+    def test_no_tls_on_the_tls_port(self):
+        probe = self.start()
+        s = probe.connect_tcp()
+        s.sendall(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n")
+        self.assertNotIn(b"200", read_all(s))
+        s.close()
+        self.assertEqual(probe.echo()["path"], "/echo")
+
+    def test_slow_reader_gets_everything(self):
+        probe = self.start()
+        for tls in (True, False):
+            with self.subTest(tls=tls):
+                n = 3_000_000
+                s = probe.connect(tls)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                s.sendall(b"GET /large?n=%d HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n" % n)
+                data = b""
+                while piece := s.recv(4096):
+                    data += piece
+                    if len(data) % 7 == 0:
+                        self.probe_is_alive_now_and_then(len(data))
+                self.assertEqual(len(data.split(b"\r\n\r\n", 1)[1]), n)
+                s.close()
+
+    def probe_is_alive_now_and_then(self, n):
+        if n % 5 == 0 and not hasattr(self, "checked"):
+            self.checked = True
+            self.assertEqual(self.probe.echo()["path"], "/echo")
+
+    def test_reader_that_stops_is_cut(self):
+        """Also when it goes on sending, and without using the processor up."""
+        probe = self.start(idle_ms=3000)
+        s = probe.connect(tls=False)
+        s.sendall(b"GET /large?n=30000000 HTTP/1.1\r\nhost: x\r\n\r\n")
+        s.sendall(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n" * 100)
+        before = probe.cpu_seconds()
+        end = time.monotonic() + DEADLINE
+        with self.assertRaises((BrokenPipeError, ConnectionResetError)):
+            while time.monotonic() < end:
+                s.send(b"x")
+                probe.echo()
+        self.assertLess(probe.cpu_seconds() - before, 20)
+        s.close()
+
+    def test_events_nobody_reads_are_cut(self):
+        probe = self.start()
+        for tls in (True, False):
+            s = probe.connect(tls)
+            s.sendall(b"GET /flood HTTP/1.1\r\nhost: x\r\n\r\n")
+            probe.line("gone /flood")
+            s.close()
+
+    def test_slow_senders_are_cut(self):
+        probe = self.start(idle_ms=2000)
+        whole = probe.connect_tcp()  # says nothing at all
+        headers = probe.connect(tls=False)
+        headers.sendall(b"GET /echo HTTP/1.1\r\nhost")
+        body = probe.connect(tls=False)
+        body.sendall(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc")
+        for s in (whole, headers, body):
+            self.assertNotIn(b"200", read_all(s))
+            s.close()
+
+    def test_trickle_does_not_hold_for_ever(self):
+        probe = self.start(idle_ms=1000)
+        s = probe.connect(tls=False)
+        s.sendall(b"POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 90000\r\n\r\n")
+        end = time.monotonic() + DEADLINE
+        with self.assertRaises((BrokenPipeError, ConnectionResetError)):
+            while time.monotonic() < end:
+                s.send(b"x")
+                probe.echo()
+        s.close()
+
+    def test_a_thousand_connections(self):
+        probe = self.start()
+        idle = [probe.connect(tls=False) for _ in range(500)]
+        idle += [probe.connect_tcp() for _ in range(500)]
+        self.assertEqual(probe.echo()["path"], "/echo")
+        for s in idle[:500]:
+            s.sendall(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n")
+        for s in idle[:500]:
+            read_until(s, b"}")
+        for s in idle:
+            s.close()
+        self.assertEqual(probe.echo()["path"], "/echo")
+
+    def test_more_than_the_limit_wait(self):
+        probe = self.start(connections=20)
+        idle = [probe.connect(tls=False) for _ in range(20)]
+        for s in idle:
+            s.sendall(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n")
+            read_until(s, b"}")
+        late = probe.connect(tls=False)
+        late.sendall(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n")
+        late.settimeout(1)
+        with self.assertRaises(TimeoutError):
+            late.recv(1)
+        idle.pop().close()
+        late.settimeout(DEADLINE)
+        read_until(late, b"}")
+        for s in (late, *idle):
+            s.close()
+        self.assertEqual(probe.echo()["path"], "/echo")
+
+    def test_no_descriptors_left(self):
+        probe = self.start(nofile=64)
+        idle = [probe.connect(tls=False) for _ in range(200)]
+        before = probe.cpu_seconds()
+        with self.assertRaises(TimeoutError):
+            idle[-1].settimeout(2)
+            idle[-1].recv(1)
+        self.assertLess(probe.cpu_seconds() - before, 1, "it spins on accept")
+        for s in idle:
+            s.close()
+        self.assertEqual(probe.echo()["path"], "/echo")
+
+    def test_half_a_handshake(self):
+        probe = self.start(idle_ms=3000)
+        halves = []
+        for i in range(50):
+            s = probe.connect_tcp()
+            s.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[:i % 12])
+            halves.append(s)
+        self.assertEqual(probe.echo()["path"], "/echo")
+        for s in halves:
+            read_all(s)
+            s.close()
+
+    def test_stops_with_everything_under_way(self):
+        probe = self.start()
+        open_ones = []
+        for path in (b"/never", b"/events", b"/large?n=30000000", b"/flood"):
+            for tls in (True, False):
+                s = probe.connect(tls)
+                s.sendall(b"GET %s HTTP/1.1\r\nhost: x\r\n\r\n" % path)
+                open_ones.append(s)
+        probe.echo()
+        code, errors = probe.stop()
+        self.probe = None
+        self.assertEqual(code, 0, errors)
+        for s in open_ones:
+            s.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
