@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libxl_utils.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -51,6 +52,16 @@ static int check_not_running(struct job *job, struct mu_error *err)
 			first = infos[n - 1].domain + 1u;
 	} while (n == INFO_CHUNK);
 	return 0;
+}
+
+static int check_name_is_free(struct job *job, struct mu_error *err)
+{
+	uint32_t domid;
+
+	if (libxl_name_to_domid(job_ctx(job), job->config->name, &domid) != 0)
+		return 0;
+	return mu_error_set(err, MU_E_EXISTS, "there is a domain called \"%s\" already: %" PRIu32,
+			    job->config->name, domid);
 }
 
 static int check_file(const char *what, const char *path, struct mu_error *err)
@@ -149,7 +160,8 @@ void job_create(struct job *job)
 {
 	const libxl_asyncop_how *how;
 
-	if (check_not_running(job, &job->err) < 0 || check_needs(job->config, &job->err) < 0 ||
+	if (check_not_running(job, &job->err) < 0 || check_name_is_free(job, &job->err) < 0 ||
+	    check_needs(job->config, &job->err) < 0 ||
 	    xen_config_to_libxl(job->config, &job->xl, &job->err) < 0 ||
 	    check_memory(job, &job->err) < 0) {
 		job_finish(job, MU_FAILED);
@@ -195,8 +207,8 @@ void job_restore(struct job *job)
 {
 	const libxl_asyncop_how *how;
 
-	if (check_not_running(job, &job->err) < 0 || open_saved(job, &job->err) < 0 ||
-	    check_memory(job, &job->err) < 0) {
+	if (check_not_running(job, &job->err) < 0 || check_name_is_free(job, &job->err) < 0 ||
+	    open_saved(job, &job->err) < 0 || check_memory(job, &job->err) < 0) {
 		job_finish(job, MU_FAILED);
 		return;
 	}

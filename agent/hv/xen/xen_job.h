@@ -56,6 +56,7 @@ struct job {
 	bool streaming; /* its progress is the one that libxl reports */
 	enum job_wait wait;
 	struct mu_timer *timer;
+	int n_unpauses;
 	bool others_began; /* to destroy the stopped domain */
 	struct vm_id id;   /* of the domain: numbers are used again */
 	libxl_domain_config xl;

@@ -40,7 +40,9 @@
 
 /* How long freeing waits for libxl to let go of what it does. */
 #define FREE_GRACE MU_SEC(20)
-#define SLOW_CALL MU_SEC(1)
+#define SLOW_CALL MU_SEC(1) /* to be logged */
+
+enum { UNPAUSES_MAX = 16 };
 
 struct xen_ops {
 	struct xen_thread thread;
@@ -225,25 +227,46 @@ static void finish_by_rc(struct job *job, int rc)
 	job_finish(job, rc == 0 ? 0 : MU_FAILED);
 }
 
-static void job_pause(struct job *job)
+/* Xen counts pauses: two would need two unpauses. */
+static void job_pause(struct job *job, const struct hv_domain *d)
 {
+	if (d->paused) {
+		job_finish(job, 0);
+		return;
+	}
 	job_begun(job, libxl_domain_pause(job->ops->ctx, job->domid.value,
 					  job_expect(job, "libxl_domain_pause", finish_by_rc)));
+}
+
+static void unpause_once(struct job *job);
+
+static void on_unpaused(struct job *job, int rc)
+{
+	struct hv_domain d;
+
+	if (rc == 0 && job_probe(job, &d) && d.paused && ++job->n_unpauses < UNPAUSES_MAX)
+		unpause_once(job);
+	else
+		finish_by_rc(job, rc);
+}
+
+static void unpause_once(struct job *job)
+{
+	job_begun(job, libxl_domain_unpause(job->ops->ctx, job->domid.value,
+					    job_expect(job, "libxl_domain_unpause", on_unpaused)));
 }
 
 /* A guest that was suspended for a save that never ended is woken up where it stands. */
 static void job_unpause(struct job *job, const struct hv_domain *d)
 {
-	libxl_ctx *ctx = job->ops->ctx;
-
 	if (d->shutdown == HV_SHUTDOWN_SUSPEND)
-		job_begun(
-		    job, libxl_domain_resume(ctx, job->domid.value, 1,
-					     job_expect(job, "libxl_domain_resume", finish_by_rc)));
+		job_begun(job,
+			  libxl_domain_resume(job->ops->ctx, job->domid.value, 1,
+					      job_expect(job, "libxl_domain_resume", on_unpaused)));
+	else if (d->paused)
+		unpause_once(job);
 	else
-		job_begun(job, libxl_domain_unpause(
-				   ctx, job->domid.value,
-				   job_expect(job, "libxl_domain_unpause", finish_by_rc)));
+		job_finish(job, 0);
 }
 
 /* ---- start ---- */
@@ -274,7 +297,7 @@ static void run_on_domain(struct job *job)
 		job_destroy(job);
 		return;
 	case HV_PAUSE:
-		job_pause(job);
+		job_pause(job, &d);
 		return;
 	case HV_UNPAUSE:
 		job_unpause(job, &d);
