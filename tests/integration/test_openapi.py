@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""proto/rest/openapi.yaml against what common/rest serves: routes, who may call them, the objects'
+keys, the actions. Paths of other parts carry `x-muster-part` and are theirs to check."""
+
+import pathlib
+import subprocess
+import unittest
+
+import yaml
+
+from http_probe import BUILD
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+class ContractTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.document = yaml.safe_load((ROOT / "proto/rest/openapi.yaml").read_text())
+        out = subprocess.run([BUILD / "tests/integration/rest_contract"], check=True,
+                             capture_output=True, text=True).stdout
+        cls.served = [line.split() for line in out.splitlines()]
+
+    def operations(self):
+        for path, item in self.document["paths"].items():
+            if "x-muster-part" not in item:
+                for method in METHODS & item.keys():
+                    yield method, "/rest/v0" + path.rstrip("/"), item[method]
+
+    def test_routes(self):
+        documented = {(method, path) for method, path, _ in self.operations()}
+        served = {(row[1], row[2]) for row in self.served if row[0] == "route"}
+        self.assertEqual(documented, served)
+
+    def test_open_routes(self):
+        documented = {(method, path) for method, path, operation in self.operations()
+                      if operation.get("security") == []}
+        served = {(row[1], row[2]) for row in self.served if row[0] == "route" and row[3] == "open"}
+        self.assertEqual(documented, served)
+
+    def test_fields(self):
+        for kind in ("VM", "host", "pool", "task"):
+            with self.subTest(kind=kind):
+                documented = set(self.document["components"]["schemas"][kind]["properties"])
+                served = {row[2] for row in self.served if row[:2] == ["field", kind]}
+                self.assertEqual(documented, served | {"href"})
+
+    def test_actions(self):
+        documented = set(self.document["components"]["schemas"]["Action"]["enum"])
+        self.assertEqual(documented, {row[1] for row in self.served if row[0] == "action"})
+
+    def test_operations_are_complete(self):
+        seen = set()
+        for method, path, operation in self.operations():
+            with self.subTest(method=method, path=path):
+                self.assertNotIn(operation["operationId"], seen)
+                seen.add(operation["operationId"])
+                self.assertTrue(operation["summary"])
+                if operation.get("security") != []:
+                    self.assertIn("401", operation["responses"])
+                if "{id}" in path:
+                    self.assertIn("404", operation["responses"])
+
+    def test_references_exist(self):
+        def walk(node):
+            if isinstance(node, dict):
+                if "$ref" in node:
+                    yield node["$ref"]
+                for value in node.values():
+                    yield from walk(value)
+            elif isinstance(node, list):
+                for value in node:
+                    yield from walk(value)
+
+        for reference in set(walk(self.document)):
+            with self.subTest(reference=reference):
+                target = self.document
+                for part in reference.removeprefix("#/").split("/"):
+                    target = target[part]
+
+
+if __name__ == "__main__":
+    unittest.main()
