@@ -84,6 +84,23 @@ class Reading(Cli):
             0, "complete", "--", "host").stdout.split() if not word.startswith("-")})
         self.assertIn("db-1", self.run_muster(0, "complete", "--", "vm", "start").stdout.split())
 
+    def complete(self, *words):
+        """What bash offers for the last word."""
+        folder = os.path.dirname(demo.program("muster"))
+        script = (f"PATH={folder}:$PATH; . {demo.ROOT}/deploy/completion/muster.bash; "
+                  'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _muster; printf "%s\\n" "${COMPREPLY[@]}"')
+        done = subprocess.run(["bash", "-c", script, "bash", "muster", *words], text=True,
+                              env={**self.demo.environment(), **self.demo.env}, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+        self.assertEqual("", done.stderr)
+        return done.stdout.split()
+
+    def test_completion_in_bash(self):
+        self.assertEqual(["start", "stop"], self.complete("vm", "st"))
+        self.assertEqual(["vm"], self.complete("v"))
+        self.assertIn("--force", self.complete("vm", "stop", "db-1", "--fo"))
+        self.assertEqual(["db-1", "db-2"], sorted(self.complete("vm", "stop", "db")))
+
 
 class Acting(Cli):
     def test_every_action_is_seen_in_the_api(self):
