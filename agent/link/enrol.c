@@ -119,7 +119,7 @@ static int take_answer(const struct http_client_response *answer, const char *ca
 	const char *cert, *address;
 	struct mu_value *v;
 
-	if (answer->status != 200)
+	if (answer->status != 200 && answer->status != 201)
 		return refused(answer, a, err);
 	if (mu_json_read(a, answer->body.data ? answer->body.data : "", answer->body.len, &v, err) <
 	    0)
