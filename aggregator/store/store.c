@@ -89,7 +89,9 @@ static int copy_aside(sqlite3 *db, const char *path, int version, struct mu_erro
 
 static int open_db(const char *path, unsigned page_limit, sqlite3 **ret_db, struct mu_error *err)
 {
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+	/* Full mutex: loading at start reads on the loop's thread while the writer may already be
+	 * storing what was made anew (the pool's id); without it that damages the file. */
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX |
 		    SQLITE_OPEN_PRIVATECACHE;
 	int rc = sqlite3_open_v2(path, ret_db, flags, NULL);
 
