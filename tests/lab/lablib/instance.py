@@ -5,6 +5,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import time
 import zlib
 
@@ -100,7 +101,13 @@ class Instance:
         with locked(run_root() / f"{self.name}.lock"):
             self.record = self._read()
             if self.is_alive():
-                raise LabError(f"host {self.name} is up already: lab down {self.name}")
+                if fresh:
+                    raise LabError(f"host {self.name} is up already: lab down {self.name}")
+                self.connected()
+                for host_port, guest_port in forwards:
+                    self.forward(guest_port, host_port)
+                progress(f"host {self.name} was up already")
+                return
             ways = [False] * (not fresh) + [True] * FRESH_BOOTS
             for attempt, boot in enumerate(ways, 1):
                 self._remove()
@@ -155,6 +162,13 @@ class Instance:
         if self.record is not None:
             self.remote().close()
             emulator.stop(self.record["pid"], self.folder)
+
+    def power_off(self):
+        """Ends the emulator at once; the folder stays, so that the console and the disks can be looked at."""
+        if self.is_alive():
+            os.kill(self.record["pid"], signal.SIGKILL)
+            wait_for("the emulator's end", lambda: not self.is_alive(), 60, 0.05)
+        self.remote().close()
 
     def _remove(self):
         if self.folder.exists():

@@ -2,6 +2,7 @@
 """Commands and files in dom0, over one kept ssh connection: a handshake takes seconds in the emulator, a further
 command on a standing connection tens of milliseconds."""
 
+import contextlib
 import os
 import shlex
 import subprocess
@@ -37,8 +38,8 @@ class Remote:
     def close(self):
         if os.path.exists(self.socket):
             self._control("exit")
-            if os.path.exists(self.socket):
-                os.unlink(self.socket)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self.socket)  # ssh does it too, in its own time
 
     def _control(self, verb):
         done = subprocess.run(["ssh", "-F", "/dev/null", "-S", self.socket, "-O", verb, "lab"], stdin=subprocess.DEVNULL,
