@@ -126,7 +126,9 @@ class LabHost:
 
     def wait_run(self, what, command, deadline_s=PATIENCE_S):
         """Polls a shell command inside dom0 (no connection per try) until it succeeds."""
-        script = f"n=0; until {{ {command}\n}} >/dev/null 2>&1; do n=$((n+1)); [ $n -lt {deadline_s * 4} ] || exit 99; sleep 0.25; done"
+        tries = deadline_s * 4
+        wait = "n=$((n+1)); [ $n -lt %d ] || exit 99; sleep 0.25" % tries  # polls: inside dom0, with a deadline
+        script = f"n=0; until {{ {command}\n}} >/dev/null 2>&1; do {wait}; done"
         done = self.run(script, check=False, timeout=deadline_s * 4 + 60)
         if done.returncode != 0:
             raise LabError(f"host {self.name}: waited in vain for {what}")

@@ -135,7 +135,7 @@ class Instance:
         progress(f"{'booting' if boot else 'restoring'} host {self.name}")
         pid = emulator.start(argv, self.folder, None if boot else where / image.STATE)
         self.record = {"name": self.name, "pid": pid, "image": str(where), "key": str(where / "key"), "ports": {},
-                       "lan_address": self.lan_address(), "started": int(time.time()), "booted": boot}
+                       "lan_address": self._pick_lan_address(), "started": int(time.time()), "booted": boot}
         self._write()
         with self.monitor() as monitor:
             if not boot:
@@ -147,15 +147,18 @@ class Instance:
         progress("ssh answers")
         wait_for("dom0's xl", lambda: self._personalise(remote), RESTORE_DEADLINE_S, 1)
 
-    def lan_address(self):
-        """Derived from the name, so that it is known before the host is up; clashes are for `up` to report."""
-        return f"10.77.0.{10 + zlib.crc32(self.name.encode()) % 240}"
+    def _pick_lan_address(self):
+        """An address that no other host of ours has; the same again for the same name, if it is free."""
+        taken = {host.record["lan_address"] for host in instances() if host.record}
+        start = zlib.crc32(self.name.encode())
+        candidates = (f"10.77.0.{10 + (start + n) % 240}" for n in range(240))
+        return next(address for address in candidates if address not in taken)
 
     def _personalise(self, remote):
         tail = secrets.token_hex(3)
         script = PERSONALISE.format(
             now=f"{time.time():.3f}", seed=secrets.token_hex(32), name=self.name, machine_id=secrets.token_hex(16),
-            mac=":".join(tail[i:i + 2] for i in (0, 2, 4)), lan_address=self.lan_address())
+            mac=":".join(tail[i:i + 2] for i in (0, 2, 4)), lan_address=self.record["lan_address"])
         return remote.run(script, timeout=RESTORE_DEADLINE_S).returncode == 0
 
     def _stop(self):
