@@ -12,7 +12,7 @@ int store_certs_list(struct store *s, void (*each)(const struct store_cert *c, v
 		     void *arg, struct mu_error *err)
 {
 	MU_CLEANUP(stmt_reset)
-	sqlite3_stmt *st = stmt_query(&s->stmts, STMT_CERT_LIST, NULL, 0, err);
+	sqlite3_stmt *st = store_read(s, STMT_CERT_LIST, NULL, 0, err);
 	int rc;
 
 	if (!st)
@@ -36,7 +36,7 @@ int store_joins_list(struct store *s, void (*each)(const struct store_join *j, v
 		     void *arg, struct mu_error *err)
 {
 	MU_CLEANUP(stmt_reset)
-	sqlite3_stmt *st = stmt_query(&s->stmts, STMT_JOIN_LIST, NULL, 0, err);
+	sqlite3_stmt *st = store_read(s, STMT_JOIN_LIST, NULL, 0, err);
 	int rc;
 
 	if (!st)
@@ -63,7 +63,7 @@ int store_tokens_list(struct store *s, void (*each)(const struct store_token *t,
 		      void *arg, struct mu_error *err)
 {
 	MU_CLEANUP(stmt_reset)
-	sqlite3_stmt *st = stmt_query(&s->stmts, STMT_TOKEN_LIST, NULL, 0, err);
+	sqlite3_stmt *st = store_read(s, STMT_TOKEN_LIST, NULL, 0, err);
 	int rc;
 
 	if (!st)

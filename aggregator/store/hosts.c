@@ -35,7 +35,7 @@ int store_hosts_list(struct store *s,
 		     void *arg, struct mu_error *err)
 {
 	MU_CLEANUP(stmt_reset)
-	sqlite3_stmt *st = stmt_query(&s->stmts, STMT_HOST_LIST, NULL, 0, err);
+	sqlite3_stmt *st = store_read(s, STMT_HOST_LIST, NULL, 0, err);
 	char name[NAME_MAX_BYTES];
 	int rc;
 
@@ -67,7 +67,7 @@ int store_vms_list(struct store *s,
 		   void *arg, struct mu_error *err)
 {
 	MU_CLEANUP(stmt_reset)
-	sqlite3_stmt *st = stmt_query(&s->stmts, STMT_VM_LIST, NULL, 0, err);
+	sqlite3_stmt *st = store_read(s, STMT_VM_LIST, NULL, 0, err);
 	int rc;
 
 	if (!st)

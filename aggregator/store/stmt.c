@@ -164,6 +164,7 @@ int stmt_set_init(struct stmt_set *set, sqlite3 *db, struct mu_error *err)
 			stmt_error(err, db, rc, table[i].name);
 			return mu_error_prefix(err, "preparing statement");
 		}
+		set->n_values[i] = (size_t)sqlite3_bind_parameter_count(set->prepared[i]);
 	}
 	return 0;
 }
@@ -173,11 +174,6 @@ void stmt_set_deinit(struct stmt_set *set)
 	for (int i = 0; i < _STMT_COUNT; i++)
 		sqlite3_finalize(set->prepared[i]);
 	memset(set, 0, sizeof *set);
-}
-
-int stmt_n_values(const struct stmt_set *set, enum stmt_id id)
-{
-	return sqlite3_bind_parameter_count(set->prepared[id]);
 }
 
 static int bind(sqlite3_stmt *st, int pos, const struct stmt_value *v)
@@ -204,7 +200,7 @@ static int bind_all(struct stmt_set *set, enum stmt_id id, const struct stmt_val
 {
 	sqlite3_stmt *st = set->prepared[id];
 
-	mu_assert(n_values == (size_t)stmt_n_values(set, id));
+	mu_assert(n_values == set->n_values[id]);
 	for (size_t i = 0; i < n_values; i++) {
 		int rc = bind(st, (int)i + 1, &values[i]);
 

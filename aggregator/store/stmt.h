@@ -71,14 +71,12 @@ struct stmt_value {
 struct stmt_set {
 	sqlite3 *db;
 	sqlite3_stmt *prepared[_STMT_COUNT];
+	size_t n_values[_STMT_COUNT]; /* that each takes */
 };
 
 /* Prepare all; an error names the statement. */
 int stmt_set_init(struct stmt_set *set, sqlite3 *db, struct mu_error *err);
 void stmt_set_deinit(struct stmt_set *set);
-/* How many values the statement takes. */
-int stmt_n_values(const struct stmt_set *set, enum stmt_id id);
-
 /* Run a statement that returns no rows. Result: a SQLite code (SQLITE_DONE when well). */
 int stmt_run(struct stmt_set *set, enum stmt_id id, const struct stmt_value *values,
 	     size_t n_values);

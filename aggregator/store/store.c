@@ -175,7 +175,7 @@ void store_close(struct store *s, mu_loop_cb done, void *ctx)
 	s->closed = done;
 	s->closed_ctx = ctx;
 	store_writer_kick(s);
-	if (!s->running)
+	if (!s->running && !s->kicked)
 		mu_loop_post(s->loop, store_writer_closed, s);
 }
 
@@ -193,13 +193,20 @@ void store_writer_closed(void *ctx)
 	done(done_ctx);
 }
 
-/* --- settings --- */
+/* --- reading at start --- */
+
+sqlite3_stmt *store_read(struct store *s, enum stmt_id id, const struct stmt_value *values,
+			 size_t n_values, struct mu_error *err)
+{
+	mu_assert(!s->running); /* one connection, one thread at a time */
+	return stmt_query(&s->stmts, id, values, n_values, err);
+}
 
 int store_setting_get(struct store *s, const char *name, char **ret_value, struct mu_error *err)
 {
 	struct stmt_value v = stmt_text(name);
 	MU_CLEANUP(stmt_reset)
-	sqlite3_stmt *st = stmt_query(&s->stmts, STMT_SETTING_GET, &v, 1, err);
+	sqlite3_stmt *st = store_read(s, STMT_SETTING_GET, &v, 1, err);
 	int rc;
 
 	if (!st)

@@ -40,7 +40,7 @@ int store_tasks_list(struct store *s,
 		     void *arg, struct mu_error *err)
 {
 	MU_CLEANUP(stmt_reset)
-	sqlite3_stmt *st = stmt_query(&s->stmts, STMT_TASK_LIST, NULL, 0, err);
+	sqlite3_stmt *st = store_read(s, STMT_TASK_LIST, NULL, 0, err);
 	struct model_task t;
 	int rc;
 

@@ -52,6 +52,7 @@ struct store {
 	struct mu_link queue; /* store_tx that wait */
 	struct mu_link jobs;
 	struct mu_timer *timer; /* lazy ones, and trying again */
+	bool kicked;            /* a batch begins in the next turn */
 	bool running;
 	bool failing;
 	bool closing;
@@ -73,6 +74,10 @@ void store_tx_add(struct store_tx *tx, enum stmt_id stmt, const struct stmt_valu
 void store_tx_add_strict(struct store_tx *tx, enum stmt_id stmt, const struct stmt_value *values,
 			 size_t n_values);
 void store_job_start(struct store *s, struct store_job *job);
+
+/* For reads at start: NULL, with err, when binding fails. The writer must be idle. */
+sqlite3_stmt *store_read(struct store *s, enum stmt_id id, const struct stmt_value *values,
+			 size_t n_values, struct mu_error *err);
 
 /* writer.c */
 void store_writer_kick(struct store *s);

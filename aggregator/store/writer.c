@@ -17,6 +17,7 @@
 
 enum { LAZY_MS = 200, RETRY_MS = 1000 };
 
+static void batch_start(void *ctx);
 static void batch_run(struct mu_work *w);
 static void batch_done(struct mu_work *w);
 
@@ -61,7 +62,7 @@ static struct store_write *tx_add(struct store_tx *tx, enum stmt_id stmt,
 	struct store_write *w =
 	    mu_arena_alloc(tx->arena, sizeof *w + n_values * sizeof w->values[0]);
 
-	mu_assert(n_values == (size_t)stmt_n_values(&tx->store->stmts, stmt));
+	mu_assert(n_values == tx->store->stmts.n_values[stmt]);
 	*w = (struct store_write){.stmt = stmt, .n_values = n_values};
 	for (size_t i = 0; i < n_values; i++) {
 		w->values[i] = values[i];
@@ -115,11 +116,27 @@ void store_job_start(struct store *s, struct store_job *job)
 	store_writer_kick(s);
 }
 
+static bool is_idle(const struct store *s)
+{
+	return mu_list_empty(&s->queue) && mu_list_empty(&s->jobs);
+}
+
+/* The work begins in a later turn of the loop: what is committed before the loop runs cannot meet
+ * the reads of the start, which use the same connection on this thread. */
 void store_writer_kick(struct store *s)
 {
-	if (s->running || (mu_list_empty(&s->queue) && mu_list_empty(&s->jobs)))
+	if (s->running || s->kicked || is_idle(s))
 		return;
 	mu_timer_cancel(s->timer);
+	s->kicked = true;
+	mu_loop_post(s->loop, batch_start, s);
+}
+
+static void batch_start(void *ctx)
+{
+	struct store *s = ctx;
+
+	s->kicked = false;
 	s->running = true;
 	s->batch_failed = false;
 	list_move_all(&s->batch, &s->queue);
@@ -274,7 +291,7 @@ static void batch_done(struct mu_work *w)
 	}
 	batch_finish_jobs(s);
 	s->running = false; /* only now: callbacks may commit, in order behind the rest */
-	if (s->closing && mu_list_empty(&s->queue) && mu_list_empty(&s->jobs))
+	if (s->closing && is_idle(s))
 		store_writer_closed(s);
 	else if (s->failing && !s->closing && mu_list_empty(&s->jobs))
 		mu_timer_set(s->timer, RETRY_MS);
