@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/core/vm_view.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct vm_id id_of(uint8_t n)
+{
+	struct vm_id id = {{{0}}};
+
+	id.uuid.bytes[15] = n;
+	return id;
+}
+
+static struct vm_spec *spec_of(uint8_t n, const char *name)
+{
+	struct vm_spec *spec = mu_xmalloc(sizeof *spec);
+
+	vm_spec_init(spec);
+	spec->config.id = id_of(n);
+	(void)snprintf(spec->config.name, sizeof spec->config.name, "%s", name);
+	spec->config.type = VM_TYPE_PVH;
+	spec->config.memory_bytes = 64 << 20;
+	spec->config.memory_max_bytes = 128 << 20;
+	spec->n_tags = 1;
+	(void)snprintf(spec->tags[0], sizeof spec->tags[0], "prod");
+	return spec;
+}
+
+static struct hv_domain domain_of(uint8_t n, uint32_t domid)
+{
+	struct hv_domain d = {.domid = {domid}, .id = id_of(n), .type = VM_TYPE_PV};
+
+	(void)snprintf(d.name, sizeof d.name, "dom%u", domid);
+	d.vcpus_online = d.vcpus_max = 2;
+	d.memory_bytes = d.memory_max_bytes = 32 << 20;
+	d.created_at = 1000;
+	return d;
+}
+
+/* "+1 ~2 -3": what the last refresh said, by the id's last byte. */
+static char changes[256];
+
+static void note(const struct vm_view_change *c, void *arg)
+{
+	static const char sign[] = {'+', '~', '-'};
+	size_t at = strlen(changes);
+
+	(void)arg;
+	(void)snprintf(changes + at, sizeof changes - at, "%s%c%u", at ? " " : "", sign[c->what],
+		       (unsigned)c->vm->id.uuid.bytes[15]);
+}
+
+static const char *refresh(struct vm_view *view)
+{
+	changes[0] = '\0';
+	vm_view_refresh(view, note, NULL);
+	return changes;
+}
+
+static const struct model_vm *model(const struct vm_view *view, uint8_t n)
+{
+	struct vm_id id = id_of(n);
+	const struct vm_entry *e = vm_view_find(view, &id);
+
+	cr_assert(e && e->published);
+	return &e->model;
+}
+
+static struct vm_view *view_new(void)
+{
+	struct host_id host = {{{9}}};
+
+	return vm_view_new(&host);
+}
+
+Test(vm_view, a_defined_vm_is_halted_until_it_has_a_domain)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct hv_domain d = domain_of(1, 5);
+	struct vm_id id = id_of(1);
+
+	vm_view_set_spec(view, &id, spec_of(1, "web"));
+	cr_assert_str_eq(refresh(view), "+1");
+	cr_assert_eq(model(view, 1)->power, VM_HALTED);
+	cr_assert(model(view, 1)->managed);
+	cr_assert_eq(model(view, 1)->domid, -1);
+	cr_assert_eq(model(view, 1)->memory_bytes, 64 << 20);
+	cr_assert_str_eq(model(view, 1)->tags[0], "prod");
+	cr_assert_str_empty(refresh(view));
+	vm_view_set_domains(view, &d, 1);
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert_eq(model(view, 1)->power, VM_RUNNING);
+	cr_assert_eq(model(view, 1)->domid, 5);
+	cr_assert_eq(model(view, 1)->memory_bytes, 32 << 20);
+	cr_assert_eq(model(view, 1)->started_at, 1000);
+	cr_assert_str_eq(model(view, 1)->name, "web", "the definition's name counts");
+	cr_assert_eq(model(view, 1)->host.uuid.bytes[0], 9);
+	vm_view_set_domains(view, NULL, 0);
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert_eq(model(view, 1)->power, VM_HALTED);
+	vm_view_set_spec(view, &id, NULL);
+	cr_assert_str_eq(refresh(view), "-1");
+	cr_assert_eq(vm_view_size(view), 0);
+}
+
+Test(vm_view, foreign_domains_come_and_go)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct hv_domain d[2] = {domain_of(1, 5), domain_of(2, 6)};
+	struct vm_id id = id_of(2);
+
+	vm_view_set_domains(view, d, 2);
+	cr_assert_str_eq(refresh(view), "+1 +2");
+	cr_assert_not(model(view, 1)->managed);
+	cr_assert_str_eq(model(view, 1)->name, "dom5");
+	cr_assert_eq(model(view, 1)->type, VM_TYPE_PV);
+	d[0].paused = true;
+	vm_view_set_domains(view, d, 1);
+	cr_assert_str_eq(refresh(view), "~1 -2");
+	cr_assert_eq(model(view, 1)->power, VM_PAUSED);
+	cr_assert_null(vm_view_find(view, &id));
+	cr_assert_not_null(vm_view_find_domid(view, (struct hv_domid){5}));
+	cr_assert_null(vm_view_find_domid(view, (struct hv_domid){6}));
+	/* Adopted: the same VM, now managed. */
+	id = id_of(1);
+	vm_view_set_spec(view, &id, spec_of(1, "mine"));
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert(model(view, 1)->managed);
+}
+
+Test(vm_view, a_dying_domain_is_no_vm)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct hv_domain d[3] = {domain_of(1, 5), domain_of(1, 6), domain_of(1, 7)};
+
+	d[0].dying = true;
+	vm_view_set_domains(view, d, 1);
+	cr_assert_str_empty(refresh(view));
+	/* The old one dies while the new one runs; of two that live the first counts. */
+	vm_view_set_domains(view, d, 3);
+	cr_assert_str_eq(refresh(view), "+1");
+	cr_assert_eq(model(view, 1)->domid, 6);
+}
+
+Test(vm_view, suspended_is_a_save_file_and_no_domain)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct hv_domain d = domain_of(1, 5);
+	struct vm_id id = id_of(1);
+
+	vm_view_set_saved(view, &id, true);
+	cr_assert_str_empty(refresh(view), "a save file alone is no VM");
+	vm_view_set_spec(view, &id, spec_of(1, "web"));
+	cr_assert_str_eq(refresh(view), "+1");
+	cr_assert_eq(model(view, 1)->power, VM_SUSPENDED);
+	vm_view_set_domains(view, &d, 1);
+	(void)refresh(view);
+	cr_assert_eq(model(view, 1)->power, VM_RUNNING, "the domain wins over an old file");
+	vm_view_set_domains(view, NULL, 0);
+	vm_view_set_saved(view, &id, false);
+	(void)refresh(view);
+	cr_assert_eq(model(view, 1)->power, VM_HALTED);
+	vm_view_set_saved(view, &id, true);
+	vm_view_set_spec(view, &id, NULL);
+	cr_assert_str_eq(refresh(view), "-1");
+	cr_assert_eq(vm_view_size(view), 1, "the file is not forgotten");
+}
+
+Test(vm_view, half_built_domains)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct hv_domain d[2] = {domain_of(1, 5), domain_of(2, 6)};
+	struct vm_id id = id_of(1);
+
+	d[0].incomplete = d[0].ours = d[1].incomplete = true;
+	vm_view_set_spec(view, &id, spec_of(1, "web"));
+	vm_view_set_domains(view, d, 2);
+	cr_assert_str_eq(refresh(view), "+1 +2");
+	cr_assert_eq(model(view, 1)->power, VM_HALTED);
+	cr_assert_eq(model(view, 1)->domid, -1);
+	cr_assert_eq(model(view, 2)->power, VM_PAUSED);
+	d[0].incomplete = false;
+	vm_view_set_domains(view, d, 2);
+	cr_assert_str_eq(refresh(view), "~1");
+}
+
+Test(vm_view, a_stopped_guest)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct hv_domain d = domain_of(1, 5);
+	struct vm_id id = id_of(1);
+	struct vm_spec *spec = spec_of(1, "web");
+	struct vm_facts f;
+
+	spec->on_crash = HV_ON_PRESERVE;
+	vm_view_set_spec(view, &id, spec);
+	d.shutdown = HV_SHUTDOWN_POWEROFF;
+	vm_view_set_domains(view, &d, 1);
+	f = vm_entry_facts(vm_view_find(view, &id));
+	cr_assert_eq(f.power, VM_RUNNING, "until it is torn down");
+	cr_assert_eq(f.on_stop, HV_ON_DESTROY);
+	cr_assert_eq(f.stopped, HV_SHUTDOWN_POWEROFF);
+	for (enum hv_shutdown why = HV_SHUTDOWN_CRASH; why <= HV_SHUTDOWN_WATCHDOG; why++) {
+		d.shutdown = why;
+		vm_view_set_domains(view, &d, 1);
+		cr_assert_eq(vm_entry_facts(vm_view_find(view, &id)).power, VM_PAUSED);
+	}
+	d.shutdown = HV_SHUTDOWN_REBOOT;
+	vm_view_set_domains(view, &d, 1);
+	cr_assert_eq(vm_entry_facts(vm_view_find(view, &id)).on_stop, HV_ON_RESTART);
+	d.shutdown = HV_SHUTDOWN_SUSPEND;
+	vm_view_set_domains(view, &d, 1);
+	f = vm_entry_facts(vm_view_find(view, &id));
+	cr_assert_eq(f.power, VM_RUNNING);
+	cr_assert_eq(f.on_stop, HV_ON_PRESERVE);
+	f = vm_entry_facts(NULL);
+	cr_assert(!f.present && !f.defined && f.power == VM_HALTED);
+}
+
+Test(vm_view, guest_facts_belong_to_the_domain)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct hv_domain d = domain_of(1, 5);
+	struct vm_guest guest = {.agent_detected = true, .memory_free_bytes = 7};
+
+	vm_view_set_domains(view, &d, 1);
+	vm_view_set_guest(view, (struct hv_domid){5}, &guest);
+	vm_view_set_guest(view, (struct hv_domid){99}, &guest);
+	(void)refresh(view);
+	cr_assert(model(view, 1)->guest.agent_detected);
+	vm_view_set_domains(view, &d, 1);
+	cr_assert_str_empty(refresh(view), "the same domain keeps them");
+	d.domid.value = 6;
+	vm_view_set_domains(view, &d, 1);
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert_not(model(view, 1)->guest.agent_detected);
+	cr_assert_eq(model(view, 1)->guest.memory_free_bytes, -1);
+}
+
+Test(vm_view, operations_are_shown_and_keep_the_vm)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct hv_domain d = domain_of(1, 5);
+	struct vm_id id = id_of(1);
+	struct mu_uuid task = {{1}};
+	const struct vm_entry *e;
+	size_t iter = 0;
+
+	vm_view_set_domains(view, &d, 1);
+	vm_view_set_op(view, &id, VM_OP_HARD_SHUTDOWN, &task);
+	(void)refresh(view);
+	cr_assert_eq(model(view, 1)->current_op, VM_OP_HARD_SHUTDOWN);
+	cr_assert_str_eq(model(view, 1)->current_task, "01000000-0000-0000-0000-000000000000");
+	vm_view_set_domains(view, NULL, 0);
+	cr_assert_str_eq(refresh(view), "~1", "gone only when the operation is over");
+	cr_assert_str_eq(model(view, 1)->name, "dom5");
+	e = vm_view_next(view, &iter);
+	cr_assert_eq(e->op, VM_OP_HARD_SHUTDOWN);
+	cr_assert_null(vm_view_next(view, &iter));
+	vm_view_set_op(view, &id, _VM_OP_COUNT, NULL);
+	cr_assert_str_eq(refresh(view), "-1");
+	cr_assert_null(vm_view_free(NULL));
+}
