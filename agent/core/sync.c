@@ -26,6 +26,7 @@ struct sync {
 	uint64_t epoch;
 	uint64_t last; /* number of the last delta or snapshot made */
 	uint64_t acked;
+	uint64_t snapshot; /* number of the last snapshot: older tombstones were dropped with it */
 	struct mu_map *objects; /* struct object by id */
 	size_t n_dirty;
 	size_t n_removed;
@@ -128,7 +129,7 @@ static void start_over(struct sync *s)
 {
 	struct object *o;
 
-	s->last++;
+	s->snapshot = ++s->last;
 	s->overflow = false;
 	for (size_t i = 0; (o = mu_map_next(s->objects, &i, NULL, NULL));) {
 		if (o->removed) {
@@ -146,9 +147,10 @@ enum sync_start sync_welcome(struct sync *s, bool resume, uint64_t resume_seq, u
 {
 	struct object *o;
 
-	/* A number we never gave, or one below what was acknowledged (its objects' tombstones are
-	 * gone): the other side does not have what it thinks it has. */
-	if (!resume || s->overflow || resume_seq > s->last || resume_seq < s->acked || !s->last) {
+	/* A number we never gave, or one from before tombstones were dropped (acknowledged, or left
+	 * out of a snapshot): resuming there would leave removed VMs in the other side's list. */
+	if (!resume || s->overflow || resume_seq > s->last || resume_seq < s->acked ||
+	    resume_seq < s->snapshot || !s->last) {
 		start_over(s);
 		*ret_seq = s->last;
 		return SYNC_SNAPSHOT;
