@@ -180,8 +180,7 @@ static int parse_compare(struct parser *p, struct query_filter **ret)
 			   : (equal ? QUERY_LESS_EQUAL : QUERY_LESS);
 	if (raw_char(p->p) == 0)
 		return fail(p, "a number must follow the comparison");
-	if (parse_raw(p, &w) < 0)
-		return MU_FAILED;
+	(void)parse_raw(p, &w);
 	if (!as_number(w.text, &f->number)) {
 		p->p -= strlen(w.text);
 		return fail(p, "a number must follow the comparison");

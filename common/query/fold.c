@@ -21,23 +21,24 @@ uint32_t query_char(const char *s, size_t *ret_len)
 	return (u[0] & 0x07u) << 18 | (u[1] & 0x3fu) << 12 | (u[2] & 0x3fu) << 6 | (u[3] & 0x3fu);
 }
 
-/* Runs of letters: capitals that lie `shift` below their small letters, or (shift 1) alternate
- * with them, beginning with a capital. */
+/* Runs of letters beyond ASCII: capitals that lie `shift` below their small letters, or (shift 1)
+ * alternate with them, beginning with a capital. */
 static const struct {
 	uint32_t first;
 	uint32_t last; /* last capital */
 	uint32_t shift;
 } runs[] = {
-    {'A', 'Z', 32},     {0xc0, 0xd6, 32},   {0xd8, 0xde, 32},   {0x100, 0x12e, 1},
-    {0x132, 0x136, 1},  {0x139, 0x147, 1},  {0x14a, 0x176, 1},  {0x179, 0x17d, 1},
-    {0x391, 0x3a1, 32}, {0x3a3, 0x3ab, 32}, {0x400, 0x40f, 80}, {0x410, 0x42f, 32},
-    {0x460, 0x480, 1},
+    {0xc0, 0xd6, 32},   {0xd8, 0xde, 32},   {0x100, 0x12e, 1},  {0x132, 0x136, 1},
+    {0x139, 0x147, 1},  {0x14a, 0x176, 1},  {0x179, 0x17d, 1},  {0x391, 0x3a1, 32},
+    {0x3a3, 0x3ab, 32}, {0x400, 0x40f, 80}, {0x410, 0x42f, 32}, {0x460, 0x480, 1},
 };
 
 enum { N_RUNS = sizeof runs / sizeof runs[0] };
 
 uint32_t query_fold(uint32_t c)
 {
+	if (c < 0x80) /* nearly all there is */
+		return c >= 'A' && c <= 'Z' ? c + 32 : c;
 	for (size_t i = 0; i < N_RUNS; i++) {
 		if (c < runs[i].first || c > runs[i].last)
 			continue;
@@ -50,6 +51,8 @@ uint32_t query_fold(uint32_t c)
 
 bool query_has_case(uint32_t c)
 {
+	if (c < 0x80)
+		return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 	for (size_t i = 0; i < N_RUNS; i++)
 		if (c >= runs[i].first && c <= runs[i].last + runs[i].shift &&
 		    (runs[i].shift == 1 || c <= runs[i].last || c >= runs[i].first + runs[i].shift))
