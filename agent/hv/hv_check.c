@@ -104,11 +104,12 @@ static int check_boot(const struct hv_vm_config *c, struct mu_error *err)
 	    strcmp(c->firmware, "uefi") != 0)
 		return mu_error_set(err, MU_E_INVALID,
 				    "firmware \"%s\" is unknown; allowed: bios, uefi", c->firmware);
-	if (c->boot_order[strspn(c->boot_order, "cdn")] != '\0')
-		return mu_error_set(err, MU_E_INVALID,
-				    "boot_order \"%s\" is not made of c (disk), d (CD) and n "
-				    "(network)",
-				    c->boot_order);
+	if (c->boot_order[strspn(c->boot_order, "acdn")] != '\0')
+		return mu_error_set(
+		    err, MU_E_INVALID,
+		    "boot_order \"%s\" is not made of a (floppy), c (disk), d (CD) and n "
+		    "(network)",
+		    c->boot_order);
 	return 0;
 }
 

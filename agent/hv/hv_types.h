@@ -98,7 +98,7 @@ struct hv_vm_config {
 	char cmdline[HV_PATH_MAX + 1];
 	char bootloader[HV_PATH_MAX + 1]; /* "pygrub" */
 	char firmware[8];                 /* HVM: "bios", "uefi" */
-	char boot_order[8];               /* HVM: "cdn" */
+	char boot_order[8];               /* HVM: letters of "acdn" */
 	bool vnc;
 	size_t n_disks;
 	struct hv_disk disks[HV_DISKS_MAX];
