@@ -264,3 +264,17 @@ Test(vm_view, operations_are_shown_and_keep_the_vm)
 	cr_assert_str_eq(refresh(view), "-1");
 	cr_assert_null(vm_view_free(NULL));
 }
+
+/* What an adopted domain's configuration may look like. */
+Test(vm_spec, a_configuration_from_elsewhere_is_checked_too)
+{
+	MU_CLEANUP(mu_free) struct vm_spec *spec = spec_of(1, "web");
+	struct mu_error err = MU_ERROR_INIT;
+
+	spec->config.vcpus = spec->config.vcpus_max = 1;
+	strcpy(spec->config.kernel, "/boot/vmlinuz");
+	cr_assert_eq(vm_spec_check(spec, &err), 0);
+	spec->config.name[0] = '\0';
+	cr_assert_lt(vm_spec_check(spec, &err), 0);
+	cr_assert_str_eq(err.text, "name: must not be empty");
+}
