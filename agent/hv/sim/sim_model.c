@@ -13,9 +13,10 @@
  *                                  (nothing)
  *
  * A step brings the host to the event's time, running what fell due in between in its order, then
- * takes the event. Operations mostly wait for their domain to reach a phase: op_look() compares,
- * after every change. Whatever changes the set of domains or how they run is stored before anybody
- * is told (SIM_STORE comes first in the list), so that a killed agent finds what it was told.
+ * takes the event. Operations mostly wait for their domain to reach a phase: sim_op_look()
+ * compares, after every change. Whatever changes the set of domains or how they run is stored
+ * before anybody is told (SIM_STORE comes first in the list), so that a killed agent finds what it
+ * was told.
  */
 #include "agent/hv/sim/sim_model.h"
 
@@ -35,16 +36,7 @@
 /* Things that may fall due between two events; beyond, they happen late. */
 #define DUE_MAX 10000
 
-struct step {
-	struct sim_model *m;
-	struct mu_arena *arena;
-	struct sim_action *first;
-	struct sim_action **last;
-	bool store;
-	bool domains_changed;
-};
-
-static struct sim_action *act(struct step *s, enum sim_action_kind kind, uint64_t op)
+struct sim_action *sim_act(struct sim_step *s, enum sim_action_kind kind, uint64_t op)
 {
 	struct sim_action *a = mu_arena_calloc(s->arena, 1, sizeof *a);
 
@@ -55,20 +47,20 @@ static struct sim_action *act(struct step *s, enum sim_action_kind kind, uint64_
 	return a;
 }
 
-static void changed(struct step *s)
+void sim_changed(struct sim_step *s)
 {
 	s->store = true;
 	s->domains_changed = true;
 }
 
-static mu_msec jitter(struct sim_model *m, mu_msec ms)
+mu_msec sim_jitter(struct sim_model *m, mu_msec ms)
 {
 	return ms + (mu_msec)((double)ms * 0.4 * (mu_rand_unit(&m->rand) - 0.5));
 }
 
 /* ---- domains ---- */
 
-static struct hv_domid new_domid(struct sim_model *m)
+struct hv_domid sim_new_domid(struct sim_model *m)
 {
 	struct hv_domid domid;
 
@@ -81,7 +73,7 @@ static struct hv_domid new_domid(struct sim_model *m)
 	return domid;
 }
 
-static void remove_domain(struct step *s, struct sim_domain *d)
+void sim_remove(struct sim_step *s, struct sim_domain *d)
 {
 	struct sim_model *m = s->m;
 	size_t at = 0;
@@ -92,46 +84,46 @@ static void remove_domain(struct step *s, struct sim_domain *d)
 		(m->n_domains - at - 1) * sizeof(struct sim_domain *));
 	m->n_domains--;
 	free(d);
-	changed(s);
+	sim_changed(s);
 }
 
-static void begin_dying(struct step *s, struct sim_domain *d)
+void sim_begin_dying(struct sim_step *s, struct sim_domain *d)
 {
 	if (d->phase == SIM_DYING)
 		return;
 	d->phase = SIM_DYING;
-	d->phase_until = s->m->now + jitter(s->m, s->m->params.destroy_ms);
-	changed(s);
+	d->phase_until = s->m->now + sim_jitter(s->m, s->m->params.destroy_ms);
+	sim_changed(s);
 }
 
-static void stop_domain(struct step *s, struct sim_domain *d)
+static void stop_domain(struct sim_step *s, struct sim_domain *d)
 {
 	d->phase = SIM_STOPPED;
 	d->shutdown = d->stop_reason;
 	d->stop_at = 0;
 	d->phase_until = s->m->now + XL_REACTION;
-	changed(s);
+	sim_changed(s);
 }
 
-static void go_live(struct sim_model *m, struct sim_domain *d, bool paused)
+void sim_go_live(struct sim_model *m, struct sim_domain *d, bool paused)
 {
 	d->phase = SIM_LIVE;
 	d->paused = paused;
 	d->stop_at = d->traits.stop_after;
 	d->stop_reason = d->traits.stop_reason;
-	d->report_at = jitter(m, m->params.guest_ms);
+	d->report_at = sim_jitter(m, m->params.guest_ms);
 }
 
-static void run_foreign(struct step *s, const struct hv_vm_config *config)
+static void run_foreign(struct sim_step *s, const struct hv_vm_config *config)
 {
-	struct sim_domain *d = sim_add(s->m, new_domid(s->m), config);
+	struct sim_domain *d = sim_add(s->m, sim_new_domid(s->m), config);
 
 	d->foreign = true;
-	go_live(s->m, d, false);
-	changed(s);
+	sim_go_live(s->m, d, false);
+	sim_changed(s);
 }
 
-static int admit(const struct sim_model *m, const struct hv_vm_config *c, struct mu_error *err)
+int sim_admit(const struct sim_model *m, const struct hv_vm_config *c, struct mu_error *err)
 {
 	int64_t wanted = c->memory_max_bytes + ((int64_t)1 << 20);
 
@@ -159,274 +151,9 @@ static int admit(const struct sim_model *m, const struct hv_vm_config *c, struct
 	return 0;
 }
 
-/* ---- operations ---- */
-
-static struct sim_op *find_op(const struct sim_model *m, uint64_t id)
-{
-	mu_list_each(it, &m->ops)
-	{
-		struct sim_op *op = MU_CONTAINER_OF(it, struct sim_op, link);
-
-		if (op->id == id)
-			return op;
-	}
-	return NULL;
-}
-
-static void free_op(struct sim_op *op)
-{
-	mu_list_remove(&op->link);
-	free(op->config);
-	free(op);
-}
-
-/* Ends `op`; err NULL = success. */
-static void end_op(struct step *s, struct sim_op *op, const struct mu_error *err)
-{
-	struct sim_action *a = act(s, SIM_DONE, op->id);
-
-	a->domid = op->domid;
-	if (err) {
-		a->r = MU_FAILED;
-		a->err = *err;
-	}
-	free_op(op);
-}
-
-static void fail_op(struct step *s, struct sim_op *op, enum mu_error_code code, const char *text)
-{
-	struct mu_error err = MU_ERROR_INIT;
-
-	mu_error_set(&err, code, "%s", text);
-	end_op(s, op, &err);
-}
-
-static bool makes_domain(const struct sim_op *op)
-{
-	return op->kind == HV_CREATE || op->kind == HV_RESTORE;
-}
-
-static bool waits_for_end(const struct sim_op *op)
-{
-	return op->kind == HV_SHUTDOWN || op->kind == HV_REBOOT || op->kind == HV_DESTROY;
-}
-
-static void start_making(struct step *s, struct sim_op *op, const struct sim_event *e)
-{
-	op->config = mu_xmemdup(e->config, sizeof *e->config);
-	op->in_file = true;
-	act(s, op->kind == HV_CREATE ? SIM_FILE_CHECK : SIM_FILE_READ, op->id);
-}
-
-/* The guest hears it, unless it is deaf; a paused one hears it when it runs again. */
-static void ask_to_stop(struct sim_model *m, struct sim_domain *d, enum hv_shutdown reason)
-{
-	mu_msec at = d->run_ms + jitter(m, m->params.shutdown_ms);
-
-	if (d->traits.deaf || d->phase != SIM_LIVE || (d->stop_at && d->stop_at <= at))
-		return;
-	d->stop_at = at;
-	d->stop_reason = reason;
-}
-
-static void start_on_domain(struct step *s, struct sim_op *op)
-{
-	struct sim_domain *d = sim_find(s->m, op->domid);
-	struct mu_error err = MU_ERROR_INIT;
-
-	if (!d) {
-		mu_error_set(&err, MU_E_NOT_FOUND, "there is no domain %" PRIu32, op->domid.value);
-		end_op(s, op, op->kind == HV_DESTROY ? NULL : &err);
-		return;
-	}
-	if (op->kind == HV_DESTROY) {
-		begin_dying(s, d);
-		return;
-	}
-	if (d->phase == SIM_BUILDING) {
-		fail_op(s, op, MU_E_STATE, "the domain is still being built");
-		return;
-	}
-	if (op->kind == HV_SHUTDOWN || op->kind == HV_REBOOT) {
-		ask_to_stop(s->m, d,
-			    op->kind == HV_REBOOT ? HV_SHUTDOWN_REBOOT : HV_SHUTDOWN_POWEROFF);
-		s->store = true;
-		return;
-	}
-	if (d->phase != SIM_LIVE) {
-		fail_op(s, op, MU_E_STATE, "the domain has stopped");
-		return;
-	}
-	if (op->kind == HV_SAVE) {
-		if (d->paused)
-			fail_op(s, op, MU_E_STATE,
-				"a paused guest cannot be suspended; hint: unpause it first");
-		else if (!d->traits.deaf)
-			op->next_at = s->m->now + s->m->params.save_ms / 4;
-		return;
-	}
-	if (d->paused != (op->kind == HV_PAUSE)) {
-		d->paused = op->kind == HV_PAUSE;
-		changed(s);
-	}
-	end_op(s, op, NULL);
-}
-
-static void op_start(struct step *s, const struct sim_event *e)
-{
-	struct sim_op *op = mu_xcalloc(1, sizeof *op);
-
-	mu_assert(e->op != 0 && !find_op(s->m, e->op));
-	op->id = e->op;
-	op->kind = e->op_kind;
-	op->paused = e->paused;
-	op->begun_at = s->m->now;
-	op->next_at = MU_MSEC_NEVER;
-	mu_list_push_back(&s->m->ops, &op->link);
-	if (makes_domain(op)) {
-		start_making(s, op, e);
-		return;
-	}
-	op->domid = e->domid;
-	start_on_domain(s, op);
-}
-
-static void op_cancel(struct step *s, uint64_t id)
-{
-	struct sim_op *op = find_op(s->m, id);
-	struct sim_domain *d;
-
-	if (!op)
-		return;
-	op->cancelled = true;
-	if (op->in_file) /* its answer comes soon */
-		return;
-	d = sim_find(s->m, op->domid);
-	if (d && d->phase == SIM_DYING) /* past the point of no return */
-		return;
-	if (makes_domain(op) && d)
-		remove_domain(s, d);
-	fail_op(s, op, MU_E_CANCELLED, "cancelled");
-}
-
-/* The files of a create are there, or the save file was read: make the domain. */
-static void make_domain(struct step *s, struct sim_op *op, const struct sim_event *e)
-{
-	mu_msec ms = op->kind == HV_CREATE ? s->m->params.create_ms : s->m->params.restore_ms;
-	struct mu_error err = MU_ERROR_INIT;
-	struct sim_domain *d;
-
-	if (op->cancelled) {
-		fail_op(s, op, MU_E_CANCELLED, "cancelled");
-		return;
-	}
-	if ((op->kind == HV_RESTORE &&
-	     sim_save_check(e->data, e->len, &op->config->id, &err) < 0) ||
-	    admit(s->m, op->config, &err) < 0) {
-		end_op(s, op, &err);
-		return;
-	}
-	d = sim_add(s->m, new_domid(s->m), op->config);
-	d->phase = SIM_BUILDING;
-	op->domid = d->domid;
-	op->begun_at = s->m->now;
-	op->next_at = s->m->now + jitter(s->m, ms);
-	changed(s);
-}
-
-static void file_done(struct step *s, const struct sim_event *e)
-{
-	struct sim_op *op = find_op(s->m, e->op);
-	struct sim_domain *d;
-
-	if (!op || !op->in_file)
-		return;
-	op->in_file = false;
-	d = sim_find(s->m, op->domid);
-	if (op->kind == HV_SAVE && d) {
-		d->saving = false;
-		if (e->r == 0)
-			begin_dying(s, d); /* the operation ends with it */
-		op->saved = e->r == 0;
-	}
-	if (e->r < 0)
-		end_op(s, op, e->err);
-	else if (makes_domain(op))
-		make_domain(s, op, e);
-}
-
-static void save_due(struct step *s, struct sim_op *op)
-{
-	struct sim_domain *d = sim_find(s->m, op->domid);
-	mu_msec quarter = s->m->params.save_ms / 4;
-	mu_msec gone = s->m->now - op->begun_at;
-	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
-	struct sim_action *a;
-
-	mu_assert(d);
-	if (gone < 3 * quarter) {
-		act(s, SIM_PROGRESS, op->id)->percent =
-		    (int)(100 * gone / (s->m->params.save_ms ? s->m->params.save_ms : 1));
-		op->next_at = s->m->now + quarter;
-		return;
-	}
-	op->next_at = MU_MSEC_NEVER;
-	op->in_file = true;
-	d->saving = true;
-	sim_save_encode(&d->config, &text);
-	a = act(s, SIM_FILE_WRITE, op->id);
-	a->data = mu_arena_memdup(s->arena, text.data, text.len);
-	a->len = text.len;
-}
-
-static void op_due(struct step *s, struct sim_op *op)
-{
-	struct sim_domain *d = sim_find(s->m, op->domid);
-
-	if (op->kind == HV_SAVE) {
-		save_due(s, op);
-		return;
-	}
-	mu_assert(d && makes_domain(op));
-	go_live(s->m, d, op->paused);
-	changed(s);
-	end_op(s, op, NULL);
-}
-
-/* Has the domain gone where the operation waits for it, or where it cannot go on? */
-static bool op_look(struct step *s, struct sim_op *op)
-{
-	struct sim_domain *d = sim_find(s->m, op->domid);
-
-	if (makes_domain(op) ? op->in_file : d && d->phase == SIM_LIVE)
-		return false;
-	if (waits_for_end(op)) {
-		if (!d)
-			end_op(s, op, NULL);
-		else if (d->phase == SIM_STOPPED)
-			begin_dying(s, d);
-		else
-			return false;
-		return true;
-	}
-	if (op->kind == HV_SAVE) {
-		if (op->in_file || (op->saved && d))
-			return false;
-		if (op->saved)
-			end_op(s, op, NULL);
-		else
-			fail_op(s, op, MU_E_STATE, "the domain stopped before it was saved");
-		return true;
-	}
-	if (d && d->phase == SIM_BUILDING)
-		return false;
-	fail_op(s, op, MU_E_STATE, "the domain was destroyed while it was being built");
-	return true;
-}
-
 /* ---- time ---- */
 
-static void domain_due(struct step *s, struct sim_domain *d)
+static void domain_due(struct sim_step *s, struct sim_domain *d)
 {
 	struct hv_vm_config config;
 	bool again;
@@ -435,19 +162,19 @@ static void domain_due(struct step *s, struct sim_domain *d)
 		stop_domain(s, d);
 	if (d->phase == SIM_STOPPED && d->foreign && s->m->now >= d->phase_until) {
 		d->again = d->shutdown == HV_SHUTDOWN_REBOOT;
-		begin_dying(s, d);
+		sim_begin_dying(s, d);
 	}
 	if (d->phase != SIM_DYING || s->m->now < d->phase_until)
 		return;
 	config = d->config;
 	again = d->again;
-	remove_domain(s, d);
+	sim_remove(s, d);
 	if (again)
 		run_foreign(s, &config);
 }
 
 /* Everything that is due now, until nothing is. */
-static void settle(struct step *s)
+static void settle(struct sim_step *s)
 {
 	struct sim_model *m = s->m;
 
@@ -460,8 +187,8 @@ static void settle(struct step *s)
 	{
 		struct sim_op *op = MU_CONTAINER_OF(it, struct sim_op, link);
 
-		if (!op_look(s, op) && op->next_at <= m->now)
-			op_due(s, op);
+		if (!sim_op_look(s, op) && op->next_at <= m->now)
+			sim_op_due(s, op);
 	}
 }
 
@@ -516,7 +243,7 @@ mu_msec sim_model_wake_at(const struct sim_model *m)
 	return at;
 }
 
-static void report_guests(struct step *s)
+static void report_guests(struct sim_step *s)
 {
 	for (size_t i = 0; i < s->m->n_domains; i++) {
 		struct sim_domain *d = s->m->domains[i];
@@ -525,11 +252,11 @@ static void report_guests(struct step *s)
 			continue;
 		d->reported = true;
 		d->report_at = d->run_ms + REPORT_INTERVAL;
-		act(s, SIM_GUEST_CHANGED, 0)->domid = d->domid;
+		sim_act(s, SIM_GUEST_CHANGED, 0)->domid = d->domid;
 	}
 }
 
-static void run_until(struct step *s, mu_msec now)
+static void run_until(struct sim_step *s, mu_msec now)
 {
 	for (size_t n = 0; n < DUE_MAX; n++) {
 		mu_msec at = next_due(s->m);
@@ -544,7 +271,7 @@ static void run_until(struct step *s, mu_msec now)
 	report_guests(s);
 }
 
-static void take_event(struct step *s, const struct sim_event *e)
+static void take_event(struct sim_step *s, const struct sim_event *e)
 {
 	struct sim_domain *d;
 
@@ -552,22 +279,22 @@ static void take_event(struct step *s, const struct sim_event *e)
 	case SIM_TICK:
 		break;
 	case SIM_OP_START:
-		op_start(s, e);
+		sim_op_start(s, e);
 		break;
 	case SIM_OP_CANCEL:
-		op_cancel(s, e->op);
+		sim_op_cancel(s, e->op);
 		break;
 	case SIM_FILE_DONE:
-		file_done(s, e);
+		sim_op_file_done(s, e);
 		break;
 	case SIM_XL_CREATE:
-		if (admit(s->m, e->config, NULL) == 0)
+		if (sim_admit(s->m, e->config, NULL) == 0)
 			run_foreign(s, e->config);
 		break;
 	case SIM_KILL:
 		d = sim_find(s->m, e->domid);
 		if (d)
-			remove_domain(s, d);
+			sim_remove(s, d);
 		break;
 	}
 }
@@ -575,14 +302,14 @@ static void take_event(struct step *s, const struct sim_event *e)
 struct sim_action *sim_model_step(struct sim_model *m, const struct sim_event *event,
 				  struct mu_arena *arena)
 {
-	struct step s = {.m = m, .arena = arena, .last = &s.first};
+	struct sim_step s = {.m = m, .arena = arena, .last = &s.first};
 	struct sim_action *store;
 
 	run_until(&s, event->now);
 	take_event(&s, event);
 	run_until(&s, event->now);
 	if (s.domains_changed)
-		act(&s, SIM_DOMAINS_CHANGED, 0);
+		sim_act(&s, SIM_DOMAINS_CHANGED, 0);
 	if (!s.store)
 		return s.first;
 	store = mu_arena_calloc(arena, 1, sizeof *store);
@@ -611,11 +338,11 @@ static void add_foreign(struct sim_model *m, unsigned n)
 	snprintf(c.disks[0].format, sizeof c.disks[0].format, "raw");
 	c.n_nics = 1;
 	snprintf(c.nics[0].bridge, sizeof c.nics[0].bridge, "xenbr0");
-	if (admit(m, &c, NULL) < 0)
+	if (sim_admit(m, &c, NULL) < 0)
 		return;
-	d = sim_add(m, new_domid(m), &c);
+	d = sim_add(m, sim_new_domid(m), &c);
 	d->foreign = true;
-	go_live(m, d, false);
+	sim_go_live(m, d, false);
 }
 
 struct sim_model *sim_model_new(const struct sim_params *params, mu_msec now)
@@ -645,7 +372,7 @@ struct sim_model *sim_model_free(struct sim_model *m)
 		return NULL;
 	mu_list_each(it, &m->ops)
 	{
-		free_op(MU_CONTAINER_OF(it, struct sim_op, link));
+		sim_op_free(MU_CONTAINER_OF(it, struct sim_op, link));
 	}
 	for (size_t i = 0; i < m->n_domains; i++)
 		free(m->domains[i]);

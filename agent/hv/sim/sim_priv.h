@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The model's inside, shared by sim_model.c, sim_view.c and sim_state.c. */
+/* The model's inside, shared by its files. */
 #ifndef MUSTER_AGENT_HV_SIM_PRIV_H
 #define MUSTER_AGENT_HV_SIM_PRIV_H
 
@@ -89,6 +89,39 @@ struct sim_domain *sim_add(struct sim_model *m, struct hv_domid domid,
 void sim_traits_read(const struct hv_vm_config *config, uint64_t seed, struct sim_traits *ret);
 /* Bring all counters and guests' clocks up to `now`; no state changes in between. */
 void sim_advance(struct sim_model *m, mu_msec now);
+/* ---- inside a step ---- */
+
+struct sim_step {
+	struct sim_model *m;
+	struct mu_arena *arena;
+	struct sim_action *first;
+	struct sim_action **last;
+	bool store;
+	bool domains_changed;
+};
+
+struct sim_action *sim_act(struct sim_step *s, enum sim_action_kind kind, uint64_t op);
+/* The set of domains or how one runs has changed: store it and tell. */
+void sim_changed(struct sim_step *s);
+/* `ms`, give or take a fifth. */
+mu_msec sim_jitter(struct sim_model *m, mu_msec ms);
+/* May a domain of this configuration be made now? */
+int sim_admit(const struct sim_model *m, const struct hv_vm_config *c, struct mu_error *err);
+struct hv_domid sim_new_domid(struct sim_model *m);
+void sim_go_live(struct sim_model *m, struct sim_domain *d, bool paused);
+void sim_begin_dying(struct sim_step *s, struct sim_domain *d);
+/* Frees `d`. */
+void sim_remove(struct sim_step *s, struct sim_domain *d);
+
+void sim_op_start(struct sim_step *s, const struct sim_event *e);
+void sim_op_cancel(struct sim_step *s, uint64_t id);
+void sim_op_file_done(struct sim_step *s, const struct sim_event *e);
+void sim_op_due(struct sim_step *s, struct sim_op *op);
+/* Has the domain gone where the operation waits for it, or where it cannot go on? True when that
+ * ended the operation or moved the domain. */
+bool sim_op_look(struct sim_step *s, struct sim_op *op);
+void sim_op_free(struct sim_op *op);
+
 static inline bool sim_runs(const struct sim_domain *d)
 {
 	return d->phase == SIM_LIVE && !d->paused && !d->saving;

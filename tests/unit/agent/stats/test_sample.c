@@ -107,6 +107,24 @@ Test(sample, first_has_gauges_and_no_rates)
 	expect(&out, 0xaa, "hostload", 0.5);
 }
 
+Test(sample, vm_without_devices_has_twenty_too)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+	size_t n = 0;
+
+	d.n_vcpus = 1;
+	d.n_vifs = d.n_vbds = 0;
+	step(s, 0, &d, &out);
+	step(s, 5000, &d, &out);
+	for (size_t i = 0; i < out.n; i++)
+		n += out.series[i].object.bytes[0] == 1;
+	cr_assert_eq(n, 23, "docs/design/metrics.md says 23, not %zu", n);
+	expect(&out, 1, "vif_aggr_rx", 0);
+	expect(&out, 1, "vbd_aggr_iops_total", 0);
+}
+
 Test(sample, rates_are_per_second_of_the_readings_time)
 {
 	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
