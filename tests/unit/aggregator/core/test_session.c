@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One stream as a machine: refusals, resuming, acks; then crashes at every point. */
+#include "aggregator/core/session.h"
+#include "common/base/mem.h"
+#include "common/base/rand.h"
+#include "common/base/str.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#define HOST "11111111-2222-4333-8444-555555555555"
+#define OTHER "99999999-2222-4333-8444-555555555555"
+
+static const struct session_hello good_hello = {
+    .protocol = 1,
+    .host_id = HOST,
+    .common_name = HOST,
+    .certificate = SESSION_CERT_GOOD,
+    .enrolled = true,
+    .state_epoch = 7,
+    .metric_epoch = 3,
+};
+
+static struct session s;
+static struct session_mark mark;
+static struct session_actions out;
+
+static void setup(void)
+{
+	session_init(&s);
+	session_mark_init(&mark, 0, 0, 0, 0);
+}
+
+TestSuite(session, .init = setup);
+
+/* The orders of the latest step, e.g. "welcome(resume 5) commands". */
+static const char *orders(void)
+{
+	static char text[1024];
+	struct mu_str t = MU_STR_INIT;
+
+	for (size_t i = 0; i < out.n_items; i++) {
+		const struct session_action *a = &out.items[i];
+
+		mu_str_add(&t, i ? " " : "");
+		switch (a->kind) {
+		case SESSION_SEND_WELCOME:
+			if (a->resume)
+				mu_str_printf(&t, "welcome(resume %d, metrics %d)", (int)a->seq,
+					      (int)a->metric_seq);
+			else
+				mu_str_printf(&t, "welcome(snapshot, metrics %d)",
+					      (int)a->metric_seq);
+			break;
+		case SESSION_SEND_COMMANDS:
+			mu_str_add(&t, "commands");
+			break;
+		case SESSION_APPLY:
+			mu_str_printf(&t, "apply(%d/%d)", (int)a->epoch, (int)a->seq);
+			break;
+		case SESSION_SEND_ACK:
+			mu_str_printf(&t, "ack(%d)", (int)a->seq);
+			break;
+		case SESSION_KEEP_DICTIONARY:
+			mu_str_add(&t, "dictionary");
+			break;
+		case SESSION_STORE_BATCH:
+			mu_str_printf(&t, "batch(%d/%d)", (int)a->epoch, (int)a->seq);
+			break;
+		case SESSION_SEND_METRIC_ACK:
+			mu_str_printf(&t, "metric-ack(%d)", (int)a->seq);
+			break;
+		case SESSION_PASS:
+			mu_str_add(&t, "pass");
+			break;
+		case SESSION_END:
+			mu_str_printf(&t, "end(%s)", mu_error_name(a->err.code));
+			break;
+		case _SESSION_ACTION_COUNT:
+			break;
+		}
+	}
+	memset(text, 0, sizeof text);
+	memcpy(text, t.data ? t.data : "", t.len);
+	mu_str_deinit(&t);
+	return text;
+}
+
+static const char *step(struct session_event ev)
+{
+	session_step(&s, &mark, &ev, &out);
+	return orders();
+}
+
+static const char *hello(const struct session_hello *h)
+{
+	return step((struct session_event){.kind = SESSION_EV_HELLO, .hello = h});
+}
+
+static const char *snapshot(uint64_t epoch, uint64_t seq)
+{
+	return step(
+	    (struct session_event){.kind = SESSION_EV_SNAPSHOT, .epoch = epoch, .seq = seq});
+}
+
+static const char *delta(uint64_t seq)
+{
+	return step((struct session_event){.kind = SESSION_EV_DELTA, .seq = seq});
+}
+
+static const char *stored(uint64_t round, uint64_t epoch, uint64_t seq)
+{
+	return step((struct session_event){
+	    .kind = SESSION_EV_STORED, .round = round, .epoch = epoch, .seq = seq});
+}
+
+static const char *batch(uint64_t seq, uint32_t generation, size_t n)
+{
+	return step((struct session_event){
+	    .kind = SESSION_EV_BATCH, .seq = seq, .generation = generation, .n = n});
+}
+
+static const char *dictionary(uint32_t generation, size_t n)
+{
+	return step((struct session_event){
+	    .kind = SESSION_EV_DICTIONARY, .generation = generation, .n = n});
+}
+
+static const char *batch_stored(uint64_t epoch, uint64_t seq)
+{
+	return step(
+	    (struct session_event){.kind = SESSION_EV_BATCH_STORED, .epoch = epoch, .seq = seq});
+}
+
+Test(session, refusals_say_what_to_do)
+{
+	static const struct {
+		struct session_hello hello;
+		const char *orders;
+		const char *says;
+	} cases[] = {
+	    {{2, HOST, HOST, SESSION_CERT_GOOD, true, 0, 0, 0},
+	     "end(STATE)",
+	     "upgrade the aggregator"},
+	    {{0, HOST, HOST, SESSION_CERT_GOOD, true, 0, 0, 0}, "end(STATE)", "upgrade the agent"},
+	    {{1, "me", HOST, SESSION_CERT_GOOD, true, 0, 0, 0}, "end(INVALID)", "not a UUID"},
+	    {{1, HOST, OTHER, SESSION_CERT_GOOD, true, 0, 0, 0}, "end(DENIED)", "join token"},
+	    {{1, HOST, "", SESSION_CERT_GOOD, true, 0, 0, 0}, "end(DENIED)", "join token"},
+	    {{1, HOST, HOST, SESSION_CERT_GOOD, false, 0, 0, 0}, "end(DENIED)", "not enrolled"},
+	    {{1, HOST, HOST, SESSION_CERT_REVOKED, true, 0, 0, 0}, "end(DENIED)", "revoked"},
+	    {{1, HOST, HOST, SESSION_CERT_UNKNOWN, true, 0, 0, 0},
+	     "end(DENIED)",
+	     "another certificate"},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		setup();
+		cr_expect_str_eq(hello(&cases[i].hello), cases[i].orders, "case %zu", i);
+		cr_expect(strstr(out.items[0].err.text, cases[i].says), "%s",
+			  out.items[0].err.text);
+		cr_expect_eq(s.state, SESSION_OVER);
+		cr_expect_str_eq(hello(&good_hello), "", "over is over");
+	}
+}
+
+Test(session, a_host_without_marks_is_refused_without_them)
+{
+	struct session_hello h = good_hello;
+	struct session_event ev = {.kind = SESSION_EV_HELLO, .hello = &h};
+
+	h.enrolled = false;
+	session_step(&s, NULL, &ev, &out);
+	cr_assert_str_eq(orders(), "end(DENIED)");
+}
+
+Test(session, first_connection)
+{
+	cr_assert_str_eq(hello(&good_hello), "welcome(snapshot, metrics 0) commands");
+	cr_assert_str_eq(snapshot(7, 4), "apply(7/4)");
+	cr_assert_str_eq(delta(5), "apply(7/5)");
+	cr_assert_str_eq(stored(1, 7, 4), "ack(4)");
+	cr_assert_str_eq(delta(6), "apply(7/6)");
+	cr_assert_str_eq(stored(1, 7, 5), "ack(5)");
+	cr_assert_str_eq(stored(1, 7, 6), "ack(6)");
+	cr_assert_str_eq(stored(1, 7, 6), "", "told once");
+}
+
+Test(session, resumes_where_the_disk_is)
+{
+	struct session_hello h = good_hello;
+
+	session_mark_init(&mark, 7, 10, 3, 20);
+	h.last_acked_seq = 9;
+	cr_assert_str_eq(hello(&h), "welcome(resume 10, metrics 20) commands");
+	cr_assert_str_eq(delta(11), "apply(7/11)");
+	/* The line breaks before 11 is stored; the next stream sends it again. */
+	session_init(&s);
+	cr_assert_str_eq(hello(&h), "welcome(resume 10, metrics 20) commands");
+	cr_assert_str_eq(delta(11), "", "in memory already");
+	cr_assert_str_eq(delta(12), "apply(7/12)");
+	cr_assert_str_eq(stored(0, 7, 11), "ack(11)");
+	cr_assert_str_eq(stored(0, 7, 12), "ack(12)");
+}
+
+Test(session, asks_for_everything_when_numbers_do_not_fit)
+{
+	struct session_hello h = good_hello;
+
+	session_mark_init(&mark, 7, 10, 0, 0);
+	h.state_epoch = 8;
+	cr_assert_str_eq(hello(&h), "welcome(snapshot, metrics 0) commands", "the agent restarted");
+	setup();
+	session_mark_init(&mark, 7, 10, 0, 0);
+	h = good_hello;
+	h.last_acked_seq = 11;
+	cr_assert_str_eq(hello(&h), "welcome(snapshot, metrics 0) commands",
+			 "our database is older than our acks");
+	setup();
+	session_mark_init(&mark, 0, 0, 0, 0);
+	h = good_hello;
+	h.state_epoch = 0;
+	cr_assert_str_eq(hello(&h), "welcome(snapshot, metrics 0) commands", "no numbers at all");
+}
+
+Test(session, a_gap_costs_the_stream_and_the_numbering)
+{
+	hello(&good_hello);
+	snapshot(7, 1);
+	stored(1, 7, 1);
+	cr_assert_str_eq(delta(3), "end(PROTOCOL)");
+	cr_assert(strstr(out.items[0].err.text, "delta 3 came, 2 was expected"), "%s",
+		  out.items[0].err.text);
+	session_init(&s);
+	cr_assert_str_eq(hello(&good_hello), "welcome(snapshot, metrics 0) commands");
+	cr_assert_str_eq(snapshot(7, 3), "apply(7/3)");
+	cr_assert_str_eq(stored(3, 7, 3), "ack(3)");
+}
+
+Test(session, snapshots_that_count_backwards_do_no_harm)
+{
+	hello(&good_hello);
+	snapshot(7, 9);
+	stored(1, 7, 9);
+	cr_assert_str_eq(snapshot(7, 2), "apply(7/2)", "an agent may count as it likes");
+	cr_assert_str_eq(delta(3), "apply(7/3)");
+	cr_assert_str_eq(stored(2, 7, 2), "ack(2)");
+	cr_assert_str_eq(stored(2, 7, 3), "ack(3)");
+	cr_assert_str_eq(snapshot(0, 2), "end(PROTOCOL)");
+}
+
+Test(session, counters_cannot_run_over)
+{
+	hello(&good_hello);
+	cr_assert_str_eq(snapshot(7, UINT64_MAX), "end(PROTOCOL)");
+	setup();
+	hello(&good_hello);
+	cr_assert_str_eq(snapshot(7, UINT64_MAX - 1), "apply(7/-2)");
+	cr_assert_str_eq(delta(UINT64_MAX), "end(PROTOCOL)");
+}
+
+Test(session, what_may_not_come_is_named)
+{
+	cr_assert_str_eq(delta(1), "end(PROTOCOL)");
+	cr_assert(strstr(out.items[0].err.text, "Delta"), "%s", out.items[0].err.text);
+	cr_assert(strstr(out.items[0].err.text, session_state_name(SESSION_OPENING)));
+	setup();
+	cr_assert_str_eq(stored(0, 1, 1), "", "the disk's answers are never out of place");
+	hello(&good_hello);
+	cr_assert_str_eq(hello(&good_hello), "end(PROTOCOL)");
+	setup();
+	hello(&good_hello);
+	cr_assert_str_eq(delta(1), "end(PROTOCOL)", "no snapshot yet");
+	setup();
+	hello(&good_hello);
+	cr_assert_str_eq(step((struct session_event){.kind = SESSION_EV_OTHER}), "pass");
+}
+
+Test(session, metrics_are_taken_in_order_once)
+{
+	hello(&good_hello);
+	cr_assert_str_eq(dictionary(5, 2), "dictionary");
+	cr_assert_str_eq(batch(1, 5, 2), "batch(3/1)");
+	cr_assert_str_eq(batch(2, 5, 1), "batch(3/2)");
+	cr_assert_str_eq(batch(2, 5, 2), "metric-ack(0)", "nothing is stored yet");
+	cr_assert_str_eq(batch(9, 5, 2), "batch(3/9)", "the agent's window lost some");
+	cr_assert_str_eq(batch_stored(3, 1), "metric-ack(1)");
+	cr_assert_str_eq(batch_stored(3, 9), "metric-ack(9)");
+	cr_assert_str_eq(batch_stored(2, 50), "", "of an earlier epoch");
+	cr_assert_str_eq(batch(4, 5, 2), "metric-ack(9)");
+}
+
+Test(session, metrics_without_a_dictionary_end_the_stream)
+{
+	hello(&good_hello);
+	cr_assert_str_eq(batch(1, 5, 2), "end(PROTOCOL)");
+	setup();
+	hello(&good_hello);
+	dictionary(5, 2);
+	cr_assert_str_eq(batch(1, 6, 2), "end(PROTOCOL)", "another generation");
+	setup();
+	hello(&good_hello);
+	dictionary(5, 2);
+	cr_assert_str_eq(batch(1, 5, 3), "end(PROTOCOL)", "more values than series");
+	setup();
+	hello(&good_hello);
+	cr_assert_str_eq(dictionary(5, SESSION_SERIES_MAX + 1), "end(PROTOCOL)");
+}
+
+Test(session, a_new_metric_epoch_counts_anew)
+{
+	session_mark_init(&mark, 0, 0, 2, 40);
+	cr_assert_str_eq(hello(&good_hello), "welcome(snapshot, metrics 0) commands");
+	dictionary(1, 1);
+	cr_assert_str_eq(batch(1, 1, 1), "batch(3/1)");
+	session_mark_batch_stored(&mark, 3, 1);
+	cr_assert_eq(mark.metric_stored, 1);
+}
+
+/* --- crashes at every point ---
+ *
+ * An agent that counts, a line that breaks, a store that takes time, an aggregator that dies. At
+ * every moment the disk must have what the agent was told it has; at the end it must have all.
+ */
+
+enum { PIPE_MAX = 64 };
+
+struct message {
+	bool snapshot;
+	uint64_t epoch;
+	uint64_t seq;
+	uint64_t value; /* what the state is with it */
+};
+
+struct store_entry {
+	uint64_t round;
+	struct message m;
+};
+
+static struct {
+	struct mu_rand rand;
+	/* agent */
+	uint64_t epoch, seq, acked, value;
+	bool connected, welcomed;
+	uint64_t sent_seq;
+	/* line */
+	struct message line[PIPE_MAX];
+	size_t n_line;
+	/* store: in flight, and on the disk */
+	struct store_entry flight[PIPE_MAX];
+	size_t n_flight;
+	struct message disk;
+	uint64_t memory_value;
+	size_t n_acks, n_crashes, n_resumes, n_snapshots;
+} w;
+
+static void told_acked(uint64_t seq)
+{
+	w.n_acks++;
+	cr_assert_eq(w.disk.epoch, w.epoch, "acknowledged, but the disk has another epoch");
+	cr_assert_leq(seq, w.disk.seq, "acknowledged %d, the disk has %d", (int)seq,
+		      (int)w.disk.seq);
+	if (seq > w.acked)
+		w.acked = seq;
+}
+
+static void agent_send(struct message m)
+{
+	if (w.n_line < PIPE_MAX)
+		w.line[w.n_line++] = m;
+	w.sent_seq = m.seq;
+}
+
+static void line_break(void)
+{
+	w.connected = w.welcomed = false;
+	w.n_line = 0;
+}
+
+static void obey(const struct message *m)
+{
+	for (size_t i = 0; i < out.n_items; i++) {
+		const struct session_action *a = &out.items[i];
+
+		if (a->kind == SESSION_SEND_WELCOME) {
+			w.welcomed = true;
+			w.sent_seq = a->seq;
+			w.n_resumes += a->resume;
+			if (!a->resume) {
+				w.n_snapshots++;
+				agent_send((struct message){true, w.epoch, w.seq, w.value});
+			}
+		} else if (a->kind == SESSION_APPLY) {
+			w.memory_value = m->value;
+			cr_assert_lt(w.n_flight, PIPE_MAX);
+			w.flight[w.n_flight++] = (struct store_entry){a->round, *m};
+		} else if (a->kind == SESSION_SEND_ACK) {
+			told_acked(a->seq);
+		} else if (a->kind == SESSION_END) {
+			line_break();
+		}
+	}
+}
+
+static void event_connect(void)
+{
+	struct session_hello h = good_hello;
+
+	if (w.connected)
+		line_break();
+	h.state_epoch = w.epoch;
+	h.last_acked_seq = w.acked;
+	w.connected = true;
+	session_init(&s);
+	hello(&h);
+	obey(NULL);
+}
+
+static void event_change(void)
+{
+	w.seq++;
+	w.value = mu_rand_next(&w.rand);
+}
+
+static void event_send(void)
+{
+	/* Everything not sent yet on this stream; deltas are whole, so the newest value will do. */
+	if (w.welcomed && w.sent_seq < w.seq && w.n_line < PIPE_MAX)
+		agent_send((struct message){false, w.epoch, w.sent_seq + 1, w.value});
+}
+
+static void event_deliver(void)
+{
+	struct message m;
+
+	if (w.n_line == 0 || w.n_flight >= PIPE_MAX)
+		return;
+	m = w.line[0];
+	memmove(w.line, w.line + 1, --w.n_line * sizeof w.line[0]);
+	if (m.snapshot)
+		snapshot(m.epoch, m.seq);
+	else
+		delta(m.seq);
+	obey(&m);
+}
+
+/* The oldest reaches the disk; `told`: and the aggregator lives to hear of it. */
+static void event_store(bool told)
+{
+	struct store_entry e;
+
+	if (w.n_flight == 0)
+		return;
+	e = w.flight[0];
+	memmove(w.flight, w.flight + 1, --w.n_flight * sizeof w.flight[0]);
+	w.disk = e.m;
+	if (!told)
+		return;
+	if (w.connected) {
+		stored(e.round, e.m.epoch, e.m.seq);
+		obey(NULL);
+	} else {
+		session_mark_stored(&mark, e.round, e.m.epoch, e.m.seq);
+	}
+}
+
+static void event_crash(void)
+{
+	w.n_crashes++;
+	if (mu_rand_below(&w.rand, 2))
+		event_store(false);
+	w.n_flight = 0;
+	line_break();
+	session_mark_init(&mark, w.disk.epoch, w.disk.seq, 0, 0);
+	w.memory_value = w.disk.value;
+}
+
+static void event_agent_restart(void)
+{
+	line_break();
+	w.epoch++;
+	w.seq = 1;
+	w.acked = 0;
+}
+
+static void check_world(void)
+{
+	if (w.acked == 0 || w.disk.epoch != w.epoch)
+		return;
+	cr_assert_leq(w.acked, w.disk.seq, "lost what was acknowledged");
+}
+
+static void settle(void)
+{
+	event_connect();
+	for (int i = 0; i < 10000 && (w.acked < w.seq || w.disk.epoch != w.epoch); i++) {
+		event_send();
+		event_deliver();
+		event_store(true);
+		if (!w.connected)
+			event_connect();
+	}
+}
+
+Test(session, nothing_acknowledged_is_lost_whatever_dies)
+{
+	memset(&w, 0, sizeof w);
+	w.rand.state = 42;
+	w.epoch = 1;
+	w.seq = 1;
+	for (int i = 0; i < 200000; i++) {
+		uint64_t dice = mu_rand_below(&w.rand, 1000);
+
+		if (dice < 250)
+			event_change();
+		else if (dice < 500)
+			event_send();
+		else if (dice < 740)
+			event_deliver();
+		else if (dice < 950)
+			event_store(true);
+		else if (dice < 980)
+			event_connect();
+		else if (dice < 985)
+			line_break();
+		else if (dice < 997)
+			event_crash();
+		else
+			event_agent_restart();
+		check_world();
+	}
+	settle();
+	cr_assert_eq(w.acked, w.seq);
+	cr_assert_eq(w.disk.value, w.value, "the disk has what the host is");
+	cr_assert_eq(w.memory_value, w.value);
+	/* The run met what it is about. */
+	cr_assert_gt(w.n_acks, 1000);
+	cr_assert_gt(w.n_crashes, 1000);
+	cr_assert_gt(w.n_resumes, 100);
+	cr_assert_gt(w.n_snapshots, 100);
+}
