@@ -108,10 +108,9 @@ int http_server_new(struct mu_loop *loop, const struct http_server_options *opti
 	lws_set_log_level(LLL_ERR | LLL_WARN, emit_lws_log);
 	s->loop = loop;
 	s->options = *options;
-	s->uv = mu_loop_uv(loop);
 	mu_link_init(&s->vhosts);
 	mu_link_init(&s->streams);
-	loops[0] = s->uv;
+	loops[0] = mu_loop_uv(loop);
 	info.foreign_loops = loops;
 	info.user = s;
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;

@@ -8,13 +8,11 @@
  *	   +--error: 400, 411, 413 --------------------------------^   +----> EVENTS
  *
  * What the library wants, found in its source and by trying (docs/design/http.md):
- * - it writes only from its WRITEABLE callback, one piece of at most HTTP_PIECE_MAX a call, and on
- *   HTTP/2 no more than the peer's window allows;
  * - an HTTP/1.1 connection that is not reading (WAITING and later) would spin while unread input
  *   or an end of file waits on its socket, so input is muted then, and the sweep asks the kernel
  *   whether the peer is still there. A muted connection gets no WRITEABLE either: it is unmuted
- *   first;
- * - it decodes %0A in a URL before it looks for the end of the line: check_version();
+ *   to write, and a peer that sends but does not read is cut;
+ * - it decodes %0A in a URL before it looks for the end of the line: intake.c;
  * - a POST without a Content-Length would swallow what follows on the connection as its body: it
  *   is taken as empty and the connection closed after the reply.
  */
@@ -23,52 +21,14 @@
 #include "common/base/assert.h"
 #include "common/log/log.h"
 
-#include <ctype.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum stage {
-	STAGE_READING,
-	STAGE_WAITING,
-	STAGE_HEADERS,
-	STAGE_BODY,
-	STAGE_EVENTS,
-	STAGE_LINGER, /* replied before the body was read: let the peer read the reply */
-	_STAGE_COUNT,
-};
 
 enum {
 	/* A pipelining client is rare, one that floods is cut. */
 	EARLY_INPUT_MAX = 16,
 	LINGER_SECONDS = 2,
-};
-
-struct stream {
-	struct mu_link link; /* server's streams */
-	struct http_server *server;
-	struct lws *wsi;
-	struct http_exchange *x;
-	enum stage stage;
-	bool h2;
-	bool head;
-	bool muted;
-	bool immortal;
-	bool close_after;
-	bool linger;
-	bool writing; /* events wait to be written */
-	unsigned early_input;
-	struct mu_str body; /* of the request */
-	size_t body_len;    /* as announced */
-	size_t sent;        /* of the reply's body */
-	mu_msec started_at;
-	mu_msec progress_at;
-};
-
-/* The library's memory of a transaction, zeroed by it. */
-struct session {
-	struct stream *stream;
-	bool raw;
 };
 
 static void on_finished(struct http_exchange *x);
@@ -79,19 +39,19 @@ static const struct http_transport transport = {
     .events_changed = on_events_changed,
 };
 
-static void touch(struct stream *s)
+void http_stream_touch(struct http_stream *s)
 {
 	s->progress_at = mu_loop_now(s->server->loop);
 }
 
-static void kill_wsi(struct stream *s)
+static void kill_wsi(struct http_stream *s)
 {
 	lws_set_timeout(s->wsi, PENDING_TIMEOUT_KILLED_BY_PARENT, LWS_TO_KILL_ASYNC);
 	/* Its timers are looked at after its own events only. */
 	lws_cancel_service(s->server->lws);
 }
 
-static void mute(struct stream *s)
+void http_stream_mute(struct http_stream *s)
 {
 	if (s->h2 || s->muted)
 		return;
@@ -99,7 +59,7 @@ static void mute(struct stream *s)
 	(void)lws_rx_flow_control(s->wsi, 0);
 }
 
-static void want_write(struct stream *s)
+static void want_write(struct http_stream *s)
 {
 	if (s->muted) {
 		s->muted = false;
@@ -108,9 +68,9 @@ static void want_write(struct stream *s)
 	(void)lws_callback_on_writable(s->wsi);
 }
 
-static struct stream *stream_new(struct http_server *server, struct lws *wsi)
+static struct http_stream *stream_new(struct http_server *server, struct lws *wsi)
 {
-	struct stream *s = mu_xcalloc(1, sizeof *s);
+	struct http_stream *s = mu_xcalloc(1, sizeof *s);
 
 	s->server = server;
 	s->wsi = wsi;
@@ -119,11 +79,11 @@ static struct stream *stream_new(struct http_server *server, struct lws *wsi)
 	s->x->transport_data = s;
 	s->started_at = mu_loop_now(server->loop);
 	mu_list_push_back(&server->streams, &s->link);
-	touch(s);
+	http_stream_touch(s);
 	return s;
 }
 
-static void stream_free(struct stream *s)
+static void stream_free(struct http_stream *s)
 {
 	mu_list_remove(&s->link);
 	mu_str_deinit(&s->body);
@@ -134,17 +94,17 @@ static void stream_free(struct stream *s)
 /* The reply */
 
 /* Start sending what x->reply says, or wait. */
-static void apply_reply(struct stream *s)
+static void apply_reply(struct http_stream *s)
 {
-	touch(s);
+	http_stream_touch(s);
 	switch (s->x->reply->kind) {
 	case HTTP_REPLY_PENDING:
-		s->stage = STAGE_WAITING;
-		mute(s);
+		s->stage = HTTP_STAGE_WAITING;
+		http_stream_mute(s);
 		return;
 	case HTTP_REPLY_NOW:
 	case HTTP_REPLY_EVENTS:
-		s->stage = STAGE_HEADERS;
+		s->stage = HTTP_STAGE_HEADERS;
 		want_write(s);
 		return;
 	case _HTTP_REPLY_KIND_COUNT:
@@ -160,31 +120,34 @@ static void on_finished(struct http_exchange *x)
 
 static void on_events_changed(struct http_exchange *x)
 {
-	struct stream *s = x->transport_data;
+	struct http_stream *s = x->transport_data;
 
 	if (x->events->cut) {
 		kill_wsi(s);
 		return;
 	}
-	if (s->stage != STAGE_EVENTS)
+	if (s->stage != HTTP_STAGE_EVENTS)
 		return;
 	if (s->x->events->sent == 0 && !s->writing)
-		touch(s); /* nothing was waiting: the peer's time begins now */
+		http_stream_touch(s); /* nothing was waiting: the peer's time begins now */
 	s->writing = true;
 	want_write(s);
 }
 
-static void dispatch(struct stream *s)
+/* From here on the sweep watches the time. On HTTP/2 the library would otherwise end the whole
+ * connection while a reply is under way. */
+static void take_over_time(struct http_stream *s)
+{
+	lws_set_timeout(s->wsi, NO_PENDING_TIMEOUT, 0);
+	if (s->h2)
+		(void)lws_http_mark_sse(s->wsi);
+}
+
+static void dispatch(struct http_stream *s)
 {
 	struct http_exchange *x = s->x;
 
-	lws_set_timeout(s->wsi, NO_PENDING_TIMEOUT, 0);
-	/* Keeps the library from timing the whole HTTP/2 connection out while a reply is under
-	 * way; ours is the sweep. */
-	if (s->h2 && !s->immortal) {
-		s->immortal = true;
-		(void)lws_http_mark_sse(s->wsi);
-	}
+	take_over_time(s);
 	mu_str_add_char(&s->body, '\0');
 	x->request.body = s->body.data;
 	x->request.body_len = s->body.len - 1;
@@ -193,50 +156,14 @@ static void dispatch(struct stream *s)
 	apply_reply(s);
 }
 
-static int add_header(struct stream *s, const char *name, const char *value, unsigned char **p,
-		      unsigned char *end)
+int http_stream_end(struct http_session *session)
 {
-	char colon[72];
-
-	(void)snprintf(colon, sizeof colon, "%s:", name);
-	return lws_add_http_header_by_name(s->wsi, (const unsigned char *)colon,
-					   (const unsigned char *)value, (int)strlen(value), p,
-					   end);
-}
-
-static bool has_body(const struct http_reply *reply)
-{
-	return reply->kind == HTTP_REPLY_EVENTS || reply->body.len > 0;
-}
-
-static int build_headers(struct stream *s, unsigned char **p, unsigned char *end)
-{
-	struct http_reply *reply = s->x->reply;
-	int r = lws_add_http_header_status(s->wsi, (unsigned)reply->status, p, end);
-
-	if (!r && reply->type)
-		r = add_header(s, "content-type", reply->type, p, end);
-	if (!r && reply->kind == HTTP_REPLY_NOW && reply->status != 204 && reply->status != 304)
-		r = lws_add_http_header_content_length(s->wsi, reply->body.len, p, end);
-	if (!r && reply->kind == HTTP_REPLY_EVENTS)
-		r = add_header(s, "cache-control", "no-store", p, end);
-	if (!r && !s->h2 && (s->close_after || reply->kind == HTTP_REPLY_EVENTS))
-		r = add_header(s, "connection", "close", p, end);
-	for (const struct http_header *h = reply->headers; h && !r; h = h->next)
-		r = add_header(s, h->name, h->value, p, end);
-	if (!r)
-		r = lws_finalize_http_header(s->wsi, p, end);
-	return r;
-}
-
-static int end_reply(struct session *session)
-{
-	struct stream *s = session->stream;
+	struct http_stream *s = session->stream;
 	struct lws *wsi = s->wsi;
 	bool close_after = s->close_after;
 
 	if (s->linger) {
-		s->stage = STAGE_LINGER;
+		s->stage = HTTP_STAGE_LINGER;
 		lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, LINGER_SECONDS);
 		return 0;
 	}
@@ -247,275 +174,25 @@ static int end_reply(struct session *session)
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
-static int write_headers(struct session *session)
-{
-	struct stream *s = session->stream;
-	struct http_reply *reply = s->x->reply;
-	unsigned char *start = s->server->piece + LWS_PRE;
-	unsigned char *p = start;
-	bool body = has_body(reply) && !s->head;
-	int flags = LWS_WRITE_HTTP_HEADERS | (body ? 0 : LWS_WRITE_H2_STREAM_END);
-
-	if (build_headers(s, &p, s->server->piece + sizeof s->server->piece)) {
-		mu_log_warning("a reply's headers do not fit path=%s", s->x->request.path);
-		return -1;
-	}
-	if (lws_write(s->wsi, start, (size_t)(p - start), (enum lws_write_protocol)flags) < 0)
-		return -1;
-	touch(s);
-	if (!body)
-		return end_reply(session);
-	s->stage = reply->kind == HTTP_REPLY_EVENTS ? STAGE_EVENTS : STAGE_BODY;
-	(void)lws_callback_on_writable(s->wsi);
-	return 0;
-}
-
-/* How many of `n` bytes may be written now. */
-static size_t piece_size(struct stream *s, size_t n)
-{
-	lws_fileofs_t window = lws_get_peer_write_allowance(s->wsi);
-
-	if (n > HTTP_PIECE_MAX)
-		n = HTTP_PIECE_MAX;
-	if (window >= 0 && (size_t)window < n)
-		n = (size_t)window;
-	return n;
-}
-
-static int write_piece(struct stream *s, const char *data, size_t n, bool final)
-{
-	unsigned char *start = s->server->piece + LWS_PRE;
-
-	memcpy(start, data, n);
-	if (lws_write(s->wsi, start, n, final ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < (int)n)
-		return -1;
-	touch(s);
-	return 0;
-}
-
-static int write_body(struct session *session)
-{
-	struct stream *s = session->stream;
-	const struct mu_str *body = &s->x->reply->body;
-	size_t n = piece_size(s, body->len - s->sent);
-
-	if (n > 0 && write_piece(s, body->data + s->sent, n, s->sent + n == body->len) < 0)
-		return -1;
-	s->sent += n;
-	if (s->sent == body->len)
-		return end_reply(session);
-	(void)lws_callback_on_writable(s->wsi);
-	return 0;
-}
-
-static int write_events(struct session *session)
-{
-	struct stream *s = session->stream;
-	struct http_events *e = s->x->events;
-	size_t n = piece_size(s, e->out.len - e->sent);
-
-	if (n > 0 && write_piece(s, e->out.data + e->sent, n, false) < 0)
-		return -1;
-	e->sent += n;
-	if (e->sent < e->out.len) {
-		http_events_compact(e);
-		(void)lws_callback_on_writable(s->wsi);
-		return 0;
-	}
-	mu_str_reset(&e->out);
-	e->sent = 0;
-	s->writing = false;
-	if (!e->closing) {
-		mute(s);
-		return 0;
-	}
-	/* HTTP/2 wants its end said in a frame, HTTP/1.1 is closed. */
-	if (s->h2)
-		(void)write_piece(s, "", 0, true);
-	return -1;
-}
-
-static int on_writeable(struct session *session)
-{
-	struct stream *s = session->stream;
-
-	if (!s)
-		return 0;
-	switch (s->stage) {
-	case STAGE_HEADERS:
-		return write_headers(session);
-	case STAGE_BODY:
-		return write_body(session);
-	case STAGE_EVENTS:
-		return write_events(session);
-	case STAGE_READING:
-	case STAGE_WAITING:
-	case STAGE_LINGER:
-		return 0;
-	case _STAGE_COUNT:
-		break;
-	}
-	mu_assert_unreachable();
-}
-
 /* The request */
 
 /* Answer without asking the handler; what is left of the request is not read. */
-static int refuse(struct stream *s, int status, const struct mu_error *err)
+static int refuse(struct http_stream *s, int status, const struct mu_error *err)
 {
 	s->x->reply = http_reply_error_status(&s->x->request, status, err, NULL);
 	s->close_after = !s->h2;
-	s->linger = !s->h2;
-	if (s->h2 && !s->immortal) {
-		s->immortal = true;
-		(void)lws_http_mark_sse(s->wsi);
-	}
-	lws_set_timeout(s->wsi, NO_PENDING_TIMEOUT, 0);
+	s->linger = !s->h2 && s->body_follows;
+	take_over_time(s);
 	apply_reply(s);
 	return 0;
 }
 
-static char *copy_token(struct stream *s, enum lws_token_indexes token)
-{
-	int len = lws_hdr_total_length(s->wsi, token);
-	char *text;
-
-	if (len <= 0)
-		return NULL;
-	text = mu_arena_alloc(s->x->request.arena, (size_t)len + 1);
-	return lws_hdr_copy(s->wsi, text, len + 1, token) < 0 ? NULL : text;
-}
-
-static void copy_headers(struct stream *s)
-{
-	static const struct {
-		enum lws_token_indexes token;
-		const char *name;
-	} known[] = {
-	    {WSI_TOKEN_HTTP_AUTHORIZATION, "authorization"},
-	    {WSI_TOKEN_HTTP_COOKIE, "cookie"},
-	    {WSI_TOKEN_HTTP_ACCEPT, "accept"},
-	    {WSI_TOKEN_HTTP_CONTENT_TYPE, "content-type"},
-	    {WSI_TOKEN_HTTP_IF_NONE_MATCH, "if-none-match"},
-	    {WSI_TOKEN_HTTP_USER_AGENT, "user-agent"},
-	};
-	char value[64];
-
-	for (size_t i = 0; i < MU_ARRAY_SIZE(known); i++) {
-		const char *text = copy_token(s, known[i].token);
-
-		if (text)
-			http_exchange_header(s->x, known[i].name, text);
-	}
-	if (lws_hdr_custom_copy(s->wsi, value, sizeof value,
-				"last-event-id:", (int)strlen("last-event-id:")) > 0)
-		http_exchange_header(s->x, "last-event-id", value);
-}
-
-static void encode(struct mu_str *out, const char *text, size_t len, const char *keep)
-{
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
-
-		if (c && (isalnum(c) || strchr(keep, c)))
-			mu_str_add_char(out, (char)c);
-		else
-			mu_str_printf(out, "%%%02X", c);
-	}
-}
-
-/* The library hands out the path and each "name=value" decoded; put them together again so that
- * one decoder, ours, is in charge of what is acceptable. */
-static int copy_target(struct stream *s, const char *path, size_t path_len, struct mu_error *err)
-{
-	MU_CLEANUP(mu_str_deinit) struct mu_str target = MU_STR_INIT;
-	char pair[HTTP_HEADERS_MAX];
-
-	encode(&target, path, path_len, "/-._~");
-	for (int i = 0; lws_hdr_fragment_length(s->wsi, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
-		int n =
-		    lws_hdr_copy_fragment(s->wsi, pair, sizeof pair, WSI_TOKEN_HTTP_URI_ARGS, i);
-		size_t name_len;
-
-		if (n < 0)
-			break;
-		name_len = strcspn(pair, "=");
-		mu_str_add_char(&target, i == 0 ? '?' : '&');
-		encode(&target, pair, name_len, "-._~");
-		if (pair[name_len] == '=') {
-			mu_str_add_char(&target, '=');
-			encode(&target, pair + name_len + 1, (size_t)n - name_len - 1, "-._~");
-		}
-	}
-	return http_exchange_target(s->x, target.data ? target.data : "", err);
-}
-
-static const char *method_name(struct lws *wsi)
-{
-	static const struct {
-		enum lws_token_indexes token;
-		const char *name;
-	} table[] = {
-	    {WSI_TOKEN_GET_URI, "GET"},         {WSI_TOKEN_HEAD_URI, "HEAD"},
-	    {WSI_TOKEN_POST_URI, "POST"},       {WSI_TOKEN_PUT_URI, "PUT"},
-	    {WSI_TOKEN_PATCH_URI, "PATCH"},     {WSI_TOKEN_DELETE_URI, "DELETE"},
-	    {WSI_TOKEN_OPTIONS_URI, "OPTIONS"},
-	};
-
-	for (size_t i = 0; i < MU_ARRAY_SIZE(table); i++)
-		if (lws_hdr_total_length(wsi, table[i].token) > 0)
-			return table[i].name;
-	return "";
-}
-
-/* Decide about the body: 0, or an HTTP status to refuse with. */
-static int plan_body(struct stream *s, const char *method, struct mu_error *err)
-{
-	const char *length = copy_token(s, WSI_TOKEN_HTTP_CONTENT_LENGTH);
-	bool may_have = strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0 ||
-			strcmp(method, "PATCH") == 0;
-	uint64_t n = 0;
-
-	if (lws_hdr_total_length(s->wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0 ||
-	    (s->h2 && may_have && !length && http_request_header(&s->x->request, "content-type"))) {
-		(void)mu_error_set(err, MU_E_INVALID,
-				   "a body without Content-Length is not accepted; hint: send its "
-				   "length");
-		return 411;
-	}
-	if (length && !mu_parse_u64(length, &n)) {
-		(void)mu_error_set(err, MU_E_INVALID, "the Content-Length is not a number");
-		return 400;
-	}
-	if (n > s->server->options.body_max) {
-		(void)mu_error_set(err, MU_E_TOO_LARGE,
-				   "the body has %llu bytes, more than the %zu that are accepted",
-				   (unsigned long long)n, s->server->options.body_max);
-		return 413;
-	}
-	s->body_len = (size_t)n;
-	s->close_after = may_have && !length && !s->h2;
-	return 0;
-}
-
-/* The library decodes %0A in the request line and takes it for its end: what follows would be a
- * header that whoever made the URL chose. Such a line has lost its version. */
-static int check_version(struct stream *s, struct mu_error *err)
-{
-	const char *version = s->h2 ? NULL : copy_token(s, WSI_TOKEN_HTTP);
-
-	if (s->h2 || (version && mu_str_has_prefix(version, "HTTP/1.")))
-		return 0;
-	return mu_error_set(err, MU_E_INVALID, "the request line is malformed");
-}
-
-static int on_http(struct http_server *server, struct lws *wsi, struct session *session,
+static int on_http(struct http_server *server, struct lws *wsi, struct http_session *session,
 		   const char *path, size_t path_len)
 {
 	struct http_conn *conn = lws_get_opaque_user_data(lws_get_network_wsi(wsi));
-	const char *method = method_name(wsi);
 	struct mu_error err = MU_ERROR_INIT;
-	struct stream *s;
+	struct http_stream *s;
 	int status;
 
 	mu_assert(!session->stream);
@@ -523,11 +200,7 @@ static int on_http(struct http_server *server, struct lws *wsi, struct session *
 		return -1;
 	s = session->stream = stream_new(server, wsi);
 	s->x->request.peer = conn->peer;
-	s->x->request.method = http_method_parse(method, &s->head);
-	copy_headers(s);
-	if (check_version(s, &err) < 0 || copy_target(s, path, path_len, &err) < 0)
-		return refuse(s, 400, &err);
-	status = plan_body(s, method, &err);
+	status = http_intake(s, path, path_len, &err);
 	if (status)
 		return refuse(s, status, &err);
 	if (s->body_len == 0)
@@ -535,33 +208,33 @@ static int on_http(struct http_server *server, struct lws *wsi, struct session *
 	return 0;
 }
 
-static int on_body(struct stream *s, const void *data, size_t len)
+static int on_body(struct http_stream *s, const void *data, size_t len)
 {
-	if (!s || s->stage != STAGE_READING)
+	if (!s || s->stage != HTTP_STAGE_READING)
 		return 0;
 	if (s->body.len + len > s->body_len)
 		return -1;
 	mu_str_add_bytes(&s->body, data, len);
-	touch(s);
+	http_stream_touch(s);
 	return 0;
 }
 
-static int on_body_complete(struct stream *s)
+static int on_body_complete(struct http_stream *s)
 {
 	if (!s)
 		return 0;
-	if (s->stage == STAGE_READING) {
+	if (s->stage == HTTP_STAGE_READING) {
 		dispatch(s);
 		return 0;
 	}
-	if (s->stage == STAGE_LINGER)
+	if (s->stage == HTTP_STAGE_LINGER)
 		return -1;
 	return ++s->early_input > EARLY_INPUT_MAX ? -1 : 0;
 }
 
-static void on_dropped(struct session *session)
+static void on_dropped(struct http_session *session)
 {
-	struct stream *s = session->stream;
+	struct http_stream *s = session->stream;
 
 	if (!s)
 		return;
@@ -598,7 +271,7 @@ static void on_wsi_destroyed(struct lws *wsi)
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 		  size_t len)
 {
-	struct session *session = user;
+	struct http_session *session = user;
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wswitch-enum"
@@ -611,7 +284,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
 		return on_body_complete(session->stream);
 	case LWS_CALLBACK_HTTP_WRITEABLE:
-		return on_writeable(session);
+		return http_write(session);
 	case LWS_CALLBACK_HTTP_DROP_PROTOCOL:
 	case LWS_CALLBACK_CLOSED_HTTP:
 		if (session)
@@ -635,40 +308,46 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 }
 
 const struct lws_protocols http_protocols[] = {
-    {.name = "http", .callback = on_lws, .per_session_data_size = sizeof(struct session)},
+    {.name = "http", .callback = on_lws, .per_session_data_size = sizeof(struct http_session)},
     {.name = NULL},
 };
 
 /* The sweep */
 
-static bool is_stuck(const struct stream *s, mu_msec now)
+static bool is_stuck(const struct http_stream *s, mu_msec now)
 {
 	mu_msec limit = s->server->options.idle_timeout;
 
 	switch (s->stage) {
-	case STAGE_READING: /* a trickle of bytes must not hold it for ever */
+	case HTTP_STAGE_READING: /* a trickle of bytes must not hold it for ever */
 		return now - s->progress_at > limit || now - s->started_at > 4 * limit;
-	case STAGE_HEADERS:
-	case STAGE_BODY:
+	case HTTP_STAGE_HEADERS:
+	case HTTP_STAGE_BODY:
 		return now - s->progress_at > limit;
-	case STAGE_EVENTS:
+	case HTTP_STAGE_EVENTS:
 		return s->x->events->out.len > 0 && now - s->progress_at > limit;
-	case STAGE_WAITING:
-	case STAGE_LINGER:
+	case HTTP_STAGE_WAITING:
+	case HTTP_STAGE_LINGER:
 		return false;
-	case _STAGE_COUNT:
+	case _HTTP_STAGE_COUNT:
 		break;
 	}
 	mu_assert_unreachable();
 }
 
-static bool peer_is_gone(const struct stream *s)
+/* The peer left, or sends more while it does not read what it asked for: the library would look at
+ * that input again and again. */
+static bool is_lost(const struct http_stream *s)
 {
-	struct pollfd p = {.fd = lws_get_socket_fd(s->wsi), .events = POLLRDHUP};
+	struct pollfd p = {.fd = lws_get_socket_fd(s->wsi), .events = POLLRDHUP | POLLIN | POLLOUT};
+	bool blocked;
 
-	if (s->h2 || s->stage == STAGE_READING || s->stage == STAGE_LINGER || p.fd < 0)
+	if (s->h2 || s->stage == HTTP_STAGE_READING || s->stage == HTTP_STAGE_LINGER || p.fd < 0)
 		return false;
-	return poll(&p, 1, 0) > 0 && (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+	if (poll(&p, 1, 0) < 0)
+		return false;
+	blocked = !s->muted && (p.revents & (POLLIN | POLLOUT)) == POLLIN;
+	return blocked || (p.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
 void http_streams_sweep(struct http_server *server)
@@ -677,9 +356,9 @@ void http_streams_sweep(struct http_server *server)
 
 	mu_list_each(it, &server->streams)
 	{
-		struct stream *s = MU_CONTAINER_OF(it, struct stream, link);
+		struct http_stream *s = MU_CONTAINER_OF(it, struct http_stream, link);
 
-		if (is_stuck(s, now) || peer_is_gone(s))
+		if (is_stuck(s, now) || is_lost(s))
 			kill_wsi(s);
 	}
 }

@@ -1,60 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What server.c (life cycle, listeners) and stream.c (requests and replies on libwebsockets) share.
- * A stream is one request and its reply: a transaction of an HTTP/1.1 connection, or a stream of an
- * HTTP/2 one.
+ * A stream is one request and its reply on libwebsockets: a transaction of an HTTP/1.1 connection,
+ * or a stream of an HTTP/2 one. stream.c moves it on, intake.c reads the request out of the
+ * library, write.c sends the reply.
  */
 #ifndef MUSTER_HTTP_STREAM_H
 #define MUSTER_HTTP_STREAM_H
 
-#include "common/base/list.h"
-#include "common/http/listen.h"
 #include "common/http/message.h"
+#include "common/http/server.h"
 
-#include <libwebsockets.h>
-
-enum {
-	/* libwebsockets sends nothing at all of a larger piece on HTTP/2. */
-	HTTP_PIECE_MAX = 16384,
-	HTTP_HEADERS_MAX = 8192, /* of a request, all together */
+enum http_stage {
+	HTTP_STAGE_READING,
+	HTTP_STAGE_WAITING,
+	HTTP_STAGE_HEADERS,
+	HTTP_STAGE_BODY,
+	HTTP_STAGE_EVENTS,
+	HTTP_STAGE_LINGER, /* replied before the body was read: let the peer read the reply */
+	_HTTP_STAGE_COUNT,
 };
 
-struct http_conn {
+struct http_stream {
+	struct mu_link link; /* server's streams */
 	struct http_server *server;
 	struct lws *wsi;
-	struct http_peer peer;
+	struct http_exchange *x;
+	enum http_stage stage;
+	bool h2;
+	bool head;
+	bool muted;
+	bool close_after;
+	bool body_follows; /* bytes that were announced and are not read yet */
+	bool linger;
+	bool writing; /* events wait to be written */
+	unsigned early_input;
+	struct mu_str body; /* of the request */
+	size_t body_len;    /* as announced */
+	size_t sent;        /* of the reply's body */
+	mu_msec started_at;
+	mu_msec progress_at;
 };
 
-struct http_vhost {
-	struct mu_link link;
-	struct http_server *server;
-	struct lws_vhost *lws;
-	struct http_listener *listener;
-	bool tls;
-};
-
-struct http_server {
-	struct mu_loop *loop;
-	struct http_server_options options;
-	struct lws_context *lws;
-	struct uv_loop_s *uv;
-	struct mu_link vhosts;
-	struct mu_link streams;
-	unsigned n_conns;
-	unsigned n_vhosts;
-	struct mu_timer *sweep;
-	bool stopping;
-	unsigned stop_turns;
-	mu_loop_cb on_stopped;
-	void *stopped_ctx;
-	unsigned char piece[LWS_PRE + HTTP_PIECE_MAX];
+/* The library's memory of a transaction, zeroed by it. */
+struct http_session {
+	struct http_stream *stream;
 };
 
 extern const struct lws_protocols http_protocols[];
 
 /* Cut streams whose peer is gone or has not taken or sent anything for idle_timeout. */
 void http_streams_sweep(struct http_server *s);
-/* A connection ended. */
-void http_server_conn_closed(struct http_conn *conn);
+
+/* The peer did something: its time begins anew. */
+void http_stream_touch(struct http_stream *s);
+/* Stop looking at the input of an HTTP/1.1 connection. */
+void http_stream_mute(struct http_stream *s);
+/* The reply is sent; the transaction or the connection ends. The stream is freed, or lingers. For
+ * the library: negative closes the connection. */
+int http_stream_end(struct http_session *session);
+
+/* Take method, path, query and headers over, and see what body there will be. 0, or the HTTP status
+ * to refuse it with, and `err` the text. */
+int http_intake(struct http_stream *s, const char *path, size_t path_len, struct mu_error *err);
+
+/* Send the next piece, when the library says that it can be written. For the library: negative
+ * closes the connection. */
+int http_write(struct http_session *session);
 
 #endif
