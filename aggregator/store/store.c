@@ -146,12 +146,16 @@ int store_open(struct mu_loop *loop, const struct store_options *options, struct
 int store_migrate(const char *path, int version, struct mu_error *err)
 {
 	sqlite3 *db = NULL;
-	int r = open_db(path, 0, &db, err);
+	int r;
 	int now;
 
+	if (version < 0 || version > MIGRATE_NEWEST)
+		return mu_error_set(err, MU_E_INVALID, "there is no version %d, 0 to %d are known",
+				    version, MIGRATE_NEWEST);
+	r = open_db(path, 0, &db, err);
 	if (r == 0)
 		r = migrate_version(db, &now, err);
-	if (r == 0 && now != version)
+	if (r == 0 && now != version && now != 0)
 		r = copy_aside(db, path, now, err);
 	if (r == 0)
 		r = migrate_to(db, version, err);
