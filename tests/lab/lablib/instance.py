@@ -27,7 +27,7 @@ echo {machine_id} > /etc/machine-id
 umount /proc/sys/kernel/random/boot_id 2>/dev/null
 cat /proc/sys/kernel/random/uuid > /run/lab-boot-id
 mount --bind /run/lab-boot-id /proc/sys/kernel/random/boot_id
-ip link set eth1 address 52:54:00:{mac}
+ip link set eth1 address 52:54:00:{mac}; ip link set xenbr1 address 52:54:01:{mac}
 ip addr flush dev xenbr1 scope global; ip addr add {lan_address}/24 dev xenbr1
 xl list >/dev/null
 """
