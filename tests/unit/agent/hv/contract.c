@@ -523,6 +523,54 @@ static int guest_unknown_is_empty(struct env *e, struct mu_error *err)
 	return 0;
 }
 
+static int bad_arguments_refused(struct env *e, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *long_path = mu_xcalloc(1, HV_PATH_MAX + 2);
+	struct hv_domid domid = {32000};
+
+	memset(long_path, '/', HV_PATH_MAX + 1);
+	if (env_refused(e, env_op(e, (struct hv_op){.kind = HV_SAVE, .domid = domid}), MU_E_INVALID,
+			err) < 0 ||
+	    env_refused(e, env_op(e, (struct hv_op){.kind = HV_SAVE, .domid = domid, .path = "x"}),
+			MU_E_INVALID, err) < 0 ||
+	    env_refused(
+		e, env_op(e, (struct hv_op){.kind = HV_SAVE, .domid = domid, .path = long_path}),
+		MU_E_INVALID, err) < 0)
+		return MU_FAILED;
+	return env_refused(
+	    e, env_op(e, (struct hv_op){.kind = HV_PAUSE, .domid = domid, .deadline = -1}),
+	    MU_E_INVALID, err);
+}
+
+/* Beside an operation that hangs, as that is what it is for. */
+static int emergency_destroy(struct env *e, struct mu_error *err)
+{
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_SHUTDOWN});
+	struct mu_error why = MU_ERROR_INIT;
+	struct hv_domain d;
+	bool found = true;
+
+	EXPECT(hv_emergency_destroy(e->hv, (struct hv_domid){0}, &why) < 0, "domain 0");
+	EXPECT(why.code == MU_E_INVALID, "%s", why.text);
+	if (create_deaf(e, &w->op.domid, err) < 0)
+		return MU_FAILED;
+	wait_start(e, w);
+	if (hv_emergency_destroy(e->hv, w->op.domid, &why) < 0) {
+		EXPECT(why.code == MU_E_UNSUPPORTED, "%s", why.text);
+		hv_op_cancel(&w->op);
+		return wait_end(w, err);
+	}
+	for (int i = 0; i < 200 && found; i++) {
+		if (env_find(e, w->op.domid, &found, &d, err) < 0)
+			return MU_FAILED;
+		found = found && !d.dying;
+		env_pause(e, 50);
+	}
+	EXPECT(!found, "the domain is still there");
+	hv_op_cancel(&w->op);
+	return wait_end(w, err);
+}
+
 struct chain {
 	struct hv_op op;
 	struct env *env;
@@ -607,6 +655,8 @@ static const struct {
     {"one that hangs holds up nothing", hang_holds_up_nothing},
     {"configuration reads back", config_reads_back},
     {"guest that never ran has no facts", guest_unknown_is_empty},
+    {"bad arguments are refused", bad_arguments_refused},
+    {"emergency path, beside one that hangs", emergency_destroy},
     {"operation started again in its callback", started_again_in_done},
     {"free ends operations, domains live on", free_ends_operations},
 };

@@ -45,7 +45,7 @@ static void on_guest(struct hv_domid domid, void *ctx)
 static void env_open(struct env *e, const char *script)
 {
 	const struct hv_sim_options options = {
-	    .seed = 7, .create_ms = 10, .shutdown_ms = 10, .save_ms = 10, .destroy_ms = 5};
+	    .seed = 7, .create_ms = 10, .shutdown_ms = 10, .save_ms = 10, .destroy_ms = 100};
 	const struct hv_watch watch = {on_changed, on_guest, e};
 	const struct hv_ops *sim_ops, *ops;
 	void *impl;
@@ -189,13 +189,15 @@ Test(fault, calls_fail_too)
 	struct mu_error err = MU_ERROR_INIT;
 	size_t n;
 
-	env_open(&e, "list:fail=UNAVAILABLE:1; stats:lie:1; list:lie:1");
+	env_open(&e, "list:fail=UNAVAILABLE:1; stats:fail:1; stats:lie:1; list:lie:1");
 	(void)create(&e);
 	cr_assert_lt(hv_list(e.hv, domains, 4, &n, &err), 0);
 	cr_assert_eq(err.code, MU_E_UNAVAILABLE);
 	cr_assert_str_eq(err.text, "list domains: failed by the fault script");
 	cr_assert_eq(n_domains(&e), 0, "the second rule");
 	cr_assert_eq(n_domains(&e), 1);
+	cr_assert_lt(hv_stats(e.hv, &host, stats, 4, &n, &err), 0);
+	cr_assert_str_eq(err.text, "read statistics: failed by the fault script");
 	cr_assert_eq(hv_stats(e.hv, &host, stats, 4, &n, &err), 0);
 	cr_assert_eq(n, 0);
 	cr_assert_eq(hv_stats(e.hv, &host, stats, 4, &n, &err), 0);
@@ -265,6 +267,26 @@ Test(fault, late_completion_reaches_nobody)
 	memset(w, 0xa5, sizeof *w);
 	free(w);
 	cr_assert_eq(run(&e, (struct hv_op){.kind = HV_UNPAUSE, .domid = domid}), MU_E_NONE);
+	env_close(&e);
+}
+
+/* A destroy cannot be stopped half-way: it is done behind the deadline's back. */
+Test(fault, late_success_shows_in_the_list_only)
+{
+	struct env e;
+	struct wait w;
+	struct hv_domid domid;
+
+	env_open(&e, "");
+	domid = create(&e);
+	start(&e, &w, (struct hv_op){.kind = HV_DESTROY, .domid = domid, .deadline = 10});
+	end(&w);
+	cr_assert_eq(w.op.err.code, MU_E_TIMEOUT);
+	cr_assert_eq(n_domains(&e), 1);
+	/* Waits for the same end. */
+	cr_assert_eq(run(&e, (struct hv_op){.kind = HV_DESTROY, .domid = domid}), MU_E_NONE);
+	cr_assert_eq(w.n_done, 1);
+	cr_assert_eq(n_domains(&e), 0);
 	env_close(&e);
 }
 

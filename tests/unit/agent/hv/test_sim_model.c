@@ -569,6 +569,39 @@ static void random_event(struct world *w, struct mu_rand *rand, uint64_t i,
 	drive(w, e, done);
 }
 
+Test(sim_state, mistakes_are_named)
+{
+	static const struct {
+		const char *text;
+		const char *says;
+	} cases[] = {
+	    {"[]", "not a simulated host's state"},
+	    {"{\"format\":\"muster-sim-host\",\"version\":2}", "version is not 1"},
+	    {"{\"format\":\"muster-sim-host\",\"version\":1}", "boot_id is no UUID"},
+	    {"{\"format\":\"muster-sim-host\",\"version\":1,"
+	     "\"boot_id\":\"00000000-0000-4000-8000-000000000001\"}",
+	     "domains is no list"},
+	    {"{\"format\":\"muster-sim-host\",\"version\":1,"
+	     "\"boot_id\":\"00000000-0000-4000-8000-000000000001\",\"domains\":[{}]}",
+	     "domid is missing"},
+	    {"{\"format\":\"muster-sim-host\",\"version\":1,"
+	     "\"boot_id\":\"00000000-0000-4000-8000-000000000001\","
+	     "\"domains\":[{\"domid\":4,\"phase\":\"live\",\"config\":{}}]}",
+	     "domain 4: config: id is no UUID"},
+	};
+	const struct sim_params p = params();
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		struct mu_error err = MU_ERROR_INIT;
+		struct sim_model *m = NULL;
+
+		cr_assert_lt(
+		    sim_state_decode(cases[i].text, strlen(cases[i].text), &p, START, &m, &err), 0);
+		cr_assert(strstr(err.text, cases[i].says), "%s: %s", cases[i].says, err.text);
+		cr_assert_null(m);
+	}
+}
+
 /* Any sequence of operations: they all end, exactly once, and memory adds up. */
 Test(sim_model, random_operations_all_end_once)
 {
@@ -598,6 +631,50 @@ Test(sim_model, random_operations_all_end_once)
 		cr_assert_eq(after.memory_free_bytes, before.memory_free_bytes);
 		close_world(&w);
 	}
+}
+
+/* Xen's ids end at 0x7ff0 and begin again, past those that are taken. */
+Test(sim_model, domain_ids_begin_again)
+{
+	struct world w;
+	struct hv_vm_config c = guest(1, "");
+	struct hv_domain domains[4];
+
+	open_world(&w, 2);
+	for (uint32_t domid = 3;; domid++) {
+		step(&w, (struct sim_event){.kind = SIM_XL_CREATE, .config = &c});
+		cr_assert_eq(sim_model_list(w.m, domains, 4), 3);
+		cr_assert_eq(domains[2].domid.value, domid);
+		mu_arena_reset(w.arena);
+		if (domid == 0x7fef)
+			break;
+		step(&w, (struct sim_event){.kind = SIM_KILL, .domid = {domid}});
+	}
+	step(&w, (struct sim_event){.kind = SIM_KILL, .domid = {2}});
+	c = guest(2, "");
+	step(&w, (struct sim_event){.kind = SIM_XL_CREATE, .config = &c});
+	cr_assert_eq(sim_model_list(w.m, domains, 4), 3);
+	cr_assert_eq(domains[0].domid.value, 1);
+	cr_assert_eq(domains[1].domid.value, 2, "the lowest that is free");
+	cr_assert_eq(domains[2].domid.value, 0x7fef);
+	close_world(&w);
+}
+
+Test(sim_model, configuration_reads_back_with_its_macs)
+{
+	struct world w;
+	struct hv_vm_config *c = mu_xcalloc(1, sizeof *c);
+	struct hv_domid a;
+
+	open_world(&w, 0);
+	a = create(&w, 1, "quiet");
+	cr_assert_eq(sim_model_config(w.m, a, c, NULL), 0);
+	cr_assert_eq(strncmp(c->nics[0].mac, "00:16:3e:", 9), 0);
+	cr_assert_str_eq(c->cmdline, "quiet");
+	cr_assert_str_eq(c->disks[0].vdev, "xvda");
+	cr_assert_lt(sim_model_config(w.m, (struct hv_domid){9}, c, NULL), 0);
+	free(c);
+	close_world(&w);
 }
 
 Test(sim_model, host_is_never_busier_than_it_can_be)

@@ -271,6 +271,20 @@ Test(sample, guest_tells_its_memory)
 	expect_unknown(&out, 1, "uptime");
 }
 
+Test(sample, paused_domains_do_not_run)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d[2] = {vm(7, 1), vm(8, 2)};
+	const struct sample_domain domains[] = {{.stats = &d[0]}, {.stats = &d[1], .paused = true}};
+	const struct hv_host_stats host = host_at(0);
+
+	sampler_step(s, &host, domains, 2, &out);
+	expect(&out, 0xaa, "running_domains", 1);
+	expect(&out, 0xaa, "running_vcpus", 1);
+	cr_assert_null(sampler_free(NULL));
+}
+
 Test(sample, many_domains_in_any_order)
 {
 	enum { N = 50 };

@@ -55,6 +55,7 @@ Test(window, dictionary_once_then_batches)
 	struct window_dictionary d;
 	struct window_batch b;
 
+	cr_assert_null(window_free(NULL));
 	expect_nothing(w);
 	cr_assert(add(w, 5000, 'a', 3));
 	cr_assert(add(w, 10000, 'a', 3));
