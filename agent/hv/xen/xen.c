@@ -64,14 +64,22 @@ static void on_domains(void *ctx)
 }
 
 /* What was built is in listings before its operation ends. */
-static void settle(void *settle_ctx, mu_loop_cb cb, void *ctx)
+static void settle(void *hooks_ctx, mu_loop_cb cb, void *ctx)
 {
-	struct xen *x = settle_ctx;
+	struct xen *x = hooks_ctx;
 
 	if (x->freeing)
 		mu_loop_post(x->loop, cb, ctx);
 	else
 		xen_store_sync(x->store, cb, ctx);
+}
+
+static void withdraw(void *hooks_ctx, struct hv_domid domid)
+{
+	struct xen *x = hooks_ctx;
+
+	if (!x->freeing)
+		xen_store_withdraw(x->store, domid);
 }
 
 static void xen_watch(void *impl, const struct hv_watch *watch)
@@ -233,6 +241,7 @@ static int open_all(struct xen *x, struct mu_error *err)
 	    .domains = on_domains,
 	    .ctx = x,
 	};
+	const struct xen_ops_hooks hooks = {.settle = settle, .withdraw = withdraw, .ctx = x};
 
 	x->xch = xc_interface_open(xen_log_logger(x->log), xen_log_logger(x->log), 0);
 	if (!x->xch)
@@ -242,7 +251,7 @@ static int open_all(struct xen *x, struct mu_error *err)
 				    strerror(errno));
 	if (xen_store_new(x->loop, &listener, &x->store, err) < 0 ||
 	    xen_readback_new(&x->readback, err) < 0 ||
-	    xen_ops_new(x->loop, settle, x, &x->ops, err) < 0)
+	    xen_ops_new(x->loop, &hooks, &x->ops, err) < 0)
 		return MU_FAILED;
 	return xen_store_start(x->store, err);
 }

@@ -56,8 +56,7 @@ struct xen_ops {
 	bool winding_down;
 	/* loop thread */
 	struct mu_link jobs;
-	xen_ops_settle settle;
-	void *settle_ctx;
+	struct xen_ops_hooks hooks;
 	struct mu_timer *grace;
 	mu_loop_cb done;
 	void *done_ctx;
@@ -182,9 +181,13 @@ static void deliver_now(void *ctx)
 static void deliver(void *ctx)
 {
 	struct job *job = ctx;
+	const struct xen_ops_hooks *hooks = &job->ops->hooks;
 
+	/* What was reported as failed must not happen later. */
+	if (job->r < 0 && (job->kind == HV_SHUTDOWN || job->kind == HV_REBOOT))
+		hooks->withdraw(hooks->ctx, job->domid);
 	if (job->op && job->config && job->r == 0)
-		job->ops->settle(job->ops->settle_ctx, deliver_now, job);
+		hooks->settle(hooks->ctx, deliver_now, job);
 	else
 		deliver_now(job);
 }
@@ -454,7 +457,7 @@ static void ops_discard(struct xen_ops *ops)
 	free(ops);
 }
 
-int xen_ops_new(struct mu_loop *home, xen_ops_settle settle, void *settle_ctx, struct xen_ops **ret,
+int xen_ops_new(struct mu_loop *home, const struct xen_ops_hooks *hooks, struct xen_ops **ret,
 		struct mu_error *err)
 {
 	struct xen_ops *ops = mu_xcalloc(1, sizeof *ops);
@@ -462,8 +465,7 @@ int xen_ops_new(struct mu_loop *home, xen_ops_settle settle, void *settle_ctx, s
 	int rc;
 
 	ops->home = home;
-	ops->settle = settle;
-	ops->settle_ctx = settle_ctx;
+	ops->hooks = *hooks;
 	ops->log = xen_log_new();
 	mu_link_init(&ops->running);
 	mu_link_init(&ops->jobs);

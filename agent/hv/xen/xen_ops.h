@@ -9,10 +9,16 @@
 
 struct xen_ops;
 
-/* Runs cb(ctx) on the loop thread when listings show what has just been built. */
-typedef void (*xen_ops_settle)(void *settle_ctx, mu_loop_cb cb, void *ctx);
+/* What operations want from xenstore, which is another thread's; on the loop thread. */
+struct xen_ops_hooks {
+	/* Runs cb(ctx) on the loop thread when listings show what has just been built. */
+	void (*settle)(void *hooks_ctx, mu_loop_cb cb, void *ctx);
+	/* Takes back a request to stop that the guest has not read yet. */
+	void (*withdraw)(void *hooks_ctx, struct hv_domid domid);
+	void *ctx;
+};
 
-int xen_ops_new(struct mu_loop *home, xen_ops_settle settle, void *settle_ctx, struct xen_ops **ret,
+int xen_ops_new(struct mu_loop *home, const struct xen_ops_hooks *hooks, struct xen_ops **ret,
 		struct mu_error *err);
 /* As hv_ops.op_start and op_cancel. `ours`: the domain was built by us, so no other toolstack
  * waits to clean up after it. */

@@ -206,11 +206,6 @@ void job_shutdown(struct job *job)
 		job_recheck(job);
 		return;
 	}
-	if (d.paused) {
-		job_fail(job, MU_E_STATE,
-			 "the guest is paused and cannot react; hint: unpause it first");
-		return;
-	}
 	if (job->kind == HV_REBOOT) {
 		how = job_expect(job, "libxl_domain_reboot", on_asked);
 		job->abortable = true;

@@ -419,6 +419,35 @@ void xen_store_sync(struct xen_store *s, mu_loop_cb cb, void *ctx)
 	xen_thread_post(&s->thread, run_sync, sync);
 }
 
+struct withdraw {
+	struct xen_store *store;
+	struct hv_domid domid;
+};
+
+/* The guest answers a request by emptying it; only one that stands there unread is taken back. */
+static void run_withdraw(void *ctx)
+{
+	struct withdraw *w = ctx;
+	struct xs_handle *xs = w->store->xs;
+	MU_CLEANUP(mu_free) char *request = NULL;
+	char path[PATH_BYTES];
+
+	(void)snprintf(path, sizeof path, "/local/domain/%" PRIu32 "/control/shutdown",
+		       w->domid.value);
+	request = xs_read(xs, XBT_NULL, path, NULL);
+	if (mu_str_equal(request, "poweroff") || mu_str_equal(request, "reboot"))
+		(void)xs_write(xs, XBT_NULL, path, "", 0);
+	free(w);
+}
+
+void xen_store_withdraw(struct xen_store *s, struct hv_domid domid)
+{
+	struct withdraw *w = mu_xmalloc(sizeof *w);
+
+	*w = (struct withdraw){s, domid};
+	xen_thread_post(&s->thread, run_withdraw, w);
+}
+
 /* ---- events ---- */
 
 static void on_xenstore(uv_poll_t *poll, int status, int events)

@@ -24,6 +24,8 @@ int xen_store_new(struct mu_loop *home, const struct xen_store_listener *listene
 		  struct xen_store **ret, struct mu_error *err);
 /* Look now; then cb(ctx) on the loop thread, after the news. */
 void xen_store_sync(struct xen_store *s, mu_loop_cb cb, void *ctx);
+/* Takes back a request to stop that the guest has not read yet. */
+void xen_store_withdraw(struct xen_store *s, struct hv_domid domid);
 int xen_store_start(struct xen_store *s, struct mu_error *err);
 /* Ends the thread and frees; then done(ctx) at home. Nothing is told any more from now on. */
 void xen_store_free(struct xen_store *s, mu_loop_cb done, void *ctx);
