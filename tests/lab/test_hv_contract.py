@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hypervisor driver's contract (tests/unit/agent/hv/contract.c) on the real thing: libxl in a lab host's dom0."""
+
+import os
+import pathlib
+import re
+import sys
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from host import GUEST_MEMORY_MIB, TOP, LabHost  # noqa: E402
+
+BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD") or TOP / "build")
+PROGRAM = "/root/hv-contract"
+GUEST = ["--kernel", "/srv/guest/vmlinux", "--ramdisk", "/srv/guest/guest.cpio.gz", "--cmdline",
+         "console=hvc0 rdinit=/init", "--memory", str(GUEST_MEMORY_MIB), "--boot-ms", "20000"]
+PATIENCE_S = 3000  # 25 cases with several guests each; a third of it on an idle machine
+
+
+class HvContract(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.host = cls.enterClassContext(LabHost.up("hv-contract"))
+        cls.host.put(BUILD / "tests/unit/agent/hv/hv-contract", PROGRAM)
+        cls.host.run(["chmod", "755", PROGRAM])
+
+    def test_the_xen_driver_keeps_the_contract(self):
+        done = self.host.run([PROGRAM, "--driver", "xen", *GUEST], check=False, timeout=PATIENCE_S)
+        results = re.findall(r"^(ok|not ok) \d+ - (.*?) # .*\n((?:# .*\n)?)", done.stdout, re.MULTILINE)
+        plan = re.search(r"^1\.\.(\d+)$", done.stdout, re.MULTILINE)
+        self.assertIsNotNone(plan, done.stdout + done.stderr)
+        for verdict, case, why in results:
+            with self.subTest(case):
+                self.assertEqual(verdict, "ok", why)
+        self.assertEqual(len(results), int(plan[1]), f"it ended early, exit code {done.returncode}: {done.stderr[-2000:]}")
+        self.assertEqual([row["name"] for row in self.host.xl_list()], ["Domain-0"], "a case left a domain behind")
+        self.assertEqual(self.host.out("ls /var/lib/xen/userdata-* | grep -v d.0.00000000 || true"), "")
+
+
+if __name__ == "__main__":
+    unittest.main()
