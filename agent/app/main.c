@@ -22,10 +22,18 @@ struct verb {
 	const char *help;
 };
 
+static int print_example(const struct agent_config *config, struct mu_error *err)
+{
+	(void)config, (void)err;
+	mu_config_print_example(agent_options, stdout);
+	return 0;
+}
+
 static const struct verb verbs[] = {
     {"run", agent_options, run_agent, "manage this host (the default)"},
     {"enrol", agent_enrol_options, join_fleet, "get this host's certificate with a join token"},
     {"check", agent_options, check_state, "look for mistakes in the VM definitions"},
+    {"example-config", agent_options, print_example, "print a configuration file, all commented"},
 };
 
 static const struct verb *find_verb(int argc, char *const *argv)
@@ -43,7 +51,7 @@ static void print_help(const struct verb *verb)
 {
 	printf("usage: muster-agent [VERB] [OPTION...]\n\n");
 	for (size_t i = 0; i < MU_ARRAY_SIZE(verbs); i++)
-		printf("  %-8s %s\n", verbs[i].name, verbs[i].help);
+		printf("  %-15s %s\n", verbs[i].name, verbs[i].help);
 	printf("\nOptions of \"%s\":\n", verb->name);
 	mu_config_print_help(verb->options, stdout);
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs inside dom0: how long after `xl create` and `xl destroy` does GET /vms tell?
 
-    dom0_sightings.py HOST:PORT TOKEN ROUNDS
+    dom0_sightings.py HOST:PORT TOKEN ROUNDS MEMORY_MIB
 
 Everything is timed by dom0's own clock: from the return of xl to the end of the first reply of
 the aggregator that shows the guest running (or no longer shows it); 0 when it was faster than xl.
@@ -45,9 +45,9 @@ class Watcher(threading.Thread):
         self.ended.set()
 
 
-def sighting(where, token, name):
+def sighting(where, token, name, memory):
     with open(CONFIG, "w", encoding="utf-8") as f:
-        f.write(f'name="{name}"\ntype="pv"\nmemory=64\nvcpus=1\nkernel="/srv/guest/vmlinuz"\n'
+        f.write(f'name="{name}"\ntype="pv"\nmemory={memory}\nvcpus=1\nkernel="/srv/guest/vmlinux"\n'
                 'ramdisk="/srv/guest/guest.cpio.gz"\nextra="console=hvc0 rdinit=/init"\n')
     watcher = Watcher(where, token, name)
     watcher.start()
@@ -65,8 +65,8 @@ def sighting(where, token, name):
 
 
 def main():
-    where, token, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    print(json.dumps([sighting(where, token, f"sighting{i}") for i in range(rounds)]))
+    where, token, rounds, memory = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+    print(json.dumps([sighting(where, token, f"sighting{i}", memory) for i in range(rounds)]))
 
 
 main()

@@ -231,14 +231,13 @@ class LabHost:
     def install_agent(self, build_dir):
         """Puts the agent, the command line and the unit into dom0, from a build directory."""
         build = pathlib.Path(build_dir)
-        for program in ("agent/muster-agent", "agent/muster-watchdog", "aggregator/muster", "cli/muster"):
-            if (build / program).is_file():
-                self.put(build / program, f"/usr/bin/{pathlib.Path(program).name}")
-        if self.run("test -x /usr/bin/muster-agent", check=False).returncode != 0:
-            raise LabError(f"there is no agent/muster-agent in {build}")
-        missing = self.out("ldd /usr/bin/muster-agent | grep 'not found' || true")
+        for program, folder in (("agent/muster-agent", "/usr/sbin"), ("aggregator/cli/muster", "/usr/bin")):
+            if not (build / program).is_file():
+                raise LabError(f"there is no {program} in {build}")
+            self.put(build / program, f"{folder}/{pathlib.Path(program).name}")
+        missing = self.out("ldd /usr/sbin/muster-agent /usr/bin/muster | grep 'not found' || true")
         if missing:
-            raise LabError(f"dom0 lacks libraries of the agent (add them to tests/lab/recipe/packages):\n{missing}")
+            raise LabError(f"dom0 lacks libraries (add them to tests/lab/recipe/packages):\n{missing}")
         for unit in sorted((TOP / "deploy" / "systemd").glob("muster-*.service")):
             self.put(unit, f"/etc/systemd/system/{unit.name}")
-        self.run("systemctl daemon-reload")
+        self.run("mkdir -p /etc/muster && muster-agent example-config > /etc/muster/agent.conf && systemctl daemon-reload")
