@@ -229,8 +229,8 @@ static void save_failed(struct job *job)
 static void on_woken(struct job *job, int rc)
 {
 	if (rc != 0)
-		mu_log_error("guest stays suspended after a failed save domid=%" PRIu32 " rc=%d",
-			     job->domid.value, rc);
+		mu_log_warning("guest stays suspended after a failed save domid=%" PRIu32 " rc=%d",
+			       job->domid.value, rc);
 	save_failed(job);
 }
 
