@@ -10,7 +10,8 @@
  * taken as one. */
 #define SLOTS_MAX 2048
 
-int64_t sim_reserved_bytes(const struct sim_params *params)
+/* Memory that guests cannot have: dom0's and the hypervisor's own. */
+static int64_t reserved_bytes(const struct sim_params *params)
 {
 	int64_t dom0 = params->memory_bytes / 16;
 	int64_t least = (int64_t)512 << 20;
@@ -22,7 +23,7 @@ int64_t sim_reserved_bytes(const struct sim_params *params)
 
 int64_t sim_free_bytes(const struct sim_model *m)
 {
-	int64_t n = m->params.memory_bytes - sim_reserved_bytes(&m->params);
+	int64_t n = m->params.memory_bytes - reserved_bytes(&m->params);
 
 	for (size_t i = 0; i < m->n_domains; i++)
 		n -= m->domains[i]->config.memory_max_bytes + ((int64_t)1 << 20);
@@ -89,7 +90,7 @@ static bool word_ms(const char *word, size_t len, const char *name, mu_msec *ret
  *   sim.poweroff=MS  sim.reboot=MS  sim.crash=MS   stops by itself after running so long
  * Unknown words are the guest's own business.
  */
-void sim_traits_read(const struct hv_vm_config *config, uint64_t seed, struct sim_traits *ret)
+static void traits_read(const struct hv_vm_config *config, uint64_t seed, struct sim_traits *ret)
 {
 	const char *line = config->cmdline;
 	const char *word;
@@ -139,7 +140,7 @@ struct sim_domain *sim_add(struct sim_model *m, struct hv_domid domid,
 	d->config = *config;
 	d->seed = seed_of(m, &config->id);
 	d->created_at = m->now;
-	sim_traits_read(config, d->seed, &d->traits);
+	traits_read(config, d->seed, &d->traits);
 	return d;
 }
 

@@ -16,7 +16,7 @@ enum sim_phase {
 	_SIM_PHASE_COUNT,
 };
 
-/* What the guest's kernel command line says to the simulator; see sim_traits.c. */
+/* What the guest's kernel command line says to the simulator; see sim_host.c. */
 struct sim_traits {
 	enum sim_profile profile;
 	bool deaf;          /* hears no request to shut down, reboot or suspend */
@@ -79,14 +79,12 @@ struct sim_model {
 	double pif_rx, pif_tx;
 };
 
-/* Memory that guests cannot have: dom0's and the hypervisor's own. */
-int64_t sim_reserved_bytes(const struct sim_params *params);
+/* What guests can still have. */
 int64_t sim_free_bytes(const struct sim_model *m);
 struct sim_domain *sim_find(const struct sim_model *m, struct hv_domid domid);
 /* Add a zeroed domain of `config`, in order of domid. */
 struct sim_domain *sim_add(struct sim_model *m, struct hv_domid domid,
 			   const struct hv_vm_config *config);
-void sim_traits_read(const struct hv_vm_config *config, uint64_t seed, struct sim_traits *ret);
 /* Bring all counters and guests' clocks up to `now`; no state changes in between. */
 void sim_advance(struct sim_model *m, mu_msec now);
 /* ---- inside a step ---- */

@@ -180,6 +180,14 @@ Test(fault, deny_does_it_and_lie_does_not)
 	env_close(&e);
 }
 
+Test(hv, every_kind_has_a_name_and_a_deadline)
+{
+	for (int i = 0; i < _HV_OP_KIND_COUNT; i++) {
+		cr_assert_gt(strlen(hv_op_kind_name((enum hv_op_kind)i)), 0);
+		cr_assert_geq(hv_op_default_deadline((enum hv_op_kind)i), MU_SEC(30));
+	}
+}
+
 Test(fault, calls_fail_too)
 {
 	struct env e;
@@ -360,5 +368,8 @@ Test(watch, bursts_are_coalesced)
 	cr_assert_geq(e.n_changed, 1);
 	cr_assert_leq(e.n_changed, 3);
 	cr_assert_eq(n_domains(&e), 20);
+	hv_sim_kill(e.sim, (struct hv_domid){20});
+	hv_sim_kill(e.sim, (struct hv_domid){4000});
+	cr_assert_eq(n_domains(&e), 19);
 	env_close(&e);
 }
