@@ -18,7 +18,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct rpc; /* the library, its thread; one per process */
 struct rpc_server;
@@ -57,15 +56,14 @@ struct rpc *rpc_new(struct mu_loop *loop);
 struct rpc *rpc_free(struct rpc *rpc);
 
 /* Server */
-
 struct rpc_server_options {
-	const char *listen; /* "127.0.0.1:0", "[::]:8443" */
+	const char *listen; /* "127.0.0.1:0", "[::]:8443"; numeric */
 	struct rpc_tls tls;
 	size_t message_max;        /* bytes of one received message; more ends the stream (8) */
 	size_t send_max;           /* bytes queued per stream before RPC_FULL */
 	mu_msec keepalive;         /* silent peers are pinged this often ... */
 	mu_msec keepalive_timeout; /* ... and given up after this */
-	mu_msec probe_interval;    /* self-probe of the listener (see rpc_server.c); 0 = off */
+	mu_msec probe_interval;    /* self-probe of the listener (rpc_guard.h); 0 = off */
 	/* A new stream. Return its ops and *ret_ctx, or NULL after filling err (its code becomes
 	 * the gRPC status, its text the message). rpc_stream_peer() is valid. */
 	const struct rpc_stream_ops *(*on_stream)(struct rpc_stream *s, const char *path,
@@ -74,16 +72,16 @@ struct rpc_server_options {
 	void *ctx;
 };
 
+/* Also raises the process's soft limit of descriptors to the hard one. */
 int rpc_server_new(struct rpc *rpc, const struct rpc_server_options *options,
 		   struct rpc_server **ret_server, struct mu_error *err);
 int rpc_server_port(const struct rpc_server *server);
-/* Replace the certificate for new connections; live streams go on. */
+/* For new connections; live streams go on. A pair that does not fit is not taken (and logged). */
 void rpc_server_set_tls(struct rpc_server *server, const struct rpc_tls *tls);
 /* End all streams, stop listening, then done(ctx) from the loop; the server is freed by then. */
 void rpc_server_stop(struct rpc_server *server, mu_loop_cb done, void *ctx);
 
 /* Client */
-
 struct rpc_channel_options {
 	const char *target;      /* "host:port" */
 	const char *server_name; /* expected in the certificate; NULL = host part of target */
@@ -104,20 +102,17 @@ struct rpc_stream *rpc_channel_open(struct rpc_channel *c, const char *path,
 				    const struct rpc_stream_ops *ops, void *ctx);
 
 /* Stream, both sides */
-
-/* Queue a message; the bytes are copied. 0, or RPC_FULL (then nothing was queued). On an ended or
- * finishing stream the message is dropped silently: on_end() tells. */
+/* Queue a copy. 0, or RPC_FULL: nothing was queued (a message alone in the queue is never refused).
+ * Dropped silently on an ended or finishing stream: on_end() tells. */
 int rpc_stream_send(struct rpc_stream *s, const void *data, size_t len);
 size_t rpc_stream_queued(const struct rpc_stream *s); /* bytes waiting */
 /* Back-pressure: while paused no on_message comes and the peer is held back by flow control. A
  * client with unread messages hears of the end behind them, when it goes on (or cancels). */
 void rpc_stream_pause(struct rpc_stream *s, bool paused);
-/* Client: no more messages from here. */
-void rpc_stream_half_close(struct rpc_stream *s);
+void rpc_stream_half_close(struct rpc_stream *s); /* client: no more messages from here */
 /* Server: send what is queued, then this status. code MU_E_NONE = OK. */
 void rpc_stream_finish(struct rpc_stream *s, enum mu_error_code code, const char *text);
-/* Either side, at once; on_end(1 = CANCELLED) follows. */
-void rpc_stream_cancel(struct rpc_stream *s);
+void rpc_stream_cancel(struct rpc_stream *s); /* at once; on_end(1 = CANCELLED) follows */
 const struct rpc_peer *rpc_stream_peer(const struct rpc_stream *s); /* server side */
 
 #endif

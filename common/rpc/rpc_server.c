@@ -370,7 +370,13 @@ int rpc_server_port(const struct rpc_server *server)
 
 void rpc_server_set_tls(struct rpc_server *server, const struct rpc_tls *tls)
 {
-	rpc_identity_set(server->identity, tls);
+	struct mu_error err = MU_ERROR_INIT;
+
+	/* Whoever renewed it should have looked; a server without a certificate helps nobody. */
+	if (rpc_tls_check(tls, &err) < 0)
+		mu_log_warning("rpc certificate not taken, the old one stays err=\"%s\"", err.text);
+	else
+		rpc_identity_set(server->identity, tls);
 }
 
 void rpc_server_stop(struct rpc_server *server, mu_loop_cb done, void *ctx)
