@@ -125,16 +125,19 @@ static void show_answer(const struct cli_api *api, const struct call *c, int sta
 /* What to do about a call that got no answer. */
 static int add_hint(const struct cli_api *api, struct mu_error *err)
 {
+	const char *hint = NULL;
 	struct mu_error plain;
 
-	/* The socket's errors and the certificate's say it themselves. */
-	if (!err || err->code != MU_E_UNAVAILABLE || api->options.socket)
+	if (!err || api->options.socket)
+		return MU_FAILED; /* the socket's errors say it themselves */
+	if (err->code == MU_E_UNAVAILABLE)
+		hint = "; hint: does muster-aggregator run there? --url and MUSTER_URL choose it";
+	else if (err->code == MU_E_DENIED)
+		hint = " (--ca FILE or MUSTER_CA)";
+	if (!hint)
 		return MU_FAILED;
 	plain = *err;
-	return mu_error_set(err, plain.code,
-			    "%.*s; hint: does muster-aggregator run there? --url and MUSTER_URL "
-			    "choose the server",
-			    ERROR_TEXT_SHOWN, plain.text);
+	return mu_error_set(err, plain.code, "%.*s%s", ERROR_TEXT_SHOWN, plain.text, hint);
 }
 
 /* The code that the server meant, as far as the status tells. */

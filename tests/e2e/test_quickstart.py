@@ -4,6 +4,7 @@
 import signal
 import socket
 import subprocess
+import threading
 import unittest
 
 from tests.support import demo
@@ -70,6 +71,9 @@ class Foreground(unittest.TestCase):
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                   start_new_session=True)
         self.addCleanup(script.stdout.close)
+        deadline = threading.Timer(2 * demo.DEADLINE, script.terminate)
+        deadline.start()
+        self.addCleanup(deadline.cancel)
         for line in script.stdout:
             if "Ctrl-C ends it" in line:
                 break

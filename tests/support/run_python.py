@@ -84,7 +84,7 @@ def main():
     parser.add_argument("--one")
     parser.add_argument("--counts", required=True)
     parser.add_argument("--verbose", action="store_true")
-    parser.add_argument("--file-timeout", type=float, default=1200)
+    parser.add_argument("--file-timeout", type=float, default=900)
     args = parser.parse_args()
     if args.one:
         return run_one(pathlib.Path(args.one), args.counts)
