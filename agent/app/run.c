@@ -12,8 +12,14 @@
 #include "agent/link/link.h"
 #include "common/log/log.h"
 
+#include <unistd.h>
+
+/* A driver that does not let go must not hold up the host's shutdown; the journal knows. */
+#define STOP_PATIENCE MU_SEC(20)
+
 struct run {
 	struct mu_loop *loop;
+	struct mu_timer *patience;
 	struct mu_signals *signals;
 	struct app *app;
 	struct admin *admin; /* NULL: no socket wanted */
@@ -29,6 +35,7 @@ static void on_app_stopped(void *ctx)
 
 	run->app = NULL;
 	run->signals = mu_signals_free(run->signals);
+	run->patience = mu_timer_free(run->patience);
 	mu_loop_stop(run->loop);
 }
 
@@ -52,6 +59,13 @@ static void on_link_stopped(void *ctx)
 		on_admin_stopped(run);
 }
 
+static void on_impatient(void *ctx)
+{
+	(void)ctx;
+	mu_log_warning("operations did not end when asked, leaving them to the next start");
+	_exit(0);
+}
+
 static void on_stop(void *ctx)
 {
 	struct run *run = ctx;
@@ -60,6 +74,8 @@ static void on_stop(void *ctx)
 		return;
 	run->stopping = true;
 	mu_log_info("stopping, guests go on");
+	run->patience = mu_timer_new(run->loop, on_impatient, run);
+	mu_timer_set(run->patience, STOP_PATIENCE);
 	if (run->link)
 		link_stop(run->link, on_link_stopped, run);
 	else

@@ -319,6 +319,17 @@ class Faults(AgentCase):
         self.assertEqual("Halted", agent.rest.power(hung))
         self.assertEqual("failure", self.wait_task(agent, task)["status"])
 
+    def test_a_driver_that_never_lets_go_does_not_keep_the_agent_from_stopping(self):
+        agent = self.agent("--fault", "shutdown:hang!")
+        vm = self.define(agent)
+        self.bring(agent, vm, "Running")
+        task = agent.rest.action(vm, "clean_shutdown", sync=False)
+        wait_until("it runs", lambda: agent.rest.vm(vm)["current_operations"])
+        self.assertEqual(0, agent.stop())
+        agent.start()
+        self.assertEqual("failure", self.wait_task(agent, task)["status"])
+        self.assertEqual("Running", agent.rest.power(vm))
+
     def test_a_hung_operation_can_be_aborted(self):
         agent = self.agent("--fault", "shutdown:hang")
         vm = self.define(agent)

@@ -60,7 +60,7 @@ Test(journal, everything_comes_back)
 		accept(j, n, n == 2, &text);
 	define.kind = JOURNAL_DEFINE;
 	define.op = _VM_OP_COUNT;
-	strcpy(define.user, "-");
+	(void)snprintf(define.user, sizeof define.user, "-");
 	cr_assert_eq(journal_accept(j, &define, &text, NULL), 0);
 	id = task_of(1);
 	journal_start(j, &id, &facts, "boot-1", 2000, &text);
@@ -320,133 +320,105 @@ static void line(const char *what, const struct journal_entry *e, const struct j
 	cr_expect(strstr(found, expected), "%s: \"%s\" is not in \"%s\"", what, expected, found);
 }
 
+/* What is there now, and what must be said of it. Before: domain 5 in boot "b". */
+static const struct {
+	const char *name;
+	enum vm_op op;
+	struct journal_world w;
+	const char *expected;
+} verdicts[] = {
+    {"start, runs",
+     VM_OP_START,
+     {"b", {.power = VM_RUNNING, .present = true}, false},
+     "success leave"},
+    {"start, nothing", VM_OP_START, {"b", {.power = VM_HALTED}, false}, "no domain; hint: start"},
+    {"start, half", VM_OP_START, {"b", {.present = true, .incomplete = true}, false}, "half built"},
+    {"clean, gone", VM_OP_CLEAN_SHUTDOWN, {"b", {.power = VM_HALTED}, false}, "success leave"},
+    {"clean, there",
+     VM_OP_CLEAN_SHUTDOWN,
+     {"b", {.power = VM_RUNNING, .present = true}, false},
+     "still runs"},
+    {"hard, gone", VM_OP_HARD_SHUTDOWN, {"b", {.power = VM_HALTED}, false}, "success leave"},
+    {"hard, there", VM_OP_HARD_SHUTDOWN, {"b", {.present = true}, false}, "still there"},
+    {"hard, saved",
+     VM_OP_HARD_SHUTDOWN,
+     {"b", {.power = VM_SUSPENDED, .saved = true}, false},
+     "save file is still"},
+    {"reboot, new",
+     VM_OP_CLEAN_REBOOT,
+     {"b", {.present = true, .domid = {6}}, false},
+     "success leave"},
+    {"reboot, other boot",
+     VM_OP_CLEAN_REBOOT,
+     {"c", {.present = true, .domid = {5}}, false},
+     "success leave"},
+    {"reboot, same",
+     VM_OP_HARD_REBOOT,
+     {"b", {.present = true, .domid = {5}}, false},
+     "not been replaced"},
+    {"reboot, gone",
+     VM_OP_HARD_REBOOT,
+     {"b", {.power = VM_HALTED}, false},
+     "not started again; hint"},
+    {"reboot, half",
+     VM_OP_HARD_REBOOT,
+     {"b", {.present = true, .incomplete = true, .domid = {6}}, false},
+     "new domain 6"},
+    {"pause", VM_OP_PAUSE, {"b", {.power = VM_PAUSED, .present = true}, false}, "success leave"},
+    {"pause, runs",
+     VM_OP_PAUSE,
+     {"b", {.power = VM_RUNNING, .present = true}, false},
+     "failure leave"},
+    {"unpause",
+     VM_OP_UNPAUSE,
+     {"b", {.power = VM_RUNNING, .present = true}, false},
+     "success leave"},
+    {"unpause, gone", VM_OP_UNPAUSE, {"b", {.power = VM_HALTED}, false}, "the VM is Halted"},
+    {"suspend",
+     VM_OP_SUSPEND,
+     {"b", {.power = VM_SUSPENDED, .saved = true}, false},
+     "success leave"},
+    {"suspend, partial", VM_OP_SUSPEND, {"b", {.power = VM_HALTED}, true}, "success keep"},
+    {"suspend, partial of another boot",
+     VM_OP_SUSPEND,
+     {"c", {.power = VM_HALTED}, true},
+     "no complete save file"},
+    {"suspend, lost", VM_OP_SUSPEND, {"b", {.power = VM_HALTED}, false}, "no complete save file"},
+    {"suspend, runs",
+     VM_OP_SUSPEND,
+     {"b", {.power = VM_RUNNING, .present = true}, true},
+     "nothing was saved"},
+    {"suspend, stands",
+     VM_OP_SUSPEND,
+     {"b", {.present = true, .stopped = HV_SHUTDOWN_SUSPEND}, true},
+     "failure continue"},
+    {"resume", VM_OP_RESUME, {"b", {.power = VM_RUNNING, .present = true}, false}, "success leave"},
+    {"resume, half",
+     VM_OP_RESUME,
+     {"b", {.present = true, .incomplete = true}, false},
+     "half restored"},
+    {"resume, not",
+     VM_OP_RESUME,
+     {"b", {.power = VM_SUSPENDED, .saved = true}, false},
+     "the VM is Suspended"},
+    {"adopt", VM_OP_ADOPT, {"b", {.present = true, .defined = true}, false}, "success leave"},
+    {"adopt, not", VM_OP_ADOPT, {"b", {.present = true}, false}, "no definition was written"},
+};
+
 Test(journal, verdicts)
 {
-	static const struct {
-		const char *name;
-		enum vm_op op;
-		struct journal_world w;
-		const char *expected;
-	} cases[] = {
-	    {"start, runs",
-	     VM_OP_START,
-	     {"b", {.power = VM_RUNNING, .present = true}, false},
-	     "success leave"},
-	    {"start, nothing",
-	     VM_OP_START,
-	     {"b", {.power = VM_HALTED}, false},
-	     "no domain; hint: start"},
-	    {"start, half",
-	     VM_OP_START,
-	     {"b", {.present = true, .incomplete = true}, false},
-	     "half built"},
-	    {"clean, gone",
-	     VM_OP_CLEAN_SHUTDOWN,
-	     {"b", {.power = VM_HALTED}, false},
-	     "success leave"},
-	    {"clean, there",
-	     VM_OP_CLEAN_SHUTDOWN,
-	     {"b", {.power = VM_RUNNING, .present = true}, false},
-	     "still runs"},
-	    {"hard, gone",
-	     VM_OP_HARD_SHUTDOWN,
-	     {"b", {.power = VM_HALTED}, false},
-	     "success leave"},
-	    {"hard, there", VM_OP_HARD_SHUTDOWN, {"b", {.present = true}, false}, "still there"},
-	    {"hard, saved",
-	     VM_OP_HARD_SHUTDOWN,
-	     {"b", {.power = VM_SUSPENDED, .saved = true}, false},
-	     "save file is still"},
-	    {"reboot, new",
-	     VM_OP_CLEAN_REBOOT,
-	     {"b", {.present = true, .domid = {6}}, false},
-	     "success leave"},
-	    {"reboot, other boot",
-	     VM_OP_CLEAN_REBOOT,
-	     {"c", {.present = true, .domid = {5}}, false},
-	     "success leave"},
-	    {"reboot, same",
-	     VM_OP_HARD_REBOOT,
-	     {"b", {.present = true, .domid = {5}}, false},
-	     "not been replaced"},
-	    {"reboot, gone",
-	     VM_OP_HARD_REBOOT,
-	     {"b", {.power = VM_HALTED}, false},
-	     "not started again; hint"},
-	    {"reboot, half",
-	     VM_OP_HARD_REBOOT,
-	     {"b", {.present = true, .incomplete = true, .domid = {6}}, false},
-	     "new domain 6"},
-	    {"pause",
-	     VM_OP_PAUSE,
-	     {"b", {.power = VM_PAUSED, .present = true}, false},
-	     "success leave"},
-	    {"pause, runs",
-	     VM_OP_PAUSE,
-	     {"b", {.power = VM_RUNNING, .present = true}, false},
-	     "failure leave"},
-	    {"unpause",
-	     VM_OP_UNPAUSE,
-	     {"b", {.power = VM_RUNNING, .present = true}, false},
-	     "success leave"},
-	    {"unpause, gone",
-	     VM_OP_UNPAUSE,
-	     {"b", {.power = VM_HALTED}, false},
-	     "the VM is Halted"},
-	    {"suspend",
-	     VM_OP_SUSPEND,
-	     {"b", {.power = VM_SUSPENDED, .saved = true}, false},
-	     "success leave"},
-	    {"suspend, partial", VM_OP_SUSPEND, {"b", {.power = VM_HALTED}, true}, "success keep"},
-	    {"suspend, partial of another boot",
-	     VM_OP_SUSPEND,
-	     {"c", {.power = VM_HALTED}, true},
-	     "no complete save file"},
-	    {"suspend, lost",
-	     VM_OP_SUSPEND,
-	     {"b", {.power = VM_HALTED}, false},
-	     "no complete save file"},
-	    {"suspend, runs",
-	     VM_OP_SUSPEND,
-	     {"b", {.power = VM_RUNNING, .present = true}, true},
-	     "nothing was saved"},
-	    {"suspend, stands",
-	     VM_OP_SUSPEND,
-	     {"b", {.present = true, .stopped = HV_SHUTDOWN_SUSPEND}, true},
-	     "failure continue"},
-	    {"resume",
-	     VM_OP_RESUME,
-	     {"b", {.power = VM_RUNNING, .present = true}, false},
-	     "success leave"},
-	    {"resume, half",
-	     VM_OP_RESUME,
-	     {"b", {.present = true, .incomplete = true}, false},
-	     "half restored"},
-	    {"resume, not",
-	     VM_OP_RESUME,
-	     {"b", {.power = VM_SUSPENDED, .saved = true}, false},
-	     "the VM is Suspended"},
-	    {"adopt",
-	     VM_OP_ADOPT,
-	     {"b", {.present = true, .defined = true}, false},
-	     "success leave"},
-	    {"adopt, not",
-	     VM_OP_ADOPT,
-	     {"b", {.present = true}, false},
-	     "no definition was written"},
-	};
 	struct journal_entry e = entry_of(1, true);
 
 	e.domid_before = 5;
-	strcpy(e.boot_id, "b");
-	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
-		e.op = cases[i].op;
+	(void)snprintf(e.boot_id, sizeof e.boot_id, "b");
+	for (size_t i = 0; i < MU_ARRAY_SIZE(verdicts); i++) {
+		e.op = verdicts[i].op;
 		e.stage = JOURNAL_STARTED;
-		line(cases[i].name, &e, &cases[i].w, cases[i].expected);
+		line(verdicts[i].name, &e, &verdicts[i].w, verdicts[i].expected);
 		e.stage = JOURNAL_ACCEPTED;
-		line(cases[i].name, &e, &cases[i].w, "nothing was done");
+		line(verdicts[i].name, &e, &verdicts[i].w, "nothing was done");
 	}
 	e.kind = JOURNAL_UNDEFINE;
 	e.stage = JOURNAL_STARTED;
-	line("undefine", &e, &cases[0].w, "interrupted leave");
+	line("undefine", &e, &verdicts[0].w, "interrupted leave");
 }

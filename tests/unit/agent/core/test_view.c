@@ -272,7 +272,7 @@ Test(vm_spec, a_configuration_from_elsewhere_is_checked_too)
 	struct mu_error err = MU_ERROR_INIT;
 
 	spec->config.vcpus = spec->config.vcpus_max = 1;
-	strcpy(spec->config.kernel, "/boot/vmlinuz");
+	(void)snprintf(spec->config.kernel, sizeof spec->config.kernel, "/boot/vmlinuz");
 	cr_assert_eq(vm_spec_check(spec, &err), 0);
 	spec->config.name[0] = '\0';
 	cr_assert_lt(vm_spec_check(spec, &err), 0);
