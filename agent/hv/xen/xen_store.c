@@ -28,6 +28,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -450,9 +451,22 @@ void xen_store_withdraw(struct xen_store *s, struct hv_domid domid)
 
 /* ---- events ---- */
 
-static void on_xenstore(uv_poll_t *poll, int status, int events)
+/* libxenstore closes its pipe when the connection breaks: readable for ever, and nothing to read.
+ */
+static void check_connection(struct xen_store *s)
 {
-	struct xen_store *s = poll->data;
+	struct pollfd now = {.fd = xs_fileno(s->xs), .events = POLLIN};
+
+	if (poll(&now, 1, 0) <= 0 || !(now.revents & (POLLHUP | POLLERR | POLLNVAL)))
+		return;
+	mu_log_error("connection to xenstored is lost, changes are not seen any more: restart the "
+		     "agent");
+	(void)uv_poll_stop(&s->poll);
+}
+
+static void on_xenstore(uv_poll_t *handle, int status, int events)
+{
+	struct xen_store *s = handle->data;
 	bool domains_changed = false;
 
 	(void)status, (void)events;
@@ -461,8 +475,11 @@ static void on_xenstore(uv_poll_t *poll, int status, int events)
 		struct watched *w;
 		uint64_t domid;
 
-		if (!event)
+		if (!event) {
+			if (i == 0)
+				check_connection(s);
 			break;
+		}
 		if (!mu_parse_u64(event[XS_WATCH_TOKEN], &domid)) {
 			domains_changed = true; /* "@" */
 			continue;
