@@ -8,6 +8,11 @@
 
 #include "agent/hv/hv_types.h"
 
+/* Where libxl keeps what it records about domains. */
+#define XEN_LIBXL_DIR "/var/lib/xen"
+
+struct xs_handle;
+
 struct xen_facts {
 	struct hv_domid domid;
 	struct vm_id id;
@@ -22,5 +27,9 @@ struct xen_facts {
 	int64_t memory_static_bytes; /* -1 = unknown */
 	struct vm_guest guest;
 };
+
+/* Reads them all; padding is zero, so that two can be compared as bytes. Waits for xenstored. */
+void xen_facts_read(struct xs_handle *xs, struct hv_domid domid, const struct vm_id *id,
+		    struct xen_facts *ret);
 
 #endif

@@ -17,7 +17,6 @@
 #include "agent/hv/xen/xen_store.h"
 
 #include "agent/hv/xen/xen_convert.h"
-#include "agent/hv/xen/xen_guest.h"
 #include "agent/hv/xen/xen_log.h"
 #include "agent/hv/xen/xen_thread.h"
 #include "common/base/assert.h"
@@ -32,13 +31,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <uv.h>
 #include <xenctrl.h>
 #include <xenstore.h>
-
-/* Where libxl keeps what it records about domains. */
-#define LIBXL_DIR "/var/lib/xen"
 
 #define READ_PAUSE 50            /* ms from the first event to reading */
 #define READ_INTERVAL MU_SEC(1)  /* between two readings of one domain */
@@ -131,95 +126,6 @@ static void tell_domains(struct xen_store *s)
 
 /* ---- reading ---- */
 
-struct place {
-	struct xs_handle *xs;
-	uint32_t domid;
-};
-
-static char *place_read(void *ctx, const char *path)
-{
-	const struct place *p = ctx;
-	char full[PATH_BYTES];
-
-	(void)snprintf(full, sizeof full, "/local/domain/%" PRIu32 "/%s", p->domid, path);
-	return xs_read(p->xs, XBT_NULL, full, NULL);
-}
-
-static char **place_list(void *ctx, const char *path, unsigned *ret_n)
-{
-	const struct place *p = ctx;
-	char full[PATH_BYTES];
-
-	(void)snprintf(full, sizeof full, "/local/domain/%" PRIu32 "/%s", p->domid, path);
-	return xs_directory(p->xs, XBT_NULL, full, ret_n);
-}
-
-static int64_t read_kib(struct place *p, const char *path)
-{
-	MU_CLEANUP(mu_free) char *text = place_read(p, path);
-	uint64_t kib;
-
-	if (!text || !mu_parse_u64(text, &kib) || kib > INT64_MAX / 1024)
-		return -1;
-	return (int64_t)kib * 1024;
-}
-
-static void read_type(struct xen_store *s, struct xen_facts *f)
-{
-	char path[PATH_BYTES];
-	MU_CLEANUP(mu_free) char *text = NULL;
-
-	(void)snprintf(path, sizeof path, "/libxl/%" PRIu32 "/type", f->domid.value);
-	text = xs_read(s->xs, XBT_NULL, path, NULL);
-	f->type_known = text && vm_type_parse(text, &f->type);
-}
-
-/* "1763660000.25": seconds since 1970, written when the domain was built. */
-static mu_msec read_start(struct xen_store *s, const char *uuid)
-{
-	char path[PATH_BYTES];
-	MU_CLEANUP(mu_free) char *text = NULL;
-	double seconds;
-
-	(void)snprintf(path, sizeof path, "/vm/%s/start_time", uuid);
-	text = xs_read(s->xs, XBT_NULL, path, NULL);
-	seconds = text ? strtod(text, NULL) : 0;
-	return seconds > 0 && seconds < 1e11 ? (mu_msec)(seconds * 1000) : 0;
-}
-
-static bool is_complete(uint32_t domid, const char *uuid)
-{
-	char path[PATH_BYTES];
-
-	(void)snprintf(path, sizeof path, LIBXL_DIR "/userdata-d.%" PRIu32 ".%s.libxl-json", domid,
-		       uuid);
-	return access(path, F_OK) == 0;
-}
-
-static void read_facts(struct xen_store *s, struct hv_domid domid, const struct vm_id *id,
-		       struct xen_facts *ret)
-{
-	struct place place = {s->xs, domid.value};
-	const struct xen_guest_source source = {place_read, place_list, &place};
-	char uuid[MU_UUID_TEXT];
-	MU_CLEANUP(mu_free) char *name = place_read(&place, "name");
-	MU_CLEANUP(mu_free) char *owner = place_read(&place, XEN_OWNER_KEY);
-
-	memset(ret, 0, sizeof *ret); /* also the padding: it is compared as a whole */
-	ret->domid = domid;
-	ret->id = *id;
-	(void)mu_uuid_format(&id->uuid, uuid);
-	if (name)
-		mu_utf8_sanitize(ret->name, MODEL_NAME_MAX, name, strlen(name));
-	read_type(s, ret);
-	ret->complete = is_complete(domid.value, uuid);
-	ret->ours = mu_str_equal(owner, XEN_OWNER_VALUE);
-	ret->created_at = read_start(s, uuid);
-	ret->memory_target_bytes = read_kib(&place, "memory/target");
-	ret->memory_static_bytes = read_kib(&place, "memory/static-max");
-	xen_guest_collect(&source, &ret->guest);
-}
-
 static bool same_domain(const struct xen_facts *a, const struct xen_facts *b)
 {
 	return mu_str_equal(a->name, b->name) && a->type_known == b->type_known &&
@@ -235,7 +141,7 @@ static void read_again(struct watched *w)
 
 	w->marked = false;
 	w->read_at = mu_clock_monotonic();
-	read_facts(s, w->facts.domid, &w->facts.id, &fresh);
+	xen_facts_read(s->xs, w->facts.domid, &w->facts.id, &fresh);
 	if (w->told && memcmp(&fresh, &w->facts, sizeof fresh) == 0)
 		return;
 	if (w->facts.name[0] != '\0' && fresh.name[0] == '\0')
@@ -540,10 +446,10 @@ static int store_connect(struct xen_store *s, struct mu_error *err)
 
 static void watch_files(struct xen_store *s)
 {
-	int rc = uv_fs_event_start(&s->files, on_file, LIBXL_DIR, 0);
+	int rc = uv_fs_event_start(&s->files, on_file, XEN_LIBXL_DIR, 0);
 
 	if (rc != 0)
-		mu_log_warning("cannot watch " LIBXL_DIR " err=\"%s\"", uv_strerror(rc));
+		mu_log_warning("cannot watch " XEN_LIBXL_DIR " err=\"%s\"", uv_strerror(rc));
 }
 
 int xen_store_new(struct mu_loop *home, const struct xen_store_listener *listener,
