@@ -8,6 +8,7 @@
  */
 #include "aggregator/fleet/fleet_priv.h"
 
+#include "aggregator/fleet/decode.h"
 #include "common/base/assert.h"
 #include "common/base/str.h"
 #include "common/os/clock.h"
@@ -150,7 +151,7 @@ void link_finish(struct link *l, enum mu_error_code code, const char *text)
 	rpc_stream_finish(l->stream, code, text);
 }
 
-/* --- decoding --- */
+/* --- actions --- */
 
 /* What a message is to the session; the contents stay in l->message. */
 static enum session_event_kind event_of(Muster__V1__AgentMessage__KindCase kind)
@@ -175,72 +176,6 @@ static enum session_event_kind event_of(Muster__V1__AgentMessage__KindCase kind)
 	}
 	return SESSION_EV_OTHER;
 }
-
-static int decode_vms(struct link *l, Muster__V1__VmState **states, size_t n_states,
-		      struct fleet_state *st, struct mu_error *err)
-{
-	struct model_vm *vms = mu_arena_calloc(l->fleet->arena, n_states, sizeof *vms);
-
-	for (size_t i = 0; i < n_states; i++) {
-		if (wire_vm_decode(states[i], &st->id, &vms[i], err) < 0)
-			return mu_error_prefix(err, "vms[%zu]", i);
-	}
-	st->vms = vms;
-	st->n_vms = n_states;
-	return 0;
-}
-
-static int decode_host(struct link *l, const Muster__V1__HostState *m, struct fleet_state *st,
-		       struct mu_error *err)
-{
-	struct model_host *h = mu_arena_calloc(l->fleet->arena, 1, sizeof *h);
-
-	if (wire_host_decode(m, &st->id, h, err) < 0)
-		return mu_error_prefix(err, "host");
-	st->host = h;
-	return 0;
-}
-
-static int decode_snapshot(struct link *l, const Muster__V1__Snapshot *m, struct fleet_state *st,
-			   struct mu_error *err)
-{
-	st->snapshot = true;
-	if (!m->host)
-		return mu_error_set(err, MU_E_PROTOCOL, "snapshot: host is missing");
-	if (decode_host(l, m->host, st, err) < 0 || decode_vms(l, m->vms, m->n_vms, st, err) < 0)
-		return mu_error_prefix(err, "snapshot");
-	return 0;
-}
-
-static int decode_removed(struct link *l, const Muster__V1__Delta *m, struct fleet_state *st,
-			  struct mu_error *err)
-{
-	struct vm_id *ids = mu_arena_calloc(l->fleet->arena, m->n_removed, sizeof *ids);
-
-	for (size_t i = 0; i < m->n_removed; i++) {
-		if (wire_uuid_decode(&m->removed[i], "removed", &ids[i].uuid, err) < 0)
-			return MU_FAILED;
-	}
-	st->removed = ids;
-	st->n_removed = m->n_removed;
-	return 0;
-}
-
-static int decode_delta(struct link *l, const Muster__V1__Delta *m, struct fleet_state *st,
-			struct mu_error *err)
-{
-	const struct fleet_backend *b = &l->fleet->backend;
-
-	if ((m->host && decode_host(l, m->host, st, err) < 0) ||
-	    decode_vms(l, m->vms, m->n_vms, st, err) < 0 || decode_removed(l, m, st, err) < 0)
-		return mu_error_prefix(err, "delta %llu", (unsigned long long)m->seq);
-	if (b->n_vms_with(b->ctx, st) > WIRE_VMS_MAX)
-		return mu_error_set(err, MU_E_PROTOCOL, "delta %llu: a host has at most %d VMs",
-				    (unsigned long long)m->seq, WIRE_VMS_MAX);
-	return 0;
-}
-
-/* --- actions --- */
 
 static struct fleet_receipt *receipt_new(struct link *l, const struct session_action *a, bool batch)
 {
@@ -378,46 +313,6 @@ static int pass_progress(struct link *l, const Muster__V1__CommandProgress *m, s
 	return 0;
 }
 
-/* Any number can come over the wire. */
-static int status_decode(Muster__V1__CommandStatus status, enum task_status *ret)
-{
-	switch (status) {
-	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_SUCCESS:
-		*ret = TASK_SUCCESS;
-		return 0;
-	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_FAILURE:
-		*ret = TASK_FAILURE;
-		return 0;
-	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_INTERRUPTED:
-		*ret = TASK_INTERRUPTED;
-		return 0;
-	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_UNSPECIFIED:
-	case _MUSTER__V1__COMMAND_STATUS_IS_INT_SIZE:
-		break;
-	}
-	return MU_FAILED;
-}
-
-static int decode_result(const Muster__V1__CommandResult *m, struct fleet_result *ret,
-			 struct mu_error *err)
-{
-	struct fleet_result r = {.err = MU_ERROR_INIT};
-
-	if (wire_uuid_decode(&m->id, "result.id", &r.id, err) < 0)
-		return MU_FAILED;
-	if (status_decode(m->status, &r.status) < 0)
-		return mu_error_set(err, MU_E_PROTOCOL, "result.status: %d is none of 1 to 3",
-				    (int)m->status);
-	if (r.status != TASK_SUCCESS) {
-		enum mu_error_code code = mu_error_from_name(m->error_code);
-
-		mu_error_set(&r.err, code == MU_E_NONE ? MU_E_INTERNAL : code, "%s",
-			     m->error_text[0] ? m->error_text : "the agent gave no reason");
-	}
-	*ret = r;
-	return 0;
-}
-
 static int pass_command_result(struct link *l, const Muster__V1__CommandResult *m,
 			       struct mu_error *err)
 {
@@ -489,6 +384,19 @@ static struct session_hello hello_of(struct link *l, const Muster__V1__Hello *m,
 	return h;
 }
 
+static int prepare_delta(struct link *l, struct fleet_state *st, struct mu_error *err)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	const Muster__V1__Delta *m = l->message->delta;
+
+	if (decode_delta(l->fleet->arena, m, st, err) < 0)
+		return MU_FAILED;
+	if (b->n_vms_with(b->ctx, st) > WIRE_VMS_MAX)
+		return mu_error_set(err, MU_E_PROTOCOL, "delta %llu: a host has at most %d VMs",
+				    (unsigned long long)m->seq, WIRE_VMS_MAX);
+	return 0;
+}
+
 /* Everything of the message is checked before the session counts it. */
 static int prepare(struct link *l, struct session_event *ev, struct fleet_state *st,
 		   struct mu_error *err)
@@ -501,10 +409,10 @@ static int prepare(struct link *l, struct session_event *ev, struct fleet_state 
 	case SESSION_EV_SNAPSHOT:
 		ev->epoch = m->snapshot->epoch;
 		ev->seq = m->snapshot->seq;
-		return l->host ? decode_snapshot(l, m->snapshot, st, err) : 0;
+		return l->host ? decode_snapshot(l->fleet->arena, m->snapshot, st, err) : 0;
 	case SESSION_EV_DELTA:
 		ev->seq = m->delta->seq;
-		return l->host ? decode_delta(l, m->delta, st, err) : 0;
+		return l->host ? prepare_delta(l, st, err) : 0;
 	case SESSION_EV_DICTIONARY:
 		ev->generation = m->metric_dictionary->generation;
 		ev->n = m->metric_dictionary->n_series;

@@ -6,6 +6,7 @@
 #include "common/base/str.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 static struct inventory *inv;
@@ -58,7 +59,7 @@ static struct model_host model(int n, const char *name)
 
 	model_host_init(&h);
 	h.id = host(n);
-	strncpy(h.name, name, sizeof h.name - 1);
+	(void)snprintf(h.name, sizeof h.name, "%s", name);
 	return h;
 }
 

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "aggregator/fleet/decode.h"
+
+static int decode_vms(struct mu_arena *a, Muster__V1__VmState **states, size_t n_states,
+		      struct fleet_state *st, struct mu_error *err)
+{
+	struct model_vm *vms = mu_arena_calloc(a, n_states, sizeof *vms);
+
+	for (size_t i = 0; i < n_states; i++) {
+		if (wire_vm_decode(states[i], &st->id, &vms[i], err) < 0)
+			return mu_error_prefix(err, "vms[%zu]", i);
+	}
+	st->vms = vms;
+	st->n_vms = n_states;
+	return 0;
+}
+
+static int decode_host(struct mu_arena *a, const Muster__V1__HostState *m, struct fleet_state *st,
+		       struct mu_error *err)
+{
+	struct model_host *h = mu_arena_calloc(a, 1, sizeof *h);
+
+	if (wire_host_decode(m, &st->id, h, err) < 0)
+		return mu_error_prefix(err, "host");
+	st->host = h;
+	return 0;
+}
+
+int decode_snapshot(struct mu_arena *a, const Muster__V1__Snapshot *m, struct fleet_state *st,
+		    struct mu_error *err)
+{
+	st->snapshot = true;
+	if (!m->host)
+		return mu_error_set(err, MU_E_PROTOCOL, "snapshot: host is missing");
+	if (decode_host(a, m->host, st, err) < 0 || decode_vms(a, m->vms, m->n_vms, st, err) < 0)
+		return mu_error_prefix(err, "snapshot");
+	return 0;
+}
+
+static int decode_removed(struct mu_arena *a, const Muster__V1__Delta *m, struct fleet_state *st,
+			  struct mu_error *err)
+{
+	struct vm_id *ids = mu_arena_calloc(a, m->n_removed, sizeof *ids);
+
+	for (size_t i = 0; i < m->n_removed; i++) {
+		if (wire_uuid_decode(&m->removed[i], "removed", &ids[i].uuid, err) < 0)
+			return MU_FAILED;
+	}
+	st->removed = ids;
+	st->n_removed = m->n_removed;
+	return 0;
+}
+
+int decode_delta(struct mu_arena *a, const Muster__V1__Delta *m, struct fleet_state *st,
+		 struct mu_error *err)
+{
+	if ((m->host && decode_host(a, m->host, st, err) < 0) ||
+	    decode_vms(a, m->vms, m->n_vms, st, err) < 0 || decode_removed(a, m, st, err) < 0)
+		return mu_error_prefix(err, "delta %llu", (unsigned long long)m->seq);
+	return 0;
+}
+
+/* Any number can come over the wire. */
+static int status_decode(Muster__V1__CommandStatus status, enum task_status *ret)
+{
+	switch (status) {
+	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_SUCCESS:
+		*ret = TASK_SUCCESS;
+		return 0;
+	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_FAILURE:
+		*ret = TASK_FAILURE;
+		return 0;
+	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_INTERRUPTED:
+		*ret = TASK_INTERRUPTED;
+		return 0;
+	case MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_UNSPECIFIED:
+	case _MUSTER__V1__COMMAND_STATUS_IS_INT_SIZE:
+		break;
+	}
+	return MU_FAILED;
+}
+
+int decode_result(const Muster__V1__CommandResult *m, struct fleet_result *ret,
+		  struct mu_error *err)
+{
+	struct fleet_result r = {.err = MU_ERROR_INIT};
+
+	if (wire_uuid_decode(&m->id, "result.id", &r.id, err) < 0)
+		return MU_FAILED;
+	if (status_decode(m->status, &r.status) < 0)
+		return mu_error_set(err, MU_E_PROTOCOL, "result.status: %d is none of 1 to 3",
+				    (int)m->status);
+	if (r.status != TASK_SUCCESS) {
+		enum mu_error_code code = mu_error_from_name(m->error_code);
+
+		mu_error_set(&r.err, code == MU_E_NONE ? MU_E_INTERNAL : code, "%s",
+			     m->error_text[0] ? m->error_text : "the agent gave no reason");
+	}
+	*ret = r;
+	return 0;
+}
