@@ -149,8 +149,8 @@ static void evict(struct app *app, struct store_tx *tx)
 	}
 }
 
-/* Add the end of a task, its audit record and what falls out of the history to `tx`. */
-static void store_finished(struct app *app, struct store_tx *tx, const struct model_task *t)
+/* The end of a task and its audit record. */
+static void store_end(struct app *app, struct store_tx *tx, const struct model_task *t)
 {
 	struct admin_asker who = {.user = t->user, .from = ""};
 	char action[64];
@@ -158,15 +158,16 @@ static void store_finished(struct app *app, struct store_tx *tx, const struct mo
 	store_tasks_put(tx, t);
 	app_audit(app, tx, &who, action_name(t->op, action, sizeof action), &t->vm.uuid,
 		  task_status_name(t->status), t->err.text);
-	task_changed(app, REST_UPDATE, t);
-	evict(app, tx);
 }
 
+/* An end that was decided here (a deadline, a removed host). */
 static void finished(struct app *app, const struct model_task *t)
 {
 	struct store_tx *tx = store_begin(app->store);
 
-	store_finished(app, tx, t);
+	store_end(app, tx, t);
+	task_changed(app, REST_UPDATE, t);
+	evict(app, tx);
 	store_commit(tx, STORE_KEEP, NULL, NULL);
 }
 
@@ -174,12 +175,29 @@ struct result_stored {
 	struct app *app;
 	struct host_id host;
 	struct mu_uuid task;
+	bool ends;
+	struct model_task end;
 };
+
+static void result_take_effect(struct app *app, const struct model_task *end)
+{
+	const struct model_task *t = tasks_ended(app->tasks, end);
+	struct store_tx *tx;
+
+	if (!t)
+		return;
+	task_changed(app, REST_UPDATE, t);
+	tx = store_begin(app->store);
+	evict(app, tx);
+	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
+}
 
 static void result_stored(void *ctx, const struct mu_error *err)
 {
 	struct result_stored *rs = ctx;
 
+	if (!err && rs->ends)
+		result_take_effect(rs->app, &rs->end);
 	if (!err)
 		fleet_result_stored(rs->app->fleet, &rs->host, &rs->task);
 	free(rs);
@@ -189,14 +207,14 @@ static void result_stored(void *ctx, const struct mu_error *err)
  * that was stored before: its first copy may still be on the way to the disk. */
 void app_task_result(struct app *app, const struct host_id *host, const struct fleet_result *r)
 {
-	const struct model_task *t =
-	    tasks_result(app->tasks, host, &r->id, r->status, &r->err, mu_clock_wall());
 	struct store_tx *tx = store_begin(app->store);
 	struct result_stored *rs = mu_xcalloc(1, sizeof *rs);
 
 	*rs = (struct result_stored){.app = app, .host = *host, .task = r->id};
-	if (t)
-		store_finished(app, tx, t);
+	rs->ends =
+	    tasks_end(app->tasks, host, &r->id, r->status, &r->err, mu_clock_wall(), &rs->end);
+	if (rs->ends)
+		store_end(app, tx, &rs->end);
 	store_commit(tx, STORE_KEEP, result_stored, rs);
 }
 
@@ -238,7 +256,7 @@ int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin
 		task_changed(app, REST_UPDATE, t);
 		fleet_cancel(app->fleet, &t->host, id);
 	} else {
-		store_finished(app, tx, t);
+		finished(app, t);
 	}
 	store_commit(tx, STORE_KEEP, NULL, NULL);
 	return 0;

@@ -22,6 +22,7 @@ struct item {
 	bool visible;
 	bool sent;
 	bool maybe_sent;
+	bool ending; /* its end is being stored */
 };
 
 struct tasks {
@@ -252,19 +253,35 @@ const struct model_task *tasks_progress(struct tasks *t, const struct host_id *h
 	return &item->task;
 }
 
-const struct model_task *tasks_result(struct tasks *t, const struct host_id *host,
-				      const struct mu_uuid *id, enum task_status status,
-				      const struct mu_error *err, mu_msec now)
+bool tasks_end(struct tasks *t, const struct host_id *host, const struct mu_uuid *id,
+	       enum task_status status, const struct mu_error *err, mu_msec now,
+	       struct model_task *ret)
 {
 	struct item *item = pending_find(t, id);
 
-	if (!item || !of_host(item, host) || status == TASK_PENDING)
-		return NULL;
+	if (!item || item->ending || !of_host(item, host) || status == TASK_PENDING)
+		return false;
+	item->ending = true;
+	*ret = item->task;
+	ret->status = status;
+	ret->updated = now;
+	ret->end = now;
 	if (status == TASK_SUCCESS)
-		item->task.progress = 100;
+		ret->progress = 100;
 	else
-		item->task.err = *err;
-	return item_finish(t, item, status, now);
+		ret->err = *err;
+	return true;
+}
+
+const struct model_task *tasks_ended(struct tasks *t, const struct model_task *end)
+{
+	struct item *item = pending_find(t, &end->id);
+
+	if (!item)
+		return NULL;
+	item->task.progress = end->progress;
+	item->task.err = end->err;
+	return item_finish(t, item, end->status, end->end);
 }
 
 const struct model_task *tasks_abort(struct tasks *t, const struct mu_uuid *id, bool connected,

@@ -62,10 +62,16 @@ void tasks_host_away(struct tasks *t, const struct host_id *host);
  */
 const struct model_task *tasks_progress(struct tasks *t, const struct host_id *host,
 					const struct mu_uuid *id, int percent, mu_msec now);
-/* `status` is not TASK_PENDING; `err` is kept unless it is success. */
-const struct model_task *tasks_result(struct tasks *t, const struct host_id *host,
-				      const struct mu_uuid *id, enum task_status status,
-				      const struct mu_error *err, mu_msec now);
+/*
+ * The end that the host told, in two steps, so that nobody sees it before it is stored: how the
+ * task will look (false when there is nothing to store: unknown, not that host's, over or ending
+ * already), and, when that is on disk, its taking effect (NULL when something else ended it
+ * meanwhile). `status` is not TASK_PENDING; `err` is kept unless it is success.
+ */
+bool tasks_end(struct tasks *t, const struct host_id *host, const struct mu_uuid *id,
+	       enum task_status status, const struct mu_error *err, mu_msec now,
+	       struct model_task *ret);
+const struct model_task *tasks_ended(struct tasks *t, const struct model_task *end);
 /* Somebody wants it to stop: noted, and *ret_cancel says whether the host has to be told. Without
  * a way to tell, it ends at once: interrupted if it may have been sent, else failed. */
 const struct model_task *tasks_abort(struct tasks *t, const struct mu_uuid *id, bool connected,

@@ -63,12 +63,22 @@ static struct mu_uuid sent(int n, const struct host_id *host, mu_msec deadline)
 	return id;
 }
 
-static void finish(const struct mu_uuid *id, enum task_status status)
+static bool tell(const struct host_id *host, const struct mu_uuid *id, enum task_status status,
+		 struct model_task *ret)
 {
 	struct mu_error err = MU_ERROR_INIT;
 
 	mu_error_set(&err, MU_E_IO, "broken");
-	cr_assert_not_null(tasks_result(t, &host_a, id, status, &err, 50));
+	return tasks_end(t, host, id, status, &err, 50, ret);
+}
+
+static void finish(const struct mu_uuid *id, enum task_status status)
+{
+	struct model_task end;
+
+	cr_assert(tell(&host_a, id, status, &end));
+	cr_assert_eq(tasks_find(t, id)->status, TASK_PENDING, "seen before it is stored");
+	cr_assert_not_null(tasks_ended(t, &end));
 }
 
 static bool next(const struct host_id *host, mu_msec now, struct tasks_command *ret)
@@ -133,7 +143,7 @@ Test(tasks, results_end_them)
 	struct mu_uuid a = sent(1, &host_a, 0);
 	struct mu_uuid b = sent(2, &host_a, 0);
 	struct mu_uuid c = sent(3, &host_a, 0);
-	struct mu_error err = MU_ERROR_INIT;
+	struct model_task end;
 
 	finish(&a, TASK_SUCCESS);
 	finish(&b, TASK_FAILURE);
@@ -147,21 +157,35 @@ Test(tasks, results_end_them)
 	cr_assert_eq(tasks_find(t, &c)->status, TASK_INTERRUPTED);
 	cr_assert_eq(tasks_n_pending(t), 0);
 	/* Once over, always over. */
-	cr_assert_null(tasks_result(t, &host_a, &a, TASK_FAILURE, &err, 60));
+	cr_assert_not(tell(&host_a, &a, TASK_FAILURE, &end));
 	cr_assert_null(tasks_progress(t, &host_a, &a, 5, 60));
 	cr_assert_eq(tasks_find(t, &a)->status, TASK_SUCCESS);
+}
+
+Test(tasks, an_end_is_stored_once_and_takes_effect_once)
+{
+	struct mu_uuid id = sent(1, &host_a, 0);
+	struct model_task end;
+	struct model_task again;
+
+	cr_assert(tell(&host_a, &id, TASK_FAILURE, &end));
+	cr_assert_eq(end.status, TASK_FAILURE);
+	cr_assert_not(tell(&host_a, &id, TASK_FAILURE, &again), "told twice, stored once");
+	cr_assert_not_null(tasks_forget_host(t, &host_a, 60));
+	cr_assert_null(tasks_ended(t, &end), "something else was first");
+	cr_assert_eq(tasks_find(t, &id)->status, TASK_INTERRUPTED);
 }
 
 Test(tasks, only_its_own_host_may_speak_of_it)
 {
 	struct mu_uuid id = sent(1, &host_a, 0);
 	struct mu_uuid stranger = id_of(99);
-	struct mu_error err = MU_ERROR_INIT;
+	struct model_task end;
 
-	cr_assert_null(tasks_result(t, &host_b, &id, TASK_SUCCESS, &err, 1));
+	cr_assert_not(tell(&host_b, &id, TASK_SUCCESS, &end));
 	cr_assert_null(tasks_progress(t, &host_b, &id, 50, 1));
-	cr_assert_null(tasks_result(t, &host_a, &stranger, TASK_SUCCESS, &err, 1));
-	cr_assert_null(tasks_result(t, &host_a, &id, TASK_PENDING, &err, 1));
+	cr_assert_not(tell(&host_a, &stranger, TASK_SUCCESS, &end));
+	cr_assert_not(tell(&host_a, &id, TASK_PENDING, &end));
 	cr_assert_eq(tasks_find(t, &id)->status, TASK_PENDING);
 }
 
