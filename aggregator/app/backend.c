@@ -44,6 +44,16 @@ static const struct model_vm *vm_find(void *ctx, const struct vm_id *id)
 	return inventory_vm_find(app->inventory, id);
 }
 
+static enum vm_power vm_last_power(void *ctx, const struct model_vm *vm)
+{
+	struct app *app = ctx;
+
+	/* A change that is told late may be of a VM that is gone by now. */
+	if (!inventory_vm_find(app->inventory, &vm->id))
+		return vm->power;
+	return inventory_vm_last_power(app->inventory, &vm->id);
+}
+
 static const struct model_task *task_find(void *ctx, const struct mu_uuid *id)
 {
 	struct app *app = ctx;
@@ -106,6 +116,7 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .each_task = each_task,
 	    .host_find = host_find,
 	    .vm_find = vm_find,
+	    .vm_last_power = vm_last_power,
 	    .task_find = task_find,
 	    .pool = pool,
 	    .vm_op = vm_op,

@@ -66,7 +66,6 @@ struct rest_feed {
 	uint64_t next_id;
 	size_t n_records; /* ever; the ring's next slot is n_records % RING_MAX */
 	struct record ring[RING_MAX];
-	struct mu_map *connected; /* host id -> itself, of the hosts last seen connected */
 };
 
 static void on_ping(void *ctx);
@@ -97,7 +96,6 @@ struct rest_feed *rest_feed_free(struct rest_feed *feed)
 	for (size_t i = 0; i < RING_MAX; i++)
 		free(feed->ring[i].data);
 	feed->ping = mu_timer_free(feed->ping);
-	feed->connected = mu_map_free(feed->connected);
 	free(feed);
 	return NULL;
 }
@@ -266,42 +264,10 @@ void rest_feed_task_changed(struct rest_feed *feed, enum rest_change what,
 	changed(feed, TASK_INDEX, what, t);
 }
 
-struct host_vms {
-	struct rest_feed *feed;
-	const struct model_host *host;
-};
-
-static bool tell_vm_of_host(const struct model_vm *vm, void *arg)
-{
-	struct host_vms *hv = arg;
-
-	if (mu_uuid_equal(&vm->host.uuid, &hv->host->id.uuid))
-		changed(hv->feed, VM_INDEX, REST_UPDATE, vm);
-	return true;
-}
-
-/* The power state of its VMs reads differently while a host is away. */
-static void host_came_or_went(struct rest_feed *feed, const struct model_host *h, bool connected)
-{
-	const struct rest_backend *b = &feed->rest->backend;
-	struct host_vms hv = {feed, h};
-
-	if (connected)
-		(void)mu_map_put(feed->connected, &h->id, sizeof h->id, feed);
-	else
-		(void)mu_map_remove(feed->connected, &h->id, sizeof h->id);
-	b->each_vm(b->ctx, tell_vm_of_host, &hv);
-}
-
 void rest_feed_host_changed(struct rest_feed *feed, enum rest_change what,
 			    const struct model_host *h)
 {
-	bool connected = what != REST_REMOVE && h->connected;
-
 	changed(feed, HOST_INDEX, what, h);
-	if (feed->active &&
-	    connected != (mu_map_find(feed->connected, &h->id, sizeof h->id) != NULL))
-		host_came_or_went(feed, h, connected);
 }
 
 /* Clients */
@@ -334,26 +300,6 @@ static void subscribe(struct client *cl, int type_index, const struct query_fiel
 	for (size_t i = 0; i < fields->n_names; i++)
 		s->fields->names[i] = mu_arena_strdup(a, fields->names[i]);
 	s->sent = mu_map_new();
-}
-
-static bool note_connected(const struct model_host *h, void *arg)
-{
-	struct rest_feed *feed = arg;
-
-	if (h->connected)
-		(void)mu_map_put(feed->connected, &h->id, sizeof h->id, feed);
-	return true;
-}
-
-static void activate(struct rest_feed *feed)
-{
-	const struct rest_backend *b = &feed->rest->backend;
-
-	if (feed->active)
-		return;
-	feed->active = true;
-	feed->connected = mu_map_new();
-	b->each_host(b->ctx, note_connected, feed);
 }
 
 /* What a returning client missed; false when the ring does not reach back so far. */
@@ -431,7 +377,7 @@ struct http_reply *rest_get_events(struct rest_call *c)
 	if ((collections && each_collection(c, collections, NULL, &err) < 0) ||
 	    last_event_id(c, &resumes, &last_id, &err) < 0)
 		return rest_error(c, &err);
-	activate(feed);
+	feed->active = true;
 	cl = mu_xcalloc(1, sizeof *cl);
 	cl->feed = feed;
 	(void)mu_uuid_format(&id, cl->id);

@@ -45,6 +45,9 @@ struct rest_backend {
 	const struct model_host *(*host_find)(void *ctx, const struct host_id *id);
 	const struct model_vm *(*vm_find)(void *ctx, const struct vm_id *id);
 	const struct model_task *(*task_find)(void *ctx, const struct mu_uuid *id);
+	/* The power state that a VM had when its host was last heard of. Optional: NULL = what the
+	 * VM itself says. */
+	enum vm_power (*vm_last_power)(void *ctx, const struct model_vm *vm);
 	void (*pool)(void *ctx, struct rest_pool *ret_pool); /* the pool every host is in */
 	/* Start `op`. `deadline` is ms since 1970 UTC, 0 = the backend's own. The state was checked
 	 * against vm_op_allowed() by the caller, the backend checks again where it counts.
@@ -79,7 +82,8 @@ struct rest *rest_free(struct rest *rest);
 struct http_reply *rest_handle(struct http_request *r, void *rest); /* http_server's handler */
 
 /* Tell it about changes, after the backend shows them: feeds /events subscriptions and ?wait and
- * ?sync requests. A host that comes or goes (`connected`) needs no call for each of its VMs. */
+ * ?sync requests. VMs of a host that comes or goes change too: their power state reads otherwise.
+ */
 enum rest_change { REST_ADD, REST_UPDATE, REST_REMOVE };
 void rest_host_changed(struct rest *rest, enum rest_change what, const struct model_host *h);
 void rest_vm_changed(struct rest *rest, enum rest_change what, const struct model_vm *vm);

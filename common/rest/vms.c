@@ -56,11 +56,14 @@ static struct mu_value *vm_power(struct rest_render *r, const void *object)
 
 static struct mu_value *vm_last_power(struct rest_render *r, const void *object)
 {
+	const struct rest_backend *b = &r->rest->backend;
 	const struct model_vm *vm = object;
+	enum vm_power power;
 
-	if (!host_is_away(r, vm) || vm->power == VM_UNKNOWN)
+	if (!host_is_away(r, vm))
 		return NULL;
-	return mu_value_string(r->arena, vm_power_name(vm->power));
+	power = b->vm_last_power ? b->vm_last_power(b->ctx, vm) : vm->power;
+	return power == VM_UNKNOWN ? NULL : mu_value_string(r->arena, vm_power_name(power));
 }
 
 static struct mu_value *vm_host(struct rest_render *r, const void *object)
