@@ -200,14 +200,18 @@ static void on_task(void *ctx, enum app_change what, const struct model_task *t)
 static void on_server_stopped(void *ctx)
 {
 	struct admin *admin = ctx;
-	mu_loop_cb stopped = admin->stopped;
-	void *stopped_ctx = admin->stopped_ctx;
 
 	app_unlisten(&admin->listener);
+	admin->stopped(admin->stopped_ctx);
+}
+
+struct admin *admin_free(struct admin *admin)
+{
+	if (!admin)
+		return NULL;
 	rest_free(admin->rest);
 	free(admin);
-	if (stopped)
-		stopped(stopped_ctx);
+	return NULL;
 }
 
 int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
@@ -244,16 +248,14 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	app_listen(app, &admin->listener);
 	options.ctx = admin->rest;
 	if (http_server_new(loop, &options, &admin->server, err) < 0) {
-		on_server_stopped(admin);
+		app_unlisten(&admin->listener);
+		admin_free(admin);
 		return MU_FAILED;
 	}
-	if (http_listen_unix(admin->server, socket_path, 0600, err) < 0) {
-		/* Freed from the loop, which the caller goes on to run. */
-		http_server_stop(admin->server, on_server_stopped, admin);
-		return mu_error_prefix(err, "admin socket %s", socket_path);
-	}
-	mu_log_info("admin socket open path=%s", socket_path);
 	*ret_admin = admin;
+	if (http_listen_unix(admin->server, socket_path, 0600, err) < 0)
+		return mu_error_prefix(err, "admin socket %s", socket_path);
+	mu_log_info("admin socket open path=%s", socket_path);
 	return 0;
 }
 

@@ -27,6 +27,7 @@ struct app {
 	bool stopping;
 	/* facts.c */
 	struct model_host host;
+	char address[MODEL_ADDR_MAX + 1];
 	struct vm_view *view;
 	struct hv_domain *domains; /* HV_DOMAINS_MAX, for listing */
 	struct hv_watch watch;

@@ -3,6 +3,7 @@
  * From the driver to the view to the listeners. The driver's hints cause a listing at once; a slow
  * one heals hints that were missed. Facts are kept here: looking never asks the driver.
  */
+#include "agent/app/address.h"
 #include "agent/app/app_priv.h"
 
 #include "common/log/log.h"
@@ -25,6 +26,7 @@ void facts_init(struct app *app)
 	app->heal = mu_timer_new(app->loop, on_heal, app);
 	app->watch = (struct hv_watch){
 	    .domains_changed = on_domains_changed, .guest_changed = on_guest_changed, .ctx = app};
+	address_find(app->address);
 	model_host_init(&app->host);
 	app->host.agent_started_at = mu_clock_wall();
 }
@@ -54,6 +56,7 @@ static void refresh_host(struct app *app)
 		(void)snprintf(h.name, sizeof h.name, "%s", app->name);
 	(void)snprintf(h.agent_version, sizeof h.agent_version, "%s", MUSTER_VERSION);
 	(void)snprintf(h.boot_id, sizeof h.boot_id, "%s", app->boot_id);
+	(void)snprintf(h.address, sizeof h.address, "%s", app->address);
 	h.agent_started_at = app->host.agent_started_at;
 	h.connected = true;
 	if (model_host_equal(&h, &app->host))
@@ -188,6 +191,7 @@ static void on_heal(void *ctx)
 {
 	struct app *app = ctx;
 
+	address_find(app->address);
 	list(app, true);
 	mu_timer_set(app->heal, HEAL_INTERVAL);
 }

@@ -11,7 +11,9 @@
 #include "agent/app/state_dir.h"
 #include "agent/link/link.h"
 #include "common/log/log.h"
+#include "common/os/file.h"
 
+#include <libgen.h>
 #include <unistd.h>
 
 /* A driver that does not let go must not hold up the host's shutdown; the journal knows. */
@@ -34,6 +36,7 @@ static void on_app_stopped(void *ctx)
 	struct run *run = ctx;
 
 	run->app = NULL;
+	run->admin = admin_free(run->admin);
 	run->signals = mu_signals_free(run->signals);
 	run->patience = mu_timer_free(run->patience);
 	mu_loop_stop(run->loop);
@@ -43,7 +46,6 @@ static void on_admin_stopped(void *ctx)
 {
 	struct run *run = ctx;
 
-	run->admin = NULL;
 	run->metrics = metrics_free(run->metrics);
 	app_stop(run->app, on_app_stopped, run);
 }
@@ -103,6 +105,16 @@ static void start_link(struct run *run, const struct agent_config *config)
 	run->link = link_new(run->loop, run->app, &options);
 }
 
+/* The folder is the service manager's to make, but need not be. */
+static int open_socket(struct run *run, const char *path, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *copy = mu_xstrdup(path);
+
+	if (mu_file_mkdirs(dirname(copy), 0755, err) < 0)
+		return mu_error_prefix(err, "admin socket %s", path);
+	return admin_new(run->loop, run->app, path, &run->admin, err);
+}
+
 int run_agent(const struct agent_config *config, struct mu_error *err)
 {
 	MU_CLEANUP(mu_loop_free) struct mu_loop *loop = mu_loop_new();
@@ -114,7 +126,7 @@ int run_agent(const struct agent_config *config, struct mu_error *err)
 	run.signals = mu_signals_new(loop, on_stop, NULL, &run);
 	run.metrics = metrics_new(loop, run.app, config->sample_interval, on_sample, &run);
 	if (*config->socket)
-		r = admin_new(loop, run.app, config->socket, &run.admin, err);
+		r = open_socket(&run, config->socket, err);
 	if (r < 0)
 		on_stop(&run);
 	else

@@ -6,7 +6,7 @@
  */
 #include "agent/link/link_priv.h"
 
-#include "common/log/log.h"
+#include "common/base/map.h"
 #include "common/os/clock.h"
 
 #define DEADLINE_MAX (INT64_C(7) * 24 * 3600 * 1000)
@@ -85,8 +85,10 @@ static void on_result_ack(struct link *link, const Muster__V1__CommandResultAck 
 {
 	struct mu_uuid id;
 
-	if (wire_uuid_decode(&m->id, "result_ack.id", &id, NULL) == 0)
-		app_result_acked(link->app, &id);
+	if (wire_uuid_decode(&m->id, "result_ack.id", &id, NULL) < 0)
+		return;
+	mu_map_remove(link->sent, id.bytes, sizeof id.bytes);
+	app_result_acked(link->app, &id);
 }
 
 static void on_cancel(struct link *link, const Muster__V1__CommandCancel *m)

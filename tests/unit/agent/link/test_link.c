@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the link writes reads back as it was meant: messages by common/wire, the identity's files.
+ */
+#include "agent/link/enrol.h"
+#include "agent/link/identity.h"
+#include "agent/link/message.h"
+#include "common/os/file.h"
+#include "common/wire/wire.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static Muster__V1__AgentMessage *unpack(struct mu_arena *a, struct message m)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	Muster__V1__AgentMessage *out = NULL;
+
+	cr_assert_eq(wire_unpack_agent_message(a, m.data, m.len, &out, &err), 0, "%s", err.text);
+	return out;
+}
+
+Test(message, hello)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct host_id host = {{{0xab}}};
+	struct message_hello h = {
+	    .host = &host, .boot_id = "boot", .state_epoch = 7, .acked_seq = 8, .metric_epoch = 9};
+	Muster__V1__AgentMessage *m = unpack(a, message_hello(a, &h));
+
+	cr_assert_eq(m->kind_case, MUSTER__V1__AGENT_MESSAGE__KIND_HELLO);
+	cr_assert_eq(m->hello->protocol, 1);
+	cr_assert_str_eq(m->hello->host_id, "ab000000-0000-0000-0000-000000000000");
+	cr_assert_str_eq(m->hello->boot_id, "boot");
+	cr_assert_str_eq(m->hello->agent_version, MUSTER_VERSION);
+	cr_assert(m->hello->state_epoch == 7 && m->hello->last_acked_seq == 8 &&
+		  m->hello->metric_epoch == 9);
+}
+
+Test(message, metrics)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct metric_series series[2] = {
+	    {.object = {{1}}, .name = "cpu", .kind = METRIC_GAUGE, .unit = METRIC_RATIO},
+	    {.object = {{2}}, .name = "vif_0_rx", .kind = METRIC_RATE, .unit = METRIC_BYTES_PER_S},
+	};
+	float values[2] = {0.5f, NAN};
+	struct window_dictionary d = {.generation = 3, .n = 2, .series = series};
+	struct window_batch b = {.seq = 4, .generation = 3, .time = 5000, .n = 2, .value = values};
+	Muster__V1__AgentMessage *m = unpack(a, message_dictionary(a, &d));
+
+	cr_assert_eq(m->metric_dictionary->n_series, 2);
+	cr_assert_str_eq(m->metric_dictionary->series[1]->name, "vif_0_rx");
+	cr_assert_str_eq(m->metric_dictionary->series[1]->unit, "bytes/s");
+	cr_assert_eq(m->metric_dictionary->series[1]->kind,
+		     MUSTER__V1__METRIC_KIND__METRIC_KIND_RATE);
+	cr_assert_eq(m->metric_dictionary->series[0]->kind,
+		     MUSTER__V1__METRIC_KIND__METRIC_KIND_GAUGE);
+	cr_assert_eq(m->metric_dictionary->series[0]->object_id.data[0], 1);
+	m = unpack(a, message_batch(a, &b));
+	cr_assert(m->metric_batch->seq == 4 && m->metric_batch->generation == 3 &&
+		  m->metric_batch->time_ms == 5000 && m->metric_batch->n_value == 2);
+	cr_assert(m->metric_batch->value[0] == 0.5f && isnan(m->metric_batch->value[1]));
+}
+
+Test(message, results)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct journal_entry e = {.task = {{1}},
+				  .kind = JOURNAL_DEFINE,
+				  .op = _VM_OP_COUNT,
+				  .vm = {{{2}}},
+				  .status = TASK_SUCCESS,
+				  .finished_at = 77};
+	struct mu_error err = {.code = MU_E_UNSUPPORTED, .text = "no"};
+	Muster__V1__AgentMessage *m = unpack(a, message_result(a, &e));
+
+	cr_assert_eq(m->result->status, MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_SUCCESS);
+	cr_assert(m->result->vm_id.len == 16 && m->result->vm_id.data[0] == 2);
+	cr_assert_eq(m->result->finished_at_ms, 77);
+	cr_assert_str_empty(m->result->error_code);
+	e.kind = JOURNAL_ACTION;
+	e.status = TASK_INTERRUPTED;
+	e.err = err;
+	m = unpack(a, message_result(a, &e));
+	cr_assert_eq(m->result->status, MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_INTERRUPTED);
+	cr_assert_eq(m->result->vm_id.len, 0);
+	cr_assert_str_eq(m->result->error_code, "UNSUPPORTED");
+	cr_assert_str_eq(m->result->error_text, "no");
+	m = unpack(a, message_refusal(a, &e.task, &err, 5));
+	cr_assert_eq(m->result->status, MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_FAILURE);
+	m = unpack(a, message_progress(a, &e.task, 40));
+	cr_assert_eq(m->progress->percent, 40);
+	m = unpack(a, message_certificate_request(a, "csr"));
+	cr_assert_str_eq(m->certificate_request->csr, "csr");
+}
+
+static void remove_all(const char *dir)
+{
+	static const char *const names[] = {"identity.pem", "ca.crt", "fleet-address"};
+	char path[256];
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(names); i++) {
+		(void)snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+		(void)remove(path);
+	}
+	(void)remove(dir);
+}
+
+static char *certificate(const char *key)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	char *cert = NULL;
+
+	cr_assert_eq(tls_ca_new(key, "name", 1000000000000, MU_SEC(3600), &cert, &err), 0, "%s",
+		     err.text);
+	return cert;
+}
+
+Test(identity, saved_loaded_and_renewed)
+{
+	MU_CLEANUP(identity_deinit) struct identity id = {.key = NULL};
+	MU_CLEANUP(identity_deinit) struct identity back = {.key = NULL};
+	MU_CLEANUP(mu_free) char *other = NULL;
+	char dir[] = "/tmp/muster-identity-XXXXXX";
+	struct mu_error err = MU_ERROR_INIT;
+
+	cr_assert_not_null(mkdtemp(dir));
+	cr_assert_lt(identity_load(dir, &back, &err), 0);
+	cr_assert_eq(err.code, MU_E_NOT_FOUND, "not enrolled is no other error");
+	cr_assert_eq(tls_key_new(&id.key, &err), 0);
+	id.cert = certificate(id.key);
+	id.ca = mu_xstrdup(id.cert);
+	id.address = mu_xstrdup("host:1\n");
+	cr_assert_eq(identity_save(dir, &id, &err), 0, "%s", err.text);
+	cr_assert_eq(identity_load(dir, &back, &err), 0, "%s", err.text);
+	cr_assert_str_eq(back.key, id.key);
+	cr_assert_str_eq(back.cert, id.cert);
+	cr_assert_str_eq(back.address, "host:1");
+	cr_assert_str_eq(back.info.common_name, "name");
+	/* A key that is another certificate's. */
+	identity_deinit(&back);
+	cr_assert_eq(tls_key_new(&other, &err), 0);
+	cr_assert_eq(identity_save_cert(dir, other, id.cert, &err), 0);
+	cr_assert_lt(identity_load(dir, &back, &err), 0);
+	cr_assert(strstr(err.text, "enrol this host anew"), "%s", err.text);
+	cr_assert_eq(identity_save_cert(dir, "", id.cert, &err), 0);
+	cr_assert_lt(identity_load(dir, &back, &err), 0);
+	remove_all(dir);
+}
+
+Test(enrol, a_token_has_a_form)
+{
+	static const char good[] =
+	    "mj1.00112233445566778899aabbccddeeff."
+	    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+	static const char *const bad[] = {"", "mj2.00.11", "mj1.", "mj1.00", "mj1.0g.11"};
+	struct mu_error err = MU_ERROR_INIT;
+	char fingerprint[65];
+
+	cr_assert_eq(enrol_token_check(good, fingerprint, &err), 0);
+	cr_assert_str_eq(fingerprint, good + 37);
+	for (size_t i = 0; i < MU_ARRAY_SIZE(bad); i++) {
+		cr_assert_lt(enrol_token_check(bad[i], fingerprint, &err), 0);
+		cr_assert_eq(err.code, MU_E_INVALID);
+	}
+}
