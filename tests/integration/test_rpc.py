@@ -96,7 +96,7 @@ class Streams(rpc_echo.RpcTest):
     def test_server_stops(self):
         stream = rpc_echo.Stream(self.channel(), "Echo")
         stream.ask(b"x")
-        self.echo.process.terminate()
+        self.echo.terminate()
         self.assertEqual(stream.status()[0], grpc.StatusCode.UNAVAILABLE)
         self.echo.out.wait_for("^end /test/Echo 14 this server is stopping$")
         stream.half_close()

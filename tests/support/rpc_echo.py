@@ -92,6 +92,7 @@ class Echo:
 
     def __init__(self, certificates, *options):
         self.certificates = certificates
+        self._terminated = False
         # AddressSanitizer keeps what was freed, by default 256 MB of it: memory would not be ours.
         sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
         self.process = subprocess.Popen(
@@ -129,10 +130,14 @@ class Echo:
         self.process.send_signal(signal.SIGHUP)
         self.out.wait_for("^reloaded$", before)
 
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGCONT)
+    def terminate(self):
+        """Once: a second signal could meet the process when it no longer listens to signals."""
+        if not self._terminated:
+            self._terminated = True
             self.process.terminate()
+
+    def stop(self):
+        self.terminate()
         try:
             code = self.process.wait(DEADLINE)
         except subprocess.TimeoutExpired:
