@@ -147,7 +147,7 @@ void vm_view_set_op(struct vm_view *view, const struct vm_id *id, enum vm_op op,
 		mu_uuid_format(task, e->task);
 }
 
-enum vm_power vm_entry_power(const struct vm_entry *e)
+static enum vm_power entry_power(const struct vm_entry *e)
 {
 	if (!e->present || (e->domain.incomplete && e->spec))
 		return e->saved && e->spec ? VM_SUSPENDED : VM_HALTED;
@@ -165,7 +165,7 @@ struct vm_facts vm_entry_facts(const struct vm_entry *e)
 
 	if (!e)
 		return f;
-	f.power = vm_entry_power(e);
+	f.power = entry_power(e);
 	f.defined = e->spec != NULL;
 	f.saved = e->saved;
 	f.present = e->present;
@@ -217,7 +217,7 @@ static void build(const struct vm_view *view, const struct vm_entry *e, struct m
 	m->type = e->spec ? e->spec->config.type : e->domain.type;
 	if (e->present && !(e->domain.incomplete && e->spec))
 		fill_from_domain(m, &e->domain);
-	m->power = vm_entry_power(e);
+	m->power = entry_power(e);
 	m->guest = e->guest;
 	m->current_op = e->op;
 	memcpy(m->current_task, e->task, sizeof m->current_task);

@@ -61,7 +61,6 @@ const struct vm_entry *vm_view_find_domid(const struct vm_view *view, struct hv_
 /* Next in a stable order, NULL at the end; *iter starts at 0. */
 const struct vm_entry *vm_view_next(const struct vm_view *view, size_t *iter);
 size_t vm_view_size(const struct vm_view *view);
-enum vm_power vm_entry_power(const struct vm_entry *e);
 /* What the VM's queue is told; `e` may be NULL (nothing known of that id). */
 struct vm_facts vm_entry_facts(const struct vm_entry *e);
 

@@ -73,8 +73,6 @@ void pump(struct link *link);
 void pump_reset(struct link *link);
 /* Send now or keep it as the stalled one; false: there is one already, `m` is dropped. */
 bool pump_send(struct link *link, struct message m);
-/* The same from the next loop turn, once however often it is asked for. */
-void pump_soon(struct link *link);
 void pump_listen(struct link *link);
 
 /* inbound.c */

@@ -107,6 +107,24 @@ void link_metrics_added(struct link *link)
 	pump(link);
 }
 
+static void on_soon(void *ctx)
+{
+	struct link *link = ctx;
+
+	link->pumping_soon = false;
+	pump(link);
+	link_check_stopped(link);
+}
+
+/* Pump from the next loop turn, once however often it is asked for. */
+static void pump_soon(struct link *link)
+{
+	if (link->pumping_soon)
+		return;
+	link->pumping_soon = true;
+	mu_loop_post(link->loop, on_soon, link);
+}
+
 /* From the app */
 
 static void on_host(void *ctx, const struct model_host *h)
@@ -161,21 +179,4 @@ void pump_listen(struct link *link)
 	sync_host_changed(link->sync);
 	for (size_t i = 0; (vm = app_vm_next(link->app, &i));)
 		sync_vm_changed(link->sync, &vm->id);
-}
-
-static void on_soon(void *ctx)
-{
-	struct link *link = ctx;
-
-	link->pumping_soon = false;
-	pump(link);
-	link_check_stopped(link);
-}
-
-void pump_soon(struct link *link)
-{
-	if (link->pumping_soon)
-		return;
-	link->pumping_soon = true;
-	mu_loop_post(link->loop, on_soon, link);
 }

@@ -4,6 +4,7 @@
  * is ever kept: looking one up by hash leaks nothing about the others through its timing.
  */
 #include "aggregator/app/app.h"
+#include "aggregator/store/audit.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/os/clock.h"
@@ -98,6 +99,7 @@ void app_access_trim(struct app *app)
 	/* A day later than needed: who looks finds why a token did not work. */
 	store_joins_trim(tx, now - MU_SEC(86400));
 	store_certs_trim(tx, now - MU_SEC(86400));
+	store_audit_trim(tx);
 	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
 	for (size_t i = 0; (j = mu_map_next(app->joins, &i, NULL, NULL));) {
 		if (j->expires_at < now - MU_SEC(86400))

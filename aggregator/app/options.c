@@ -54,7 +54,8 @@ char *options_socket(const struct app_options *o)
 	return mu_xasprintf("%s/aggregator.sock", o->state);
 }
 
-int options_split_address(const char *text, char **ret_host, char **ret_port, struct mu_error *err)
+/* Split "ADDR:PORT" / "[ADDR]:PORT"; the address without brackets, to be freed. */
+static int split_address(const char *text, char **ret_host, char **ret_port, struct mu_error *err)
 {
 	const char *colon = strrchr(text, ':');
 	uint64_t port;
@@ -93,8 +94,7 @@ static char *host_part(const char *text)
 	char *host;
 	char *port;
 
-	if (is_address(text) || !strchr(text, ':') ||
-	    options_split_address(text, &host, &port, NULL) < 0)
+	if (is_address(text) || !strchr(text, ':') || split_address(text, &host, &port, NULL) < 0)
 		return mu_xstrdup(text);
 	free(port);
 	return host;

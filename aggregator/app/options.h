@@ -30,7 +30,5 @@ char *options_socket(const struct app_options *o);
 char *options_alt_names(const struct app_options *o);
 /* What agents are told to dial ("host:port"), to be freed. */
 char *options_fleet_address(const struct app_options *o, int port);
-/* Split "ADDR:PORT" / "[ADDR]:PORT"; the address without brackets, to be freed. */
-int options_split_address(const char *text, char **ret_host, char **ret_port, struct mu_error *err);
 
 #endif

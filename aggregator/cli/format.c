@@ -30,7 +30,8 @@ void cli_format_bytes(struct mu_str *out, int64_t bytes)
 	mu_str_printf(out, "%s %s", text, units[unit]);
 }
 
-void cli_format_span(struct mu_str *out, mu_msec span)
+/* "45 s", "3 min", "5 h", "12 d": the largest unit that is at least one. */
+static void format_span(struct mu_str *out, mu_msec span)
 {
 	int64_t s = (span < 0 ? 0 : span) / 1000;
 
@@ -77,7 +78,7 @@ void cli_format_when(struct mu_str *out, mu_msec at, mu_msec now)
 		      (long long)(day_second % 60));
 	if (now >= at) {
 		mu_str_add(out, " (");
-		cli_format_span(out, now - at);
+		format_span(out, now - at);
 		mu_str_add(out, " ago)");
 	}
 }

@@ -13,8 +13,6 @@
 void cli_format_bytes(struct mu_str *out, int64_t bytes);
 /* "2026-11-20 17:30:10Z (3 min ago)"; "-" for 0. Both in ms since 1970 UTC. */
 void cli_format_when(struct mu_str *out, mu_msec at, mu_msec now);
-/* "45 s", "3 min", "5 h", "12 d": the largest unit that is at least one. */
-void cli_format_span(struct mu_str *out, mu_msec span);
 /* Text from outside for a terminal: control characters become '?'. */
 void cli_format_text(struct mu_str *out, const char *text);
 /* Columns that `text` takes on a terminal: code points, wide East Asian ones as two. */

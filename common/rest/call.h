@@ -57,8 +57,6 @@ int rest_body_string(const struct mu_value *body, const char *name, const char *
 		     struct mu_error *err);
 
 /* Resources, one file each: the handlers that route.c's table names. */
-struct http_reply *rest_get_index(struct rest_call *c);
-struct http_reply *rest_get_ping(struct rest_call *c);
 struct http_reply *rest_get_hosts(struct rest_call *c);
 struct http_reply *rest_get_host(struct rest_call *c);
 struct http_reply *rest_get_host_tasks(struct rest_call *c);

@@ -17,9 +17,32 @@ struct route {
 	struct http_reply *(*handle)(struct rest_call *c);
 };
 
+/* Index and ping */
+
+static struct http_reply *get_index(struct rest_call *c)
+{
+	static const char *const collections[] = {"events", "hosts", "ping",
+						  "pools",  "tasks", "vms"};
+	struct mu_value *v = mu_value_list(c->arena);
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(collections); i++)
+		mu_value_push(v, mu_value_string(c->arena, mu_arena_printf(c->arena, "/rest/v0/%s",
+									   collections[i])));
+	return http_reply_json(c->request, 200, v);
+}
+
+static struct http_reply *get_ping(struct rest_call *c)
+{
+	struct mu_value *v = mu_value_object(c->arena);
+
+	mu_value_set_string(c->arena, v, "result", "pong");
+	mu_value_set_string(c->arena, v, "version", MUSTER_VERSION);
+	return http_reply_json(c->request, 200, v);
+}
+
 static const struct route routes[] = {
-    {{HTTP_GET, "/rest/v0", true}, rest_get_index},
-    {{HTTP_GET, "/rest/v0/ping", true}, rest_get_ping},
+    {{HTTP_GET, "/rest/v0", true}, get_index},
+    {{HTTP_GET, "/rest/v0/ping", true}, get_ping},
     {{HTTP_GET, "/rest/v0/hosts", false}, rest_get_hosts},
     {{HTTP_GET, "/rest/v0/hosts/{id}", false}, rest_get_host},
     {{HTTP_GET, "/rest/v0/hosts/{id}/tasks", false}, rest_get_host_tasks},
@@ -102,29 +125,6 @@ void rest_task_changed(struct rest *rest, enum rest_change what, const struct mo
 	rest_feed_task_changed(rest->feed, what, t);
 	if (what != REST_REMOVE)
 		rest_waiters_task_changed(rest, t);
-}
-
-/* Index and ping */
-
-struct http_reply *rest_get_index(struct rest_call *c)
-{
-	static const char *const collections[] = {"events", "hosts", "ping",
-						  "pools",  "tasks", "vms"};
-	struct mu_value *v = mu_value_list(c->arena);
-
-	for (size_t i = 0; i < MU_ARRAY_SIZE(collections); i++)
-		mu_value_push(v, mu_value_string(c->arena, mu_arena_printf(c->arena, "/rest/v0/%s",
-									   collections[i])));
-	return http_reply_json(c->request, 200, v);
-}
-
-struct http_reply *rest_get_ping(struct rest_call *c)
-{
-	struct mu_value *v = mu_value_object(c->arena);
-
-	mu_value_set_string(c->arena, v, "result", "pong");
-	mu_value_set_string(c->arena, v, "version", MUSTER_VERSION);
-	return http_reply_json(c->request, 200, v);
 }
 
 /* Who asks */

@@ -13,6 +13,21 @@ FUNCTION_REVIEW = 60
 FUNCTION_MAX = 100
 
 
+TABLE_START = re.compile(r"^\t+(?:static )?const [^;]*\[\d*\w*\] = \{$|^\t+\} \w+\[\w*\] = \{$")
+TABLE_END = re.compile(r"^\t+\};$")
+
+
+def table_lines(lines):
+    """How many of a function's lines are constant tables: data, not code."""
+    n, inside = 0, False
+    for line in lines:
+        inside = inside or bool(TABLE_START.match(line))
+        n += inside
+        if inside and TABLE_END.match(line):
+            inside = False
+    return n
+
+
 def functions(text):
     """(name, first line, lines) of each function; the format check guarantees the brace's place."""
     lines = tree.code_only(text).split("\n")
@@ -23,7 +38,8 @@ def functions(text):
         elif line.startswith("}") and start:
             head = " ".join(lines[max(0, start - 6):start - 1])
             called = re.findall(r"(\w+)\s*\(", re.split(r"[;}]", head)[-1])
-            yield (called[0] if called else "?", start, number - start + 1)
+            length = number - start + 1 - table_lines(lines[start - 1:number])
+            yield (called[0] if called else "?", start, length)
             start = None
 
 

@@ -114,6 +114,11 @@ class Sample(unittest.TestCase):
         self.one(failures, "a.c:2: f() has 101 lines")
         self.one(remarks, "g() has 100 lines")
 
+    def test_a_table_is_no_code(self):
+        table = "\tstatic const struct {\n\t\tint x;\n\t} cases[] = {\n" + "\t    {1},\n" * 99 + "\t};\n"
+        self.write("a.c", "static void f(void)\n{\n" + table + "\tg();\n" * 60 + "}\n")
+        self.assertEqual(([], ["a.c:2: f() has 64 lines: review"]), sizes.survey(self.root))
+
     def test_long_file_and_header(self):
         self.write("a.c", "\n" * 1001)
         self.write("b.c", "\n" * 601)
