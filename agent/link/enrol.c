@@ -23,8 +23,7 @@ static bool is_hex(const char *s, size_t len)
 	return strspn(s, "0123456789abcdef") >= len;
 }
 
-/* The token's form only. `ret_fingerprint` has room for 65 bytes. */
-static int token_check(const char *token, char *ret_fingerprint, struct mu_error *err)
+int enrol_token_check(const char *token, char *ret_fingerprint, struct mu_error *err)
 {
 	const char *secret = token + strlen(PREFIX);
 	const char *dot;
@@ -173,7 +172,7 @@ int enrol(const struct enrol_options *o, struct mu_error *err)
 
 	if (!mu_str_has_prefix(o->server, "https://"))
 		return mu_error_set(err, MU_E_INVALID, "--server: must begin with https://");
-	if (token_check(o->token, fingerprint, err) < 0 || check_not_enrolled(o, err) < 0 ||
+	if (enrol_token_check(o->token, fingerprint, err) < 0 || check_not_enrolled(o, err) < 0 ||
 	    fetch_ca(o, fingerprint, &ca, err) < 0 || ask(o, ca, &id, err) < 0)
 		return MU_FAILED;
 	return identity_save(o->tls_dir, &id, err);

@@ -19,5 +19,7 @@ struct enrol_options {
 
 /* MU_E_EXISTS: enrolled already. */
 int enrol(const struct enrol_options *options, struct mu_error *err);
+/* The token's form only. `ret_fingerprint` has room for 65 bytes. */
+int enrol_token_check(const char *token, char *ret_fingerprint, struct mu_error *err);
 
 #endif
