@@ -126,6 +126,16 @@ static void metrics_read(void *ctx, const struct store_metrics *m, const struct 
 	free(rd);
 }
 
+static void unknown_host(void *ctx)
+{
+	struct reading *rd = ctx;
+	struct mu_error err = MU_ERROR_INIT;
+
+	mu_error_set(&err, MU_E_NOT_FOUND, "no such host");
+	rd->done(rd->arg, NULL, &err);
+	free(rd);
+}
+
 void app_metrics_read(struct app *app, const struct host_id *id, mu_msec since,
 		      void (*done)(void *arg, const struct admin_metrics *m,
 				   const struct mu_error *err),
@@ -135,5 +145,8 @@ void app_metrics_read(struct app *app, const struct host_id *id, mu_msec since,
 
 	rd->done = done;
 	rd->arg = arg;
-	store_metrics_read(app->store, id, since, metrics_read, rd);
+	if (!inventory_host_find(app->inventory, id))
+		mu_loop_post(app->loop, unknown_host, rd);
+	else
+		store_metrics_read(app->store, id, since, metrics_read, rd);
 }

@@ -155,20 +155,6 @@ static enum session_certificate on_certificate(void *ctx, const struct host_id *
 	return app_certificate(ctx, id, fingerprint);
 }
 
-/* REST tells of a host's VMs by itself when the host comes or goes. */
-static void leave_out_vms_of(struct app *app, const struct host_id *id)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < app->changes.n_items; i++) {
-		const struct inventory_change *c = &app->changes.items[i];
-
-		if (c->kind != INVENTORY_VM || !mu_uuid_equal(&c->vm->host.uuid, &id->uuid))
-			app->changes.items[n++] = *c;
-	}
-	app->changes.n_items = n;
-}
-
 static void on_connected(void *ctx, const struct host_id *id, bool up)
 {
 	struct app *app = ctx;
@@ -183,7 +169,6 @@ static void on_connected(void *ctx, const struct host_id *id, bool up)
 		    mu_uuid_format(&id->uuid, text), h->name);
 	tasks_host_away(app->tasks, id);
 	inventory_host_connected(app->inventory, id, up, now, &app->changes);
-	leave_out_vms_of(app, id);
 	app_publish(app);
 	if (!up) {
 		tx = store_begin(app->store);

@@ -13,6 +13,7 @@ enum {
 	KEEPALIVE_MS = 20 * 1000,
 	KEEPALIVE_TIMEOUT_MS = 20 * 1000,
 	PROBE_INTERVAL_MS = 15 * 1000,
+	ARENA_KEEP = 1 << 20,
 };
 
 #define CONNECT_PATH "/muster.v1.Fleet/Connect"
@@ -139,6 +140,27 @@ bool fleet_is_connected(const struct fleet *f, const struct host_id *id)
 
 /* --- what came to the disk --- */
 
+/* The store would not have it: the agent is asked again for what memory only believes to have. */
+static void refused(struct fleet_host *host, bool batch, const struct mu_error *err)
+{
+	if (batch)
+		host->mark.metric_taken = host->mark.metric_stored;
+	else
+		session_mark_distrust(&host->mark);
+	if (host->link)
+		link_finish(host->link, err->code, err->text);
+}
+
+void fleet_arena_reset(struct fleet *f)
+{
+	if (mu_arena_used(f->arena) <= ARENA_KEEP) {
+		mu_arena_reset(f->arena);
+		return;
+	}
+	mu_arena_free(f->arena);
+	f->arena = mu_arena_new();
+}
+
 void fleet_stored(struct fleet *f, struct fleet_receipt *receipt, const struct mu_error *err)
 {
 	struct fleet_host *host = fleet_host_find(f, &receipt->id);
@@ -158,8 +180,8 @@ void fleet_stored(struct fleet *f, struct fleet_receipt *receipt, const struct m
 			session_mark_batch_stored(&host->mark, ev.epoch, ev.seq);
 		else if (!err)
 			session_mark_stored(&host->mark, ev.round, ev.epoch, ev.seq);
-		if (host->link && err)
-			link_finish(host->link, err->code, err->text);
+		if (err)
+			refused(host, receipt->batch, err);
 		if (host->link)
 			link_stored(host->link, &ev);
 		if (host->link)
@@ -167,7 +189,7 @@ void fleet_stored(struct fleet *f, struct fleet_receipt *receipt, const struct m
 	}
 	free(receipt);
 	if (f)
-		mu_arena_reset(f->arena);
+		fleet_arena_reset(f);
 }
 
 void fleet_result_stored(struct fleet *f, const struct host_id *id, const struct mu_uuid *task)

@@ -44,6 +44,8 @@ struct fleet_receipt {
 	size_t bytes;
 };
 
+/* Forget the message at hand; what a very large one took is given back. */
+void fleet_arena_reset(struct fleet *f);
 struct fleet_host *fleet_host_find(const struct fleet *f, const struct host_id *id);
 
 /* link.c */

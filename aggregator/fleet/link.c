@@ -11,6 +11,7 @@
 #include "aggregator/fleet/decode.h"
 #include "common/base/assert.h"
 #include "common/base/str.h"
+#include "common/log/log.h"
 #include "common/os/clock.h"
 
 #include <stdlib.h>
@@ -147,6 +148,9 @@ void link_finish(struct link *l, enum mu_error_code code, const char *text)
 	l->finished = true;
 	l->session.state = SESSION_OVER;
 	mu_timer_cancel(l->timer);
+	mu_log(code == MU_E_CANCELLED ? MU_LOG_INFO : MU_LOG_WARNING,
+	       "stream ended from here peer=%s certificate=%s err=\"%s\"",
+	       rpc_stream_peer(l->stream)->address, rpc_stream_peer(l->stream)->common_name, text);
 	link_detach(l);
 	rpc_stream_finish(l->stream, code, text);
 }
@@ -527,7 +531,7 @@ static void on_message(struct rpc_stream *s, const void *data, size_t len, void 
 	if (l->host)
 		b->seen(b->ctx, &l->host->id);
 	link_flow(l);
-	mu_arena_reset(l->fleet->arena);
+	fleet_arena_reset(l->fleet);
 }
 
 static void on_writable(struct rpc_stream *s, void *ctx)
@@ -542,7 +546,7 @@ static void on_writable(struct rpc_stream *s, void *ctx)
 		send_state_ack(l, l->session.acked_seq);
 	send_metric_ack(l, l->host->mark.metric_stored);
 	link_pump(l);
-	mu_arena_reset(l->fleet->arena);
+	fleet_arena_reset(l->fleet);
 }
 
 static void on_end(struct rpc_stream *s, int grpc_status, const char *text, void *ctx)

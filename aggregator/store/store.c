@@ -89,8 +89,8 @@ static int copy_aside(sqlite3 *db, const char *path, int version, struct mu_erro
 
 static int open_db(const char *path, unsigned page_limit, sqlite3 **ret_db, struct mu_error *err)
 {
-	/* Full mutex: loading at start reads on the loop's thread while the writer may already be
-	 * storing what was made anew (the pool's id); without it that damages the file. */
+	/* One thread at a time uses the connection, store_read() asserts it; the mutex makes sure
+	 * that a slip could not damage the file. */
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX |
 		    SQLITE_OPEN_PRIVATECACHE;
 	int rc = sqlite3_open_v2(path, ret_db, flags, NULL);

@@ -174,7 +174,7 @@ class Tokens(AggregatorCase):
             self.assertEqual(401, self.fleet.anonymous.request(method, path)[0], (method, path))
 
     def test_unknown_hosts(self):
-        for method, path in (("DELETE", ""), ("POST", "/actions/revoke")):
+        for method, path in (("DELETE", ""), ("POST", "/actions/revoke"), ("GET", "/metrics")):
             status, _, reply = self.rest.request(method, f"/hosts/{self.new_id()}{path}")
             self.assertEqual(404, status, reply)
 
