@@ -101,6 +101,9 @@ struct http_server_options {
 	size_t events_max;
 	unsigned connections_max; /* further ones wait in the kernel's queue */
 	mu_msec idle_timeout;     /* keep-alive and slow requests */
+	/* Offer HTTP/2 before HTTP/1.1, not behind it: many streams on one connection, but a peer
+	 * that resets a stream is noticed only when its connection ends. */
+	bool http2_first;
 };
 
 int http_server_new(struct mu_loop *loop, const struct http_server_options *options,

@@ -161,7 +161,7 @@ static int vhost_new(struct http_server *s, const char *cert_path, const char *k
 		info.ssl_private_key_filepath = key_path;
 		info.ssl_options_set =
 		    (long)(SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION);
-		info.alpn = "h2,http/1.1";
+		info.alpn = s->options.http2_first ? "h2,http/1.1" : "http/1.1,h2";
 	}
 	last_complaint[0] = '\0';
 	v->lws = lws_create_vhost(s->lws, &info);

@@ -11,13 +11,14 @@
 
 struct rest_feed;
 
-enum { REST_ROUTE_SETS_MAX = 8 };
+enum { REST_ROUTE_SETS_MAX = 8, REST_PING_EVERY_MS = 30000 };
 
 struct rest {
 	struct mu_loop *loop;
 	struct rest_backend backend;
 	struct mu_link waiters; /* waiters.c */
 	struct rest_feed *feed; /* feed.c */
+	mu_msec ping_every;     /* of event streams */
 	size_t n_route_sets;
 	struct {
 		const struct rest_route *routes;

@@ -24,7 +24,6 @@
 
 enum {
 	RING_MAX = 2048,
-	PING_EVERY_MS = 30000,
 	N_TYPES = 4,
 };
 
@@ -124,7 +123,7 @@ static void on_ping(void *ctx)
 
 		(void)http_events_send(cl->events, "ping", 0, data);
 	}
-	mu_timer_set(feed->ping, PING_EVERY_MS);
+	mu_timer_set(feed->ping, feed->rest->ping_every);
 }
 
 /* Changes */
@@ -382,7 +381,7 @@ struct http_reply *rest_get_events(struct rest_call *c)
 	cl->feed = feed;
 	(void)mu_uuid_format(&id, cl->id);
 	if (mu_list_empty(&feed->clients))
-		mu_timer_set(feed->ping, PING_EVERY_MS);
+		mu_timer_set(feed->ping, feed->rest->ping_every);
 	mu_list_push_back(&feed->clients, &cl->link);
 	reply = http_reply_events(c->request, &cl->events, on_client_gone, cl);
 	if (collections)

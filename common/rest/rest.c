@@ -85,6 +85,7 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
 		  backend->task_find && backend->pool && backend->vm_op && backend->task_abort);
 	rest->loop = loop;
 	rest->backend = *backend;
+	rest->ping_every = REST_PING_EVERY_MS;
 	mu_link_init(&rest->waiters);
 	rest->feed = rest_feed_new(rest);
 	return rest;

@@ -176,6 +176,7 @@ static int serve(struct probe *p, char **argv, struct mu_error *err)
 	    .events_max = 200000,
 	    .connections_max = (unsigned)strtoul(argv[4], NULL, 10),
 	    .idle_timeout = (mu_msec)strtol(argv[5], NULL, 10),
+	    .http2_first = strcmp(argv[6], "h2") == 0,
 	};
 	int port = 0;
 
@@ -194,8 +195,9 @@ int main(int argc, char **argv)
 	struct probe p = {0};
 	struct mu_error err = MU_ERROR_INIT;
 
-	if (argc != 6) {
-		(void)fprintf(stderr, "usage: http_probe CERT KEY SOCKET CONNECTIONS IDLE_MS\n");
+	if (argc != 7) {
+		(void)fprintf(stderr,
+			      "usage: http_probe CERT KEY SOCKET CONNECTIONS IDLE_MS h2|h1\n");
 		return 2;
 	}
 	if (getenv("HTTP_PROBE_DEBUG"))

@@ -19,7 +19,7 @@ DEADLINE = 60
 
 
 class Probe:
-    def __init__(self, connections=2000, idle_ms=60000, nofile=None):
+    def __init__(self, connections=2000, idle_ms=60000, nofile=None, first="h2"):
         self._folder = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self._folder.name)
         self.cert, key = self.folder / "cert.pem", self.folder / "key.pem"
@@ -29,7 +29,7 @@ class Probe:
              "-nodes", "-keyout", key, "-out", self.cert, "-days", "2", "-subj", "/CN=probe",
              "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
         self.argv = [str(a) for a in (BUILD / "tests/integration/http_probe", self.cert, key,
-                                      self.socket, connections, idle_ms)]
+                                      self.socket, connections, idle_ms, first)]
         limit = None if nofile is None else lambda: resource.setrlimit(
             resource.RLIMIT_NOFILE, (nofile, nofile))
         self.errors = (self.folder / "stderr").open("w+")

@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """common/http over real sockets: slow, broken, greedy and hostile clients."""
 
+import random
 import socket
 import ssl
+import subprocess
 import time
 import unittest
 
 from http_probe import DEADLINE, Probe, read_all, read_until
 
 BODY_MAX = 100000  # of the probe
+
+
+def frame(kind, flags, stream, payload=b""):
+    """An HTTP/2 frame."""
+    return (len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") +
+            payload)
 
 
 class HostileTest(unittest.TestCase):
@@ -139,6 +147,67 @@ class HostileTest(unittest.TestCase):
             s.sendall(b"GET /flood HTTP/1.1\r\nhost: x\r\n\r\n")
             probe.line("gone /flood")
             s.close()
+
+    def test_events_nobody_reads_are_cut_on_http2(self):
+        probe = self.start()
+        curl = subprocess.Popen(
+            ["curl", "-sS", "--http2", "--limit-rate", "1k", "--cacert", probe.cert,
+             f"https://127.0.0.1:{probe.port}/flood"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            probe.line("gone /flood")
+        finally:
+            curl.kill()
+            curl.wait()
+        self.assertEqual(probe.echo(http2=True)["path"], "/echo")
+
+    def connect_http2(self, probe):
+        context = ssl.create_default_context(cafile=str(probe.cert))
+        context.set_alpn_protocols(["h2"])
+        s = context.wrap_socket(probe.connect_tcp(), server_hostname="127.0.0.1")
+        self.assertEqual(s.selected_alpn_protocol(), "h2")
+        s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0))
+        return s
+
+    def test_http2_garbage(self):
+        """Frames of every type with every kind of nonsense in them; repeatable."""
+        probe = self.start()
+        noise = random.Random(1)
+        for kind in range(12):
+            for length in (0, 1, 4, 5, 8, 9, 100, 16384):
+                s = self.connect_http2(probe)
+                try:
+                    for _ in range(20):
+                        s.sendall(frame(kind, noise.randrange(256), noise.choice((0, 1, 2, 3, 999)),
+                                        noise.randbytes(length)))
+                except OSError:
+                    pass
+                s.close()
+        self.assertEqual(probe.echo(http2=True)["path"], "/echo")
+
+    def test_http2_streams_that_are_reset(self):
+        """Opened and reset at once, again and again, also while the handler waits."""
+        probe = self.start()
+        s = self.connect_http2(probe)
+        # :method GET, :scheme https, :path /never, :authority x
+        headers = b"\x82\x87\x04\x06/never\x01\x01x"
+        try:
+            for i in range(500):
+                s.sendall(frame(1, 5, 2 * i + 1, headers) + frame(3, 0, 2 * i + 1, b"\0\0\0\x08"))
+        except OSError:
+            pass
+        self.assertEqual(probe.echo(http2=True)["path"], "/echo")
+        s.close()
+        s = self.connect_http2(probe)
+        for i in range(5):
+            s.sendall(frame(1, 5, 2 * i + 1, headers))
+        probe.echo()  # the handler has them by now
+        for i in range(5):
+            s.sendall(frame(3, 0, 2 * i + 1, b"\0\0\0\x08"))
+        s.close()  # only this is noticed: why http2_first is not the default
+        for i in range(5):
+            probe.line("gone /never")
+        self.assertEqual(probe.echo(http2=True)["path"], "/echo")
 
     def test_slow_senders_are_cut(self):
         probe = self.start(idle_ms=2000)

@@ -181,6 +181,20 @@ class ServerTest(unittest.TestCase):
             context.wrap_socket(self.probe.connect_tcp(), server_hostname="127.0.0.1")
 
 
+class OrderTest(unittest.TestCase):
+    def test_http1_unless_told_otherwise(self):
+        probe = Probe(first="h1")
+        try:
+            context = ssl.create_default_context(cafile=str(probe.cert))
+            for offered, chosen in ((["h2", "http/1.1"], "http/1.1"), (["h2"], "h2"),
+                                    (["http/1.1"], "http/1.1")):
+                context.set_alpn_protocols(offered)
+                with context.wrap_socket(probe.connect_tcp(), server_hostname="127.0.0.1") as s:
+                    self.assertEqual(s.selected_alpn_protocol(), chosen)
+        finally:
+            self.assertEqual(probe.stop()[0], 0)
+
+
 class SocketFileTest(unittest.TestCase):
     def run_probe(self, probe):
         return subprocess.run(probe.argv, capture_output=True, text=True, timeout=DEADLINE)

@@ -4,6 +4,7 @@
 
 import hashlib
 import os
+import pathlib
 import signal
 import ssl
 import socket
@@ -143,6 +144,20 @@ class Identity(rpc_echo.RpcTest):
         self.assertEqual(stream.ask(b"the old stream lives"), b"the old stream lives")
         self.assertEqual(rpc_echo.Stream(self.channel(), "Echo").ask(b"and new ones come"), b"and new ones come")
         stream.half_close()
+
+
+class AnyAddress(rpc_echo.RpcTest):
+    """The wildcard takes what this machine has: IPv4 always, IPv6 where the kernel does."""
+    OPTIONS = ("--listen", "[::]:0", "--probe-interval", "1s")
+
+    def test_both_families(self):
+        addresses = {"127.0.0.1": r"^ipv4:127\.0\.0\.1:\d+$"}
+        known = pathlib.Path("/proc/net/if_inet6")
+        if known.exists() and "00000000000000000000000000000001" in known.read_text():
+            addresses["[::1]"] = r"^ipv6:\[::1\]:\d+$"
+        for host, pattern in addresses.items():
+            address = rpc_echo.Stream(self.channel(host=host), "Who").ask(b"?").decode().split()[2]
+            self.assertRegex(address, pattern)
 
 
 class Keepalive(rpc_echo.RpcTest):

@@ -152,7 +152,7 @@ class Echo:
             raise AssertionError(f"rpc_echo ended with {code}: {self.out.seen} {self.log.seen}")
 
 
-def channel(echo, certificates=None, client="client", name="server.test", options=(), **kwargs):
+def channel(echo, certificates=None, client="client", name="server.test", host="127.0.0.1", options=(), **kwargs):
     """A secure channel of its own connection."""
     c = certificates or echo.certificates
     credentials = grpc.ssl_channel_credentials(
@@ -160,7 +160,7 @@ def channel(echo, certificates=None, client="client", name="server.test", option
         private_key=c.read(f"{client}.key") if client else None,
         certificate_chain=c.read(f"{client}.pem") if client else None)
     return grpc.secure_channel(
-        f"127.0.0.1:{echo.port}", credentials,
+        f"{host}:{echo.port}", credentials,
         options=[("grpc.ssl_target_name_override", name), ("grpc.use_local_subchannel_pool", 1),
                  ("grpc.max_receive_message_length", -1), ("grpc.enable_http_proxy", 0), *options],
         **kwargs)

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include "common/base/str.h"
+#include "common/rest/call.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -151,6 +152,32 @@ Test(events, vm_of_a_host_that_left)
 	f->hosts[0].connected = true;
 	rest_vm_changed(f->rest, REST_UPDATE, &f->vms[0]);
 	cr_expect(has(r, "\"power_state\":\"Running\",\"$container\""));
+	http_request_for_test_free(r);
+}
+
+static void stop_when_pinged(void *ctx)
+{
+	struct http_request *r = ctx;
+	static struct mu_timer *again;
+
+	again = mu_timer_free(again);
+	if (n_events(r, "event: ping\ndata: {\"ping\":") >= 3) {
+		mu_loop_stop(f->loop);
+		return;
+	}
+	again = mu_timer_new(f->loop, stop_when_pinged, r);
+	mu_timer_set(again, 5);
+}
+
+Test(events, pings)
+{
+	struct http_request *r;
+
+	f->rest->ping_every = 10;
+	r = listen_to("/rest/v0/events");
+	mu_loop_post(f->loop, stop_when_pinged, r);
+	mu_loop_run(f->loop);
+	cr_expect_geq(n_events(r, "event: ping"), 3);
 	http_request_for_test_free(r);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hostile bytes: each kind is refused with where it is, and costs no more than it weighs. */
 #include "common/base/str.h"
+#include "common/wire/scan.h"
 #include "common/wire/wire.h"
 
 #include <criterion/criterion.h>
@@ -94,6 +95,7 @@ Test(unpack, broken_framing)
 		size_t len;
 		const char *text;
 	} cases[] = {
+	    {"\xff", 1, "AgentMessage: unfinished number"},
 	    {"\x0a", 1, "hello: unfinished number"},
 	    {"\x0a\x05", 2, "hello: length beyond the end at byte 2"},
 	    {"\x0a\xff\xff\xff\xff\x0f", 6, "hello: length beyond the end"},
@@ -239,4 +241,83 @@ Test(unpack, packed_and_loose_floats)
 	put_bytes(&body, 4, "\0\0\x80", 3);
 	put_bytes(&s, 5, body.data, body.len);
 	expect_refusal(&s, "cannot be unpacked");
+}
+
+Test(unpack, the_other_way)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	Muster__V1__AggregatorMessage *m = NULL;
+	struct mu_error err = MU_ERROR_INIT;
+
+	cr_assert_eq(wire_unpack_aggregator_message(a, "\x22\x02\x0a\x07", 4, &m, &err), MU_FAILED);
+	cr_assert_null(m);
+	cr_assert(mu_str_has_prefix(err.text, "AggregatorMessage: command: id: length beyond"),
+		  "%s", err.text);
+	cr_assert_eq(wire_unpack_aggregator_message(a, "\x12\x02\x08\x07", 4, &m, &err), 0);
+	cr_assert_eq(m->state_ack->seq, 7);
+}
+
+/* What our schema does not have yet: fixed-size numbers, and a message that contains itself. */
+static const ProtobufCMessageDescriptor nested;
+static const ProtobufCFieldDescriptor nested_fields[] = {
+    {.name = "f64", .id = 1, .label = PROTOBUF_C_LABEL_NONE, .type = PROTOBUF_C_TYPE_DOUBLE},
+    {.name = "f32", .id = 2, .label = PROTOBUF_C_LABEL_NONE, .type = PROTOBUF_C_TYPE_SFIXED32},
+    {.name = "self",
+     .id = 3,
+     .label = PROTOBUF_C_LABEL_NONE,
+     .type = PROTOBUF_C_TYPE_MESSAGE,
+     .descriptor = &nested},
+};
+static const ProtobufCIntRange nested_ranges[] = {{1, 0}, {0, 3}};
+static const ProtobufCMessageDescriptor nested = {
+    .magic = PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+    .short_name = "Nested",
+    .n_fields = MU_ARRAY_SIZE(nested_fields),
+    .fields = nested_fields,
+    .n_field_ranges = 1,
+    .field_ranges = nested_ranges,
+};
+
+Test(unpack, fixed_size_numbers)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	cr_assert_eq(wire_scan(&nested,
+			       "\x09"
+			       "12345678"
+			       "\x15"
+			       "1234",
+			       14, &err),
+		     0, "%s", err.text);
+	cr_assert_eq(wire_scan(&nested,
+			       "\x0d"
+			       "1234",
+			       5, &err),
+		     MU_FAILED);
+	cr_assert(strstr(err.text, "f64: wrong wire type"), "%s", err.text);
+	cr_assert_eq(wire_scan(&nested,
+			       "\x15"
+			       "123",
+			       4, &err),
+		     MU_FAILED);
+	cr_assert(strstr(err.text, "f32: cut off"), "%s", err.text);
+}
+
+Test(unpack, depth_is_bounded)
+{
+	struct mu_str levels[2] = {MU_STR_INIT, MU_STR_INIT};
+	struct mu_error err = MU_ERROR_INIT;
+	int depth = 0, r = 0;
+
+	while (r == 0 && depth < 100) {
+		struct mu_str *outer = &levels[++depth % 2], *inner = &levels[(depth + 1) % 2];
+
+		mu_str_reset(outer);
+		put_bytes(outer, 3, inner->data ? inner->data : "", inner->len);
+		r = wire_scan(&nested, outer->data, outer->len, &err);
+	}
+	cr_assert_eq(depth, 17);
+	cr_assert(strstr(err.text, "too deep"), "%s", err.text);
+	mu_str_deinit(&levels[0]);
+	mu_str_deinit(&levels[1]);
 }
