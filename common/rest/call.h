@@ -57,7 +57,7 @@ int rest_body(struct rest_call *c, const char *const *known, const struct mu_val
 int rest_body_string(const struct mu_value *body, const char *name, const char **ret,
 		     struct mu_error *err);
 
-/* Resources, one file each: the handlers that route.c's table names. */
+/* Resources, one file each: the handlers that rest.c's table names. */
 struct http_reply *rest_get_hosts(struct rest_call *c);
 struct http_reply *rest_get_host(struct rest_call *c);
 struct http_reply *rest_get_host_tasks(struct rest_call *c);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Print what common/rest serves, for test_openapi.py: "route METHOD PATTERN open|closed",
+/* Print what is served, for test_openapi.py: "route METHOD PATTERN open|closed PART",
  * "field TYPE NAME", "action NAME". */
+#include "aggregator/rest/admin.h"
 #include "common/rest/render.h"
 
 #include <stdio.h>
@@ -11,16 +12,27 @@ static void print_fields(const struct rest_type *type)
 		printf("field %s %s\n", type->name, type->fields[i].name);
 }
 
-int main(void)
+static void print_route(enum http_method method, const char *pattern, bool open, const char *part)
 {
 	static const char *const methods[_HTTP_METHOD_COUNT] = {"get",   "post",   "put",
 								"patch", "delete", "other"};
+
+	printf("route %s %s %s %s\n", methods[method], pattern, open ? "open" : "closed", part);
+}
+
+int main(void)
+{
 	const struct rest_route_info *routes = NULL;
 	size_t n_routes = rest_routes(&routes);
+	struct rest rest = {0};
 
 	for (size_t i = 0; i < n_routes; i++)
-		printf("route %s %s %s\n", methods[routes[i].method], routes[i].pattern,
-		       routes[i].open ? "open" : "closed");
+		print_route(routes[i].method, routes[i].pattern, routes[i].open, "common");
+	admin_routes_add(&rest, NULL);
+	for (size_t i = 0; i < rest.route_sets[0].n_routes; i++)
+		print_route(rest.route_sets[0].routes[i].method,
+			    rest.route_sets[0].routes[i].pattern, rest.route_sets[0].routes[i].open,
+			    "aggregator");
 	print_fields(&rest_type_vm);
 	print_fields(&rest_type_host);
 	print_fields(&rest_type_pool);
