@@ -92,6 +92,8 @@ struct http_reply *http_reply_events(struct http_request *r, struct http_events 
 /* Send one event. id 0 = no "id:" line. Returns false when more than `events_max` bytes wait: the
  * connection is then cut (on_gone follows), a slow client re-lists instead of losing silently. */
 bool http_events_send(struct http_events *e, const char *event, uint64_t id, const char *data);
+/* Bytes that may still be queued before the connection is cut. */
+size_t http_events_room(const struct http_events *e);
 void http_events_close(struct http_events *e);
 
 struct http_server_options {

@@ -339,6 +339,13 @@ bool http_events_send(struct http_events *e, const char *event, uint64_t id, con
 	return true;
 }
 
+size_t http_events_room(const struct http_events *e)
+{
+	size_t waiting = e->out.len - e->sent;
+
+	return waiting < e->max ? e->max - waiting : 0;
+}
+
 void http_events_close(struct http_events *e)
 {
 	e->closing = true;

@@ -301,20 +301,32 @@ static void subscribe(struct client *cl, int type_index, const struct query_fiel
 	s->sent = mu_map_new();
 }
 
-/* What a returning client missed; false when the ring does not reach back so far. */
+/* Is it a record that the client is to have? */
+static bool is_missed(const struct client *cl, const struct record *rec, uint64_t last_id)
+{
+	return rec->id > last_id && cl->subscriptions[find_type(rec->type->name)].arena;
+}
+
+/* What a returning client missed; false when the ring does not reach back so far, or when it is
+ * more than the client may have waiting. */
 static bool replay(struct client *cl, uint64_t last_id)
 {
+	enum { OVERHEAD = 64 }; /* "id: ", "event: ", ... */
 	struct rest_feed *feed = cl->feed;
 	size_t n = feed->n_records < RING_MAX ? feed->n_records : RING_MAX;
-	uint64_t oldest = feed->next_id - n;
+	size_t n_bytes = 0;
 
-	if (last_id + 1 < oldest || last_id >= feed->next_id)
+	if (last_id + 1 < feed->next_id - n || last_id >= feed->next_id)
+		return false;
+	for (size_t i = feed->n_records - n; i < feed->n_records; i++)
+		if (is_missed(cl, &feed->ring[i % RING_MAX], last_id))
+			n_bytes += strlen(feed->ring[i % RING_MAX].data) + OVERHEAD;
+	if (n_bytes > http_events_room(cl->events))
 		return false;
 	for (size_t i = feed->n_records - n; i < feed->n_records; i++) {
 		const struct record *rec = &feed->ring[i % RING_MAX];
-		int type = find_type(rec->type->name);
 
-		if (rec->id > last_id && cl->subscriptions[type].arena)
+		if (is_missed(cl, rec, last_id))
 			(void)http_events_send(cl->events, rec->event, rec->id, rec->data);
 	}
 	return true;

@@ -228,6 +228,17 @@ Test(events, too_many_missed_ones_ask_for_a_new_list)
 	cr_expect(has(r, "event: resync"));
 	cr_expect_not(has(r, "event: update"));
 	http_request_for_test_free(r);
+	/* Within the ring, but more than may wait for one client (1 MiB in tests). */
+	r = listen_to("/rest/v0/events?collections=VM");
+	(void)snprintf(target, sizeof target, "/rest/v0/events?collections=VM&lastEventId=%llu",
+		       last_id(r));
+	http_request_for_test_free(r);
+	for (int i = 0; i < 1500; i++)
+		rest_vm_changed(f->rest, REST_UPDATE, &f->vms[0]);
+	r = listen_to(target);
+	cr_expect(has(r, "event: resync"));
+	cr_expect_not(has(r, "event: update"));
+	http_request_for_test_free(r);
 	/* An id of another process. */
 	r = listen_to("/rest/v0/events?collections=VM&lastEventId=12");
 	cr_expect(has(r, "event: resync"));
