@@ -166,7 +166,7 @@ class Deaths(AgentCase):
         vm = self.define(agent)
         self.bring(agent, vm, before)
         task = agent.rest.action(vm, action, sync=False)
-        time.sleep(pause)  # polls: no, the moment of death is the test's parameter, not a wait for anything
+        time.sleep(pause)  # polls: nothing; the moment of death is what is tried
         agent.kill()
         agent.start()
         ended = self.wait_task(agent, task)
