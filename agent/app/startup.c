@@ -9,7 +9,6 @@
 #include "common/log/log.h"
 #include "common/os/file.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,8 +50,8 @@ static int keep_save(struct app *app, const struct vm_id *id, struct mu_error *e
 
 	state_dir_partial_save(&app->dir, id, from);
 	state_dir_save(&app->dir, id, to);
-	if (rename(from, to) < 0)
-		return mu_error_set(err, MU_E_IO, "the save file %s could not be renamed", from);
+	if (writer_keep_now(from, to, err) < 0)
+		return MU_FAILED;
 	vm_view_set_saved(app->view, id, true);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tasks as people see them, and the journal behind them: a change is first a line on the disk and
- * only then shown, so that nothing is told that a crash could take back.
+ * only then shown, so that nothing is told that a crash could take back. Where the disk refuses, a
+ * new task is refused too; a result is told all the same, as hiding it would help nobody.
  */
 #include "agent/app/app_priv.h"
 

@@ -192,7 +192,7 @@ static int sync_path(const char *path, int flags, struct mu_error *err)
 	return r;
 }
 
-static int keep(const char *from, const char *to, struct mu_error *err)
+int writer_keep_now(const char *from, const char *to, struct mu_error *err)
 {
 	MU_CLEANUP(mu_free) char *copy = mu_xstrdup(to);
 
@@ -230,7 +230,7 @@ static void run_job(struct writer *w, struct job *job)
 		(void)mu_file_remove(job->path, &job->err);
 		return;
 	case JOB_KEEP:
-		(void)keep(job->path, job->to, &job->err);
+		(void)writer_keep_now(job->path, job->to, &job->err);
 		return;
 	}
 	mu_assert_unreachable();

@@ -127,6 +127,25 @@ static void pump_soon(struct link *link)
 
 /* From the app */
 
+static void on_soon(void *ctx)
+{
+	struct link *link = ctx;
+
+	link->pumping_soon = false;
+	pump(link);
+	link_check_stopped(link);
+}
+
+/* From the next loop turn, once however often it is asked for: changes come in flocks, and the view
+ * is in the middle of telling them. */
+static void pump_soon(struct link *link)
+{
+	if (link->pumping_soon)
+		return;
+	link->pumping_soon = true;
+	mu_loop_post(link->loop, on_soon, link);
+}
+
 static void on_host(void *ctx, const struct model_host *h)
 {
 	struct link *link = ctx;
@@ -140,7 +159,6 @@ static void on_vm(void *ctx, enum app_change what, const struct model_vm *vm)
 {
 	struct link *link = ctx;
 
-	/* Sent with the next turn: the view is in the middle of telling its changes. */
 	if (what == APP_REMOVED)
 		sync_vm_removed(link->sync, &vm->id);
 	else
