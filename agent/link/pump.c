@@ -107,24 +107,6 @@ void link_metrics_added(struct link *link)
 	pump(link);
 }
 
-static void on_soon(void *ctx)
-{
-	struct link *link = ctx;
-
-	link->pumping_soon = false;
-	pump(link);
-	link_check_stopped(link);
-}
-
-/* Pump from the next loop turn, once however often it is asked for. */
-static void pump_soon(struct link *link)
-{
-	if (link->pumping_soon)
-		return;
-	link->pumping_soon = true;
-	mu_loop_post(link->loop, on_soon, link);
-}
-
 /* From the app */
 
 static void on_soon(void *ctx)
