@@ -228,30 +228,43 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 
 /* --- daily --- */
 
-/* gRPC takes the new certificate for new connections at once; HTTPS reads its files when it
- * listens, so that one is made in time for the next start (397 days, renewed at two thirds). */
-static void renew_servers(struct app *app)
+static void renew_fleet(struct app *app, struct mu_error *err)
 {
-	MU_CLEANUP(server_files_free) struct server_files fleet = {0};
-	MU_CLEANUP(server_files_free) struct server_files server = {0};
-	struct mu_error err = MU_ERROR_INIT;
+	MU_CLEANUP(server_files_free) struct server_files files = {0};
 	struct rpc_tls tls;
-	bool issued = false;
+	bool issued;
 
-	if (server_files(app, "fleet", &fleet, &issued, &err) < 0) {
-		mu_log_error("renewing certificates err=\"%s\"", err.text);
+	if (server_files(app, "fleet", &files, &issued, err) < 0 || !issued)
 		return;
-	}
-	if (issued) {
-		tls = (struct rpc_tls){ca_cert(app->ca), fleet.cert, fleet.key};
-		fleet_set_tls(app->fleet, &tls);
-		mu_log_info("certificate renewed name=fleet");
-	}
-	if (server_files(app, "server", &server, &issued, &err) < 0)
+	tls = (struct rpc_tls){ca_cert(app->ca), files.cert, files.key};
+	fleet_set_tls(app->fleet, &tls);
+	mu_log_info("certificate renewed name=fleet");
+}
+
+static void renew_https(struct app *app, struct mu_error *err)
+{
+	MU_CLEANUP(server_files_free) struct server_files files = {0};
+	bool issued;
+
+	if (server_files(app, "server", &files, &issued, err) < 0 || !issued ||
+	    http_tls_renewed(app->http, files.cert_path, files.key_path, err) < 0)
+		return;
+	mu_log_info("certificate renewed name=server");
+}
+
+/* New connections get the new certificates; those that are open go on. */
+static void renew_servers(void *ctx)
+{
+	struct app *app = ctx;
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (app->stopping)
+		return;
+	renew_fleet(app, &err);
+	if (err.code == MU_E_NONE)
+		renew_https(app, &err);
+	if (err.code != MU_E_NONE)
 		mu_log_error("renewing certificates err=\"%s\"", err.text);
-	else if (issued)
-		mu_log_warning("certificate renewed name=server hint=\"restart the aggregator "
-			       "within the next months to serve it\"");
 }
 
 static void on_daily(void *ctx)
@@ -319,7 +332,7 @@ int app_serve(struct app *app, struct mu_error *err)
 		run_out(app);
 		return MU_FAILED;
 	}
-	app->signals = mu_signals_new(app->loop, app_stop, NULL, app);
+	app->signals = mu_signals_new(app->loop, app_stop, renew_servers, app);
 	app_access_trim(app);
 	app_tasks_arm(app);
 	mu_timer_set(app->daily, DAILY_MS);

@@ -116,6 +116,10 @@ void http_server_stop(struct http_server *s, mu_loop_cb done, void *ctx);
 /* TLS on "ADDR:PORT" (PORT 0 picks one); paths of PEM files. */
 int http_listen_tls(struct http_server *s, const char *address, const char *cert_path,
 		    const char *key_path, int *ret_port, struct mu_error *err);
+/* The files given to http_listen_tls() have changed: new connections get what is in them now. After
+ * an error the old certificate stays. */
+int http_tls_renewed(struct http_server *s, const char *cert_path, const char *key_path,
+		     struct mu_error *err);
 /* Unix socket with the given mode; a stale socket file is replaced, a live one is MU_E_EXISTS. */
 int http_listen_unix(struct http_server *s, const char *path, mode_t mode, struct mu_error *err);
 

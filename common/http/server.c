@@ -204,6 +204,19 @@ int http_listen_tls(struct http_server *s, const char *address, const char *cert
 	return 0;
 }
 
+int http_tls_renewed(struct http_server *s, const char *cert_path, const char *key_path,
+		     struct mu_error *err)
+{
+	if (readable("certificate", cert_path, err) < 0 || readable("key", key_path, err) < 0)
+		return MU_FAILED;
+	last_complaint[0] = '\0';
+	if (lws_tls_cert_updated(s->lws, cert_path, key_path, NULL, 0, NULL, 0) != 0)
+		return mu_error_set(err, MU_E_INVALID,
+				    "cannot take over certificate %s and key %s: %s", cert_path,
+				    key_path, last_complaint);
+	return 0;
+}
+
 int http_listen_unix(struct http_server *s, const char *path, mode_t mode, struct mu_error *err)
 {
 	struct http_vhost *v = NULL;

@@ -2,6 +2,7 @@
 """Join tokens, enrolment over HTTPS, API tokens, the command line's token verbs."""
 
 import concurrent.futures
+import signal
 import ssl
 import subprocess
 import unittest
@@ -9,7 +10,7 @@ import urllib.request
 
 from tests.integration.aggregator_case import AggregatorCase
 from tests.support.fake_agent import new_key, new_request, openssl
-from tests.support.rest import Rest
+from tests.support.rest import Rest, wait_until
 
 
 class Enrolment(AggregatorCase):
@@ -208,6 +209,24 @@ class Tokens(AggregatorCase):
         second = self.verb("init", "--print-token")
         self.assertEqual(1, second.returncode)
         self.assertIn("another muster-aggregator runs", second.stderr)
+
+    def test_renewed_certificates_are_served_without_a_restart(self):
+        agent = self.agent()
+        s = agent.live()
+        address = ("127.0.0.1", self.fleet.port)
+        before = ssl.get_server_certificate(address)
+        for name in ("server.crt", "fleet.crt"):
+            (self.fleet.state / name).unlink()
+        self.fleet.aggregator.process.send_signal(signal.SIGHUP)
+        after = wait_until("another certificate is served", lambda: (
+            lambda pem: pem if pem != before else None)(ssl.get_server_certificate(address)))
+        self.assertEqual(after.strip(), (self.fleet.state / "server.crt").read_text().strip())
+        self.assertEqual(200, self.rest.request("GET", "/hosts")[0])
+        agent.delta(s)  # the open stream goes on
+        agent.wait_acked(s)
+        s.close()
+        _, welcome = agent.connect()
+        self.assertTrue(welcome.resume)
 
     def test_server_certificate_covers_its_names(self):
         text = openssl("x509", "-noout", "-ext", "subjectAltName,extendedKeyUsage", data=(

@@ -177,6 +177,9 @@ Test(inventory, host_away_hides_power_and_keeps_it)
 	cr_assert_str_eq(heard(), "~h1* ~v1@1=Running ~v2@1=Halted");
 	connect_host(1, true, 100);
 	cr_assert_str_eq(heard(), "");
+	inventory_host_seen(inv, &h, 123);
+	cr_assert_eq(inventory_host_find(inv, &h)->last_seen, 123);
+	cr_assert_null(inventory_free(NULL));
 }
 
 Test(inventory, state_of_a_host_that_is_away_is_unknown_from_the_start)
@@ -367,7 +370,7 @@ Test(inventory, what_is_shown_does_not_depend_on_history)
 		struct inventory *mine = inv;
 
 		truth[h].connected = mu_rand_below(&rand, 3) > 0;
-		truth[h].power[mu_rand_below(&rand, VMS)] = (int)mu_rand_below(&rand, 5) - 1;
+		truth[h].power[mu_rand_below(&rand, VMS)] = (int)mu_rand_below(&rand, 6) - 1;
 		say(&truth[h], h);
 		inventory_changes_reset(&changes);
 		inv = inventory_new();
