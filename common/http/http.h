@@ -20,7 +20,6 @@
 #include <sys/types.h>
 
 struct http_server;
-struct http_listener;
 struct http_events;
 struct http_reply;
 
@@ -103,8 +102,8 @@ struct http_server_options {
 	size_t events_max;
 	unsigned connections_max; /* further ones wait in the kernel's queue */
 	mu_msec idle_timeout;     /* keep-alive and slow requests */
-	/* Offer HTTP/2 before HTTP/1.1, not behind it: many streams on one connection, but a peer
-	 * that resets a stream is noticed only when its connection ends. */
+	/* Offer HTTP/2 before HTTP/1.1: a peer that resets a stream is then noticed only when its
+	 * connection ends. */
 	bool http2_first;
 };
 

@@ -9,6 +9,8 @@
 
 #include "common/http/http.h"
 
+struct http_listener;
+
 /* `fd` (non-blocking, close-on-exec) belongs to the callee. */
 typedef void (*http_accept_cb)(int fd, const struct http_peer *peer, void *ctx);
 

@@ -15,11 +15,13 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
 
 enum {
 	SWEEP_EVERY_MS = 1000,
+	FDS_MAX = 65536,
 	/* Connections close in the first turn, the context's own handles in the next; one more for
 	 * what those closed. */
 	STOP_TURNS = 4,
@@ -97,6 +99,24 @@ static void on_sweep(void *ctx)
 	mu_timer_set(s->sweep, SWEEP_EVERY_MS);
 }
 
+/* The library makes tables as long as the process may have descriptors, which in a container can be
+ * a billion: let it see a limit that is more than enough while it looks. */
+static struct lws_context *create_context(const struct lws_context_creation_info *info)
+{
+	struct rlimit limit;
+	struct rlimit enough;
+	struct lws_context *context;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= FDS_MAX)
+		return lws_create_context(info);
+	enough = limit;
+	enough.rlim_cur = FDS_MAX;
+	(void)setrlimit(RLIMIT_NOFILE, &enough);
+	context = lws_create_context(info);
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	return context;
+}
+
 int http_server_new(struct mu_loop *loop, const struct http_server_options *options,
 		    struct http_server **ret_server, struct mu_error *err)
 {
@@ -122,7 +142,7 @@ int http_server_new(struct mu_loop *loop, const struct http_server_options *opti
 	info.timeout_secs_ah_idle = to_seconds(options->idle_timeout);
 	info.max_http_header_data = HTTP_HEADERS_MAX;
 	info.pt_serv_buf_size = HTTP_PIECE_MAX;
-	s->lws = lws_create_context(&info);
+	s->lws = create_context(&info);
 	if (!s->lws) {
 		free(s);
 		return mu_error_set(err, MU_E_INTERNAL,
