@@ -41,6 +41,9 @@ class MainJob(unittest.TestCase):
         cls.proxy = Proxy(("127.0.0.1", cls.fleet.fleet_port))
         cls.addClassCleanup(cls.proxy.close)
         cls.host = cls.enterClassContext(LabHost.up("main-job"))
+        # A host that was kept (MUSTER_LAB_KEEP) starts from nothing as well.
+        cls.host.run("systemctl stop muster-agent; rm -rf /var/lib/muster", check=False)
+        cls.host.destroy_guests()
         cls.host.install_agent(BUILD)
         cls.host.run(["muster-agent", "enrol", "--server", f"https://{OUTSIDE}:{cls.fleet.port}",
                       "--token", cls.fleet.join_token()])
