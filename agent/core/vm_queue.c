@@ -23,7 +23,8 @@
  *   that runs is not cancelled: the new one could do no better.
  * - Guests of managed VMs that stop by themselves: destroy, restart or preserve as the definition
  *   says. One that stops again and again within QUICK_STOP of its start is restarted at most
- *   QUICK_STOPS_MAX times in a row. Foreign domains are left to whoever made them.
+ *   QUICK_STOPS_MAX times in a row. Domains that others made are left to them, also when the VM is
+ *   managed (adopted) meanwhile: xl's own daemon waits for the guest, and two must not start it.
  * - A half-built domain of our driver's that no operation is building is a leftover: destroyed.
  * - A save file beside a running domain is removed: to restore it later would put an old memory
  *   image on newer disks.
@@ -248,7 +249,8 @@ static void start_own(struct vm_queue *q, enum vm_op op, const enum vm_step *ste
 
 static bool stopped_by_itself(const struct vm_facts *f)
 {
-	return f->present && f->stopped != HV_SHUTDOWN_NONE && f->stopped != HV_SHUTDOWN_SUSPEND;
+	return f->present && f->ours && f->stopped != HV_SHUTDOWN_NONE &&
+	       f->stopped != HV_SHUTDOWN_SUSPEND;
 }
 
 /* By a start or a resume that died with the agent, or failed: no operation of ours runs. */
@@ -429,6 +431,13 @@ static void step_failed(struct vm_queue *q, const struct vm_queue_event *event,
 	finish(q, &err, actions);
 }
 
+/* The guest of an adopted VM was asked to reboot, and xl's daemon has started it anew: there is no
+ * need, and no room, for a second one. */
+static bool started_by_others(const struct vm_queue *q, enum vm_step step)
+{
+	return step == VM_STEP_CREATE && q->facts.present && !q->facts.ours;
+}
+
 /* Saving is over once the domain is gone: its file must be kept, whoever cancelled. */
 static bool must_go_on(const struct vm_queue *q)
 {
@@ -444,12 +453,15 @@ static void step_done(struct vm_queue *q, const struct vm_queue_event *event,
 	    (q->state != VM_QUEUE_RUNNING && q->state != VM_QUEUE_CANCELLING))
 		return; /* of an abandoned step */
 	if (event->err && event->err->code != MU_E_NONE) {
-		step_failed(q, event, actions);
+		if (q->step > 0 && started_by_others(q, q->steps[q->step]))
+			finish(q, &done, actions);
+		else
+			step_failed(q, event, actions);
 		return;
 	}
 	if (q->steps[q->step] == VM_STEP_CREATE || q->steps[q->step] == VM_STEP_RESTORE)
 		q->created_at = event->now;
-	if (q->step + 1 == q->n_steps) {
+	if (q->step + 1 == q->n_steps || started_by_others(q, q->steps[q->step + 1])) {
 		finish(q, &done, actions);
 	} else if (q->cancelled && !must_go_on(q)) {
 		cancelled_between(q, actions);
