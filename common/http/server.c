@@ -76,6 +76,12 @@ static void on_accept(int fd, const struct http_peer *peer, void *ctx)
 	struct lws *wsi;
 	struct http_conn *conn;
 
+	if (fd >= s->fd_end) {
+		mu_log_warning("connection refused: too many descriptors open peer=%s fd=%d",
+			       peer->address, fd);
+		(void)close(fd);
+		return;
+	}
 	/* It closes the descriptor when it fails. */
 	wsi = lws_adopt_descriptor_vhost(
 	    v->lws, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | (v->tls ? LWS_ADOPT_ALLOW_SSL : 0), sock,
@@ -100,21 +106,21 @@ static void on_sweep(void *ctx)
 }
 
 /* The library makes tables as long as the process may have descriptors, which in a container can be
- * a billion: let it see a limit that is more than enough while it looks. */
-static struct lws_context *create_context(const struct lws_context_creation_info *info)
+ * a billion: let it see a limit that is more than enough while it looks. A descriptor beyond its
+ * tables would corrupt its memory: on_accept() keeps them away. */
+static void create_context(struct http_server *s, const struct lws_context_creation_info *info)
 {
-	struct rlimit limit;
+	struct rlimit limit = {.rlim_cur = FDS_MAX};
 	struct rlimit enough;
-	struct lws_context *context;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= FDS_MAX)
-		return lws_create_context(info);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	enough = limit;
-	enough.rlim_cur = FDS_MAX;
+	if (enough.rlim_cur > FDS_MAX)
+		enough.rlim_cur = FDS_MAX;
+	s->fd_end = (int)enough.rlim_cur;
 	(void)setrlimit(RLIMIT_NOFILE, &enough);
-	context = lws_create_context(info);
+	s->lws = lws_create_context(info);
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
-	return context;
 }
 
 int http_server_new(struct mu_loop *loop, const struct http_server_options *options,
@@ -142,7 +148,7 @@ int http_server_new(struct mu_loop *loop, const struct http_server_options *opti
 	info.timeout_secs_ah_idle = to_seconds(options->idle_timeout);
 	info.max_http_header_data = HTTP_HEADERS_MAX;
 	info.pt_serv_buf_size = HTTP_PIECE_MAX;
-	s->lws = create_context(&info);
+	create_context(s, &info);
 	if (!s->lws) {
 		free(s);
 		return mu_error_set(err, MU_E_INTERNAL,

@@ -32,6 +32,7 @@ struct http_server {
 	struct mu_loop *loop;
 	struct http_server_options options;
 	struct lws_context *lws;
+	int fd_end; /* its tables end there */
 	struct mu_link vhosts;
 	struct mu_link streams; /* stream.h */
 	unsigned n_conns;

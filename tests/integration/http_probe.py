@@ -31,7 +31,7 @@ class Probe:
         self.argv = [str(a) for a in (BUILD / "tests/integration/http_probe", self.cert, key,
                                       self.socket, connections, idle_ms, first)]
         limit = None if nofile is None else lambda: resource.setrlimit(
-            resource.RLIMIT_NOFILE, (nofile, nofile))
+            resource.RLIMIT_NOFILE, (nofile, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         self.errors = (self.folder / "stderr").open("w+")
         self.process = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=self.errors,
                                         text=True, preexec_fn=limit)

@@ -2,6 +2,7 @@
 """common/http over real sockets: slow, broken, greedy and hostile clients."""
 
 import random
+import resource
 import socket
 import ssl
 import subprocess
@@ -17,6 +18,17 @@ def frame(kind, flags, stream, payload=b""):
     """An HTTP/2 frame."""
     return (len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") +
             payload)
+
+
+def wait_for_echo(probe):
+    """Its descriptors are given back one after the other."""
+    end = time.monotonic() + DEADLINE
+    while True:
+        try:
+            return probe.echo()
+        except AssertionError:
+            if time.monotonic() > end:
+                raise
 
 
 class HostileTest(unittest.TestCase):
@@ -273,6 +285,17 @@ class HostileTest(unittest.TestCase):
         for s in idle:
             s.close()
         self.assertEqual(probe.echo()["path"], "/echo")
+
+    def test_more_descriptors_than_at_the_start(self):
+        """libwebsockets sized its tables when it started."""
+        probe = self.start(nofile=100)
+        resource.prlimit(probe.process.pid, resource.RLIMIT_NOFILE, (1000, 1000))
+        idle = [probe.connect(tls=False) for _ in range(300)]
+        for s in idle[-100:]:
+            self.assertEqual(read_all(s), b"", "closed at once")
+        for s in idle:
+            s.close()
+        wait_for_echo(probe)
 
     def test_half_a_handshake(self):
         probe = self.start(idle_ms=3000)
