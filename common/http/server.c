@@ -21,7 +21,7 @@
 
 enum {
 	SWEEP_EVERY_MS = 1000,
-	FDS_MAX = 65536,
+	FDS_MAX = 32768,
 	/* Connections close in the first turn, the context's own handles in the next; one more for
 	 * what those closed. */
 	STOP_TURNS = 4,
@@ -105,20 +105,23 @@ static void on_sweep(void *ctx)
 	mu_timer_set(s->sweep, SWEEP_EVERY_MS);
 }
 
-/* The library makes tables as long as the process may have descriptors, which in a container can be
- * a billion: let it see a limit that is more than enough while it looks. A descriptor beyond its
- * tables would corrupt its memory: on_accept() keeps them away. */
+/*
+ * The library makes tables as long as the process may have descriptors when it starts. In a
+ * container that can be a billion, and it can be raised later (common/rpc does), when a descriptor
+ * beyond its tables would corrupt its memory. So it is shown the hard limit, up to what is enough
+ * for all, and on_accept() keeps away what lies beyond.
+ */
 static void create_context(struct http_server *s, const struct lws_context_creation_info *info)
 {
-	struct rlimit limit = {.rlim_cur = FDS_MAX};
-	struct rlimit enough;
+	struct rlimit limit = {.rlim_cur = FDS_MAX, .rlim_max = FDS_MAX};
+	struct rlimit shown;
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	enough = limit;
-	if (enough.rlim_cur > FDS_MAX)
-		enough.rlim_cur = FDS_MAX;
-	s->fd_end = (int)enough.rlim_cur;
-	(void)setrlimit(RLIMIT_NOFILE, &enough);
+	shown = limit;
+	shown.rlim_cur = limit.rlim_max < FDS_MAX ? limit.rlim_max : FDS_MAX;
+	if (setrlimit(RLIMIT_NOFILE, &shown) < 0)
+		shown = limit;
+	s->fd_end = (int)shown.rlim_cur;
 	s->lws = lws_create_context(info);
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
