@@ -282,6 +282,9 @@ static void check_end(const struct world *w, enum vm_op op, enum vm_power before
 	else
 		cr_assert(*e->err.text, "a failure says why");
 	cr_assert(now == before || now == vm_op_target(op) || now == VM_HALTED);
+	if (op == VM_OP_SUSPEND || op == VM_OP_RESUME || op == VM_OP_PAUSE || op == VM_OP_UNPAUSE)
+		cr_assert_neq(now, VM_HALTED, "%s, crash after %d: the guest's memory is lost",
+			      vm_op_name(op), n);
 	cr_assert_not(w->present && w->incomplete, "a half-built domain is left");
 	cr_assert_not(w->present && w->saved, "an old save file is left");
 	cr_assert_not(w->present && w->stopped == HV_SHUTDOWN_SUSPEND, "the guest stands still");
