@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import shlex
 import sys
 import unittest
 
@@ -36,6 +37,19 @@ class HvContract(unittest.TestCase):
         self.assertEqual(len(results), int(plan[1]), f"it ended early, exit code {done.returncode}: {done.stderr[-2000:]}")
         self.assertEqual([row["name"] for row in self.host.xl_list()], ["Domain-0"], "a case left a domain behind")
         self.assertEqual(self.host.out("ls /var/lib/xen/userdata-* | grep -v d.0.00000000 || true"), "")
+
+    def test_a_killed_build_is_recognisable(self):
+        """docs/design/xen-driver.md: ours by its mark in xenstore, incomplete because libxl has no record of it."""
+        program = " ".join(shlex.quote(word) for word in [PROGRAM, "--driver", "xen", "--only", "shows in the list", *GUEST])
+        domid = self.host.out(f"""{program} >/dev/null 2>&1 & pid=$!; n=0
+            until domid=$(xl list | awk '$1 ~ /^contract-/ {{ print $2 }}'); [ -n "$domid" ]; do
+                n=$((n+1)); [ $n -lt 1200 ] || exit 1; sleep 0.05; done  # polls: inside dom0, with a deadline
+            kill -9 $pid; echo $domid""")
+        self.addCleanup(self.host.destroy_guests)
+        self.assertEqual(self.host.xenstore(f"/local/domain/{domid}/muster/owner"), "muster-agent")
+        self.assertEqual(self.host.out(f"ls /var/lib/xen/userdata-d.{domid}.*.libxl-json 2>/dev/null || true"), "")
+        self.host.run(["xl", "destroy", domid])
+        self.assertEqual([row["domid"] for row in self.host.xl_list()], [0])
 
 
 if __name__ == "__main__":
