@@ -44,6 +44,8 @@ struct job {
 	struct hv_op *op; /* NULL: nobody wants to know any more */
 	/* libxl thread */
 	struct mu_link link;
+	struct mu_link build_link;
+	bool building; /* has had its turn */
 	libxl_asyncop_how how;
 	const char *what; /* the libxl function under way */
 	job_step next;
@@ -86,6 +88,9 @@ void job_fail(struct job *job, enum mu_error_code code, const char *fmt, ...)
 /* Another job is building this VM. */
 bool job_vm_is_being_built(const struct job *job);
 
+/* xen_pause.c; `d` is the domain as it is now */
+void job_pause(struct job *job, const struct hv_domain *d);
+void job_unpause(struct job *job, const struct hv_domain *d);
 /* xen_build.c */
 void job_create(struct job *job);
 void job_restore(struct job *job);

@@ -41,8 +41,7 @@
 /* How long freeing waits for libxl to let go of what it does. */
 #define FREE_GRACE MU_SEC(20)
 #define SLOW_CALL MU_SEC(1) /* to be logged */
-
-enum { UNPAUSES_MAX = 16 };
+#define BUILD_GAP MU_SEC(10)
 
 struct xen_ops {
 	struct xen_thread thread;
@@ -53,6 +52,10 @@ struct xen_ops {
 	xc_interface *xch;
 	struct xen_osevent *osevent;
 	struct mu_link running;
+	struct mu_link builds; /* of the running: those that wait for their turn */
+	size_t n_building;
+	mu_msec build_begun_at;
+	struct mu_timer *build_timer;
 	bool winding_down;
 	/* loop thread */
 	struct mu_link jobs;
@@ -84,7 +87,7 @@ bool job_vm_is_being_built(const struct job *job)
 	{
 		const struct job *other = MU_CONTAINER_OF(it, struct job, link);
 
-		if (other != job && other->config &&
+		if (other != job && other->building &&
 		    mu_uuid_equal(&other->config->id.uuid, &job->config->id.uuid))
 			return true;
 	}
@@ -193,12 +196,18 @@ static void deliver(void *ctx)
 }
 
 static void on_idle(void *ctx);
+static void build_next(void *ctx);
 
 void job_finish(struct job *job, int r)
 {
 	struct xen_ops *ops = job->ops;
 
 	job->r = r;
+	mu_list_remove(&job->build_link);
+	if (job->building) {
+		ops->n_building--;
+		mu_loop_post(ops->thread.loop, build_next, ops);
+	}
 	if (job->fd >= 0)
 		(void)close(job->fd);
 	job->fd = -1;
@@ -221,55 +230,33 @@ void job_fail(struct job *job, enum mu_error_code code, const char *fmt, ...)
 	job_finish(job, MU_FAILED);
 }
 
-/* ---- pause and unpause ---- */
+/* ---- builds take turns ---- */
 
-static void finish_by_rc(struct job *job, int rc)
+/*
+ * The first part of a build keeps the thread. So builds begin one after another, with room for what
+ * others have to do in between; but one that hangs holds the next one up for BUILD_GAP only.
+ */
+static void build_next(void *ctx)
 {
-	if (rc != 0)
-		job_note_error(job, rc);
-	job_finish(job, rc == 0 ? 0 : MU_FAILED);
-}
+	struct xen_ops *ops = ctx;
+	struct job *job = mu_list_first(&ops->builds, struct job, build_link);
+	mu_msec since = mu_clock_monotonic() - ops->build_begun_at;
 
-/* Xen counts pauses: two would need two unpauses. */
-static void job_pause(struct job *job, const struct hv_domain *d)
-{
-	if (d->paused) {
-		job_finish(job, 0);
+	if (!job)
+		return;
+	if (ops->n_building > 0 && since < BUILD_GAP) {
+		mu_timer_set(ops->build_timer, BUILD_GAP - since);
 		return;
 	}
-	job_begun(job, libxl_domain_pause(job->ops->ctx, job->domid.value,
-					  job_expect(job, "libxl_domain_pause", finish_by_rc)));
-}
-
-static void unpause_once(struct job *job);
-
-static void on_unpaused(struct job *job, int rc)
-{
-	struct hv_domain d;
-
-	if (rc == 0 && job_probe(job, &d) && d.paused && ++job->n_unpauses < UNPAUSES_MAX)
-		unpause_once(job);
+	mu_list_remove(&job->build_link);
+	job->building = true;
+	ops->n_building++;
+	if (job->kind == HV_CREATE)
+		job_create(job);
 	else
-		finish_by_rc(job, rc);
-}
-
-static void unpause_once(struct job *job)
-{
-	job_begun(job, libxl_domain_unpause(job->ops->ctx, job->domid.value,
-					    job_expect(job, "libxl_domain_unpause", on_unpaused)));
-}
-
-/* A guest that was suspended for a save that never ended is woken up where it stands. */
-static void job_unpause(struct job *job, const struct hv_domain *d)
-{
-	if (d->shutdown == HV_SHUTDOWN_SUSPEND)
-		job_begun(job,
-			  libxl_domain_resume(job->ops->ctx, job->domid.value, 1,
-					      job_expect(job, "libxl_domain_resume", on_unpaused)));
-	else if (d->paused)
-		unpause_once(job);
-	else
-		job_finish(job, 0);
+		job_restore(job);
+	ops->build_begun_at = mu_clock_monotonic(); /* `job` may be finished */
+	mu_loop_post(ops->thread.loop, build_next, ops);
 }
 
 /* ---- start ---- */
@@ -323,12 +310,12 @@ static void run(void *ctx)
 	mu_list_push_back(&job->ops->running, &job->link);
 	if (job->cancelled || job->ops->winding_down)
 		job_fail(job, MU_E_CANCELLED, "cancelled before it began");
-	else if (job->kind == HV_CREATE)
-		job_create(job);
-	else if (job->kind == HV_RESTORE)
-		job_restore(job);
-	else
+	else if (!job->config)
 		run_on_domain(job);
+	else {
+		mu_list_push_back(&job->ops->builds, &job->build_link);
+		mu_loop_post(job->ops->thread.loop, build_next, job->ops);
+	}
 }
 
 void xen_ops_start(struct xen_ops *ops, struct hv_op *op, bool ours)
@@ -347,6 +334,7 @@ void xen_ops_start(struct xen_ops *ops, struct hv_op *op, bool ours)
 	job->fd = -1;
 	job->xl_domid = UINT32_MAX;
 	mu_link_init(&job->link);
+	mu_link_init(&job->build_link);
 	libxl_domain_config_init(&job->xl);
 	libxl_domain_restore_params_init(&job->restore);
 	mu_list_push_back(&ops->jobs, &job->home_link);
@@ -367,7 +355,9 @@ static void cancel(void *ctx)
 	if (!is_running(job) || job->cancelled)
 		return;
 	job->cancelled = true;
-	if (job->in_libxl && job->abortable)
+	if (job->config && !job->building)
+		job_fail(job, MU_E_CANCELLED, "cancelled before it began");
+	else if (job->in_libxl && job->abortable)
 		(void)libxl_ao_abort(job->ops->ctx, &job->how);
 	else if (job->wait == JOB_WAIT_STOP || job->wait == JOB_WAIT_OTHERS)
 		job_fail(job, MU_E_CANCELLED,
@@ -468,6 +458,7 @@ int xen_ops_new(struct mu_loop *home, const struct xen_ops_hooks *hooks, struct 
 	ops->hooks = *hooks;
 	ops->log = xen_log_new();
 	mu_link_init(&ops->running);
+	mu_link_init(&ops->builds);
 	mu_link_init(&ops->jobs);
 	xen_thread_init(&ops->thread, home);
 	xen_log_on_progress(ops->log, on_save_progress, ops);
@@ -487,6 +478,7 @@ int xen_ops_new(struct mu_loop *home, const struct xen_ops_hooks *hooks, struct 
 	}
 	libxl_event_register_callbacks(ops->ctx, &event_hooks, ops);
 	ops->osevent = xen_osevent_new(ops->thread.loop, ops->ctx);
+	ops->build_timer = mu_timer_new(ops->thread.loop, build_next, ops);
 	if (xen_thread_start(&ops->thread, "muster-libxl", err) < 0) {
 		xen_ops_free(ops, NULL, NULL);
 		return MU_FAILED;
@@ -501,6 +493,7 @@ static void close_libxl(void *ctx)
 
 	(void)libxl_ctx_free(ops->ctx);
 	ops->osevent = xen_osevent_free(ops->osevent);
+	ops->build_timer = mu_timer_free(ops->build_timer);
 	(void)xc_interface_close(ops->xch);
 }
 

@@ -17,6 +17,9 @@
  *   do we, with an idle handle while libxl is interested.
  * - libxl gives timeouts as wall-clock moments: the span to it is computed once, then the clock
  *   may jump. Before a timeout occurs its registration is gone for libxl, so it is unlinked first.
+ * - A libxl call that kept the thread for seconds makes other operations' timeouts late. What they
+ *   wait for may have come meanwhile, and libuv runs timers before I/O: so a late timeout lets the
+ *   descriptors go first (DEFER_MS), else libxl would give up on what is there.
  * - SIGCHLD: libuv's signal handles are shared fairly, and libxl reaps only its own children.
  */
 #include "agent/hv/xen/xen_osevent.h"
@@ -32,6 +35,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 #include <uv.h>
+
+enum { LATE_MS = 200, DEFER_MS = 500 };
 
 struct xen_osevent {
 	libxl_ctx *ctx; /* NULL: freed, nothing may be called any more */
@@ -66,6 +71,8 @@ struct timeout {
 	struct mu_link link; /* xen_osevent.timeouts; in no list: over */
 	struct xen_osevent *owner;
 	void *for_libxl;
+	uint64_t due; /* on the loop's clock */
+	bool deferred;
 	uv_timer_t uv;
 };
 
@@ -263,6 +270,11 @@ static void on_timeout(uv_timer_t *timer)
 	struct xen_osevent *e = t->owner;
 	void *for_libxl = t->for_libxl;
 
+	if (!t->deferred && uv_now(e->uv) > t->due + LATE_MS) {
+		t->deferred = true;
+		(void)uv_timer_start(&t->uv, on_timeout, DEFER_MS, 0);
+		return;
+	}
 	timeout_close(t);
 	libxl_osevent_occurred_timeout(e->ctx, for_libxl);
 }
@@ -280,6 +292,7 @@ static uint64_t ms_until(struct timeval when)
 static void timeout_arm(struct timeout *t, uint64_t ms)
 {
 	uv_update_time(t->owner->uv); /* libxl may have taken seconds since the loop looked */
+	t->due = uv_now(t->owner->uv) + ms;
 	(void)uv_timer_start(&t->uv, on_timeout, ms, 0);
 }
 
