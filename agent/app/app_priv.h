@@ -86,7 +86,8 @@ void ops_submit(struct app *app, const struct vm_id *id, const struct vm_request
 void ops_cancel(struct app *app, const struct vm_id *id, const struct mu_uuid *task);
 /* The VM changed. */
 void ops_facts(struct app *app, const struct vm_id *id);
-void ops_continue(struct app *app, const struct vm_id *id);
+/* What the last run died on goes on: VM_EVENT_CONTINUE or VM_EVENT_START_AGAIN. */
+void ops_continue(struct app *app, const struct vm_id *id, enum vm_queue_event_kind how);
 /* Nothing runs and nothing waits. */
 bool ops_idle(struct app *app, const struct vm_id *id);
 

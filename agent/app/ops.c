@@ -154,9 +154,9 @@ void ops_cancel(struct app *app, const struct vm_id *id, const struct mu_uuid *t
 		send_event(app, vm, &event);
 }
 
-void ops_continue(struct app *app, const struct vm_id *id)
+void ops_continue(struct app *app, const struct vm_id *id, enum vm_queue_event_kind how)
 {
-	struct vm_queue_event event = {.kind = VM_EVENT_CONTINUE};
+	struct vm_queue_event event = {.kind = how};
 
 	send_event(app, need(app, id), &event);
 }

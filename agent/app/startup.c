@@ -72,7 +72,10 @@ static void judge(struct app *app, const struct mu_uuid *task)
 	case JOURNAL_LEAVE:
 		break;
 	case JOURNAL_CONTINUE:
-		ops_continue(app, &vm);
+		ops_continue(app, &vm, VM_EVENT_CONTINUE);
+		break;
+	case JOURNAL_START_AGAIN:
+		ops_continue(app, &vm, VM_EVENT_START_AGAIN);
 		break;
 	case JOURNAL_KEEP_SAVE:
 		if (keep_save(app, &vm, &v.err) < 0)

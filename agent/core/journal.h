@@ -96,8 +96,9 @@ struct journal_world {
 /* What has to be done about it besides writing the verdict down. */
 enum journal_follow {
 	JOURNAL_LEAVE,
-	JOURNAL_CONTINUE,  /* the guest that stands still in the middle of a save */
-	JOURNAL_KEEP_SAVE, /* the partial save file is complete */
+	JOURNAL_CONTINUE,    /* the guest that stands still in the middle of a save */
+	JOURNAL_KEEP_SAVE,   /* the partial save file is complete */
+	JOURNAL_START_AGAIN, /* the reboot has stopped the VM: start it, as was asked */
 };
 
 struct journal_verdict {

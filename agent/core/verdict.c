@@ -2,8 +2,8 @@
 /*
  * What became of a command that the agent died on: judged by what is there now, never by what is
  * likely. The wanted state is there: success. It is not: failure, with what was found and what to
- * do. Nothing is run a second time. Half-built domains are removed by vm_queue.c, which the texts
- * announce.
+ * do. Nothing is run a second time; a reboot that had stopped the VM is finished. Half-built
+ * domains are removed by vm_queue.c, which the texts announce.
  */
 #include "agent/core/journal.h"
 
@@ -54,24 +54,29 @@ static void after_shutdown(const struct journal_entry *e, const struct journal_w
 		failed(v, JOURNAL_LEAVE, "the VM's save file is still there; hint: ask again");
 }
 
+/* Who asked for a reboot wants the VM to run. What is left to do is made up for, in this boot:
+ * after another one, autostart decides. */
 static void after_reboot(const struct journal_entry *e, const struct journal_world *w,
 			 struct journal_verdict *v)
 {
-	bool same = !strcmp(e->boot_id, w->boot_id) && e->domid_before >= 0 &&
-		    (uint32_t)e->domid_before == w->facts.domid.value;
+	bool same_boot = !strcmp(e->boot_id, w->boot_id);
+	bool same =
+	    same_boot && e->domid_before >= 0 && (uint32_t)e->domid_before == w->facts.domid.value;
 
-	if (!w->facts.present)
+	if (!w->facts.present && !same_boot)
 		failed(v, JOURNAL_LEAVE,
 		       "the VM was stopped and not started again; hint: start it");
+	else if (!w->facts.present)
+		failed(v, JOURNAL_START_AGAIN, "the VM was stopped; it is started now");
 	else if (same)
 		failed(v, JOURNAL_LEAVE,
 		       "domain %u has not been replaced; its guest may have been asked, and reboot "
 		       "later",
 		       w->facts.domid.value);
 	else if (w->facts.incomplete)
-		failed(v, JOURNAL_LEAVE,
-		       "the VM was stopped, its new domain %u was only half built and is removed; "
-		       "hint: start it",
+		failed(v, JOURNAL_START_AGAIN,
+		       "the VM was stopped, its new domain %u was only half built and is "
+		       "replaced now",
 		       w->facts.domid.value);
 }
 

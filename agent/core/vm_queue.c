@@ -504,6 +504,19 @@ static void let_go_on(struct vm_queue *q, mu_msec now, struct vm_queue_actions *
 		start_own(q, VM_OP_UNPAUSE, unpause, 1, now, actions);
 }
 
+/* The second half of a reboot, without what its half-built domain has left. */
+static void start_again(struct vm_queue *q, mu_msec now, struct vm_queue_actions *actions)
+{
+	static const enum vm_step steps[] = {VM_STEP_DESTROY, VM_STEP_CREATE};
+
+	if (q->state != VM_QUEUE_IDLE || !q->facts.defined)
+		return;
+	if (left_half_built(&q->facts))
+		start_own(q, VM_OP_CLEAN_REBOOT, steps, 2, now, actions);
+	else if (!q->facts.present)
+		start_own(q, VM_OP_CLEAN_REBOOT, steps + 1, 1, now, actions);
+}
+
 void vm_queue_step(struct vm_queue *q, const struct vm_queue_event *event,
 		   struct vm_queue_actions *actions)
 {
@@ -527,6 +540,9 @@ void vm_queue_step(struct vm_queue *q, const struct vm_queue_event *event,
 		break;
 	case VM_EVENT_CONTINUE:
 		let_go_on(q, event->now, actions);
+		break;
+	case VM_EVENT_START_AGAIN:
+		start_again(q, event->now, actions);
 		break;
 	}
 	if (q->state == VM_QUEUE_CANCELLING && hard_waits(q) &&

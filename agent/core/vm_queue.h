@@ -66,11 +66,12 @@ struct vm_request {
 
 enum vm_queue_event_kind {
 	VM_EVENT_SUBMIT,
-	VM_EVENT_RECORDED,  /* the start record of `task` is durable */
-	VM_EVENT_STEP_DONE, /* `serial`, `err` (code MU_E_NONE: it worked) */
-	VM_EVENT_CANCEL,    /* `task` */
-	VM_EVENT_FACTS,     /* the VM changed, or time passed */
-	VM_EVENT_CONTINUE,  /* a save that nobody will finish holds the guest: let it go on */
+	VM_EVENT_RECORDED,    /* the start record of `task` is durable */
+	VM_EVENT_STEP_DONE,   /* `serial`, `err` (code MU_E_NONE: it worked) */
+	VM_EVENT_CANCEL,      /* `task` */
+	VM_EVENT_FACTS,       /* the VM changed, or time passed */
+	VM_EVENT_CONTINUE,    /* a save that nobody will finish holds the guest: let it go on */
+	VM_EVENT_START_AGAIN, /* a reboot died with the agent after it had stopped the VM */
 };
 
 struct vm_queue_event {

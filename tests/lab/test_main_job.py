@@ -231,6 +231,8 @@ class MainJob(unittest.TestCase):
                 ended = self.rest.task(task, OP_DEADLINE)
                 self.fleet.wait_connected(1)
                 self.assert_views_agree()
+                if verb.endswith("reboot"):  # whatever became of it, the guest lives
+                    wait_until("it runs", lambda: self.rest.power(vm) == "Running", OP_DEADLINE, 1)
                 power = self.rest.power(vm)
                 print(f"{verb}: {ended['status']}, {before} -> {power}: "
                       f"{ended.get('result', {}).get('message', '')}")

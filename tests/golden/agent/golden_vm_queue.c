@@ -184,6 +184,8 @@ static void event(struct script *s, const char *verb, char *rest)
 	} else {
 		if (!strcmp(verb, "continue"))
 			e.kind = VM_EVENT_CONTINUE;
+		else if (!strcmp(verb, "again"))
+			e.kind = VM_EVENT_START_AGAIN;
 		else if (*verb == '+')
 			s->now += strtol(verb + 1, NULL, 10);
 		else

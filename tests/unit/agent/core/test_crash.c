@@ -239,6 +239,8 @@ static void judge(struct world *w)
 	write_line(w, &text, false);
 	if (v.follow == JOURNAL_CONTINUE)
 		send(w, (struct vm_queue_event){.kind = VM_EVENT_CONTINUE});
+	if (v.follow == JOURNAL_START_AGAIN)
+		send(w, (struct vm_queue_event){.kind = VM_EVENT_START_AGAIN});
 }
 
 static void start_process(struct world *w)

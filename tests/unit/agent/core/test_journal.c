@@ -312,7 +312,7 @@ static void line(const char *what, const struct journal_entry *e, const struct j
 {
 	char found[512];
 	struct journal_verdict v;
-	static const char *const follow[] = {"leave", "continue", "keep"};
+	static const char *const follow[] = {"leave", "continue", "keep", "again"};
 
 	journal_verdict(e, w, &v);
 	(void)snprintf(found, sizeof found, "%s %s %s", task_status_name(v.status),
@@ -356,14 +356,15 @@ static const struct {
      VM_OP_HARD_REBOOT,
      {"b", {.present = true, .domid = {5}}, false},
      "not been replaced"},
-    {"reboot, gone",
+    {"reboot, gone", VM_OP_HARD_REBOOT, {"b", {.power = VM_HALTED}, false}, "failure again"},
+    {"reboot, gone in another boot",
      VM_OP_HARD_REBOOT,
-     {"b", {.power = VM_HALTED}, false},
+     {"c", {.power = VM_HALTED}, false},
      "not started again; hint"},
     {"reboot, half",
      VM_OP_HARD_REBOOT,
      {"b", {.present = true, .incomplete = true, .domid = {6}}, false},
-     "new domain 6"},
+     "new domain 6 was only half built and is replaced"},
     {"pause", VM_OP_PAUSE, {"b", {.power = VM_PAUSED, .present = true}, false}, "success leave"},
     {"pause, runs",
      VM_OP_PAUSE,
