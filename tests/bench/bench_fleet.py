@@ -128,7 +128,7 @@ events {{}}
 http {{ access_log off; client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2;
 fastcgi_temp_path {folder}/t3; uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
 server {{ listen 127.0.0.1:{port} ssl; root {folder}/www;
-ssl_certificate {state}/https.crt; ssl_certificate_key {state}/https.key; }} }}
+ssl_certificate {state}/server.crt; ssl_certificate_key {state}/server.key; }} }}
 """)
     return Daemon([program, "-c", folder / "nginx.conf"], folder / "nginx.log").start(), port
 
