@@ -149,7 +149,7 @@ void app_stop(struct app *app, mu_loop_cb done, void *arg)
 	app->stopped = done;
 	app->stopped_arg = arg;
 	hv_watch(app->hv, NULL);
-	mu_timer_cancel(app->heal);
+	mu_timer_cancel(app->look);
 	mu_timer_cancel(app->wake);
 	hv_free(app->hv, on_driver_freed, app);
 }

@@ -31,7 +31,8 @@ struct app {
 	struct vm_view *view;
 	struct hv_domain *domains; /* HV_DOMAINS_MAX, for listing */
 	struct hv_watch watch;
-	struct mu_timer *heal;
+	struct mu_timer *look;
+	mu_msec healed_at;
 	/* ops.c */
 	struct mu_map *vms; /* struct app_vm by id */
 	struct mu_timer *wake;

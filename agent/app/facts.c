@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the driver to the view to the listeners. The driver's hints cause a listing at once; a slow
- * one heals hints that were missed. Facts are kept here: looking never asks the driver.
+ * From the driver to the view to the listeners. The driver's hints cause a listing at once. Two
+ * slower beats find what came without a hint: `xl pause` and `xl unpause` raise no event of any
+ * kind, so the domains are listed every few seconds (one hypercall); and once a minute the guests
+ * are asked too, should a watch have been missed. Facts are kept here: who looks at them never asks
+ * the driver.
  */
 #include "agent/app/address.h"
 #include "agent/app/app_priv.h"
@@ -13,9 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOOK_INTERVAL MU_SEC(5)
 #define HEAL_INTERVAL MU_SEC(60)
 
-static void on_heal(void *ctx);
+static void on_look(void *ctx);
 static void on_domains_changed(void *ctx);
 static void on_guest_changed(struct hv_domid domid, void *ctx);
 
@@ -23,7 +27,7 @@ void facts_init(struct app *app)
 {
 	app->view = vm_view_new(&app->id);
 	app->domains = mu_xcalloc(HV_DOMAINS_MAX, sizeof *app->domains);
-	app->heal = mu_timer_new(app->loop, on_heal, app);
+	app->look = mu_timer_new(app->loop, on_look, app);
 	app->watch = (struct hv_watch){
 	    .domains_changed = on_domains_changed, .guest_changed = on_guest_changed, .ctx = app};
 	address_find(app->address);
@@ -33,7 +37,7 @@ void facts_init(struct app *app)
 
 void facts_deinit(struct app *app)
 {
-	app->heal = mu_timer_free(app->heal);
+	app->look = mu_timer_free(app->look);
 	app->view = vm_view_free(app->view);
 	free(app->domains);
 	app->domains = NULL;
@@ -187,18 +191,23 @@ static void on_guest_changed(struct hv_domid domid, void *ctx)
 	facts_publish(app);
 }
 
-static void on_heal(void *ctx)
+static void on_look(void *ctx)
 {
 	struct app *app = ctx;
+	bool heal = mu_loop_now(app->loop) - app->healed_at >= HEAL_INTERVAL;
 
-	address_find(app->address);
-	list(app, true);
-	mu_timer_set(app->heal, HEAL_INTERVAL);
+	if (heal) {
+		app->healed_at = mu_loop_now(app->loop);
+		address_find(app->address);
+	}
+	list(app, heal);
+	mu_timer_set(app->look, LOOK_INTERVAL);
 }
 
 void facts_start(struct app *app)
 {
-	mu_timer_set(app->heal, HEAL_INTERVAL);
+	app->healed_at = mu_loop_now(app->loop);
+	mu_timer_set(app->look, LOOK_INTERVAL);
 }
 
 /* app.h */
