@@ -41,6 +41,7 @@
 
 #define QUICK_STOP MU_SEC(10)
 #define HOLD_AFTER_FAILURE MU_SEC(30)
+#define SHELL_AGE MU_SEC(60)
 enum { QUICK_STOPS_MAX = 3 };
 
 #define TO(s) (1u << (s))
@@ -259,6 +260,26 @@ static bool left_half_built(const struct vm_facts *f)
 	return f->present && f->incomplete && f->ours;
 }
 
+/* A create that was killed before it could mark its domain as ours leaves a shell without a name.
+ * So looks, for a moment, one that somebody else is building: only an old shell is dead. */
+static bool is_shell(const struct vm_facts *f)
+{
+	return f->present && f->defined && f->incomplete && f->nameless && !f->ours;
+}
+
+static void note_shell(struct vm_queue *q, mu_msec now)
+{
+	if (!is_shell(&q->facts))
+		q->shell_since = 0;
+	else if (!q->shell_since)
+		q->shell_since = now;
+}
+
+static bool is_dead_shell(const struct vm_queue *q, mu_msec now)
+{
+	return q->shell_since && now - q->shell_since >= SHELL_AGE;
+}
+
 static void guest_stopped(struct vm_queue *q, mu_msec now, struct vm_queue_actions *actions)
 {
 	static const enum vm_step steps[] = {VM_STEP_DESTROY, VM_STEP_CREATE};
@@ -292,7 +313,7 @@ static void decide_own(struct vm_queue *q, mu_msec now, struct vm_queue_actions 
 	if (now < q->hold_until)
 		return;
 	q->hold_until = 0;
-	if (left_half_built(&q->facts))
+	if (left_half_built(&q->facts) || is_dead_shell(q, now))
 		start_own(q, VM_OP_HARD_SHUTDOWN, destroy, 1, now, actions);
 	else if (!q->facts.defined)
 		return;
@@ -523,6 +544,7 @@ void vm_queue_step(struct vm_queue *q, const struct vm_queue_event *event,
 	bool busy = q->state != VM_QUEUE_IDLE;
 
 	q->facts = *event->facts;
+	note_shell(q, event->now);
 	switch (event->kind) {
 	case VM_EVENT_SUBMIT:
 		submit(q, event->request, event->now, actions);
@@ -568,5 +590,9 @@ mu_msec vm_queue_wake_at(const struct vm_queue *q)
 	if (q->state == VM_QUEUE_IDLE && q->hold_until && q->facts.present &&
 	    (left_half_built(&q->facts) || q->facts.saved || stopped_by_itself(&q->facts)))
 		at = sooner(at, q->hold_until);
+	if (q->state == VM_QUEUE_IDLE && q->shell_since)
+		at = sooner(at, q->hold_until > q->shell_since + SHELL_AGE
+				    ? q->hold_until
+				    : q->shell_since + SHELL_AGE);
 	return at;
 }

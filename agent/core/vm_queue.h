@@ -53,6 +53,7 @@ struct vm_facts {
 	bool present;
 	bool incomplete;          /* present, but not wholly built */
 	bool ours;                /* built by our driver, in this run or one before */
+	bool nameless;            /* present, and nobody has given it a name yet */
 	struct hv_domid domid;    /* when present */
 	enum hv_shutdown stopped; /* why the guest of the present domain has stopped */
 	enum hv_on_event on_stop; /* what the definition says about that */
@@ -124,7 +125,8 @@ struct vm_queue {
 	/* restarting a guest that stops again at once */
 	mu_msec created_at;
 	unsigned n_quick_stops;
-	mu_msec hold_until; /* our own decisions wait until then */
+	mu_msec hold_until;  /* our own decisions wait until then */
+	mu_msec shell_since; /* a nameless, half-built domain has our id; 0 = there is none */
 };
 
 void vm_queue_init(struct vm_queue *q);

@@ -172,6 +172,7 @@ struct vm_facts vm_entry_facts(const struct vm_entry *e)
 	if (e->present) {
 		f.incomplete = e->domain.incomplete;
 		f.ours = e->domain.ours;
+		f.nameless = e->domain.name[0] == '\0';
 		f.domid = e->domain.domid;
 		f.stopped = e->domain.shutdown;
 	}

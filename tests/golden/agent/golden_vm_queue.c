@@ -113,6 +113,7 @@ static void set_facts(struct script *s, char *line)
 		s->facts.saved |= !strcmp(word, "saved");
 		s->facts.incomplete |= !strcmp(word, "incomplete");
 		s->facts.ours |= !strcmp(word, "ours");
+		s->facts.nameless |= !strcmp(word, "nameless");
 		if (mu_str_has_prefix(word, "domid=")) {
 			s->facts.present = true;
 			s->facts.domid.value = (uint32_t)strtoul(word + 6, NULL, 10);
