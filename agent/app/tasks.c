@@ -207,16 +207,16 @@ void tasks_progress(struct app *app, const struct mu_uuid *task, int percent)
 
 static void log_finish(const struct model_task *t)
 {
+	const char *what = t->op == _VM_OP_COUNT ? "definition" : vm_op_name(t->op);
 	char vm[MU_UUID_TEXT], id[MU_UUID_TEXT];
 
 	mu_uuid_format(&t->vm.uuid, vm);
 	mu_uuid_format(&t->id, id);
 	if (t->status == TASK_SUCCESS)
-		mu_log_info("task done op=%s vm=%s task=%s user=\"%s\"", vm_op_name(t->op), vm, id,
-			    t->user);
+		mu_log_info("task done op=%s vm=%s task=%s user=\"%s\"", what, vm, id, t->user);
 	else
-		mu_log_warning("task failed op=%s vm=%s task=%s user=\"%s\" err=\"%s\"",
-			       vm_op_name(t->op), vm, id, t->user, t->err.text);
+		mu_log_warning("task failed op=%s vm=%s task=%s user=\"%s\" err=\"%s\"", what, vm,
+			       id, t->user, t->err.text);
 }
 
 void tasks_finish(struct app *app, const struct mu_uuid *task, enum task_status status,

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-CONFIG = "/root/sighting.cfg"
+CONFIG = "/srv/sighting.cfg"
 
 
 class Watcher(threading.Thread):

@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from host import GUEST_MEMORY_MIB, TOP, LabHost  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD") or TOP / "build")
-PROGRAM = "/root/hv-contract"
+PROGRAM = "/srv/hv-contract"
 GUEST = ["--kernel", "/srv/guest/vmlinux", "--ramdisk", "/srv/guest/guest.cpio.gz", "--cmdline",
          "console=hvc0 rdinit=/init", "--memory", str(GUEST_MEMORY_MIB), "--boot-ms", "20000"]
 PATIENCE_S = 3000  # 25 cases with several guests each; a third of it on an idle machine
