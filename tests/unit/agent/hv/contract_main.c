@@ -3,9 +3,9 @@
  * Runs the contract against one driver and prints TAP. Standalone, so that it can be copied into a
  * Xen host's dom0:
  *
- *   hv-contract --driver xen --kernel /srv/guest/vmlinux --ramdisk /srv/guest/guest.cpio.gz
- * --memory 64 hv-contract --driver sim|fault hv-contract ... --only TEXT     only the cases with
- * TEXT in their name
+ *   hv-contract --driver xen --kernel FILE --ramdisk FILE --memory 96
+ *   hv-contract --driver sim|fault
+ *   hv-contract ... --only TEXT     only the cases with TEXT in their name
  */
 #include "agent/hv/drivers.h"
 #include "common/log/log.h"
