@@ -17,6 +17,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
 QUICKSTART = ROOT / "deploy/quickstart"
 DEADLINE = 60
+SAID_BY_A_BUG = ("Sanitizer", "runtime error:", "assertion failed")
 
 
 def program(name):
@@ -99,8 +100,14 @@ class Demo:
                               check=False)
 
     def remove(self):
+        """End it and its folder; what a sanitizer or an assertion said in a log is a failure."""
         self.stop()
+        said = [f"{log.name}: {line}" for log in sorted((self.state / "log").glob("*.log"))
+                for line in log.read_text(errors="replace").splitlines()
+                if any(word in line for word in SAID_BY_A_BUG)]
         shutil.rmtree(self.state, ignore_errors=True)
+        if said:
+            raise AssertionError("\n".join(said[:20]))
 
     def pids(self):
         """{name: pid} of what quickstart started."""
