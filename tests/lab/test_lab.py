@@ -52,7 +52,8 @@ class OneHost(unittest.TestCase):
         self.assertEqual(self.value(domid, "attr/PVAddons/MajorVersion"), "7")
         self.assertRegex(self.value(domid, "attr/vif/0/ipv4/0"), r"^10\.0\.\d+\.\d+$")
         self.host.run("xl shutdown -w plain")
-        self.assertIsNone(self.host.domain("plain"))
+        # `xl shutdown -w` returns when the guest has stopped; `xl create`'s daemon then clears it away.
+        self.host.wait("the stopped domain to go", lambda: self.host.domain("plain") is None)
 
     def test_a_guest_without_agent_reports_nothing(self):
         domid = self.host.guest("mute", agent=False)
