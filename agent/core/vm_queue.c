@@ -305,6 +305,16 @@ static void guest_stopped(struct vm_queue *q, mu_msec now, struct vm_queue_actio
 		start_own(q, VM_OP_HARD_SHUTDOWN, steps, 1, now, actions);
 }
 
+/* The second half of a reboot, once what was left of its domain is gone. */
+static void start_again(struct vm_queue *q, mu_msec now, struct vm_queue_actions *actions)
+{
+	static const enum vm_step create[] = {VM_STEP_CREATE};
+
+	q->start_again = false;
+	if (q->facts.defined && !q->facts.present && !q->facts.saved)
+		start_own(q, VM_OP_CLEAN_REBOOT, create, 1, now, actions);
+}
+
 static void decide_own(struct vm_queue *q, mu_msec now, struct vm_queue_actions *actions)
 {
 	static const enum vm_step drop[] = {VM_STEP_DROP_SAVE};
@@ -315,6 +325,8 @@ static void decide_own(struct vm_queue *q, mu_msec now, struct vm_queue_actions 
 	q->hold_until = 0;
 	if (left_half_built(&q->facts) || is_dead_shell(q, now))
 		start_own(q, VM_OP_HARD_SHUTDOWN, destroy, 1, now, actions);
+	else if (q->start_again)
+		start_again(q, now, actions);
 	else if (!q->facts.defined)
 		return;
 	else if (stopped_by_itself(&q->facts))
@@ -525,19 +537,6 @@ static void let_go_on(struct vm_queue *q, mu_msec now, struct vm_queue_actions *
 		start_own(q, VM_OP_UNPAUSE, unpause, 1, now, actions);
 }
 
-/* The second half of a reboot, without what its half-built domain has left. */
-static void start_again(struct vm_queue *q, mu_msec now, struct vm_queue_actions *actions)
-{
-	static const enum vm_step steps[] = {VM_STEP_DESTROY, VM_STEP_CREATE};
-
-	if (q->state != VM_QUEUE_IDLE || !q->facts.defined)
-		return;
-	if (left_half_built(&q->facts))
-		start_own(q, VM_OP_CLEAN_REBOOT, steps, 2, now, actions);
-	else if (!q->facts.present)
-		start_own(q, VM_OP_CLEAN_REBOOT, steps + 1, 1, now, actions);
-}
-
 void vm_queue_step(struct vm_queue *q, const struct vm_queue_event *event,
 		   struct vm_queue_actions *actions)
 {
@@ -564,7 +563,7 @@ void vm_queue_step(struct vm_queue *q, const struct vm_queue_event *event,
 		let_go_on(q, event->now, actions);
 		break;
 	case VM_EVENT_START_AGAIN:
-		start_again(q, event->now, actions);
+		q->start_again = true;
 		break;
 	}
 	if (q->state == VM_QUEUE_CANCELLING && hard_waits(q) &&

@@ -126,6 +126,7 @@ struct vm_queue {
 	mu_msec created_at;
 	unsigned n_quick_stops;
 	mu_msec hold_until;  /* our own decisions wait until then */
+	bool start_again;    /* asked for by VM_EVENT_START_AGAIN, until done or overtaken */
 	mu_msec shell_since; /* a nameless, half-built domain has our id; 0 = there is none */
 };
 
