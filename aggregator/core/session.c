@@ -298,8 +298,13 @@ static void on_batch(struct session *s, struct session_mark *mark, const struct 
 
 void session_mark_batch_stored(struct session_mark *mark, uint64_t epoch, uint64_t seq)
 {
-	if (epoch == mark->metric_epoch && seq > mark->metric_stored)
-		mark->metric_stored = seq;
+	if (epoch != mark->metric_epoch || seq <= mark->metric_stored)
+		return;
+	mark->metric_stored = seq;
+	/* The count may have begun anew meanwhile: an agent went to another epoch and came back, or
+	 * a batch in front of this one was refused. What is on the disk was taken. */
+	if (mark->metric_taken < seq)
+		mark->metric_taken = seq;
 }
 
 static void on_batch_stored(struct session_mark *mark, const struct session_event *ev,

@@ -316,6 +316,24 @@ Test(session, a_new_metric_epoch_counts_anew)
 	cr_assert_eq(mark.metric_stored, 1);
 }
 
+Test(session, an_agent_that_returns_to_an_old_metric_epoch_breaks_nothing)
+{
+	struct session_hello other = good_hello;
+
+	hello(&good_hello);
+	dictionary(1, 1);
+	cr_assert_str_eq(batch(7, 1, 1), "batch(3/7)");
+	other.metric_epoch = 4;
+	session_init(&s);
+	hello(&other);
+	session_init(&s);
+	hello(&good_hello);
+	dictionary(1, 1);
+	cr_assert_str_eq(batch_stored(3, 7), "metric-ack(7)", "of the first stream");
+	cr_assert_str_eq(batch(7, 1, 1), "metric-ack(7)", "it is not stored twice");
+	cr_assert_str_eq(batch(8, 1, 1), "batch(3/8)");
+}
+
 /* --- crashes at every point ---
  *
  * An agent that counts, a line that breaks, a store that takes time, an aggregator that dies. At
