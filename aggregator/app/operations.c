@@ -249,6 +249,10 @@ int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin
 				    task_status_name(t->status));
 	t = tasks_abort(app->tasks, id, fleet_is_connected(app->fleet, &t->host), mu_clock_wall(),
 			&cancel);
+	if (!t)
+		return mu_error_set(err, MU_E_STATE,
+				    "the task is over, its result is being stored; hint: ask for "
+				    "the task again");
 	tx = store_begin(app->store);
 	app_audit(app, tx, who, "task.abort", id, "requested", "");
 	if (cancel) {

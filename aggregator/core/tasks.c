@@ -291,7 +291,7 @@ const struct model_task *tasks_abort(struct tasks *t, const struct mu_uuid *id, 
 	struct item *item = pending_find(t, id);
 
 	*ret_cancel = false;
-	if (!item)
+	if (!item || item->ending)
 		return NULL;
 	item->task.abort_requested = now;
 	item->task.updated = now;

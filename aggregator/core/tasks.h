@@ -73,7 +73,8 @@ bool tasks_end(struct tasks *t, const struct host_id *host, const struct mu_uuid
 	       struct model_task *ret);
 const struct model_task *tasks_ended(struct tasks *t, const struct model_task *end);
 /* Somebody wants it to stop: noted, and *ret_cancel says whether the host has to be told. Without
- * a way to tell, it ends at once: interrupted if it may have been sent, else failed. */
+ * a way to tell, it ends at once: interrupted if it may have been sent, else failed. NULL also
+ * while the end that the host told is being stored: nothing may be stored over it. */
 const struct model_task *tasks_abort(struct tasks *t, const struct mu_uuid *id, bool connected,
 				     mu_msec now, bool *ret_cancel);
 /* One task whose deadline passed before it could be sent; call until NULL. */

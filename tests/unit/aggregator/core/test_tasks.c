@@ -266,6 +266,20 @@ Test(tasks, abort_depends_on_what_is_possible)
 	cr_assert_null(tasks_abort(t, &away, false, 9, &cancel));
 }
 
+Test(tasks, abort_comes_too_late_for_an_end_that_is_being_stored)
+{
+	struct mu_uuid id = sent(1, &host_a, 0);
+	struct model_task end;
+	bool cancel;
+
+	cr_assert(tell(&host_a, &id, TASK_SUCCESS, &end));
+	cr_assert_null(tasks_abort(t, &id, true, 60, &cancel));
+	cr_assert_not(cancel);
+	cr_assert_null(tasks_abort(t, &id, false, 60, &cancel));
+	cr_assert_eq(tasks_find(t, &id)->abort_requested, 0);
+	cr_assert_eq(tasks_ended(t, &end)->status, TASK_SUCCESS);
+}
+
 Test(tasks, forgotten_host_leaves_no_pending_task)
 {
 	struct mu_uuid a = sent(1, &host_a, 0);
