@@ -150,12 +150,13 @@ static void vm_undefine(void *ctx, const struct vm_id *vm, const struct rest_use
 }
 
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
-		      struct mu_error *err)
+		      const char *from, struct mu_error *err)
 {
 	const struct admin *admin = ctx;
 	char uuid[MU_UUID_TEXT];
 
-	mu_log_info("asked op=abort task=%s user=\"%s\"", mu_uuid_format(id, uuid), user->name);
+	mu_log_info("asked op=abort task=%s user=\"%s\" from=\"%s\"", mu_uuid_format(id, uuid),
+		    user->name, from);
 	return app_task_abort(admin->app, id, err);
 }
 

@@ -99,9 +99,9 @@ static void vm_undefine(void *ctx, const struct vm_id *vm, const struct rest_use
 }
 
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
-		      struct mu_error *err)
+		      const char *from, struct mu_error *err)
 {
-	struct admin_asker who = {.user = user->name, .from = ""};
+	struct admin_asker who = {.user = user->name, .from = from};
 
 	return app_task_abort(ctx, id, &who, err);
 }

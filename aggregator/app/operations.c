@@ -255,14 +255,15 @@ int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin
 				    "the task again");
 	tx = store_begin(app->store);
 	app_audit(app, tx, who, "task.abort", id, "requested", "");
-	if (cancel) {
+	if (cancel)
 		store_tasks_put(tx, t);
+	store_commit(tx, STORE_KEEP, NULL, NULL); /* the request stands before the end it brings */
+	if (cancel) {
 		task_changed(app, REST_UPDATE, t);
 		fleet_cancel(app->fleet, &t->host, id);
 	} else {
 		finished(app, t);
 	}
-	store_commit(tx, STORE_KEEP, NULL, NULL);
 	return 0;
 }
 

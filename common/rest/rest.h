@@ -72,7 +72,7 @@ struct rest_backend {
 	    void *ctx, const struct vm_id *vm, const struct rest_user *user, const char *from,
 	    void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err), void *arg);
 	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
-			  struct mu_error *err);
+			  const char *from, struct mu_error *err);
 };
 
 /* The table is copied. */

@@ -166,7 +166,7 @@ struct http_reply *rest_post_task_abort(struct rest_call *c)
 
 	if (!find(c, &id))
 		return rest_not_found(c, "task", c->id);
-	if (b->task_abort(b->ctx, &id, &c->user, &err) < 0)
+	if (b->task_abort(b->ctx, &id, &c->user, c->request->peer.address, &err) < 0)
 		return rest_error(c, &err);
 	v = mu_value_object(c->arena);
 	mu_value_set_bool(c->arena, v, "success", true);

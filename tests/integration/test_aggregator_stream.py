@@ -394,6 +394,13 @@ class Commands(AggregatorCase):
         self.wait_host(self.host, lambda h: not h["connected"])
         self.rest.post(f"/tasks/{task}/actions/abort")
         self.assertEqual("interrupted", self.rest.task(task)["status"])
+        end, asked = wait_until("both are in the log", lambda: (
+            lambda rows: rows if len(rows) == 2 else None)(
+                [r for r in self.rest.get("/audit?limit=3")
+                 if r["action"] == "task.abort" or r["result"] == "interrupted"]))
+        self.assertEqual(("vm.pause", self.vm), (end["action"], end["object"]))
+        self.assertEqual(("admin", "127.0.0.1", task),
+                         (asked["user"], asked["from"], asked["object"]))
 
     def test_removed_host_ends_its_tasks(self):
         task, _ = self.pause()

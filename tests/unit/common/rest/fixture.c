@@ -139,12 +139,12 @@ static void vm_undefine(void *ctx, const struct vm_id *vm, const struct rest_use
 }
 
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
-		      struct mu_error *err)
+		      const char *from, struct mu_error *err)
 {
 	struct fixture *f = ctx;
 	const struct model_task *t = task_find(ctx, id);
 
-	(void)user;
+	note(f, user, from, f->arg);
 	if (t->status != TASK_PENDING)
 		return mu_error_set(err, MU_E_STATE, "the task has ended");
 	f->n_aborts++;

@@ -239,6 +239,7 @@ Test(actions, task_is_aborted)
 		       "{\"success\":true}");
 	fixture_expect(post("/rest/v0/tasks/" TASK_1 "/abort", "{}"), 200, "{\"success\":true}");
 	cr_expect_eq(f->n_aborts, 2);
+	cr_expect_str_eq(f->from, "192.0.2.1");
 	fixture_task_ended(f, MU_E_CANCELLED, "aborted");
 	fixture_expect(post("/rest/v0/tasks/" TASK_1 "/actions/abort", NULL), 409, "has ended");
 	fixture_expect(post("/rest/v0/tasks/" NOBODY "/actions/abort", NULL), 404, NOBODY);
