@@ -315,6 +315,9 @@ static void app_stop(void *ctx)
 		return;
 	app->stopping = true;
 	mu_log_info("stopping");
+	/* Both store something, which a store that is closing has to know in time. */
+	mu_timer_cancel(app->daily);
+	mu_timer_cancel(app->task_timer);
 	if (app->http)
 		http_server_stop(app->http, on_http_stopped, app);
 	else

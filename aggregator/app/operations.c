@@ -276,7 +276,8 @@ void app_tasks_arm(struct app *app)
 
 	if (!app->task_timer)
 		return;
-	if (next == MU_MSEC_NEVER)
+	/* Nothing may come to a store that has closed; the next run ends them. */
+	if (next == MU_MSEC_NEVER || app->stopping)
 		mu_timer_cancel(app->task_timer);
 	else
 		mu_timer_set(app->task_timer, next > now ? next - now : 0);
