@@ -337,6 +337,7 @@ int app_serve(struct app *app, struct mu_error *err)
 	}
 	app->signals = mu_signals_new(app->loop, app_stop, renew_servers, app);
 	app_access_trim(app);
+	app_tasks_end_orphans(app);
 	app_tasks_arm(app);
 	mu_timer_set(app->daily, DAILY_MS);
 	mu_log_info("serving version=%s https=%s port=%d fleet_port=%d agents_dial=%s",

@@ -81,6 +81,8 @@ void app_task_progress(struct app *app, const struct host_id *host, const struct
 		       int percent);
 void app_task_result(struct app *app, const struct host_id *host, const struct fleet_result *r);
 void app_tasks_forget_host(struct app *app, const struct host_id *host);
+/* At start: the last run may have died between removing a host and ending its tasks. */
+void app_tasks_end_orphans(struct app *app);
 void app_tasks_arm(struct app *app);
 void app_on_task_timer(void *app);
 void app_vm_define(struct app *app, const struct host_id *host, const struct mu_value *definition,

@@ -82,6 +82,9 @@ static void vm_op_stored(void *ctx, const struct mu_error *err)
 	} else {
 		task_changed(app, REST_ADD, tasks_confirm(app->tasks, &req->task));
 		req->done(req->arg, &req->task, NULL);
+		/* The host may have been removed while the task was being stored. */
+		if (!inventory_host_find(app->inventory, &req->host))
+			app_tasks_forget_host(app, &req->host);
 		fleet_pump(app->fleet, &req->host);
 		app_tasks_arm(app);
 	}
@@ -233,6 +236,35 @@ void app_tasks_forget_host(struct app *app, const struct host_id *host)
 
 	while ((t = tasks_forget_host(app->tasks, host, mu_clock_wall())))
 		finished(app, t);
+}
+
+struct orphan {
+	const struct app *app;
+	bool found;
+	struct host_id host;
+};
+
+static bool is_no_orphan(const struct model_task *t, void *arg)
+{
+	struct orphan *o = arg;
+
+	if (t->status != TASK_PENDING || inventory_host_find(o->app->inventory, &t->host))
+		return true;
+	o->found = true;
+	o->host = t->host;
+	return false;
+}
+
+void app_tasks_end_orphans(struct app *app)
+{
+	struct orphan o;
+
+	do {
+		o = (struct orphan){.app = app};
+		tasks_each(app->tasks, is_no_orphan, &o);
+		if (o.found)
+			app_tasks_forget_host(app, &o.host);
+	} while (o.found);
 }
 
 int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin_asker *who,

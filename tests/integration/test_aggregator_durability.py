@@ -187,6 +187,21 @@ class Damage(AggregatorCase):
         s.send(snapshot=agent.snapshot(agent.vm(good, "good"), agent.vm(bad, "bad")))
         self.wait_vm(bad, lambda v: v["power_state"] == "Running")
 
+    def test_a_removed_hosts_task_does_not_outlive_a_crash(self):
+        vm = self.new_id()
+        agent = self.agent()
+        s = agent.live(agent.vm(vm))
+        task = self.rest.action(vm, "pause", sync=False)
+        s.expect("command")
+        # Dying between the two transactions: the host is removed, its tasks have not ended.
+        self.fleet.aggregator.kill()
+        subprocess.run(["sqlite3", self.fleet.state / "muster.db",
+                        "PRAGMA foreign_keys = ON; DELETE FROM hosts"], check=True)
+        self.fleet.restart_aggregator()
+        ended = self.rest.task(task)
+        self.assertEqual("interrupted", ended["status"])
+        self.assertIn("host was removed", str(ended["result"]))
+
     def test_old_database_is_upgraded_and_served(self):
         from tests.support.fake_agent import ROOT
         self.fleet.aggregator.stop()
