@@ -27,7 +27,8 @@ struct renewal {
 	struct mu_work work;
 	bool working;
 	bool asked; /* a request is on its way */
-	/* The work's */
+	/* The work's; link->id is not: the next attempt's work may be reading it anew */
+	struct tls_cert_info info; /* the certificate's in use, then the new one's */
 	char *key;
 	char *csr;
 	char *cert; /* to be saved; NULL: a key and request are to be made */

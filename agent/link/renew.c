@@ -68,6 +68,7 @@ static void on_timer(void *ctx)
 		return;
 	mu_timer_set(link->renewal.timer, RETRY);
 	forget(&link->renewal);
+	link->renewal.info = link->id.info;
 	link->renewal.working = true;
 	mu_work_start(&link->renewal.work, link->loop);
 }
@@ -80,21 +81,21 @@ static void run(struct mu_work *work)
 
 	mu_error_clear(&r->err);
 	if (r->cert) {
-		if (tls_key_matches(r->cert, r->key, &r->err) == 0)
+		if (tls_cert_read(r->cert, &r->info, &r->err) == 0 &&
+		    tls_key_matches(r->cert, r->key, &r->err) == 0)
 			(void)identity_save_cert(link->options.tls_dir, r->key, r->cert, &r->err);
 	} else if (tls_key_new(&r->key, &r->err) == 0) {
-		(void)tls_request_new(r->key, link->id.info.common_name, &r->csr, &r->err);
+		(void)tls_request_new(r->key, r->info.common_name, &r->csr, &r->err);
 	}
 }
 
 static void saved(struct link *link)
 {
-	struct tls_cert_info info;
-
-	if (tls_cert_read(link->renewal.cert, &info, NULL) == 0)
-		link->id.info = info; /* the next renewal counts from here */
 	mu_log_info("certificate renewed");
 	forget(&link->renewal);
+	/* The next renewal counts from here; an attempt that is loading reads the files anew. */
+	if (!link->loading)
+		link->id.info = link->renewal.info;
 	if (link->state == LINK_LIVE)
 		on_timer(link);
 }
