@@ -273,6 +273,7 @@ static void on_daily(void *ctx)
 
 	renew_servers(app);
 	app_access_trim(app);
+	app->n_conflicts = 0;
 	mu_timer_set(app->daily, DAILY_MS);
 }
 

@@ -32,6 +32,7 @@ struct app {
 	struct mu_timer *task_timer; /* deadlines of commands that were never sent */
 	struct mu_arena *arena;      /* for encoding, reset after each use */
 	struct mu_map *resync;       /* host ids whose stored state could not be read */
+	size_t n_conflicts;          /* told today (state.c) */
 	/* who may come in (access.c) */
 	struct mu_map *certs;     /* fingerprint -> struct store_cert */
 	struct mu_map *joins;     /* secret's hash -> struct store_join */

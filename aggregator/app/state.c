@@ -18,6 +18,22 @@ static const enum rest_change rest_changes[_INVENTORY_WHAT_COUNT] = {
     [INVENTORY_REMOVE] = REST_REMOVE,
 };
 
+/* Beginnings and ends a day: a host that reports others' VMs over and over must not push what
+ * people did out of the audit log, which keeps a number of records. */
+enum { CONFLICTS_PER_DAY = 1000 };
+
+static bool conflict_is_told(struct app *app)
+{
+	if (app->n_conflicts > CONFLICTS_PER_DAY)
+		return false;
+	if (++app->n_conflicts <= CONFLICTS_PER_DAY)
+		return true;
+	mu_log_warning("conflicts of VMs are not told any more today n=%d hint=\"see which host "
+		       "reports VMs that it does not have\"",
+		       CONFLICTS_PER_DAY);
+	return false;
+}
+
 /* Two hosts report the same VM: nobody can repair that but a person, who has to be told. */
 static void conflict_changed(struct app *app, const struct inventory_change *c)
 {
@@ -29,6 +45,8 @@ static void conflict_changed(struct app *app, const struct inventory_change *c)
 	struct store_tx *tx;
 	MU_CLEANUP(mu_free) char *detail = NULL;
 
+	if (!conflict_is_told(app))
+		return;
 	mu_uuid_format(&c->vm->id.uuid, vm);
 	mu_uuid_format(&c->vm->host.uuid, shown);
 	mu_uuid_format(&c->other.uuid, other);

@@ -302,6 +302,23 @@ class State(AggregatorCase):
         self.assertEqual("v2999", self.rest.vm(vm)["name_label"])
 
 
+class Claims(AggregatorCase):
+    """By themselves: the allowance is the whole aggregator's."""
+
+    def test_a_host_that_claims_many_vms_does_not_flood_the_audit_log(self):
+        ids = [self.new_id() for _ in range(1100)]
+        a, b = self.agent("one"), self.agent("two")
+        a.live(*(a.vm(i, f"vm{n}") for n, i in enumerate(ids)))
+        b.live(*(b.vm(i, f"vm{n}") for n, i in enumerate(ids)))
+        rows, before = [], ""
+        while page := self.rest.get(f"/audit?limit=1000{before}"):
+            rows += page
+            before = f"&before={page[-1]['id']}"
+        told = [r for r in rows if r["action"] == "vm.conflict"]
+        self.assertEqual(1000, len(told))
+        self.assertIn("not told any more today", self.fleet.aggregator.text())
+
+
 class Commands(AggregatorCase):
     def setUp(self):
         self.vm = self.new_id()
