@@ -143,10 +143,13 @@ static int hello_check(const struct session_hello *h, struct host_id *ret_host,
 			    h->host_id);
 }
 
+/* Not while something is on its way to the disk: an agent that resumes gives the numbers behind the
+ * stored one again, to other contents, and one number must not stand for two. */
 static bool can_resume(const struct session_mark *m, const struct session_hello *h)
 {
 	return h->state_epoch != 0 && h->state_epoch == m->stored_epoch &&
-	       m->stored_round == m->applied_round && h->last_acked_seq <= m->stored_seq;
+	       m->stored_round == m->applied_round && m->stored_seq == m->applied_seq &&
+	       h->last_acked_seq <= m->stored_seq;
 }
 
 static void on_hello(struct session *s, struct session_mark *mark, const struct session_hello *h,
@@ -230,8 +233,6 @@ static void on_delta(struct session *s, struct session_mark *mark, uint64_t seq,
 		return;
 	}
 	s->expected_seq = seq + 1;
-	if (seq <= mark->applied_seq)
-		return; /* taken over on an earlier stream; acknowledged when it is stored */
 	mark->applied_seq = seq;
 	a = act(out, SESSION_APPLY);
 	a->round = mark->applied_round;

@@ -193,13 +193,24 @@ Test(session, resumes_where_the_disk_is)
 	h.last_acked_seq = 9;
 	cr_assert_str_eq(hello(&h), "welcome(resume 10, metrics 20) commands");
 	cr_assert_str_eq(delta(11), "apply(7/11)");
-	/* The line breaks before 11 is stored; the next stream sends it again. */
-	session_init(&s);
-	cr_assert_str_eq(hello(&h), "welcome(resume 10, metrics 20) commands");
-	cr_assert_str_eq(delta(11), "", "in memory already");
-	cr_assert_str_eq(delta(12), "apply(7/12)");
 	cr_assert_str_eq(stored(0, 7, 11), "ack(11)");
-	cr_assert_str_eq(stored(0, 7, 12), "ack(12)");
+	session_init(&s);
+	cr_assert_str_eq(hello(&h), "welcome(resume 11, metrics 20) commands");
+	cr_assert_str_eq(delta(12), "apply(7/12)");
+}
+
+/* The next 11 would be another one: the agent has put later changes into it. */
+Test(session, does_not_resume_over_what_is_not_stored_yet)
+{
+	struct session_hello h = good_hello;
+
+	session_mark_init(&mark, 7, 10, 3, 20);
+	h.last_acked_seq = 10;
+	cr_assert_str_eq(hello(&h), "welcome(resume 10, metrics 20) commands");
+	cr_assert_str_eq(delta(11), "apply(7/11)");
+	session_init(&s);
+	cr_assert_str_eq(hello(&h), "welcome(snapshot, metrics 20) commands");
+	cr_assert_str_eq(stored(0, 7, 11), "", "of the numbering before");
 }
 
 Test(session, asks_for_everything_when_numbers_do_not_fit)
