@@ -98,7 +98,7 @@ static struct app_task *add(struct app *app, const struct journal_entry *e)
 	t->model.end = e->finished_at;
 	t->model.progress = e->status == TASK_SUCCESS ? 100 : 0;
 	t->model.err = e->err;
-	/* An id that was acknowledged, and so forgotten by the journal, may come again by mistake. */
+	/* An id that was acknowledged, and so forgotten, may come again by mistake. */
 	free(mu_map_put(app->tasks, e->task.bytes, sizeof e->task.bytes, t));
 	return t;
 }
