@@ -14,6 +14,7 @@
 #ifndef MUSTER_AGENT_HV_H
 #define MUSTER_AGENT_HV_H
 
+#include "agent/hv/hv_stats.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/error.h"
 #include "common/loop/loop.h"

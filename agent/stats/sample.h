@@ -9,7 +9,7 @@
 #ifndef MUSTER_AGENT_STATS_SAMPLE_H
 #define MUSTER_AGENT_STATS_SAMPLE_H
 
-#include "agent/hv/hv_types.h"
+#include "agent/hv/hv_stats.h"
 #include "agent/stats/metric.h"
 
 #define SAMPLE_INTERVAL MU_SEC(5)

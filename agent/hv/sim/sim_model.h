@@ -10,6 +10,7 @@
 #ifndef MUSTER_AGENT_HV_SIM_MODEL_H
 #define MUSTER_AGENT_HV_SIM_MODEL_H
 
+#include "agent/hv/hv_stats.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/arena.h"
 #include "common/base/error.h"

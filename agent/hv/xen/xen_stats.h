@@ -6,6 +6,7 @@
 #ifndef MUSTER_AGENT_HV_XEN_STATS_H
 #define MUSTER_AGENT_HV_XEN_STATS_H
 
+#include "agent/hv/hv_stats.h"
 #include "agent/hv/xen/xen_domains.h"
 
 /* As hv_ops.stats; `list` gives the memory targets. */
