@@ -13,6 +13,23 @@
 
 enum { FILE_MAX_BYTES = 1 << 20 };
 
+/* Texts of options live as long as the process, also those that a later one has overruled. */
+struct kept {
+	struct kept *next;
+	char *text;
+};
+
+static struct kept *kept;
+
+static const char *keep(const char *text)
+{
+	struct kept *k = mu_xmalloc(sizeof *k);
+
+	*k = (struct kept){.next = kept, .text = mu_xstrdup(text)};
+	kept = k;
+	return k->text;
+}
+
 static const struct mu_option *find(const struct mu_option *table, const char *name, size_t len)
 {
 	for (const struct mu_option *o = table; o->name; o++)
@@ -113,8 +130,7 @@ static int set_option(const struct mu_option *o, void *config, const char *value
 	case _MU_OPTION_TYPE_COUNT:
 		mu_assert_unreachable();
 	}
-	/* Lives as long as the process, see the header. */
-	*(const char **)field(o, config) = mu_xstrdup(value);
+	*(const char **)field(o, config) = keep(value);
 	return 0;
 }
 

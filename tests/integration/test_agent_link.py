@@ -187,6 +187,10 @@ class Commands(LinkCase):
         self.result(session, self.command(session, vm, "START"))
         hung = self.command(session, vm, "CLEAN_SHUTDOWN")
         late = self.command(session, vm, "PAUSE", deadline_ms=1)
+        # It waits behind the hung one; its time is over once the host's clock has moved on.
+        asked = wait_until("it waits", lambda: {
+            t["id"]: t["start"] for t in agent.rest.get("/tasks?fields=*")}.get(str(late)))
+        wait_until("its time is over", lambda: time.time() * 1000 > asked + 50)
         session.send(cancel=messages().CommandCancel(id=hung.bytes))
         self.assertEqual("CANCELLED", self.result(session, hung).error_code)
         self.assertEqual("TIMEOUT", self.result(session, late).error_code)

@@ -67,6 +67,15 @@ Test(config, command_line_in_both_forms_stops_at_the_first_word)
 	cr_assert(c.verbose);
 }
 
+Test(config, the_last_one_counts)
+{
+	char *argv[] = {(char[]){"p"}, (char[]){"--listen=a:1"}, (char[]){"--listen=b:2"}, NULL};
+	int next;
+
+	cr_assert_eq(mu_config_read_args(table, &c, 3, argv, &next, &err), 0, "%s", err.text);
+	cr_assert_str_eq(c.listen, "b:2");
+}
+
 Test(config, double_dash_ends_the_options)
 {
 	char *argv[] = {(char[]){"p"}, (char[]){"--"}, (char[]){"--hosts=9"}, NULL};
