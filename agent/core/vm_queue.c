@@ -310,6 +310,9 @@ static void start_again(struct vm_queue *q, mu_msec now, struct vm_queue_actions
 {
 	static const enum vm_step create[] = {VM_STEP_CREATE};
 
+	/* A domain that goes loses the mark that it is ours before it is gone: wait for that. */
+	if (q->facts.present && q->facts.incomplete)
+		return;
 	q->start_again = false;
 	if (q->facts.defined && !q->facts.present && !q->facts.saved)
 		start_own(q, VM_OP_CLEAN_REBOOT, create, 1, now, actions);
