@@ -8,7 +8,6 @@ What the aggregator's REST says is checked against `xl list` and xenstore, never
 
 import concurrent.futures
 import json
-import os
 import pathlib
 import random
 import sys
@@ -371,7 +370,8 @@ class MainJob(unittest.TestCase):
             self.fleet.restart_aggregator()
             serving = time.monotonic() - start
             print(f"round {round_}: serving again after {serving:.2f} s")
-            self.assertLess(serving, 2 + 8 * (os.getloadavg()[0] > 4), "machine overloaded?")
+            # 0.05 to 0.25 s where it was written; the goal of 2 s is the benchmark's to measure.
+            self.assertLess(serving, 20)
             self.fleet.wait_connected(1)
             for task in promised:
                 self.assertIn(self.rest.task(task, OP_DEADLINE)["status"], ("success", "failure"))
