@@ -55,6 +55,7 @@ static int decode_command(const Muster__V1__Command *m, struct app_command *c, s
 	case MUSTER__V1__COMMAND__KIND_VM_UNDEFINE:
 		c->kind = JOURNAL_UNDEFINE;
 		return wire_uuid_decode(&m->vm_undefine->vm_id, "vm_id", &c->vm.uuid, err);
+	case MUSTER__V1__COMMAND__KIND_CALL:
 	case MUSTER__V1__COMMAND__KIND__NOT_SET:
 	case _MUSTER__V1__COMMAND__KIND__CASE_IS_INT_SIZE:
 		break;

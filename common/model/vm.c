@@ -12,6 +12,12 @@ static const char *const power_names[_VM_POWER_COUNT] = {
     [VM_SUSPENDED] = "Suspended", [VM_UNKNOWN] = "Unknown",
 };
 
+static const char *const kind_names[_VM_KIND_COUNT] = {
+    [VM_KIND_VM] = "vm",
+    [VM_KIND_SNAPSHOT] = "snapshot",
+    [VM_KIND_TEMPLATE] = "template",
+};
+
 static const char *const type_names[_VM_TYPE_COUNT] = {
     [VM_TYPE_PV] = "pv",
     [VM_TYPE_PVH] = "pvh",
@@ -43,6 +49,22 @@ static const struct {
     [VM_OP_ADOPT] = {"adopt", "Running or Paused", STATE(VM_RUNNING) | STATE(VM_PAUSED),
 		     VM_RUNNING},
 };
+
+const char *vm_kind_name(enum vm_kind k)
+{
+	mu_assert(k < _VM_KIND_COUNT);
+	return kind_names[k];
+}
+
+bool vm_kind_parse(const char *name, enum vm_kind *ret)
+{
+	for (size_t i = 0; i < _VM_KIND_COUNT; i++)
+		if (strcmp(kind_names[i], name) == 0) {
+			*ret = (enum vm_kind)i;
+			return true;
+		}
+	return false;
+}
 
 const char *vm_power_name(enum vm_power p)
 {
@@ -147,6 +169,54 @@ static bool tags_equal(const struct model_vm *a, const struct model_vm *b)
 	return true;
 }
 
+static bool disks_equal(const struct model_vm *a, const struct model_vm *b)
+{
+	if (a->n_disks != b->n_disks)
+		return false;
+	for (size_t i = 0; i < a->n_disks; i++) {
+		const struct model_disk *x = &a->disks[i];
+		const struct model_disk *y = &b->disks[i];
+
+		if (strcmp(x->vdev, y->vdev) != 0 || !mu_uuid_equal(&x->vdi, &y->vdi) ||
+		    x->attached != y->attached || x->readonly != y->readonly ||
+		    x->cdrom != y->cdrom || x->bootable != y->bootable)
+			return false;
+	}
+	return true;
+}
+
+static bool nics_equal(const struct model_vm *a, const struct model_vm *b)
+{
+	if (a->n_nics != b->n_nics)
+		return false;
+	for (size_t i = 0; i < a->n_nics; i++) {
+		const struct model_nic *x = &a->nics[i];
+		const struct model_nic *y = &b->nics[i];
+
+		if (x->device != y->device || strcmp(x->mac, y->mac) != 0 ||
+		    strcmp(x->bridge, y->bridge) != 0 || x->attached != y->attached ||
+		    x->mtu != y->mtu || x->rate_kbps != y->rate_kbps)
+			return false;
+	}
+	return true;
+}
+
+static bool build_equal(const struct model_vm *a, const struct model_vm *b)
+{
+	return strcmp(a->firmware, b->firmware) == 0 && strcmp(a->boot_order, b->boot_order) == 0 &&
+	       strcmp(a->cmdline, b->cmdline) == 0 && strcmp(a->cpu_mask, b->cpu_mask) == 0 &&
+	       a->cpu_weight == b->cpu_weight && a->cpu_cap == b->cpu_cap &&
+	       a->cores_per_socket == b->cores_per_socket &&
+	       a->memory_min_bytes == b->memory_min_bytes && a->pending == b->pending;
+}
+
+static bool snapshot_equal(const struct model_vm *a, const struct model_vm *b)
+{
+	return a->kind == b->kind && mu_uuid_equal(&a->snapshot_of.uuid, &b->snapshot_of.uuid) &&
+	       a->snapshot_at == b->snapshot_at && a->with_memory == b->with_memory &&
+	       mu_uuid_equal(&a->parent.uuid, &b->parent.uuid);
+}
+
 bool model_vm_equal(const struct model_vm *a, const struct model_vm *b)
 {
 	return mu_uuid_equal(&a->id.uuid, &b->id.uuid) &&
@@ -159,5 +229,6 @@ bool model_vm_equal(const struct model_vm *a, const struct model_vm *b)
 	       a->start_delay_ms == b->start_delay_ms && a->start_order == b->start_order &&
 	       a->started_at == b->started_at && a->current_op == b->current_op &&
 	       strcmp(a->current_task, b->current_task) == 0 && guest_equal(&a->guest, &b->guest) &&
-	       tags_equal(a, b);
+	       tags_equal(a, b) && disks_equal(a, b) && nics_equal(a, b) && build_equal(a, b) &&
+	       snapshot_equal(a, b);
 }

@@ -22,6 +22,16 @@ enum {
 	MODEL_VM_ADDRS_MAX = 16,
 	MODEL_VM_TAGS_MAX = 16,
 	MODEL_TAG_MAX = 47,
+	MODEL_VM_DISKS_MAX = 16,
+	MODEL_VM_NICS_MAX = 8,
+};
+
+/* What a definition on a host is for. Snapshots and templates never have a domain. */
+enum vm_kind {
+	VM_KIND_VM,
+	VM_KIND_SNAPSHOT,
+	VM_KIND_TEMPLATE,
+	_VM_KIND_COUNT,
 };
 
 /* XAPI's power states, and one for what cannot be known (its host is away). */
@@ -78,9 +88,30 @@ struct vm_guest {
 	} addrs[MODEL_VM_ADDRS_MAX];
 };
 
+/* A disk or CD drive (VBD). Its id: object_vbd_id(). */
+struct model_disk {
+	char vdev[16];      /* "xvda" */
+	struct mu_uuid vdi; /* nil: an empty drive, or a path that no SR of ours has */
+	bool attached;      /* the running domain has it */
+	bool readonly;
+	bool cdrom;
+	bool bootable;
+};
+
+/* A network card (VIF). Its id: object_vif_id() of its device number. */
+struct model_nic {
+	uint32_t device;
+	char mac[18];
+	char bridge[16];
+	bool attached;
+	uint32_t mtu;       /* 0 = the bridge's */
+	uint32_t rate_kbps; /* kB/s from the guest, 0 = no limit */
+};
+
 struct model_vm {
 	struct vm_id id;
 	struct host_id host;
+	enum vm_kind kind;
 	char name[MODEL_NAME_MAX + 1];
 	char description[MODEL_TEXT_MAX + 1];
 	enum vm_type type;
@@ -100,11 +131,35 @@ struct model_vm {
 	struct vm_guest guest;
 	size_t n_tags;
 	char tags[MODEL_VM_TAGS_MAX][MODEL_TAG_MAX + 1];
+	size_t n_disks;
+	struct model_disk disks[MODEL_VM_DISKS_MAX];
+	size_t n_nics;
+	struct model_nic nics[MODEL_VM_NICS_MAX];
+	/* how it is built */
+	char firmware[8];                 /* HVM: "bios", "uefi" */
+	char boot_order[8];               /* HVM: letters of "acdn" */
+	char cmdline[MODEL_TEXT_MAX + 1]; /* PV, PVH; cut to fit */
+	char cpu_mask[64];                /* "0-3,8", "" = any */
+	uint32_t cpu_weight;              /* 0 = the scheduler's default */
+	uint32_t cpu_cap;                 /* percent of one CPU, 0 = none */
+	uint32_t cores_per_socket;        /* 0 = not said */
+	int64_t memory_min_bytes;         /* dynamic range; 0 = memory_bytes */
+	bool pending; /* defined otherwise than it runs: applies at next start */
+	/* VM_KIND_SNAPSHOT */
+	struct vm_id snapshot_of; /* nil: the VM is gone */
+	mu_msec snapshot_at;
+	bool with_memory;
+	/* of what it was made: the snapshot that a VM goes on from, a snapshot's predecessor, the
+	 * template; nil = none */
+	struct vm_id parent;
 };
 
 /* "Running", ... as REST has them. */
 const char *vm_power_name(enum vm_power p);
 bool vm_power_parse(const char *name, enum vm_power *ret);
+/* "vm", "snapshot", "template". */
+const char *vm_kind_name(enum vm_kind k);
+bool vm_kind_parse(const char *name, enum vm_kind *ret);
 /* "pv", "pvh", "hvm". */
 const char *vm_type_name(enum vm_type t);
 bool vm_type_parse(const char *name, enum vm_type *ret);
