@@ -8,7 +8,8 @@ PACKAGES_BUILD=(build-essential meson ninja-build pkg-config protobuf-compiler p
 	libyajl-dev libjansson-dev libcurl4-openssl-dev libxen-dev curl ca-certificates)
 PACKAGES_TEST=(libcriterion-dev clang-format gcovr shellcheck git python3 python3-grpcio
 	python3-protobuf python3-yaml openssl sqlite3 procps)
-PACKAGES_LAB=(mmdebstrap qemu-system-x86 qemu-utils openssh-client e2fsprogs cpio gzip zstd uidmap python3)
+PACKAGES_LAB=(mmdebstrap qemu-system-x86 qemu-utils openssh-client e2fsprogs cpio gzip zstd uidmap python3
+	gcc libc6-dev binutils)
 
 # packages_need PACKAGE... : install those that are missing, as root or through sudo.
 packages_need()
