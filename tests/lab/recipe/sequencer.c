@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sequencer DEVICE: writes sequence numbers to a disk, one after another, each on the disk before the next, and notes
- * the longest time between two. A test asks on TCP port 7 (any connection gets one line, and the longest time begins
- * anew): "SEQUENCE LONGEST_US". Runs in the lab's guest; shows for how long a snapshot stops it.
+ * sequencer DEVICE: writes sequence numbers to a disk, one after another, each on the disk before
+ * the next, and notes the longest time between two. A test asks on TCP port 7 (any connection gets
+ * one line, and the longest time begins anew): "SEQUENCE LONGEST_US". Runs in the lab's guest;
+ * shows for how long a snapshot stops it.
  *
- * Block i of the first 1,024 blocks of 4 KiB holds a number n with n % 1024 == i: in a snapshot that is consistent the
- * numbers are 1,024 successive ones.
+ * Block i of the first 1,024 blocks of 4 KiB holds a number n with n % 1024 == i: in a snapshot
+ * that is consistent the numbers are 1,024 successive ones.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -33,7 +34,8 @@ static int listen_on(uint16_t port)
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 8) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+	    listen(fd, 8) < 0)
 		return -1;
 	return fd;
 }
