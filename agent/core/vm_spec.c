@@ -213,38 +213,13 @@ static int read_int(const struct mu_value *v, const struct path *at, const struc
 	return 0;
 }
 
-static bool parse_size(const char *text, int64_t *ret)
-{
-	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
-	int64_t factor = 1;
-	int64_t n = 0;
-
-	if (!isdigit((unsigned char)*text))
-		return false;
-	for (; isdigit((unsigned char)*text); text++) {
-		if (n > (INT64_MAX - 9) / 10)
-			return false;
-		n = n * 10 + (*text - '0');
-	}
-	for (size_t i = 0; i < MU_ARRAY_SIZE(units); i++) {
-		factor *= 1024;
-		if (!strcmp(text, units[i])) {
-			if (n > INT64_MAX / factor)
-				return false;
-			*ret = n * factor;
-			return true;
-		}
-	}
-	return false;
-}
-
 static int read_size(const struct mu_value *v, const struct path *at, const struct field *f,
 		     int64_t *ret, struct mu_error *err)
 {
 	int64_t n;
 
 	if (v->kind == MU_VALUE_STRING) {
-		if (!parse_size(v->string, &n))
+		if (!mu_parse_size(v->string, &n))
 			return invalid(err, at, f->name,
 				       "not a size; hint: write bytes as a number, or a whole "
 				       "number with KiB, MiB, GiB or TiB, such as \"96MiB\"");

@@ -166,6 +166,31 @@ bool mu_parse_i64(const char *s, int64_t *ret)
 	return true;
 }
 
+bool mu_parse_size(const char *s, int64_t *ret)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	int64_t factor = 1;
+	int64_t n = 0;
+
+	if (*s < '0' || *s > '9')
+		return false;
+	for (; *s >= '0' && *s <= '9'; s++) {
+		if (n > (INT64_MAX - 9) / 10)
+			return false;
+		n = n * 10 + (*s - '0');
+	}
+	for (size_t i = 0; i < MU_ARRAY_SIZE(units); i++) {
+		factor *= 1024;
+		if (!strcmp(s, units[i])) {
+			if (n > INT64_MAX / factor)
+				return false;
+			*ret = n * factor;
+			return true;
+		}
+	}
+	return false;
+}
+
 void mu_hex_encode(char *dst, const void *src, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";

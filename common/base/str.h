@@ -46,6 +46,8 @@ void mu_utf8_sanitize(char *dst, size_t max, const char *src, size_t len);
 /* Whole-string decimal; false on junk, sign or overflow; *ret untouched then. */
 bool mu_parse_u64(const char *s, uint64_t *ret);
 bool mu_parse_i64(const char *s, int64_t *ret);
+/* The same for a whole number with a unit: "96MiB" (KiB, MiB, GiB, TiB). */
+bool mu_parse_size(const char *s, int64_t *ret);
 /* Lower-case hex of `len` bytes into `dst` (2 * len + 1 bytes), and back. */
 void mu_hex_encode(char *dst, const void *src, size_t len);
 bool mu_hex_decode(void *dst, size_t len, const char *hex);

@@ -12,6 +12,11 @@ static const char *const names[_TASK_STATUS_COUNT] = {
     [TASK_INTERRUPTED] = "interrupted",
 };
 
+const char *task_what(const struct model_task *t)
+{
+	return t->method[0] ? t->method : vm_op_name(t->op);
+}
+
 const char *task_status_name(enum task_status s)
 {
 	mu_assert(s < _TASK_STATUS_COUNT);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A task: something asked for that takes time. Life: pending -> success | failure | interrupted.
- * Plain data. Times in ms since 1970 UTC.
+ * It is an operation of a VM (`op`) or a call (`method`). Plain data, so what a call gives back is
+ * bounded and stands inline; its arguments, which can be long, are with who runs or sends it. Times
+ * in ms since 1970 UTC.
  */
 #ifndef MUSTER_MODEL_TASK_H
 #define MUSTER_MODEL_TASK_H
@@ -9,6 +11,7 @@
 #include "common/base/error.h"
 #include "common/base/id.h"
 #include "common/base/time.h"
+#include "common/model/call.h"
 #include "common/model/vm.h"
 
 enum task_status {
@@ -22,8 +25,10 @@ enum task_status {
 struct model_task {
 	struct mu_uuid id;
 	enum task_status status;
-	enum vm_op op;
-	struct vm_id vm;
+	enum vm_op op;                    /* _VM_OP_COUNT: a call, or a definition */
+	char method[CALL_METHOD_MAX + 1]; /* of a call, else "" */
+	struct mu_uuid object;            /* of a call: whatever its method is about */
+	struct vm_id vm;                  /* that it is about; nil: another object */
 	struct host_id host;
 	char user[MODEL_NAME_MAX + 1]; /* who asked */
 	mu_msec start;
@@ -33,8 +38,12 @@ struct model_task {
 	mu_msec deadline;        /* 0 = none */
 	int32_t progress;        /* 0..100 */
 	struct mu_error err;     /* TASK_FAILURE, TASK_INTERRUPTED */
+	/* TASK_SUCCESS of a call: what it gives back, a JSON object; "" = nothing */
+	char value[CALL_VALUE_MAX + 1];
 };
 
+/* "vm.edit" of a call, else "start", ...: what it does, for people. */
+const char *task_what(const struct model_task *t);
 const char *task_status_name(enum task_status s);
 bool task_status_parse(const char *name, enum task_status *ret);
 

@@ -108,6 +108,18 @@ Test(str, numbers_are_whole_strings)
 	cr_assert_not(mu_parse_i64("-9223372036854775809", &i));
 	cr_assert_not(mu_parse_i64("-", &i));
 	cr_assert_eq(i, INT64_MAX);
+	cr_assert(mu_parse_size("96MiB", &i));
+	cr_assert_eq(i, INT64_C(96) << 20);
+	cr_assert(mu_parse_size("8388607TiB", &i));
+	cr_assert_eq(i, INT64_C(8388607) << 40);
+	cr_assert_not(mu_parse_size("8388608TiB", &i));
+	cr_assert_not(mu_parse_size("9223372036854775808KiB", &i));
+	cr_assert_not(mu_parse_size("96", &i));
+	cr_assert_not(mu_parse_size("96 MiB", &i));
+	cr_assert_not(mu_parse_size("96MB", &i));
+	cr_assert_not(mu_parse_size("-1MiB", &i));
+	cr_assert_not(mu_parse_size("MiB", &i));
+	cr_assert_eq(i, INT64_C(8388607) << 40);
 }
 
 Test(str, hex)
