@@ -136,17 +136,18 @@ static void vm_define(void *ctx, const struct host_id *host, const struct mu_val
 	app_define(admin->app, definition, done, arg);
 }
 
-static void vm_undefine(void *ctx, const struct vm_id *vm, const struct rest_user *user,
-			const char *from,
-			void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err),
-			void *arg)
+static void call(void *ctx, const struct rest_ask *ask, const struct rest_user *user,
+		 const char *from,
+		 void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+		 void *arg)
 {
 	const struct admin *admin = ctx;
 	char uuid[MU_UUID_TEXT];
 
-	mu_log_info("asked op=undefine vm=%s user=\"%s\" from=\"%s\"",
-		    mu_uuid_format(&vm->uuid, uuid), user->name, from);
-	app_undefine(admin->app, vm, done, arg);
+	mu_log_info("asked op=%s object=%s user=\"%s\" from=\"%s\"", ask->method->name,
+		    mu_uuid_format(&ask->object, uuid), user->name, from);
+	app_call_ask(admin->app, ask->method->name, &ask->object, ask->arguments, ask->deadline,
+		     user->name, done, arg);
 }
 
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
@@ -240,7 +241,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .pool = pool,
 	    .vm_op = vm_op,
 	    .vm_define = vm_define,
-	    .vm_undefine = vm_undefine,
+	    .call = call,
 	    .task_abort = task_abort,
 	};
 	admin->rest = rest_new(loop, &admin->backend);

@@ -2,6 +2,7 @@
 #include "agent/app/agent.h"
 
 #include "agent/app/app_priv.h"
+#include "agent/app/calls.h"
 #include "agent/hv/drivers.h"
 #include "common/log/log.h"
 
@@ -79,6 +80,7 @@ static int open_state(struct app *app, const struct agent_config *c, struct mu_e
 static void app_free(struct app *app)
 {
 	startup_deinit(app);
+	calls_deinit(app);
 	ops_deinit(app);
 	tasks_deinit(app);
 	facts_deinit(app);
@@ -104,6 +106,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 
 	app->loop = loop;
 	mu_link_init(&app->listeners);
+	mu_link_init(&app->calls);
 	name_host(app, config->name);
 	r = open_state(app, config, err);
 	facts_init(app);
@@ -122,7 +125,14 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	return 0;
 }
 
-/* Stopping: the driver lets go of every operation, then the journal has the last word. */
+void app_on_restart(struct app *app, mu_loop_cb restart, void *arg)
+{
+	app->restart = restart;
+	app->restart_arg = arg;
+}
+
+/* Stopping: calls end while there still is a driver, the driver lets go of every operation, then
+ * the journal has the last word. */
 
 static void on_drained(void *arg)
 {
@@ -143,15 +153,23 @@ static void on_driver_freed(void *arg)
 	writer_drain(app->writer, on_drained, app);
 }
 
+static void on_calls_stopped(void *arg)
+{
+	struct app *app = arg;
+
+	hv_free(app->hv, on_driver_freed, app);
+}
+
 void app_stop(struct app *app, mu_loop_cb done, void *arg)
 {
 	app->stopping = true;
+	app->restart = NULL;
 	app->stopped = done;
 	app->stopped_arg = arg;
 	hv_watch(app->hv, NULL);
 	mu_timer_cancel(app->look);
 	mu_timer_cancel(app->wake);
-	hv_free(app->hv, on_driver_freed, app);
+	calls_stop(app, on_calls_stopped, app);
 }
 
 struct hv *app_hv(struct app *app)

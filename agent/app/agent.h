@@ -15,6 +15,10 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
  * app is freed by then. */
 void app_stop(struct app *app, mu_loop_cb done, void *arg);
 
+/* Somebody asked for a restart: restart(arg) once, from the loop, which is to stop the app and end
+ * the process. Without it such a call is refused. */
+void app_on_restart(struct app *app, mu_loop_cb restart, void *arg);
+
 /* For those who share its state directory and driver. */
 struct hv *app_hv(struct app *app);
 const struct host_id *app_host_id(const struct app *app);

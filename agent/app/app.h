@@ -47,16 +47,19 @@ void app_unlisten(struct app_listener *listener);
 /* Asked for on this host */
 
 /* done(arg, task, NULL) when the task exists durably, or done(arg, NULL, error); once, never inside
- * the call. `user` is for the record. */
+ * the call. `deadline` is ms since 1970 UTC, 0 = none; `user` is for the record. */
 void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
 	       const char *user,
 	       void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
 	       void *arg);
+/* Call `method` of `object`, the same way. `arguments` is an object. */
+void app_call_ask(struct app *app, const char *method, const struct mu_uuid *object,
+		  const struct mu_value *arguments, mu_msec deadline, const char *user,
+		  void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+		  void *arg);
 /* Create or replace a definition; it takes effect when the VM is started next. */
 typedef void (*app_defined)(void *arg, const struct vm_id *vm, const struct mu_error *err);
 void app_define(struct app *app, const struct mu_value *definition, app_defined done, void *arg);
-/* Only of a halted VM. */
-void app_undefine(struct app *app, const struct vm_id *vm, app_defined done, void *arg);
 int app_task_abort(struct app *app, const struct mu_uuid *id, struct mu_error *err);
 
 /* Asked for by the aggregator */
@@ -67,7 +70,11 @@ struct app_command {
 	enum vm_op op;          /* JOURNAL_ACTION */
 	struct vm_id vm;        /* JOURNAL_ACTION, JOURNAL_UNDEFINE */
 	const char *definition; /* JOURNAL_DEFINE: JSON text */
-	mu_msec deadline;       /* from now, 0 = none */
+	/* JOURNAL_CALL */
+	const char *method;
+	struct mu_uuid object;
+	const char *arguments; /* JSON text */
+	mu_msec deadline;      /* from now, 0 = none */
 };
 
 /* Run it, unless the id is known: then its result is told again if there is one. Whatever becomes

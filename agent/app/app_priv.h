@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's state, for the files of this folder only. Who writes what:
- * app.c lifecycle, facts.c the view, ops.c the queues, tasks.c tasks and journal, define.c
- * definitions, startup.c what was there before.
+ * agent.c lifecycle, facts.c the view, ops.c the queues, calls*.c calls, tasks.c tasks and journal,
+ * define.c definitions, startup.c what was there before.
  */
 #ifndef MUSTER_AGENT_APP_APP_PRIV_H
 #define MUSTER_AGENT_APP_APP_PRIV_H
@@ -38,6 +38,16 @@ struct app {
 	struct mu_timer *wake;
 	mu_msec wake_at;
 	size_t n_steps; /* that run now */
+	/* calls.c */
+	struct mu_link calls; /* struct app_call that run */
+	mu_loop_cb calls_stopped;
+	void *calls_stopped_arg;
+	/* Deletes the disks of a VM that is deleted, as far as they are ours; NULL: no disk is, as
+	 * long as definitions name paths. */
+	void (*delete_disks)(struct app *app, const struct vm_spec *spec,
+			     void (*done)(void *arg, const struct mu_error *err), void *arg);
+	mu_loop_cb restart; /* NULL once asked for, or when nobody would start us again */
+	void *restart_arg;
 	/* tasks.c */
 	struct journal *journal;
 	struct mu_map *tasks; /* struct app_task by id */
@@ -81,8 +91,9 @@ void facts_publish(struct app *app);
 /* ops.c */
 void ops_init(struct app *app);
 void ops_deinit(struct app *app);
-/* Put it in, or say why not; the task is journalled as accepted by the caller. */
-int ops_check(struct app *app, const struct vm_id *id, enum vm_op op, struct mu_error *err);
+/* May it be put in? The task is then journalled as accepted by the caller, and submitted. */
+int ops_check(struct app *app, const struct vm_id *id, const struct vm_request *request,
+	      struct mu_error *err);
 void ops_submit(struct app *app, const struct vm_id *id, const struct vm_request *request);
 void ops_cancel(struct app *app, const struct vm_id *id, const struct mu_uuid *task);
 /* The VM changed. */
@@ -102,6 +113,8 @@ int tasks_accept(struct app *app, const struct journal_entry *e, mu_msec deadlin
 void tasks_start(struct app *app, const struct mu_uuid *task, const struct vm_facts *facts,
 		 writer_done recorded, void *arg);
 void tasks_progress(struct app *app, const struct mu_uuid *task, int percent);
+/* What a call gives back, before its tasks_finish(). */
+void tasks_set_value(struct app *app, const struct mu_uuid *task, const char *value);
 /* Write the result, then show it. `err` NULL or code MU_E_NONE: success. */
 void tasks_finish(struct app *app, const struct mu_uuid *task, enum task_status status,
 		  const struct mu_error *err);
@@ -114,12 +127,18 @@ bool tasks_tell_known(struct app *app, const struct mu_uuid *task);
 /* JSON's tree -> spec, or why not; also checks that the name is free on this host. */
 int define_decode(struct app *app, const struct mu_value *definition, struct vm_spec *ret_spec,
 		  struct mu_error *err);
+/* Is its name free on this host? */
+int define_check_name(const struct app *app, const struct vm_spec *spec, struct mu_error *err);
 /* May it be undefined now? */
 int define_removable(struct app *app, const struct vm_id *id, struct mu_error *err);
 /* Remove the file, then the definition from the view. */
 void define_remove(struct app *app, const struct vm_id *id, app_defined done, void *arg);
-/* Write `spec`'s file, then take it into the view. */
+/* Write `spec`'s file, then take it into the view. What a domain or a save file was built from is
+ * kept beside it, as long as that is something else. */
 void define_store(struct app *app, const struct vm_spec *spec, app_defined done, void *arg);
+/* A domain is about to be built from the definition: nothing else is to be remembered. false: there
+ * is nothing else, and done() does not come. */
+bool define_build(struct app *app, const struct vm_id *id, app_defined done, void *arg);
 /* Read a domain's configuration and store it as its definition. */
 void define_adopt(struct app *app, const struct vm_id *id, app_defined done, void *arg);
 

@@ -1,6 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Definitions: the file first, durably, then the view. */
+/*
+ * Definitions: the file first, durably, then the view.
+ *
+ * A definition can change while its domain, or its save file, goes on as it was built. Then that
+ * older definition is kept in built/: it says what differs, and is what a save file is restored
+ * with. It is written before the new definition and removed after, so that a crash in between
+ * claims nothing wrong: a kept one that equals the definition means nothing.
+ */
 #include "agent/app/app_priv.h"
+#include "agent/core/vm_edit.h"
 
 #include "common/json/json.h"
 #include "common/log/log.h"
@@ -12,8 +20,9 @@
 struct change {
 	struct app *app;
 	struct vm_id id;
-	struct vm_spec *spec; /* NULL: removal */
-	struct mu_error err;  /* refused */
+	struct vm_spec *spec;  /* NULL: removal */
+	struct vm_spec *built; /* to be kept beside it, or NULL */
+	struct mu_error err;   /* refused */
 	app_defined done;
 	void *arg;
 };
@@ -46,27 +55,46 @@ static void refuse(struct app *app, const struct mu_error *err, app_defined done
 	mu_loop_post(app->loop, on_refused, c);
 }
 
+static void change_free(struct change *c)
+{
+	free(c->spec);
+	free(c->built);
+	free(c);
+}
+
+static void remove_built(struct app *app, const struct vm_id *id, writer_done done, void *arg)
+{
+	char path[STATE_PATH_MAX + 1];
+
+	writer_remove(app->writer, state_dir_built(&app->dir, id, path), done, arg);
+}
+
 static void on_written(void *arg, const struct mu_error *err)
 {
-	MU_CLEANUP(mu_free) struct change *c = arg;
+	struct change *c = arg;
+	const struct vm_entry *e = vm_view_find(c->app->view, &c->id);
 	char uuid[MU_UUID_TEXT];
 
 	if (err) {
-		free(c->spec);
 		c->done(c->arg, NULL, err);
+		change_free(c);
 		return;
 	}
 	mu_log_info("%s vm=%s", c->spec ? "defined" : "undefined",
 		    mu_uuid_format(&c->id.uuid, uuid));
-	vm_view_set_spec(c->app->view, &c->id, c->spec);
+	if (e && e->built && !c->built)
+		remove_built(c->app, &c->id, NULL, NULL);
+	vm_view_set_spec(c->app->view, &c->id, MU_TAKE(c->spec));
+	vm_view_set_built(c->app->view, &c->id, MU_TAKE(c->built));
 	facts_publish(c->app);
 	c->done(c->arg, &c->id, NULL);
+	change_free(c);
 }
 
 /* Storing */
 
 /* libxl wants names unique among domains; two definitions of one name could never both run. */
-static int check_name(struct app *app, const struct vm_spec *spec, struct mu_error *err)
+int define_check_name(const struct app *app, const struct vm_spec *spec, struct mu_error *err)
 {
 	const struct model_vm *vm;
 	char uuid[MU_UUID_TEXT];
@@ -87,19 +115,67 @@ int define_decode(struct app *app, const struct mu_value *definition, struct vm_
 {
 	if (vm_spec_decode(definition, ret_spec, err) < 0)
 		return MU_FAILED;
-	return check_name(app, ret_spec, err);
+	return define_check_name(app, ret_spec, err);
+}
+
+static void write_spec(struct change *c)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+	char path[STATE_PATH_MAX + 1];
+
+	state_dir_vm_text(c->spec, &text);
+	writer_replace(c->app->writer, state_dir_vm(&c->app->dir, &c->id, path), &text, 0600,
+		       on_written, c);
+}
+
+static void on_built_kept(void *arg, const struct mu_error *err)
+{
+	struct change *c = arg;
+
+	if (err)
+		on_written(c, err);
+	else
+		write_spec(c);
 }
 
 void define_store(struct app *app, const struct vm_spec *spec, app_defined done, void *arg)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
 	struct change *c = change_new(app, &spec->config.id, done, arg);
+	const struct vm_entry *e = vm_view_find(app->view, &c->id);
+	const struct vm_spec *built = e ? vm_entry_built(e) : NULL;
 	char path[STATE_PATH_MAX + 1];
 
 	c->spec = mu_xmemdup(spec, sizeof *spec);
-	state_dir_vm_text(spec, &text);
-	writer_replace(app->writer, state_dir_vm(&app->dir, &c->id, path), &text, 0600, on_written,
-		       c);
+	if (built && vm_edit_differs(spec, built))
+		c->built = mu_xmemdup(built, sizeof *built);
+	if (!c->built || e->built) {
+		write_spec(c);
+		return;
+	}
+	state_dir_vm_text(c->built, &text);
+	writer_replace(app->writer, state_dir_built(&app->dir, &c->id, path), &text, 0600,
+		       on_built_kept, c);
+}
+
+static void on_built_forgotten(void *arg, const struct mu_error *err)
+{
+	struct change *c = arg;
+
+	if (!err)
+		vm_view_set_built(c->app->view, &c->id, NULL);
+	c->done(c->arg, err ? NULL : &c->id, err);
+	change_free(c);
+}
+
+bool define_build(struct app *app, const struct vm_id *id, app_defined done, void *arg)
+{
+	const struct vm_entry *e = vm_view_find(app->view, id);
+
+	if (!e || !e->built)
+		return false;
+	remove_built(app, id, on_built_forgotten, change_new(app, id, done, arg));
+	return true;
 }
 
 void app_define(struct app *app, const struct mu_value *definition, app_defined done, void *arg)
@@ -135,7 +211,7 @@ static int adopted_spec(struct app *app, const struct vm_id *id, struct vm_spec 
 	spec->config.id = *id;
 	if (vm_spec_check(spec, err) < 0)
 		return mu_error_prefix(err, "the domain's configuration cannot be a definition");
-	return check_name(app, spec, err);
+	return define_check_name(app, spec, err);
 }
 
 void define_adopt(struct app *app, const struct vm_id *id, app_defined done, void *arg)
@@ -174,14 +250,4 @@ void define_remove(struct app *app, const struct vm_id *id, app_defined done, vo
 
 	writer_remove(app->writer, state_dir_vm(&app->dir, id, path), on_written,
 		      change_new(app, id, done, arg));
-}
-
-void app_undefine(struct app *app, const struct vm_id *vm, app_defined done, void *arg)
-{
-	struct mu_error err = MU_ERROR_INIT;
-
-	if (define_removable(app, vm, &err) < 0)
-		refuse(app, &err, done, arg);
-	else
-		define_remove(app, vm, done, arg);
 }

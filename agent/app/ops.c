@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Executes what the VMs' queues (core/vm_queue) order: driver operations, file steps, journal
- * records. Every result goes back as an event, after a fresh look at the domains, so that the next
- * decision is made on what is there.
+ * Executes what the VMs' queues (core/vm_queue) order: driver operations, file steps, calls,
+ * journal records. Every result goes back as an event, after a fresh look at the domains, so that
+ * the next decision is made on what is there.
  */
 #include "agent/app/app_priv.h"
-
+#include "agent/app/calls.h"
 #include "common/base/assert.h"
 #include "common/log/log.h"
 
@@ -19,6 +19,8 @@ struct app_step {
 	uint32_t serial;
 	enum vm_step step;
 	struct mu_uuid task;
+	mu_msec deadline;
+	bool cancelled; /* before there was an operation to cancel */
 	struct hv_op op;
 	struct hv_vm_config config;
 	char path[STATE_PATH_MAX + 1];
@@ -127,7 +129,8 @@ static void on_wake(void *ctx)
 	}
 }
 
-int ops_check(struct app *app, const struct vm_id *id, enum vm_op op, struct mu_error *err)
+int ops_check(struct app *app, const struct vm_id *id, const struct vm_request *request,
+	      struct mu_error *err)
 {
 	struct vm_facts facts = facts_of(app, id);
 
@@ -135,7 +138,7 @@ int ops_check(struct app *app, const struct vm_id *id, enum vm_op op, struct mu_
 		return mu_error_set(err, MU_E_NOT_FOUND, "no such VM on this host");
 	if (app->stopping)
 		return mu_error_set(err, MU_E_UNAVAILABLE, "the agent is stopping");
-	return vm_queue_accepts(&need(app, id)->queue, &facts, op, err);
+	return vm_queue_accepts(&need(app, id)->queue, &facts, request, err);
 }
 
 void ops_submit(struct app *app, const struct vm_id *id, const struct vm_request *request)
@@ -258,63 +261,101 @@ static void on_adopted(void *arg, const struct vm_id *vm, const struct mu_error 
 	step_over(arg, err);
 }
 
-static void on_refused(void *ctx)
+/* One that was given up meanwhile has its end already, without a value. */
+static void on_call_over(void *arg, const struct mu_error *err, const char *value)
 {
-	struct mu_error err;
+	struct app_step *s = arg;
+	const struct app_vm *vm = find(s->app, &s->vm);
 
-	(void)mu_error_set(&err, MU_E_CANCELLED, "the agent is stopping");
-	step_over(ctx, &err);
+	if (!err && vm && vm->step == s)
+		tasks_set_value(s->app, &s->task, value);
+	step_over(s, err);
 }
 
-static void start_hv(struct app_step *s, enum hv_op_kind kind, mu_msec deadline)
+/* A save file goes on as what it was built from, whatever the definition says by now. */
+static const struct vm_spec *spec_for(const struct vm_entry *e, enum hv_op_kind kind)
+{
+	return kind == HV_RESTORE && e->built ? e->built : e->spec;
+}
+
+static void start_hv(struct app_step *s, enum hv_op_kind kind)
 {
 	const struct vm_entry *e = vm_view_find(s->app->view, &s->vm);
 
 	s->op.kind = kind;
-	s->op.deadline = deadline;
+	s->op.deadline = s->deadline;
 	s->op.done = on_hv_done;
 	s->op.progress = on_hv_progress;
 	s->op.ctx = s;
 	s->op.path = s->path;
 	if (e && e->spec)
-		s->config = e->spec->config;
+		s->config = spec_for(e, kind)->config;
 	s->op.config = &s->config;
 	if (e && e->present)
 		s->op.domid = e->domain.domid;
 	hv_op_start(s->app->hv, &s->op);
 }
 
-static void run_step(struct app_step *s, mu_msec deadline)
+static void give_up(struct app_step *s, const char *why)
+{
+	struct mu_error err;
+
+	(void)mu_error_set(&err, MU_E_CANCELLED, "%s", why);
+	step_over(s, &err);
+}
+
+static void on_refused(void *ctx)
+{
+	give_up(ctx, "the agent is stopping");
+}
+
+static void on_build(void *arg, const struct vm_id *vm, const struct mu_error *err)
+{
+	struct app_step *s = arg;
+
+	(void)vm;
+	if (err)
+		step_over(s, err);
+	else if (s->app->stopping)
+		on_refused(s);
+	else if (s->cancelled)
+		give_up(s, "cancelled before it was built");
+	else
+		start_hv(s, HV_CREATE);
+}
+
+static void run_step(struct app_step *s)
 {
 	char partial[STATE_PATH_MAX + 1];
 	struct app *app = s->app;
 
 	switch (s->step) {
 	case VM_STEP_CREATE:
-		start_hv(s, HV_CREATE, deadline);
+		if (!define_build(app, &s->vm, on_build, s))
+			start_hv(s, HV_CREATE);
 		return;
 	case VM_STEP_RESTORE:
 		state_dir_save(&app->dir, &s->vm, s->path);
-		start_hv(s, HV_RESTORE, deadline);
+		start_hv(s, HV_RESTORE);
 		return;
 	case VM_STEP_SHUTDOWN:
-		start_hv(s, HV_SHUTDOWN, deadline);
+		start_hv(s, HV_SHUTDOWN);
 		return;
 	case VM_STEP_REBOOT:
-		start_hv(s, HV_REBOOT, deadline);
+		start_hv(s, HV_REBOOT);
 		return;
 	case VM_STEP_DESTROY:
-		start_hv(s, HV_DESTROY, deadline);
+		start_hv(s, HV_DESTROY);
 		return;
 	case VM_STEP_PAUSE:
-		start_hv(s, HV_PAUSE, deadline);
+		start_hv(s, HV_PAUSE);
 		return;
 	case VM_STEP_UNPAUSE:
-		start_hv(s, HV_UNPAUSE, deadline);
+		start_hv(s, HV_UNPAUSE);
 		return;
 	case VM_STEP_SAVE:
 		state_dir_partial_save(&app->dir, &s->vm, s->path);
-		start_hv(s, HV_SAVE, deadline);
+		start_hv(s, HV_SAVE);
 		return;
 	case VM_STEP_KEEP_SAVE:
 		state_dir_save(&app->dir, &s->vm, s->path);
@@ -327,6 +368,9 @@ static void run_step(struct app_step *s, mu_msec deadline)
 		return;
 	case VM_STEP_ADOPT:
 		define_adopt(app, &s->vm, on_adopted, s);
+		return;
+	case VM_STEP_CALL:
+		(void)calls_start(app, &s->task, s->deadline, on_call_over, s);
 		return;
 	case _VM_STEP_COUNT:
 		break;
@@ -349,18 +393,26 @@ static void start_step(struct app *app, struct app_vm *vm, const struct vm_queue
 	s->serial = a->serial;
 	s->step = a->step;
 	s->task = a->task;
+	s->deadline = a->deadline;
 	vm->step = s;
 	app->n_steps++;
 	if (app->stopping && refused_while_stopping(a->step))
 		mu_loop_post(app->loop, on_refused, s);
 	else
-		run_step(s, a->deadline);
+		run_step(s);
 }
 
 static void cancel_step(struct app_vm *vm, uint32_t serial)
 {
-	if (vm->step && vm->step->serial == serial && vm->step->op.done)
-		hv_op_cancel(&vm->step->op);
+	struct app_step *s = vm->step;
+
+	if (!s || s->serial != serial)
+		return;
+	if (s->step == VM_STEP_CALL)
+		calls_cancel(s->app, &s->task);
+	else if (s->op.done)
+		hv_op_cancel(&s->op);
+	s->cancelled = true;
 }
 
 static void report(const struct app_vm *vm, const struct mu_error *err)

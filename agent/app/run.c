@@ -124,6 +124,7 @@ int run_agent(const struct agent_config *config, struct mu_error *err)
 	if (app_new(loop, config, &run.app, err) < 0)
 		return MU_FAILED;
 	run.signals = mu_signals_new(loop, on_stop, NULL, &run);
+	app_on_restart(run.app, on_stop, &run);
 	run.metrics = metrics_new(loop, run.app, config->sample_interval, on_sample, &run);
 	if (*config->socket)
 		r = open_socket(&run, config->socket, err);

@@ -5,7 +5,7 @@
  * the VMs that start with it are started.
  */
 #include "agent/app/app_priv.h"
-
+#include "agent/app/calls.h"
 #include "common/log/log.h"
 #include "common/os/file.h"
 
@@ -18,6 +18,14 @@ static void take_spec(struct vm_spec *spec, void *arg)
 	struct vm_id id = spec->config.id;
 
 	vm_view_set_spec(app->view, &id, spec);
+}
+
+static void take_built(struct vm_spec *spec, void *arg)
+{
+	struct app *app = arg;
+	struct vm_id id = spec->config.id;
+
+	vm_view_set_built(app->view, &id, spec);
 }
 
 static void take_save(const struct vm_id *id, bool partial, void *arg)
@@ -68,6 +76,8 @@ static void judge(struct app *app, const struct mu_uuid *task)
 	struct journal_verdict v;
 
 	journal_verdict(e, &world, &v);
+	if (e->kind == JOURNAL_CALL && e->stage == JOURNAL_STARTED)
+		calls_verdict(app, e, &v);
 	switch (v.follow) {
 	case JOURNAL_LEAVE:
 		break;
@@ -82,6 +92,7 @@ static void judge(struct app *app, const struct mu_uuid *task)
 			v.status = TASK_FAILURE;
 		break;
 	}
+	tasks_set_value(app, task, v.value);
 	tasks_finish(app, task, v.status, &v.err);
 }
 
@@ -220,6 +231,7 @@ int startup_load(struct app *app, struct mu_error *err)
 	size_t n_damaged_vms;
 
 	if (state_dir_load_vms(&app->dir, false, take_spec, app, &n_damaged_vms, err) < 0 ||
+	    state_dir_load_built(&app->dir, take_built, app, err) < 0 ||
 	    state_dir_load_saves(&app->dir, take_save, app, err) < 0 ||
 	    state_dir_load_journal(&app->dir, app->journal, &app->n_damaged_lines, err) < 0)
 		return MU_FAILED;

@@ -14,7 +14,7 @@
 
 int state_dir_open(struct state_dir *dir, const char *path, struct mu_error *err)
 {
-	static const char *const subdirs[] = {"", "vms", "save", "tls", "sim"};
+	static const char *const subdirs[] = {"", "vms", "built", "save", "tls", "sim"};
 	char at[STATE_PATH_MAX + 1];
 
 	if (strlen(path) >= sizeof dir->path)
@@ -51,6 +51,12 @@ const char *state_dir_vm(const struct state_dir *dir, const struct vm_id *id,
 			 char ret[static STATE_PATH_MAX + 1])
 {
 	return of_vm(dir, "vms", id, ".json", ret);
+}
+
+const char *state_dir_built(const struct state_dir *dir, const struct vm_id *id,
+			    char ret[static STATE_PATH_MAX + 1])
+{
+	return of_vm(dir, "built", id, ".json", ret);
 }
 
 const char *state_dir_save(const struct state_dir *dir, const struct vm_id *id,
@@ -180,6 +186,15 @@ int state_dir_load_vms(const struct state_dir *dir, bool keep,
 		return MU_FAILED;
 	*ret_n_damaged = l.n_damaged;
 	return 0;
+}
+
+int state_dir_load_built(const struct state_dir *dir, void (*each)(struct vm_spec *spec, void *arg),
+			 void *arg, struct mu_error *err)
+{
+	struct vm_loader l = {.each = each, .arg = arg};
+	char path[STATE_PATH_MAX + 1];
+
+	return mu_file_list(state_dir_file(dir, "built", path), ".json", load_vm, &l, err);
 }
 
 void state_dir_vm_text(const struct vm_spec *spec, struct mu_str *out)

@@ -29,6 +29,9 @@ const char *state_dir_file(const struct state_dir *dir, const char *name,
 			   char ret[static STATE_PATH_MAX + 1]);
 const char *state_dir_vm(const struct state_dir *dir, const struct vm_id *id,
 			 char ret[static STATE_PATH_MAX + 1]);
+/* The definition that a domain or save file was built from. */
+const char *state_dir_built(const struct state_dir *dir, const struct vm_id *id,
+			    char ret[static STATE_PATH_MAX + 1]);
 const char *state_dir_save(const struct state_dir *dir, const struct vm_id *id,
 			   char ret[static STATE_PATH_MAX + 1]);
 /* While it is being written. */
@@ -40,6 +43,9 @@ const char *state_dir_partial_save(const struct state_dir *dir, const struct vm_
 int state_dir_load_vms(const struct state_dir *dir, bool keep,
 		       void (*each)(struct vm_spec *spec, void *arg), void *arg,
 		       size_t *ret_n_damaged, struct mu_error *err);
+/* The same of those in built/. */
+int state_dir_load_built(const struct state_dir *dir, void (*each)(struct vm_spec *spec, void *arg),
+			 void *arg, struct mu_error *err);
 /* Call `each` for every save file; `partial`: one that was being written. */
 int state_dir_load_saves(const struct state_dir *dir,
 			 void (*each)(const struct vm_id *id, bool partial, void *arg), void *arg,

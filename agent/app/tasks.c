@@ -5,7 +5,7 @@
  * new task is refused too; a result is told all the same, as hiding it would help nobody.
  */
 #include "agent/app/app_priv.h"
-
+#include "agent/app/calls.h"
 #include "common/log/log.h"
 #include "common/os/clock.h"
 
@@ -90,6 +90,8 @@ static struct app_task *add(struct app *app, const struct journal_entry *e)
 	t->model.id = e->task;
 	t->model.status = e->status;
 	t->model.op = e->op;
+	memcpy(t->model.method, e->method, sizeof t->model.method);
+	t->model.object = e->object;
 	t->model.vm = e->vm;
 	t->model.host = app->id;
 	memcpy(t->model.user, e->user, sizeof t->model.user);
@@ -98,6 +100,7 @@ static struct app_task *add(struct app *app, const struct journal_entry *e)
 	t->model.end = e->finished_at;
 	t->model.progress = e->status == TASK_SUCCESS ? 100 : 0;
 	t->model.err = e->err;
+	memcpy(t->model.value, e->value, sizeof t->model.value);
 	/* An id that was acknowledged, and so forgotten, may come again by mistake. */
 	free(mu_map_put(app->tasks, e->task.bytes, sizeof e->task.bytes, t));
 	return t;
@@ -206,18 +209,29 @@ void tasks_progress(struct app *app, const struct mu_uuid *task, int percent)
 	tell(app, APP_UPDATED, &t->model);
 }
 
+void tasks_set_value(struct app *app, const struct mu_uuid *task, const char *value)
+{
+	struct app_task *t = find(app, task);
+
+	if (t && t->model.status == TASK_PENDING)
+		(void)snprintf(t->model.value, sizeof t->model.value, "%s", value);
+}
+
 static void log_finish(const struct model_task *t)
 {
-	const char *what = t->op == _VM_OP_COUNT ? "definition" : vm_op_name(t->op);
-	char vm[MU_UUID_TEXT], id[MU_UUID_TEXT];
+	bool call = t->method[0], definition = !call && t->op == _VM_OP_COUNT;
+	const char *what = definition ? "definition" : task_what(t);
+	const char *object = call ? "object" : "vm";
+	char of[MU_UUID_TEXT], id[MU_UUID_TEXT];
 
-	mu_uuid_format(&t->vm.uuid, vm);
+	mu_uuid_format(call ? &t->object : &t->vm.uuid, of);
 	mu_uuid_format(&t->id, id);
 	if (t->status == TASK_SUCCESS)
-		mu_log_info("task done op=%s vm=%s task=%s user=\"%s\"", what, vm, id, t->user);
+		mu_log_info("task done op=%s %s=%s task=%s user=\"%s\"", what, object, of, id,
+			    t->user);
 	else
-		mu_log_warning("task failed op=%s vm=%s task=%s user=\"%s\" err=\"%s\"", what, vm,
-			       id, t->user, t->err.text);
+		mu_log_warning("task failed op=%s %s=%s task=%s user=\"%s\" err=\"%s\"", what,
+			       object, of, id, t->user, t->err.text);
 }
 
 void tasks_finish(struct app *app, const struct mu_uuid *task, enum task_status status,
@@ -227,7 +241,9 @@ void tasks_finish(struct app *app, const struct mu_uuid *task, enum task_status 
 	struct pending *p = pending_new(app, task, APP_UPDATED);
 	mu_msec now = mu_clock_wall();
 
-	journal_done(app->journal, task, status, err, now, &line);
+	if (status != TASK_SUCCESS)
+		p->model.value[0] = '\0';
+	journal_done(app->journal, task, status, err, p->model.value, now, &line);
 	p->model.status = status;
 	p->model.end = p->model.updated = now;
 	if (status == TASK_SUCCESS)
@@ -265,12 +281,16 @@ static void request_abort(struct app *app, struct app_task *t)
 {
 	struct vm_id vm = t->model.vm;
 	struct mu_uuid id = t->model.id;
+	bool queued = !mu_uuid_is_nil(&vm.uuid);
 
 	if (!t->model.abort_requested) {
 		t->model.abort_requested = t->model.updated = mu_clock_wall();
 		tell(app, APP_UPDATED, &t->model);
 	}
-	ops_cancel(app, &vm, &id);
+	if (queued)
+		ops_cancel(app, &vm, &id);
+	else
+		calls_cancel(app, &id);
 }
 
 int app_task_abort(struct app *app, const struct mu_uuid *id, struct mu_error *err)

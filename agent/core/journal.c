@@ -3,8 +3,9 @@
  * One line per change, each with its own checksum in front:
  *
  *     <crc32> accept <task> <kind> <op> <vm> <local|remote> <ms> <user>
+ *     <crc32> accept <task> call <method> <object> <local|remote> <ms> <user> <arguments>
  *     <crc32> start <task> <power> <domid> <boot id> <ms>
- *     <crc32> done <task> <status> <ms> <error code> <text>
+ *     <crc32> done <task> <status> <ms> <error code> <text> [<value>]
  *     <crc32> forget <task>
  *
  * A line that does not belong (a start without its accept, because that one was damaged) is
@@ -21,18 +22,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 8 };
+enum { WORDS_MAX = 9, DEAD_BYTES_MAX = 4 << 20 };
 
 struct journal {
 	struct mu_map *entries; /* struct journal_entry by task, in order of acceptance */
 	size_t n_local_done;
 	size_t n_lines; /* in the file, as far as we know */
+	size_t n_bytes; /* the same */
+	size_t n_argument_bytes;
 };
 
 static const char *const kind_names[_JOURNAL_KIND_COUNT] = {
     [JOURNAL_ACTION] = "action",
     [JOURNAL_DEFINE] = "define",
     [JOURNAL_UNDEFINE] = "undefine",
+    [JOURNAL_CALL] = "call",
 };
 
 struct journal *journal_new(void)
@@ -43,6 +47,21 @@ struct journal *journal_new(void)
 	return j;
 }
 
+static void forget_arguments(struct journal *j, struct journal_entry *e)
+{
+	if (!e->arguments)
+		return;
+	j->n_argument_bytes -= strlen(e->arguments);
+	free(e->arguments);
+	e->arguments = NULL;
+}
+
+static void entry_free(struct journal *j, struct journal_entry *e)
+{
+	forget_arguments(j, e);
+	free(e);
+}
+
 struct journal *journal_free(struct journal *j)
 {
 	struct journal_entry *e;
@@ -50,7 +69,7 @@ struct journal *journal_free(struct journal *j)
 	if (!j)
 		return NULL;
 	for (size_t i = 0; (e = mu_map_next(j->entries, &i, NULL, NULL));)
-		free(e);
+		entry_free(j, e);
 	mu_map_free(j->entries);
 	free(j);
 	return NULL;
@@ -68,7 +87,7 @@ static void drop(struct journal *j, const struct mu_uuid *task)
 	mu_assert(e);
 	if (e->local && e->stage == JOURNAL_DONE)
 		j->n_local_done--;
-	free(e);
+	entry_free(j, e);
 }
 
 /* Nobody acknowledges local results: the oldest go. */
@@ -146,6 +165,7 @@ static void end_line(struct journal *j, struct mu_str *line, struct mu_str *out)
 	mu_str_add_bytes(out, line->data, line->len);
 	mu_str_add_char(out, '\n');
 	j->n_lines++;
+	j->n_bytes += line->len + 10;
 }
 
 static void begin_line(struct mu_str *line, const char *verb, const struct mu_uuid *task)
@@ -158,13 +178,20 @@ static void begin_line(struct mu_str *line, const char *verb, const struct mu_uu
 static void write_accept(struct journal *j, const struct journal_entry *e, struct mu_str *out)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str line = MU_STR_INIT;
-	char vm[MU_UUID_TEXT];
+	bool call = e->kind == JOURNAL_CALL;
+	char uuid[MU_UUID_TEXT];
 
 	begin_line(&line, "accept", &e->task);
-	mu_str_printf(&line, " %s %s %s %s %" PRId64 " ", kind_names[e->kind], vm_op_name(e->op),
-		      mu_uuid_format(&e->vm.uuid, vm), e->local ? "local" : "remote",
-		      e->accepted_at);
+	mu_str_printf(&line, " %s ", kind_names[e->kind]);
+	add_word(&line, call ? e->method : vm_op_name(e->op));
+	mu_str_printf(&line, " %s %s %" PRId64 " ",
+		      mu_uuid_format(call ? &e->object : &e->vm.uuid, uuid),
+		      e->local ? "local" : "remote", e->accepted_at);
 	add_word(&line, e->user);
+	if (call) {
+		mu_str_add_char(&line, ' ');
+		add_word(&line, e->arguments ? e->arguments : "");
+	}
 	end_line(j, &line, out);
 }
 
@@ -187,14 +214,40 @@ static void write_done(struct journal *j, const struct journal_entry *e, struct 
 	mu_str_printf(&line, " %s %" PRId64 " %s ", task_status_name(e->status), e->finished_at,
 		      mu_error_name(e->err.code));
 	add_word(&line, e->err.text);
+	if (e->value[0]) {
+		mu_str_add_char(&line, ' ');
+		add_word(&line, e->value);
+	}
 	end_line(j, &line, out);
 }
 
 /* Changes */
 
-static void insert(struct journal *j, const struct journal_entry *e)
+/* Takes `arguments` (heap, or NULL) over. */
+static void insert(struct journal *j, const struct journal_entry *e, char *arguments)
 {
-	mu_map_put(j->entries, e->task.bytes, sizeof e->task.bytes, mu_xmemdup(e, sizeof *e));
+	struct journal_entry *copy = mu_xmemdup(e, sizeof *e);
+
+	copy->arguments = arguments;
+	j->n_argument_bytes += arguments ? strlen(arguments) : 0;
+	mu_map_put(j->entries, e->task.bytes, sizeof e->task.bytes, copy);
+}
+
+static int check_room(const struct journal *j, const struct journal_entry *e, struct mu_error *err)
+{
+	size_t len = e->arguments ? strlen(e->arguments) : 0;
+
+	if (mu_map_size(j->entries) >= JOURNAL_ENTRIES_MAX)
+		return mu_error_set(err, MU_E_EXHAUSTED,
+				    "%d commands wait to be run or acknowledged; hint: try again "
+				    "when some are done",
+				    JOURNAL_ENTRIES_MAX);
+	if (j->n_argument_bytes + len > JOURNAL_ARGUMENTS_MAX)
+		return mu_error_set(err, MU_E_EXHAUSTED,
+				    "calls with %zu bytes of arguments wait to be run; hint: try "
+				    "again when some are done",
+				    j->n_argument_bytes);
+	return 0;
 }
 
 int journal_accept(struct journal *j, const struct journal_entry *e, struct mu_str *out,
@@ -204,16 +257,14 @@ int journal_accept(struct journal *j, const struct journal_entry *e, struct mu_s
 
 	if (find(j, &e->task))
 		return mu_error_set(err, MU_E_EXISTS, "this command id is known already");
-	if (mu_map_size(j->entries) >= JOURNAL_ENTRIES_MAX)
-		return mu_error_set(err, MU_E_EXHAUSTED,
-				    "%d commands wait to be run or acknowledged; hint: try again "
-				    "when some are done",
-				    JOURNAL_ENTRIES_MAX);
+	if (check_room(j, e, err) < 0)
+		return MU_FAILED;
 	entry.stage = JOURNAL_ACCEPTED;
 	entry.domid_before = -1;
 	entry.status = TASK_PENDING;
 	mu_error_clear(&entry.err);
-	insert(j, &entry);
+	entry.value[0] = '\0';
+	insert(j, &entry, e->arguments ? mu_xstrdup(e->arguments) : NULL);
 	write_accept(j, &entry, out);
 	return 0;
 }
@@ -235,21 +286,24 @@ void journal_start(struct journal *j, const struct mu_uuid *task, const struct v
 static void set_done(struct journal *j, struct journal_entry *e)
 {
 	e->stage = JOURNAL_DONE;
+	forget_arguments(j, e);
 	if (e->local)
 		j->n_local_done++;
 }
 
 void journal_done(struct journal *j, const struct mu_uuid *task, enum task_status status,
-		  const struct mu_error *err, mu_msec now, struct mu_str *out)
+		  const struct mu_error *err, const char *value, mu_msec now, struct mu_str *out)
 {
 	struct journal_entry *e = find(j, task);
 
 	mu_assert(e && e->stage != JOURNAL_DONE && status != TASK_PENDING);
+	mu_assert(!value || strlen(value) <= CALL_VALUE_MAX);
 	e->status = status;
 	e->finished_at = now;
 	mu_error_clear(&e->err);
 	if (err)
 		e->err = *err;
+	(void)snprintf(e->value, sizeof e->value, "%s", value ? value : "");
 	set_done(j, e);
 	write_done(j, e, out);
 	drop_old_local(j);
@@ -280,23 +334,47 @@ static size_t split(char *line, char *words[WORDS_MAX])
 	return n;
 }
 
+/* What an action and a call have in the same places. */
+static bool load_common(struct journal_entry *e, char *const *w)
+{
+	e->local = !strcmp(w[3], "local");
+	return mu_uuid_parse(w[2], &e->object) && mu_parse_i64(w[4], &e->accepted_at) &&
+	       read_word(w[5], e->user, sizeof e->user);
+}
+
 static bool load_accept(struct journal *j, const struct mu_uuid *task, char *const *w)
 {
 	struct journal_entry e = {.task = *task, .domid_before = -1, .op = _VM_OP_COUNT};
 	size_t kind = 0;
 
-	while (kind < _JOURNAL_KIND_COUNT && strcmp(kind_names[kind], w[0]))
+	while (kind < JOURNAL_CALL && strcmp(kind_names[kind], w[0]))
 		kind++;
-	if (kind == _JOURNAL_KIND_COUNT || find(j, task))
+	if (kind == JOURNAL_CALL || find(j, task))
 		return false;
 	e.kind = (enum journal_kind)kind;
-	if ((e.kind == JOURNAL_ACTION) != vm_op_parse(w[1], &e.op))
+	if ((e.kind == JOURNAL_ACTION) != vm_op_parse(w[1], &e.op) || !load_common(&e, w))
 		return false;
-	if (!mu_uuid_parse(w[2], &e.vm.uuid) || !mu_parse_i64(w[4], &e.accepted_at) ||
-	    !read_word(w[5], e.user, sizeof e.user))
+	e.vm.uuid = e.object;
+	memset(&e.object, 0, sizeof e.object);
+	insert(j, &e, NULL);
+	return true;
+}
+
+static bool load_call(struct journal *j, const struct mu_uuid *task, char *const *w)
+{
+	struct journal_entry e = {
+	    .task = *task, .kind = JOURNAL_CALL, .domid_before = -1, .op = _VM_OP_COUNT};
+	MU_CLEANUP(mu_free) char *arguments = mu_xmalloc(strlen(w[6]) + 1);
+	const struct call_method *m;
+
+	if (strcmp(w[0], kind_names[JOURNAL_CALL]) || find(j, task) ||
+	    !read_word(w[1], e.method, sizeof e.method) || !load_common(&e, w) ||
+	    !read_word(w[6], arguments, strlen(w[6]) + 1))
 		return false;
-	e.local = !strcmp(w[3], "local");
-	insert(j, &e);
+	m = call_find(e.method);
+	if (m && m->target == CALL_ON_VM)
+		e.vm.uuid = e.object;
+	insert(j, &e, *arguments ? MU_TAKE(arguments) : NULL);
 	return true;
 }
 
@@ -314,13 +392,14 @@ static bool load_start(struct journal_entry *e, char *const *w)
 	return true;
 }
 
-static bool load_done(struct journal *j, struct journal_entry *e, char *const *w)
+static bool load_done(struct journal *j, struct journal_entry *e, char *const *w, const char *value)
 {
 	struct journal_entry now = *e;
 
 	if (e->stage == JOURNAL_DONE || !task_status_parse(w[0], &now.status) ||
 	    now.status == TASK_PENDING || !mu_parse_i64(w[1], &now.finished_at) ||
-	    !read_word(w[3], now.err.text, sizeof now.err.text))
+	    !read_word(w[3], now.err.text, sizeof now.err.text) ||
+	    !read_word(value, now.value, sizeof now.value))
 		return false;
 	now.err.code = mu_error_from_name(w[2]);
 	*e = now;
@@ -339,13 +418,15 @@ static bool load_line(struct journal *j, char *line)
 		return false;
 	if (n == 8 && !strcmp(w[0], "accept"))
 		return load_accept(j, &task, w + 2);
+	if (n == 9 && !strcmp(w[0], "accept"))
+		return load_call(j, &task, w + 2);
 	e = find(j, &task);
 	if (!e)
 		return false;
 	if (n == 6 && !strcmp(w[0], "start"))
 		return load_start(e, w + 2);
-	if (n == 6 && !strcmp(w[0], "done"))
-		return load_done(j, e, w + 2);
+	if ((n == 6 || n == 7) && !strcmp(w[0], "done"))
+		return load_done(j, e, w + 2, n == 7 ? w[6] : "-");
 	if (n == 2 && !strcmp(w[0], "forget")) {
 		drop(j, &task);
 		return true;
@@ -400,6 +481,7 @@ void journal_load(struct journal *j, const char *text, size_t len, size_t *ret_n
 			n_damaged++;
 		j->n_lines++;
 	}
+	j->n_bytes += len;
 	drop_excess(j);
 	*ret_n_damaged = n_damaged;
 }
@@ -423,14 +505,16 @@ size_t journal_size(const struct journal *j)
 
 bool journal_wants_rewrite(const struct journal *j)
 {
-	return j->n_lines > 256 + 6 * mu_map_size(j->entries);
+	/* A blank in arguments is three bytes in the file. */
+	return j->n_lines > 256 + 6 * mu_map_size(j->entries) ||
+	       j->n_bytes > DEAD_BYTES_MAX + 3 * j->n_argument_bytes;
 }
 
 void journal_encode(struct journal *j, struct mu_str *out)
 {
 	const struct journal_entry *e;
 
-	j->n_lines = 0;
+	j->n_lines = j->n_bytes = 0;
 	for (size_t i = 0; (e = mu_map_next(j->entries, &i, NULL, NULL));) {
 		write_accept(j, e, out);
 		if (e->stage == JOURNAL_STARTED || (e->stage == JOURNAL_DONE && e->started_at))

@@ -15,13 +15,15 @@
 enum {
 	JOURNAL_ENTRIES_MAX = 1024,   /* more are refused: the aggregator acknowledges too slowly */
 	JOURNAL_LOCAL_DONE_MAX = 128, /* finished local ones kept for being asked about */
-	JOURNAL_TEXT_MAX = 8 << 20,
+	JOURNAL_ARGUMENTS_MAX = 4 << 20, /* bytes of all that is not done */
+	JOURNAL_TEXT_MAX = 32 << 20,     /* a file that was not rewritten when it wanted to be */
 };
 
 enum journal_kind {
 	JOURNAL_ACTION, /* a VM operation */
 	JOURNAL_DEFINE,
 	JOURNAL_UNDEFINE,
+	JOURNAL_CALL,
 	_JOURNAL_KIND_COUNT,
 };
 
@@ -35,8 +37,12 @@ enum journal_stage {
 struct journal_entry {
 	struct mu_uuid task; /* the command's id */
 	enum journal_kind kind;
-	enum vm_op op; /* JOURNAL_ACTION, else _VM_OP_COUNT */
-	struct vm_id vm;
+	enum vm_op op;   /* JOURNAL_ACTION, else _VM_OP_COUNT */
+	struct vm_id vm; /* that it is about; nil: a call on something else */
+	/* JOURNAL_CALL */
+	char method[CALL_METHOD_MAX + 1];
+	struct mu_uuid object;
+	char *arguments;               /* JSON text, the journal's own copy; NULL once it is DONE */
 	bool local;                    /* asked for on this host: nobody acknowledges it */
 	char user[MODEL_NAME_MAX + 1]; /* who asked */
 	mu_msec accepted_at;           /* wall clock, as all times here */
@@ -50,6 +56,8 @@ struct journal_entry {
 	mu_msec finished_at;
 	enum task_status status;
 	struct mu_error err;
+	char
+	    value[CALL_VALUE_MAX + 1]; /* JOURNAL_CALL, success: what it gives back, "" = nothing */
 };
 
 struct journal;
@@ -65,15 +73,16 @@ void journal_load(struct journal *j, const char *text, size_t len, size_t *ret_n
 
 /* Each appends its line to `out`. */
 
-/* A new entry (stage and what follows are set here). MU_E_EXISTS, MU_E_EXHAUSTED. */
+/* A new entry (stage and what follows are set here; `arguments` are copied). MU_E_EXISTS,
+ * MU_E_EXHAUSTED. */
 int journal_accept(struct journal *j, const struct journal_entry *e, struct mu_str *out,
 		   struct mu_error *err);
 /* The entry must be ACCEPTED. */
 void journal_start(struct journal *j, const struct mu_uuid *task, const struct vm_facts *before,
 		   const char *boot_id, mu_msec now, struct mu_str *out);
-/* The entry must not be DONE. `err` NULL or code MU_E_NONE: success. */
+/* The entry must not be DONE. `err` NULL or code MU_E_NONE: success. `value` NULL: none. */
 void journal_done(struct journal *j, const struct mu_uuid *task, enum task_status status,
-		  const struct mu_error *err, mu_msec now, struct mu_str *out);
+		  const struct mu_error *err, const char *value, mu_msec now, struct mu_str *out);
 /* Unknown ids are fine. */
 void journal_forget(struct journal *j, const struct mu_uuid *task, struct mu_str *out);
 
@@ -105,9 +114,11 @@ struct journal_verdict {
 	enum task_status status;
 	struct mu_error err;
 	enum journal_follow follow;
+	char value[CALL_VALUE_MAX + 1]; /* success of a call */
 };
 
-/* `e` is not DONE. */
+/* `e` is not DONE. Of a call that had begun it says that nothing is known: its handler may know
+ * better. */
 void journal_verdict(const struct journal_entry *e, const struct journal_world *world,
 		     struct journal_verdict *ret_verdict);
 

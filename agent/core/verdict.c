@@ -162,6 +162,11 @@ void journal_verdict(const struct journal_entry *e, const struct journal_world *
 	mu_assert(e->stage != JOURNAL_DONE);
 	if (e->stage == JOURNAL_ACCEPTED) {
 		failed(&v, JOURNAL_LEAVE, "it had not begun, nothing was done; hint: ask again");
+	} else if (e->kind == JOURNAL_CALL) {
+		failed(&v, JOURNAL_LEAVE,
+		       "how far it had come is not known; hint: look at the object before asking "
+		       "again");
+		v.status = TASK_INTERRUPTED;
 	} else if (e->kind != JOURNAL_ACTION) {
 		failed(&v, JOURNAL_LEAVE,
 		       "the definition may or may not have been changed; hint: send it again, "

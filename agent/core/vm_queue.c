@@ -17,6 +17,7 @@
  *
  * - An operation is one or two steps (table below). It is legal when it is put in, when its turn
  *   comes and again when its start record is durable, because guests do not ask before they stop.
+ * - A call (common/model/call.h) waits in the same line and is one step, whatever it does.
  * - Nothing that somebody asked for starts before its start record is durable (journal.h).
  * - A hard operation goes to the head of the line and has whatever runs cancelled; should that not
  *   stop within VM_QUEUE_CANCEL_GRACE, its result is not waited for any longer. Only a hard stop
@@ -82,7 +83,7 @@ static const char *const step_names[_VM_STEP_COUNT] = {
     [VM_STEP_DESTROY] = "destroy",     [VM_STEP_PAUSE] = "pause",
     [VM_STEP_UNPAUSE] = "unpause",     [VM_STEP_SAVE] = "save",
     [VM_STEP_KEEP_SAVE] = "keep_save", [VM_STEP_DROP_SAVE] = "drop_save",
-    [VM_STEP_ADOPT] = "adopt",
+    [VM_STEP_ADOPT] = "adopt",         [VM_STEP_CALL] = "call",
 };
 
 const char *vm_queue_state_name(enum vm_queue_state s)
@@ -109,13 +110,28 @@ bool vm_queue_idle(const struct vm_queue *q)
 	return q->state == VM_QUEUE_IDLE && !q->n_waiting;
 }
 
+static const char *name_of(const struct vm_request *r)
+{
+	return r->call ? r->call->name : vm_op_name(r->op);
+}
+
+static bool is_hard(const struct vm_request *r)
+{
+	return !r->call && plans[r->op].hard;
+}
+
+static bool is_nothing(const struct vm_request *r)
+{
+	return !r->call && r->op == _VM_OP_COUNT;
+}
+
 static void move(struct vm_queue *q, enum vm_queue_state to)
 {
 	mu_assert(states[q->state].next & TO(to));
 	q->state = to;
 	/* Invariants */
 	mu_assert(q->n_waiting <= MU_ARRAY_SIZE(q->waiting));
-	mu_assert((q->state == VM_QUEUE_IDLE) == (q->current.op == _VM_OP_COUNT));
+	mu_assert((q->state == VM_QUEUE_IDLE) == is_nothing(&q->current));
 	mu_assert(q->state != VM_QUEUE_RUNNING || q->step < q->n_steps);
 }
 
@@ -141,8 +157,30 @@ static struct vm_queue_action *add(const struct vm_queue *q, struct vm_queue_act
 
 /* Legality */
 
-static int check(const struct vm_facts *f, enum vm_op op, struct mu_error *err)
+static int check_call(const struct vm_facts *f, const struct call_method *call,
+		      struct mu_error *err)
 {
+	char expected[64];
+
+	if (!(call->kinds & 1u << f->kind))
+		return mu_error_set(err, MU_E_STATE, "%s: not possible of a %s", call->name,
+				    vm_kind_name(f->kind));
+	if (!call_allowed(call, f->power))
+		return mu_error_set(err, MU_E_STATE, "%s: the VM is %s; hint: it must be %s",
+				    call->name, vm_power_name(f->power),
+				    call_expected(call, expected, sizeof expected));
+	if (!f->defined)
+		return mu_error_set(err, MU_E_STATE,
+				    "%s: the VM is not managed; hint: adopt it first", call->name);
+	return 0;
+}
+
+static int check_op(const struct vm_facts *f, enum vm_op op, struct mu_error *err)
+{
+	if (f->kind != VM_KIND_VM)
+		return mu_error_set(err, MU_E_STATE,
+				    "%s: a %s never runs; hint: make a VM of it with vm.clone",
+				    vm_op_name(op), vm_kind_name(f->kind));
 	if (!vm_op_allowed(op, f->power))
 		return mu_error_set(err, MU_E_STATE, "%s: the VM is %s; hint: it must be %s",
 				    vm_op_name(op), vm_power_name(f->power), vm_op_expected(op));
@@ -156,18 +194,23 @@ static int check(const struct vm_facts *f, enum vm_op op, struct mu_error *err)
 	return 0;
 }
 
-int vm_queue_accepts(const struct vm_queue *q, const struct vm_facts *facts, enum vm_op op,
-		     struct mu_error *err)
+static int check(const struct vm_facts *f, const struct vm_request *r, struct mu_error *err)
 {
-	size_t max = plans[op].hard ? VM_QUEUE_MAX + VM_QUEUE_HARD : VM_QUEUE_MAX;
+	return r->call ? check_call(f, r->call, err) : check_op(f, r->op, err);
+}
+
+int vm_queue_accepts(const struct vm_queue *q, const struct vm_facts *facts,
+		     const struct vm_request *request, struct mu_error *err)
+{
+	size_t max = is_hard(request) ? VM_QUEUE_MAX + VM_QUEUE_HARD : VM_QUEUE_MAX;
 
 	if (q->n_waiting >= max)
 		return mu_error_set(err, MU_E_EXHAUSTED,
 				    "%s: %zu operations of this VM wait already; hint: wait for "
 				    "them, or abort their tasks",
-				    vm_op_name(op), q->n_waiting);
+				    name_of(request), q->n_waiting);
 	/* Behind others, legality is a question for later. */
-	return q->state == VM_QUEUE_IDLE ? check(facts, op, err) : 0;
+	return q->state == VM_QUEUE_IDLE ? check(facts, request, err) : 0;
 }
 
 /* Ending an operation, and what comes after it */
@@ -199,9 +242,14 @@ static void plan(struct vm_queue *q)
 {
 	enum vm_op op = q->current.op;
 
+	q->step = 0;
+	if (q->current.call) {
+		q->n_steps = 1;
+		q->steps[0] = VM_STEP_CALL;
+		return;
+	}
 	q->n_steps = plans[op].n_steps;
 	memcpy(q->steps, plans[op].steps, sizeof q->steps);
-	q->step = 0;
 	if (op == VM_OP_HARD_SHUTDOWN && q->facts.saved) {
 		/* Whatever was saved goes too: an old save file must not come back to life. */
 		q->n_steps = 0;
@@ -227,13 +275,13 @@ static int check_turn(const struct vm_queue *q, mu_msec now, struct mu_error *er
 {
 	if (q->cancelled)
 		return mu_error_set(err, MU_E_CANCELLED, "%s: cancelled before it began",
-				    vm_op_name(q->current.op));
+				    name_of(&q->current));
 	if (q->current.deadline_at && q->current.deadline_at <= now)
 		return mu_error_set(err, MU_E_TIMEOUT,
 				    "%s: its deadline passed while it waited for its turn; nothing "
 				    "was done",
-				    vm_op_name(q->current.op));
-	return check(&q->facts, q->current.op, err);
+				    name_of(&q->current));
+	return check(&q->facts, &q->current, err);
 }
 
 /* An operation by our own decision: no task, no record. */
@@ -375,7 +423,7 @@ static void cancel_current(struct vm_queue *q, mu_msec now, struct vm_queue_acti
 
 static bool hard_waits(const struct vm_queue *q)
 {
-	return q->n_waiting && plans[q->waiting[0].op].hard;
+	return q->n_waiting && is_hard(&q->waiting[0]);
 }
 
 static void abandon(struct vm_queue *q, struct vm_queue_actions *actions)
@@ -384,7 +432,7 @@ static void abandon(struct vm_queue *q, struct vm_queue_actions *actions)
 
 	(void)mu_error_set(&err, MU_E_CANCELLED,
 			   "%s: cancelled for %s, and given up as its %s did not stop when asked",
-			   vm_op_name(q->current.op), vm_op_name(q->waiting[0].op),
+			   name_of(&q->current), name_of(&q->waiting[0]),
 			   vm_step_name(q->steps[q->step]));
 	(void)add(q, actions, VM_ACTION_ABANDON);
 	q->serial++; /* whatever it says later is stale */
@@ -394,7 +442,7 @@ static void abandon(struct vm_queue *q, struct vm_queue_actions *actions)
 /* To a hard operation: all but what is as hard, and not yet starting the VM again. */
 static bool gives_way(const struct vm_queue *q)
 {
-	return !plans[q->current.op].hard ||
+	return !is_hard(&q->current) ||
 	       (q->state == VM_QUEUE_RUNNING && q->steps[q->step] == VM_STEP_CREATE);
 }
 
@@ -403,12 +451,12 @@ static bool gives_way(const struct vm_queue *q)
 static void submit(struct vm_queue *q, const struct vm_request *request, mu_msec now,
 		   struct vm_queue_actions *actions)
 {
-	bool hard = plans[request->op].hard;
+	bool hard = is_hard(request);
 	size_t at = q->n_waiting;
 
 	mu_assert(q->n_waiting < MU_ARRAY_SIZE(q->waiting));
 	if (hard) {
-		for (at = 0; at < q->n_waiting && plans[q->waiting[at].op].hard;)
+		for (at = 0; at < q->n_waiting && is_hard(&q->waiting[at]);)
 			at++;
 		memmove(q->waiting + at + 1, q->waiting + at,
 			(q->n_waiting - at) * sizeof *q->waiting);
@@ -431,7 +479,7 @@ static void recorded(struct vm_queue *q, const struct vm_queue_event *event,
 		(void)mu_error_prefix(&err,
 				      "%s was not begun: its journal record could not be "
 				      "written",
-				      vm_op_name(q->current.op));
+				      name_of(&q->current));
 		finish(q, &err, actions);
 	} else if (check_turn(q, event->now, &err) < 0) {
 		finish(q, &err, actions);
@@ -447,7 +495,7 @@ static void cancelled_between(struct vm_queue *q, struct vm_queue_actions *actio
 	struct mu_error err;
 
 	(void)mu_error_set(&err, MU_E_CANCELLED, "%s: cancelled after its %s, before its %s",
-			   vm_op_name(q->current.op), vm_step_name(q->steps[q->step]),
+			   name_of(&q->current), vm_step_name(q->steps[q->step]),
 			   vm_step_name(q->steps[q->step + 1]));
 	finish(q, &err, actions);
 }
@@ -461,7 +509,7 @@ static void step_failed(struct vm_queue *q, const struct vm_queue_event *event,
 		(void)mu_error_prefix(&err, "its %s worked, but its %s failed",
 				      vm_step_name(q->steps[q->step - 1]),
 				      vm_step_name(q->steps[q->step]));
-	(void)mu_error_prefix(&err, "%s", vm_op_name(q->current.op));
+	(void)mu_error_prefix(&err, "%s", name_of(&q->current));
 	if (is_ours(q))
 		q->hold_until = event->now + HOLD_AFTER_FAILURE;
 	finish(q, &err, actions);
@@ -523,7 +571,7 @@ static void cancel(struct vm_queue *q, const struct vm_queue_event *event,
 		a->task = event->task;
 		a->op = q->waiting[i].op;
 		(void)mu_error_set(&a->err, MU_E_CANCELLED, "%s: cancelled before it began",
-				   vm_op_name(q->waiting[i].op));
+				   name_of(&q->waiting[i]));
 		q->n_waiting--;
 		memmove(q->waiting + i, q->waiting + i + 1,
 			(q->n_waiting - i) * sizeof *q->waiting);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One VM's operations: what runs, what waits, what comes next. A pure state machine; time,
- * results and facts come in as events, orders go out as actions (vm_queue.c has the picture).
+ * One VM's operations and calls: what runs, what waits, what comes next. A pure state machine;
+ * time, results and facts come in as events, orders go out as actions (vm_queue.c has the picture).
  * One per VM, so that a hung VM holds up no other. Plain data, no ownership.
  */
 #ifndef MUSTER_AGENT_CORE_VM_QUEUE_H
@@ -42,11 +42,13 @@ enum vm_step {
 	VM_STEP_KEEP_SAVE, /* the partial save file becomes the save file, durably */
 	VM_STEP_DROP_SAVE, /* remove the save file */
 	VM_STEP_ADOPT,     /* write a definition from the domain's configuration */
+	VM_STEP_CALL,      /* run a call's handler */
 	_VM_STEP_COUNT,
 };
 
 /* The VM as of the event. */
 struct vm_facts {
+	enum vm_kind kind; /* of its definition */
 	enum vm_power power;
 	bool defined;
 	bool saved;
@@ -59,10 +61,12 @@ struct vm_facts {
 	enum hv_on_event on_stop; /* what the definition says about that */
 };
 
+/* An operation or a call: a call is one step, and never hard. */
 struct vm_request {
 	struct mu_uuid task;
-	enum vm_op op;
-	mu_msec deadline_at; /* monotonic; 0 = none */
+	enum vm_op op;                  /* _VM_OP_COUNT for a call */
+	const struct call_method *call; /* NULL for an operation */
+	mu_msec deadline_at;            /* monotonic; 0 = none */
 };
 
 enum vm_queue_event_kind {
@@ -98,7 +102,7 @@ enum vm_queue_action_kind {
 struct vm_queue_action {
 	enum vm_queue_action_kind kind;
 	struct mu_uuid task; /* nil: nobody's */
-	enum vm_op op;
+	enum vm_op op;       /* _VM_OP_COUNT: a call's, or none */
 	enum vm_step step;
 	uint32_t serial;
 	mu_msec deadline; /* STEP: from now, 0 = the step's own */
@@ -133,8 +137,8 @@ struct vm_queue {
 void vm_queue_init(struct vm_queue *q);
 /* May `request` be put in? MU_E_STATE, MU_E_EXHAUSTED, ... with what to do. To be asked before
  * the request is made durable; SUBMIT asserts it. */
-int vm_queue_accepts(const struct vm_queue *q, const struct vm_facts *facts, enum vm_op op,
-		     struct mu_error *err);
+int vm_queue_accepts(const struct vm_queue *q, const struct vm_facts *facts,
+		     const struct vm_request *request, struct mu_error *err);
 /* Appends to *actions, which the caller has emptied. */
 void vm_queue_step(struct vm_queue *q, const struct vm_queue_event *event,
 		   struct vm_queue_actions *actions);

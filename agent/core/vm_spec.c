@@ -50,6 +50,7 @@ struct path {
 	size_t index;
 };
 
+static const char *const kind_names[] = {"vm", "snapshot", "template"};
 static const char *const type_names[] = {"pv", "pvh", "hvm"};
 static const char *const event_names[] = {"destroy", "restart", "preserve"};
 
@@ -67,6 +68,7 @@ static const struct field vm_fields[] = {
     {"uuid", FIELD_UUID, true, CFG(id), 0, 0, NULL, 0},
     {"name", FIELD_TEXT, true, CFG(name), 1, MODEL_NAME_MAX, NULL, 0},
     {"description", TEXT_OF(struct vm_spec, description)},
+    {"kind", FIELD_NAME, false, TOP(kind), 0, 0, kind_names, MU_ARRAY_SIZE(kind_names)},
     {"type", FIELD_NAME, true, CFG(type), 0, 0, type_names, MU_ARRAY_SIZE(type_names)},
     {"vcpus", FIELD_U32, false, CFG(vcpus), 1, HV_VCPUS_MAX, NULL, 0},
     {"vcpusMax", FIELD_U32, false, CFG(vcpus_max), 1, HV_VCPUS_MAX, NULL, 0},

@@ -12,6 +12,7 @@
 
 struct vm_spec {
 	struct hv_vm_config config; /* config.id is the identity */
+	enum vm_kind kind;
 	char description[MODEL_TEXT_MAX + 1];
 	bool autostart;
 	int32_t start_order;

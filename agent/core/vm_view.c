@@ -13,11 +13,14 @@
  * - A save file beside a running domain is old (the crash came between restore and removal): the
  *   domain wins.
  * - Guest facts belong to a domain, not to a VM: another domid clears them.
+ * - Pending: there is a domain or a save file, and the definition would build another domain than
+ *   the one that it was built from.
  * - Name, size and tags: the definition's for what it would be started with, the domain's for what
  *   it has now.
  */
 #include "agent/core/vm_view.h"
 
+#include "agent/core/vm_edit.h"
 #include "common/base/assert.h"
 
 #include <stdlib.h>
@@ -40,6 +43,7 @@ struct vm_view *vm_view_new(const struct host_id *host)
 static void entry_free(struct vm_entry *e)
 {
 	free(e->spec);
+	free(e->built);
 	free(e);
 }
 
@@ -82,12 +86,27 @@ static struct vm_entry *need(struct vm_view *view, const struct vm_id *id)
 	return e;
 }
 
+static void note_difference(struct vm_entry *e)
+{
+	e->differs = e->spec && e->built && vm_edit_differs(e->spec, e->built);
+}
+
 void vm_view_set_spec(struct vm_view *view, const struct vm_id *id, struct vm_spec *spec)
 {
 	struct vm_entry *e = need(view, id);
 
 	free(e->spec);
 	e->spec = spec;
+	note_difference(e);
+}
+
+void vm_view_set_built(struct vm_view *view, const struct vm_id *id, struct vm_spec *built)
+{
+	struct vm_entry *e = need(view, id);
+
+	free(e->built);
+	e->built = built;
+	note_difference(e);
 }
 
 static void set_domain(struct vm_view *view, const struct hv_domain *d)
@@ -147,6 +166,18 @@ void vm_view_set_op(struct vm_view *view, const struct vm_id *id, enum vm_op op,
 		mu_uuid_format(task, e->task);
 }
 
+static bool is_busy(const struct vm_entry *e)
+{
+	return e->op != _VM_OP_COUNT || e->task[0];
+}
+
+const struct vm_spec *vm_entry_built(const struct vm_entry *e)
+{
+	if (!e->present && !e->saved)
+		return NULL;
+	return e->built ? e->built : e->spec;
+}
+
 static enum vm_power entry_power(const struct vm_entry *e)
 {
 	if (!e->present || (e->domain.incomplete && e->spec))
@@ -166,6 +197,7 @@ struct vm_facts vm_entry_facts(const struct vm_entry *e)
 	if (!e)
 		return f;
 	f.power = entry_power(e);
+	f.kind = e->spec ? e->spec->kind : VM_KIND_VM;
 	f.defined = e->spec != NULL;
 	f.saved = e->saved;
 	f.present = e->present;
@@ -184,6 +216,7 @@ static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
 {
 	memcpy(m->name, spec->config.name, sizeof m->name);
 	memcpy(m->description, spec->description, sizeof m->description);
+	m->kind = spec->kind;
 	m->managed = true;
 	m->autostart = spec->autostart;
 	m->start_order = spec->start_order;
@@ -213,8 +246,11 @@ static void build(const struct vm_view *view, const struct vm_entry *e, struct m
 	m->host = view->host;
 	if (e->spec)
 		fill_from_spec(m, e->spec);
-	else
+	else if (e->present)
 		memcpy(m->name, e->domain.name, sizeof m->name);
+	else /* its last operation is ending */
+		memcpy(m->name, e->model.name, sizeof m->name);
+	m->pending = e->differs && (e->present || e->saved);
 	m->type = e->spec ? e->spec->config.type : e->domain.type;
 	if (e->present && !(e->domain.incomplete && e->spec))
 		fill_from_domain(m, &e->domain);
@@ -227,7 +263,7 @@ static void build(const struct vm_view *view, const struct vm_entry *e, struct m
 /* A foreign VM whose domain is gone stays until the operation that ended it is over. */
 static bool alive(const struct vm_entry *e)
 {
-	return e->spec || e->present || (e->published && e->op != _VM_OP_COUNT);
+	return e->spec || e->present || (e->published && is_busy(e));
 }
 
 void vm_view_refresh(struct vm_view *view, void (*each)(const struct vm_view_change *c, void *arg),
@@ -246,7 +282,7 @@ void vm_view_refresh(struct vm_view *view, void (*each)(const struct vm_view_cha
 			e->published = false;
 			/* A save file or an operation keeps the entry: neither may be forgotten,
 			 * as the definition can come back. */
-			if (!e->saved && e->op == _VM_OP_COUNT) {
+			if (!e->saved && !is_busy(e)) {
 				mu_map_remove(view->entries, e->id.uuid.bytes,
 					      sizeof e->id.uuid.bytes);
 				entry_free(e);

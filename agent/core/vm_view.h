@@ -15,13 +15,17 @@
 struct vm_entry {
 	struct vm_id id;
 	struct vm_spec *spec; /* ours; NULL: not managed */
-	bool present;         /* there is a domain, and it is not dying */
+	/* What its domain or save file was built from, where that is another definition than `spec`
+	 * would build now; NULL: `spec` itself. */
+	struct vm_spec *built;
+	bool present; /* there is a domain, and it is not dying */
 	struct hv_domain domain;
 	struct vm_guest guest;
 	bool saved;    /* there is a save file */
-	enum vm_op op; /* that runs now; _VM_OP_COUNT = none */
+	enum vm_op op; /* that runs now; _VM_OP_COUNT = none, or a call: then `task` is set */
 	char task[MU_UUID_TEXT];
 	/* private */
+	bool differs; /* `built` from `spec`, for the domain */
 	bool listed;
 	bool published;
 	struct model_vm model; /* as of the last refresh; valid when published */
@@ -41,12 +45,14 @@ MU_DEFINE_CLEANUP(vm_view_free, struct vm_view *);
 
 /* Takes over `spec` (heap); NULL: no definition (any more). */
 void vm_view_set_spec(struct vm_view *view, const struct vm_id *id, struct vm_spec *spec);
+/* Takes over `built` (heap); NULL: built from the definition as it is. */
+void vm_view_set_built(struct vm_view *view, const struct vm_id *id, struct vm_spec *built);
 /* The driver's complete list. A domain that is not in it is gone. */
 void vm_view_set_domains(struct vm_view *view, const struct hv_domain *domains, size_t n);
 /* Facts of a domain; ignored when no VM of the list has this domid now. */
 void vm_view_set_guest(struct vm_view *view, struct hv_domid domid, const struct vm_guest *guest);
 void vm_view_set_saved(struct vm_view *view, const struct vm_id *id, bool saved);
-/* `task` may be NULL (not asked for by anybody). */
+/* `task` may be NULL (not asked for by anybody). A call is _VM_OP_COUNT with a task. */
 void vm_view_set_op(struct vm_view *view, const struct vm_id *id, enum vm_op op,
 		    const struct mu_uuid *task);
 
@@ -61,6 +67,8 @@ const struct vm_entry *vm_view_find_domid(const struct vm_view *view, struct hv_
 /* Next in a stable order, NULL at the end; *iter starts at 0. */
 const struct vm_entry *vm_view_next(const struct vm_view *view, size_t *iter);
 size_t vm_view_size(const struct vm_view *view);
+/* What the domain or save file was built from, as far as there is one; else NULL. */
+const struct vm_spec *vm_entry_built(const struct vm_entry *e);
 /* What the VM's queue is told; `e` may be NULL (nothing known of that id). */
 struct vm_facts vm_entry_facts(const struct vm_entry *e);
 

@@ -56,6 +56,10 @@ static int decode_command(const Muster__V1__Command *m, struct app_command *c, s
 		c->kind = JOURNAL_UNDEFINE;
 		return wire_uuid_decode(&m->vm_undefine->vm_id, "vm_id", &c->vm.uuid, err);
 	case MUSTER__V1__COMMAND__KIND_CALL:
+		c->kind = JOURNAL_CALL;
+		c->method = m->call->method;
+		c->arguments = m->call->arguments;
+		return wire_uuid_decode(&m->call->object, "object", &c->object, err);
 	case MUSTER__V1__COMMAND__KIND__NOT_SET:
 	case _MUSTER__V1__COMMAND__KIND__CASE_IS_INT_SIZE:
 		break;

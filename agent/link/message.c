@@ -162,7 +162,7 @@ static Muster__V1__CommandStatus status_of(enum task_status s)
 
 static struct message result(struct mu_arena *a, const struct mu_uuid *task,
 			     enum task_status status, const struct mu_error *err,
-			     const struct vm_id *vm, mu_msec finished_at)
+			     const struct vm_id *vm, const char *value, mu_msec finished_at)
 {
 	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_RESULT);
 	Muster__V1__CommandResult *r = mu_arena_alloc(a, sizeof *r);
@@ -176,6 +176,7 @@ static struct message result(struct mu_arena *a, const struct mu_uuid *task,
 	}
 	if (vm && !mu_uuid_is_nil(&vm->uuid))
 		r->vm_id = wire_uuid_encode(a, &vm->uuid);
+	r->value = mu_arena_strdup(a, value);
 	r->finished_at_ms = (uint64_t)finished_at;
 	m->result = r;
 	return pack(a, m);
@@ -185,13 +186,13 @@ struct message message_result(struct mu_arena *a, const struct journal_entry *e)
 {
 	const struct vm_id *vm = e->kind == JOURNAL_DEFINE ? &e->vm : NULL;
 
-	return result(a, &e->task, e->status, &e->err, vm, e->finished_at);
+	return result(a, &e->task, e->status, &e->err, vm, e->value, e->finished_at);
 }
 
 struct message message_refusal(struct mu_arena *a, const struct mu_uuid *task,
 			       const struct mu_error *err, mu_msec now)
 {
-	return result(a, task, TASK_FAILURE, err, NULL, now);
+	return result(a, task, TASK_FAILURE, err, NULL, "", now);
 }
 
 struct message message_certificate_request(struct mu_arena *a, const char *csr)

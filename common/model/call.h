@@ -60,9 +60,10 @@ struct call_arg {
 struct call_method {
 	const char *name;
 	enum call_target target;
-	unsigned kinds;  /* CALL_ON_VM: 1 << enum vm_kind */
-	unsigned powers; /* CALL_ON_VM: 1 << enum vm_power, in which it can be done */
-	bool creates;    /* something whose id may be given as argument `id` */
+	unsigned kinds;    /* CALL_ON_VM: 1 << enum vm_kind */
+	unsigned powers;   /* CALL_ON_VM: 1 << enum vm_power, in which it can be done */
+	bool takes_id;     /* of what it makes, as argument `id`: chosen before it leaves */
+	const char *makes; /* the REST collection of what it makes, NULL = nothing */
 	const struct call_arg *args;
 	size_t n_args;
 };

@@ -35,11 +35,9 @@ static struct change *change_new(struct rest_call *c)
 	return ch;
 }
 
-/* Errors of a VM that is in the wrong state, with what clients read: {actual, expected, object,
- * property}. */
-static struct http_reply *wrong_state(struct http_request *r, const struct model_vm *vm,
-				      const char *property, const char *actual,
-				      const char *expected, const struct mu_error *err)
+struct http_reply *rest_wrong_state(struct http_request *r, const struct model_vm *vm,
+				    const char *property, const char *actual, const char *expected,
+				    const struct mu_error *err)
 {
 	struct mu_value *data = mu_value_object(r->arena);
 	char id[MU_UUID_TEXT];
@@ -59,8 +57,8 @@ static struct http_reply *check_power(struct rest_call *c, const struct model_vm
 		return NULL;
 	(void)mu_error_set(&err, MU_E_STATE, "VM %s is %s; %s needs it %s", vm->name,
 			   vm_power_name(vm->power), vm_op_name(op), vm_op_expected(op));
-	return wrong_state(c->request, vm, "power_state", vm_power_name(vm->power),
-			   vm_op_expected(op), &err);
+	return rest_wrong_state(c->request, vm, "power_state", vm_power_name(vm->power),
+				vm_op_expected(op), &err);
 }
 
 static struct http_reply *check_host(struct rest_call *c, const struct model_vm *vm)
@@ -85,7 +83,7 @@ static struct http_reply *check_managed(struct rest_call *c, const struct model_
 	if (op != VM_OP_ADOPT || !vm->managed)
 		return NULL;
 	(void)mu_error_set(&err, MU_E_STATE, "VM %s is managed already", vm->name);
-	return wrong_state(c->request, vm, "managed", "true", "false", &err);
+	return rest_wrong_state(c->request, vm, "managed", "true", "false", &err);
 }
 
 /* {"hostId"}: where to start. A VM starts where its definition is. */
@@ -135,8 +133,8 @@ static struct http_reply *refused(struct change *ch, const struct mu_error *err)
 
 	if (err->code != MU_E_STATE || !vm || ch->op == _VM_OP_COUNT)
 		return http_reply_error(ch->request, err, NULL);
-	return wrong_state(ch->request, vm, "power_state", vm_power_name(vm->power),
-			   vm_op_expected(ch->op), err);
+	return rest_wrong_state(ch->request, vm, "power_state", vm_power_name(vm->power),
+				vm_op_expected(ch->op), err);
 }
 
 static void on_op_started(void *arg, const struct mu_uuid *task, const struct mu_error *err)
@@ -184,6 +182,18 @@ struct http_reply *rest_post_vm_action(struct rest_call *c)
 	return http_reply_pending(c->request, on_gone, ch);
 }
 
+struct http_reply *rest_change_call(struct rest_call *c, const struct rest_ask *ask, bool sync)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct change *ch = change_new(c);
+
+	ch->vm.uuid = ask->object;
+	ch->op = _VM_OP_COUNT;
+	ch->sync = sync;
+	b->call(b->ctx, ask, &c->user, c->request->peer.address, on_op_started, ch);
+	return http_reply_pending(c->request, on_gone, ch);
+}
+
 struct http_reply *rest_get_vm_actions(struct rest_call *c)
 {
 	const struct rest_backend *b = &c->rest->backend;
@@ -198,16 +208,27 @@ struct http_reply *rest_get_vm_actions(struct rest_call *c)
 		    v, mu_value_string(c->arena,
 				       mu_arena_printf(c->arena, "/rest/v0/vms/%s/actions/%s",
 						       c->id, vm_op_name((enum vm_op)op))));
+	for (size_t i = 0; i < rest_n_call_routes; i++) {
+		const char *pattern = rest_call_routes[i].info.pattern;
+		static const char prefix[] = "/rest/v0/vms/{id}/";
+
+		if (rest_call_routes[i].info.method == HTTP_POST &&
+		    strncmp(pattern, prefix, sizeof prefix - 1) == 0)
+			mu_value_push(
+			    v, mu_value_string(
+				   c->arena, mu_arena_printf(c->arena, "/rest/v0/vms/%s/%s", c->id,
+							     pattern + sizeof prefix - 1)));
+	}
 	return http_reply_json(c->request, 200, v);
 }
 
 /* Definitions */
 
-static struct http_reply *unsupported(struct rest_call *c)
+struct http_reply *rest_unsupported(struct rest_call *c, const char *what)
 {
 	struct mu_error err = MU_ERROR_INIT;
 
-	(void)mu_error_set(&err, MU_E_UNSUPPORTED, "definitions cannot be changed here");
+	(void)mu_error_set(&err, MU_E_UNSUPPORTED, "%s is not possible here", what);
 	return rest_error(c, &err);
 }
 
@@ -233,7 +254,7 @@ struct http_reply *rest_post_host_vm(struct rest_call *c)
 	if (!mu_uuid_parse(c->id, &id.uuid) || !b->host_find(b->ctx, &id))
 		return rest_not_found(c, "host", c->id);
 	if (!b->vm_define)
-		return unsupported(c);
+		return rest_unsupported(c, "vm.define");
 	if (c->request->body_len == 0) {
 		(void)mu_error_set(&err, MU_E_PROTOCOL, "body: a VM definition is expected");
 		return rest_error(c, &err);
@@ -243,34 +264,5 @@ struct http_reply *rest_post_host_vm(struct rest_call *c)
 	ch = change_new(c);
 	ch->op = _VM_OP_COUNT;
 	b->vm_define(b->ctx, &id, body, &c->user, c->request->peer.address, on_defined, ch);
-	return http_reply_pending(c->request, on_gone, ch);
-}
-
-static void on_undefined(void *arg, const struct vm_id *vm, const struct mu_error *err)
-{
-	struct change *ch = arg;
-	struct http_request *r = ch->request;
-
-	(void)vm;
-	if (r)
-		http_request_finish(r, err && err->code != MU_E_NONE ? refused(ch, err)
-								     : http_reply_empty(r, 204));
-	free(ch);
-}
-
-struct http_reply *rest_delete_vm(struct rest_call *c)
-{
-	const struct rest_backend *b = &c->rest->backend;
-	struct change *ch;
-	struct vm_id id;
-
-	if (!mu_uuid_parse(c->id, &id.uuid) || !b->vm_find(b->ctx, &id))
-		return rest_not_found(c, "VM", c->id);
-	if (!b->vm_undefine)
-		return unsupported(c);
-	ch = change_new(c);
-	ch->vm = id;
-	ch->op = _VM_OP_COUNT;
-	b->vm_undefine(b->ctx, &id, &c->user, c->request->peer.address, on_undefined, ch);
 	return http_reply_pending(c->request, on_gone, ch);
 }

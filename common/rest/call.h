@@ -11,7 +11,7 @@
 
 struct rest_feed;
 
-enum { REST_ROUTE_SETS_MAX = 8, REST_PING_EVERY_MS = 30000 };
+enum { REST_ROUTE_SETS_MAX = 8, REST_CALL_ROUTES_MAX = 64, REST_PING_EVERY_MS = 30000 };
 
 struct rest {
 	struct mu_loop *loop;
@@ -41,6 +41,13 @@ struct http_reply *rest_bad_request(struct rest_call *c, const struct mu_error *
 struct http_reply *rest_not_found(struct rest_call *c, const char *type, const char *id);
 /* As http_reply_error() with no data. */
 struct http_reply *rest_error(struct rest_call *c, const struct mu_error *err);
+/* 409 with what clients read: {actual, expected, object, property}. */
+struct http_reply *rest_wrong_state(struct http_request *r, const struct model_vm *vm,
+				    const char *property, const char *actual, const char *expected,
+				    const struct mu_error *err);
+struct http_reply *rest_unsupported(struct rest_call *c, const char *what);
+/* Ask the backend; the reply comes when it has answered, or with `sync` when the task has ended. */
+struct http_reply *rest_change_call(struct rest_call *c, const struct rest_ask *ask, bool sync);
 /* {"id": id} */
 struct http_reply *rest_created(struct http_request *r, const char *collection,
 				const struct mu_uuid *id);
@@ -65,7 +72,6 @@ struct http_reply *rest_post_host_vm(struct rest_call *c);
 struct http_reply *rest_get_vms(struct rest_call *c);
 struct http_reply *rest_get_vm(struct rest_call *c);
 struct http_reply *rest_get_vm_tasks(struct rest_call *c);
-struct http_reply *rest_delete_vm(struct rest_call *c);
 struct http_reply *rest_get_vm_actions(struct rest_call *c);
 struct http_reply *rest_post_vm_action(struct rest_call *c);
 struct http_reply *rest_get_pools(struct rest_call *c);
@@ -77,10 +83,57 @@ struct http_reply *rest_get_events(struct rest_call *c);
 struct http_reply *rest_post_subscription(struct rest_call *c);
 struct http_reply *rest_delete_subscription(struct rest_call *c);
 
+/* calls.c, calls_table.c: routes that are calls. */
+enum rest_source {
+	/* the path's {id} is */
+	REST_FROM_VM,
+	REST_FROM_VM_SNAPSHOT,
+	REST_FROM_VM_TEMPLATE,
+	REST_FROM_VBD, /* of a VM; its device becomes an argument */
+	REST_FROM_VIF,
+	REST_FROM_SR,
+	REST_FROM_VDI,
+	REST_FROM_PBD,     /* an SR, on its host */
+	REST_FROM_NETWORK, /* a host that has it; its bridge becomes an argument */
+	REST_FROM_HOST,
+	REST_FROM_POOL,     /* a host is chosen */
+	REST_FROM_POOL_PIF, /* the host of the body's `pif`, whose device becomes the argument */
+	/* the body has it as property `in_body` */
+	REST_FROM_BODY_VM,
+	REST_FROM_BODY_SR,
+	REST_FROM_BODY_HOST,
+	REST_FROM_BODY, /* POST /calls: everything */
+};
+
+struct rest_call_route {
+	struct rest_route_info info;
+	const char *method; /* NULL: REST_FROM_BODY */
+	enum rest_source source;
+	bool sync;           /* unless the client says `sync=false` */
+	const char *in_body; /* REST_FROM_BODY_*: the property */
+	const char *ignored; /* a property that asks for what is so here anyway */
+};
+
+extern const struct rest_call_route rest_call_routes[];
+extern const size_t rest_n_call_routes;
+struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_route *route);
+/* The call whose route is POST /vms/{id}/actions/`verb`, NULL if there is none. */
+const struct call_method *rest_call_of_vm(const char *verb);
+
+/* calls_place.c: what a request is about. NULL, or the refusal. */
+struct rest_target {
+	const struct call_method *method;
+	struct mu_uuid object;
+	struct host_id host;
+	const struct model_vm *vm; /* when it is one */
+};
+struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_route *route,
+				   struct mu_value *body, struct rest_target *ret);
+
 /* waiters.c: replies that come when a task ends. */
 enum rest_wait_for {
 	REST_WAIT_TASK,   /* 200 with the task */
-	REST_WAIT_ACTION, /* 204, or the task's error */
+	REST_WAIT_ACTION, /* 204, 201 or 200 with what it gives back, or the task's error */
 };
 /* The handler's reply: at once if the task has ended, else pending. */
 struct http_reply *rest_wait(struct rest *rest, struct http_request *r, const struct mu_uuid *task,

@@ -48,6 +48,9 @@ extern const struct rest_type rest_type_host;
 extern const struct rest_type rest_type_pool;
 extern const struct rest_type rest_type_task;
 
+/* What a call gave back, NULL if nothing. */
+struct mu_value *rest_task_value(struct mu_arena *a, const struct model_task *t);
+
 void rest_render_init(struct rest_render *r, struct rest *rest, struct mu_arena *a);
 void rest_render_deinit(struct rest_render *r);
 static inline void rest_render_deinit_cleanup(struct rest_render *r)

@@ -49,7 +49,6 @@ static const struct route routes[] = {
     {{HTTP_POST, "/rest/v0/hosts/{id}/vms", false}, rest_post_host_vm},
     {{HTTP_GET, "/rest/v0/vms", false}, rest_get_vms},
     {{HTTP_GET, "/rest/v0/vms/{id}", false}, rest_get_vm},
-    {{HTTP_DELETE, "/rest/v0/vms/{id}", false}, rest_delete_vm},
     {{HTTP_GET, "/rest/v0/vms/{id}/tasks", false}, rest_get_vm_tasks},
     {{HTTP_GET, "/rest/v0/vms/{id}/actions", false}, rest_get_vm_actions},
     {{HTTP_POST, "/rest/v0/vms/{id}/actions/{action}", false}, rest_post_vm_action},
@@ -68,12 +67,16 @@ static const struct route routes[] = {
 
 size_t rest_routes(const struct rest_route_info **ret_routes)
 {
-	static struct rest_route_info infos[MU_ARRAY_SIZE(routes)];
+	static struct rest_route_info infos[MU_ARRAY_SIZE(routes) + REST_CALL_ROUTES_MAX];
+	size_t n = 0;
 
+	mu_assert(rest_n_call_routes <= REST_CALL_ROUTES_MAX);
 	for (size_t i = 0; i < MU_ARRAY_SIZE(routes); i++)
-		infos[i] = routes[i].info;
+		infos[n++] = routes[i].info;
+	for (size_t i = 0; i < rest_n_call_routes; i++)
+		infos[n++] = rest_call_routes[i].info;
 	*ret_routes = infos;
-	return MU_ARRAY_SIZE(routes);
+	return n;
 }
 
 struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
@@ -260,40 +263,52 @@ static bool path_matches(struct mu_arena *a, const char *pattern, const char *pa
 
 struct match {
 	const struct route *route;
+	const struct rest_call_route *call;
 	const struct rest_route *more; /* of a route set */
 	void *more_ctx;
 	const char *vars[2];
 	unsigned allowed; /* methods of the path, as bits */
 };
 
-static void consider(struct rest_call *c, struct match *m, const struct rest_route_info *info,
-		     const struct route *route, const struct rest_route *more, void *more_ctx)
+static bool found(const struct match *m)
+{
+	return m->route || m->call || m->more;
+}
+
+/* Is the route the request's? The first that matches counts. */
+static bool consider(struct rest_call *c, struct match *m, const struct rest_route_info *info)
 {
 	const char *vars[2] = {NULL, NULL};
 
 	if (!path_matches(c->arena, info->pattern, c->request->path, vars))
-		return;
+		return false;
 	m->allowed |= 1u << info->method;
-	if (m->route || m->more || info->method != c->request->method)
-		return;
-	m->route = route;
-	m->more = more;
-	m->more_ctx = more_ctx;
+	if (found(m) || info->method != c->request->method)
+		return false;
 	memcpy(m->vars, vars, sizeof vars);
+	return true;
 }
 
 static struct match find_route(struct rest_call *c)
 {
 	struct match m = {0};
 
+	/* First, as some are narrower than what comes behind ("actions/snapshot"). */
+	for (size_t i = 0; i < rest_n_call_routes; i++)
+		if (consider(c, &m, &rest_call_routes[i].info))
+			m.call = &rest_call_routes[i];
 	for (size_t i = 0; i < MU_ARRAY_SIZE(routes); i++)
-		consider(c, &m, &routes[i].info, &routes[i], NULL, NULL);
+		if (consider(c, &m, &routes[i].info))
+			m.route = &routes[i];
 	for (size_t s = 0; s < c->rest->n_route_sets; s++)
 		for (size_t i = 0; i < c->rest->route_sets[s].n_routes; i++) {
 			const struct rest_route *more = &c->rest->route_sets[s].routes[i];
 			struct rest_route_info info = {more->method, more->pattern, more->open};
 
-			consider(c, &m, &info, NULL, more, c->rest->route_sets[s].ctx);
+			if (consider(c, &m, &info)) {
+				m.more = more;
+				m.more_ctx = c->rest->route_sets[s].ctx;
+			}
 		}
 	return m;
 }
@@ -328,7 +343,7 @@ struct http_reply *rest_handle(struct http_request *r, void *rest)
 
 	if (refusal)
 		return refusal;
-	if (!m.route && !m.more)
+	if (!found(&m))
 		return no_route(&c, m.allowed);
 	if (!open && r->method != HTTP_GET && !c.user.admin) {
 		struct mu_error err = MU_ERROR_INIT;
@@ -340,5 +355,5 @@ struct http_reply *rest_handle(struct http_request *r, void *rest)
 		return m.more->handle(r, open ? NULL : &c.user, m.vars[0], m.more_ctx);
 	c.id = m.vars[0];
 	c.name = m.vars[1];
-	return m.route->handle(&c);
+	return m.call ? rest_call_handle(&c, m.call) : m.route->handle(&c);
 }

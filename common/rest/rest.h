@@ -11,6 +11,7 @@
 #define MUSTER_REST_REST_H
 
 #include "common/http/http.h"
+#include "common/model/call.h"
 #include "common/model/host.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
@@ -27,6 +28,24 @@ struct rest_pool {
 	struct mu_uuid id;
 	char name[MODEL_NAME_MAX + 1];
 	char description[MODEL_TEXT_MAX + 1];
+};
+
+/* A call (common/model/call.h). The arguments have passed call_check(). */
+struct rest_ask {
+	const struct call_method *method;
+	struct mu_uuid object;
+	struct host_id host; /* where to run it; nil: wherever the object is */
+	const struct mu_value *arguments;
+	mu_msec deadline; /* ms since 1970 UTC, 0 = the backend's own */
+};
+
+/* What a path can name that is neither a VM nor a host. */
+enum rest_place { REST_SR, REST_VDI, REST_PBD, REST_NETWORK, REST_PIF, _REST_PLACE_COUNT };
+
+struct rest_found {
+	struct mu_uuid object;           /* a PBD's SR; else the thing itself */
+	struct host_id host;             /* a connected one that has it */
+	char device[MODEL_NAME_MAX + 1]; /* a network's bridge, a PIF's device */
 };
 
 struct rest_backend {
@@ -67,10 +86,15 @@ struct rest_backend {
 			  void (*done)(void *arg, const struct vm_id *vm,
 				       const struct mu_error *err),
 			  void *arg);
-	/* Remove the definition of a halted VM. Optional, as vm_define. */
-	void (*vm_undefine)(
-	    void *ctx, const struct vm_id *vm, const struct rest_user *user, const char *from,
-	    void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err), void *arg);
+	/* Start a call; as vm_op. Optional: NULL = not supported. */
+	void (*call)(void *ctx, const struct rest_ask *ask, const struct rest_user *user,
+		     const char *from,
+		     void (*done)(void *arg, const struct mu_uuid *task,
+				  const struct mu_error *err),
+		     void *arg);
+	/* Where is it? false: no such thing. Optional: NULL = there are none. */
+	bool (*locate)(void *ctx, enum rest_place what, const struct mu_uuid *id,
+		       struct rest_found *ret);
 	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 			  const char *from, struct mu_error *err);
 };

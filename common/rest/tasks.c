@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "common/json/json.h"
 #include "common/rest/fields.h"
 #include "common/rest/render.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct model_task *task(const void *object)
 {
@@ -44,18 +46,29 @@ static struct mu_value *task_abort(struct rest_render *r, const void *object)
 	return time_or_absent(r, task(object)->abort_requested);
 }
 
+static const char *object_type(const struct model_task *t)
+{
+	const struct call_method *m = call_find(t->method);
+
+	return m ? call_target_name(m->target) : "VM";
+}
+
 static struct mu_value *task_properties(struct rest_render *r, const void *object)
 {
 	const struct model_task *t = object;
+	const struct mu_uuid *about = t->method[0] ? &t->object : &t->vm.uuid;
 	struct mu_value *v = mu_value_object(r->arena);
 	char name[64];
 
-	(void)snprintf(name, sizeof name, "REST API: %s VM", vm_op_name(t->op));
+	if (t->method[0])
+		(void)snprintf(name, sizeof name, "REST API: %s", t->method);
+	else
+		(void)snprintf(name, sizeof name, "REST API: %s VM", vm_op_name(t->op));
 	mu_value_set_string(r->arena, v, "name", name);
 	mu_value_set_string(r->arena, v, "type", "xo:rest-api:action");
-	mu_value_set_string(r->arena, v, "method", vm_op_name(t->op));
-	mu_value_set(r->arena, v, "objectId", rest_uuid(r->arena, &t->vm.uuid));
-	mu_value_set_string(r->arena, v, "objectType", "VM");
+	mu_value_set_string(r->arena, v, "method", task_what(t));
+	mu_value_set(r->arena, v, "objectId", rest_uuid(r->arena, about));
+	mu_value_set_string(r->arena, v, "objectType", object_type(t));
 	mu_value_set(r->arena, v, "hostId", rest_uuid(r->arena, &t->host.uuid));
 	mu_value_set_string(r->arena, v, "userId", t->user);
 	if (t->deadline)
@@ -68,13 +81,25 @@ static struct mu_value *task_progress(struct rest_render *r, const void *object)
 	return mu_value_int(r->arena, task(object)->progress);
 }
 
+struct mu_value *rest_task_value(struct mu_arena *a, const struct model_task *t)
+{
+	struct mu_value *v;
+
+	if (t->status != TASK_SUCCESS || !t->value[0] ||
+	    mu_json_read(a, t->value, strlen(t->value), &v, NULL) < 0)
+		return NULL;
+	return v;
+}
+
 static struct mu_value *task_result(struct rest_render *r, const void *object)
 {
 	const struct model_task *t = object;
 	struct mu_value *v;
 
-	if (t->status == TASK_PENDING || t->status == TASK_SUCCESS)
+	if (t->status == TASK_PENDING)
 		return NULL;
+	if (t->status == TASK_SUCCESS)
+		return rest_task_value(r->arena, t);
 	v = mu_value_object(r->arena);
 	mu_value_set_string(r->arena, v, "name", "Error");
 	mu_value_set_string(r->arena, v, "code", mu_error_name(t->err.code));

@@ -220,6 +220,17 @@ static struct mu_value *vm_tags(struct rest_render *r, const void *object)
 	return v;
 }
 
+/* The name of a call that runs; the VM itself carries its task only. */
+static const char *call_name(struct rest_render *r, const struct model_vm *vm)
+{
+	const struct rest_backend *b = &r->rest->backend;
+	const struct model_task *t;
+	struct mu_uuid id;
+
+	t = mu_uuid_parse(vm->current_task, &id) ? b->task_find(b->ctx, &id) : NULL;
+	return t ? task_what(t) : "call";
+}
+
 /* {task id: operation}; an operation that is not a task of ours has its own name as the key. */
 static struct mu_value *vm_operations(struct rest_render *r, const void *object)
 {
@@ -231,12 +242,19 @@ static struct mu_value *vm_operations(struct rest_render *r, const void *object)
 				    vm->current_task[0] ? vm->current_task
 							: vm_op_name(vm->current_op),
 				    vm_op_name(vm->current_op));
+	else if (vm->current_task[0])
+		mu_value_set_string(r->arena, v, vm->current_task, call_name(r, vm));
 	return v;
 }
 
 static struct mu_value *vm_managed(struct rest_render *r, const void *object)
 {
 	return mu_value_bool(r->arena, ((const struct model_vm *)object)->managed);
+}
+
+static struct mu_value *vm_pending(struct rest_render *r, const void *object)
+{
+	return mu_value_bool(r->arena, ((const struct model_vm *)object)->pending);
 }
 
 static struct mu_value *vm_domid(struct rest_render *r, const void *object)
@@ -297,6 +315,7 @@ static const struct rest_field fields[] = {
     {"managed", vm_managed},
     {"domid", vm_domid},
     {"startOrder", vm_start_order},
+    {"pending", vm_pending},
 };
 
 static const struct mu_uuid *vm_uuid(const void *object)

@@ -12,6 +12,21 @@ struct waiter {
 	enum rest_wait_for what;
 };
 
+/* What a call gives back: 201 for something new, 200 for anything else, 204 for nothing. */
+static struct http_reply *reply_value(struct http_request *r, const struct model_task *t)
+{
+	const struct call_method *m = call_find(t->method);
+	const struct mu_value *v = rest_task_value(r->arena, t);
+	const char *text = mu_value_as_string(mu_value_get(v, "id"));
+	struct mu_uuid id;
+
+	if (!v || v->n_children == 0)
+		return http_reply_empty(r, 204);
+	if (m && m->makes && text && mu_uuid_parse(text, &id))
+		return rest_created(r, m->makes, &id);
+	return http_reply_json(r, 200, v);
+}
+
 static struct http_reply *reply_ended(struct rest *rest, struct http_request *r,
 				      const struct model_task *t, enum rest_wait_for what)
 {
@@ -21,7 +36,7 @@ static struct http_reply *reply_ended(struct rest *rest, struct http_request *r,
 	if (what == REST_WAIT_TASK)
 		return rest_single(&c, &rest_type_task, t);
 	if (t->status == TASK_SUCCESS)
-		return http_reply_empty(r, 204);
+		return reply_value(r, t);
 	data = mu_value_object(r->arena);
 	mu_value_set_string(r->arena, data, "code", mu_error_name(t->err.code));
 	mu_value_set_string(r->arena, data, "status", task_status_name(t->status));

@@ -93,6 +93,9 @@ class Rest:
     def post(self, path, body=None):
         return self._expect("POST", path, body)
 
+    def patch(self, path, body):
+        return self._expect("PATCH", path, body)
+
     def delete(self, path):
         return self._expect("DELETE", path)
 

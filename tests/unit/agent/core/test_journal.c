@@ -64,11 +64,11 @@ Test(journal, everything_comes_back)
 	cr_assert_eq(journal_accept(j, &define, &text, NULL), 0);
 	id = task_of(1);
 	journal_start(j, &id, &facts, "boot-1", 2000, &text);
-	journal_done(j, &id, TASK_FAILURE, &err, 3000, &text);
+	journal_done(j, &id, TASK_FAILURE, &err, NULL, 3000, &text);
 	id = task_of(2);
 	journal_start(j, &id, NULL, "", 2500, &text);
 	id = task_of(3);
-	journal_done(j, &id, TASK_SUCCESS, NULL, 3500, &text);
+	journal_done(j, &id, TASK_SUCCESS, NULL, NULL, 3500, &text);
 	journal_forget(j, &id, &text);
 	journal_forget(j, &id, &text);
 
@@ -114,7 +114,7 @@ Test(journal, rewriting_keeps_the_meaning)
 		if (n % 4)
 			journal_start(j, &id, &facts, "b", 1, &lines);
 		if (n % 4 > 1)
-			journal_done(j, &id, TASK_SUCCESS, NULL, 2, &lines);
+			journal_done(j, &id, TASK_SUCCESS, NULL, NULL, 2, &lines);
 		if (n % 4 > 2)
 			journal_forget(j, &id, &lines);
 	}
@@ -130,7 +130,7 @@ Test(journal, rewriting_keeps_the_meaning)
 	journal_start(j, &id, &facts, "b", 5, &lines);
 	accept(j, 502, true, &lines);
 	id = task_of(502);
-	journal_done(j, &id, TASK_INTERRUPTED, NULL, 5, &lines);
+	journal_done(j, &id, TASK_INTERRUPTED, NULL, NULL, 5, &lines);
 	journal_encode(j, &first);
 	cr_assert_not(journal_wants_rewrite(j));
 	back = reload(&first, &n_damaged);
@@ -206,7 +206,7 @@ Test(journal, local_results_are_kept_for_a_while)
 	for (unsigned n = 0; n < JOURNAL_LOCAL_DONE_MAX + 10; n++) {
 		accept(j, n, true, &text);
 		id = task_of(n);
-		journal_done(j, &id, TASK_SUCCESS, NULL, 1, &text);
+		journal_done(j, &id, TASK_SUCCESS, NULL, NULL, 1, &text);
 	}
 	cr_assert_eq(journal_size(j), JOURNAL_LOCAL_DONE_MAX + 1);
 	id = task_of(9);
@@ -230,7 +230,7 @@ Test(journal, a_damaged_file_loses_only_what_is_damaged)
 	first_line = text.len;
 	accept(j, 2, false, &text);
 	journal_start(j, &id, &facts, "boot", 5, &text);
-	journal_done(j, &id, TASK_SUCCESS, NULL, 6, &text);
+	journal_done(j, &id, TASK_SUCCESS, NULL, NULL, 6, &text);
 	for (size_t len = 0; len < text.len; len++) {
 		MU_CLEANUP(journal_free) struct journal *cut = journal_new();
 

@@ -156,7 +156,8 @@ Test(call, table)
 			for (size_t l = 0; l < k; l++)
 				cr_expect_str_neq(m->args[k].name, m->args[l].name, "%s", m->name);
 		}
-		cr_expect_eq(has_id, m->creates, "%s", m->name);
+		cr_expect_eq(has_id, m->takes_id, "%s", m->name);
+		cr_expect(!has_id || m->makes, "%s", m->name);
 	}
 	cr_expect_gt(n, 40);
 	cr_expect_null(call_find("vm.explode"));

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A definition is edited in its text form: its fields as values, some of them replaced, read back.
+ * So an edit obeys the rules of a definition, all of them and no others, and a field that
+ * definitions learn needs a row here and nothing else. Whether a domain has a field's value is
+ * asked of the text form too: a field that is unknown here counts as one of the domain's.
+ *
+ * More CPUs or memory than the definition's maximum raise the maximum; fewer leave it.
+ */
+#include "agent/core/vm_edit.h"
+
+#include "common/base/mem.h"
+#include "common/base/str.h"
+
+#include <string.h>
+
+enum { MS_PER_SECOND = 1000 };
+
+struct row {
+	const char *argument;
+	const char *field;
+	enum vm_edit_when when;
+	int64_t factor; /* the argument's unit in the field's */
+};
+
+static const struct row rows[] = {
+    {"nameLabel", "name", VM_EDIT_LIVE, 1},
+    {"nameDescription", "description", VM_EDIT_AT_ONCE, 1},
+    {"tags", "tags", VM_EDIT_AT_ONCE, 1},
+    {"cpus", "vcpus", VM_EDIT_LIVE, 1},
+    {"cpusStaticMax", "vcpusMax", VM_EDIT_AT_START, 1},
+    {"memory", "memory", VM_EDIT_LIVE, 1},
+    {"memoryStaticMax", "memoryMax", VM_EDIT_AT_START, 1},
+    {"autoPoweron", "autostart", VM_EDIT_AT_ONCE, 1},
+    {"startDelay", "startDelay", VM_EDIT_AT_ONCE, MS_PER_SECOND},
+    {"startOrder", "startOrder", VM_EDIT_AT_ONCE, 1},
+    {"hvmBootFirmware", "firmware", VM_EDIT_AT_START, 1},
+    {"PV_args", "cmdline", VM_EDIT_AT_START, 1},
+    {"bootOrder", "bootOrder", VM_EDIT_AT_START, 1},
+    {"virtualizationMode", "type", VM_EDIT_AT_START, 1},
+    {"onPoweroff", "onPoweroff", VM_EDIT_AT_ONCE, 1},
+    {"onReboot", "onReboot", VM_EDIT_AT_ONCE, 1},
+    {"onCrash", "onCrash", VM_EDIT_AT_ONCE, 1},
+};
+
+_Static_assert(MU_ARRAY_SIZE(rows) <= VM_EDIT_CHANGES_MAX, "one change per argument");
+
+static const struct row *row_of_argument(const char *name)
+{
+	for (size_t i = 0; i < MU_ARRAY_SIZE(rows); i++) {
+		if (!strcmp(rows[i].argument, name))
+			return &rows[i];
+	}
+	return NULL;
+}
+
+static const struct row *row_of_field(const char *name)
+{
+	for (size_t i = 0; i < MU_ARRAY_SIZE(rows); i++) {
+		if (!strcmp(rows[i].field, name))
+			return &rows[i];
+	}
+	return NULL;
+}
+
+/* The text form with the maxima always there: their defaults follow what is edited. */
+static struct mu_value *fields_of(struct mu_arena *a, const struct vm_spec *spec)
+{
+	struct mu_value *v = vm_spec_encode(a, spec);
+
+	if (!mu_value_get(v, "vcpusMax"))
+		mu_value_set_int(a, v, "vcpusMax", spec->config.vcpus_max);
+	if (!mu_value_get(v, "memoryMax"))
+		mu_value_set_int(a, v, "memoryMax", spec->config.memory_max_bytes);
+	return v;
+}
+
+static const struct mu_value *argument_of(const struct mu_value *args, const char *field)
+{
+	const struct row *row = row_of_field(field);
+
+	return row ? mu_value_get(args, row->argument) : NULL;
+}
+
+static int64_t size_of(const struct mu_value *v)
+{
+	int64_t n = v->integer;
+
+	if (v->kind == MU_VALUE_STRING)
+		(void)mu_parse_size(v->string, &n); /* call_check() has read it */
+	return n;
+}
+
+/* `max`, or `n` where that is more. */
+static void raise(struct mu_arena *a, struct mu_value *v, const char *max_field, int64_t max,
+		  const struct mu_value *n)
+{
+	mu_value_set_int(a, v, max_field, n && size_of(n) > max ? size_of(n) : max);
+}
+
+static struct mu_value *value_of(struct mu_arena *a, const struct row *row,
+				 const struct mu_value *argument)
+{
+	if (row->factor != 1)
+		return mu_value_int(a, argument->integer * row->factor);
+	return mu_value_copy(a, argument);
+}
+
+/* The definition's fields with `args` in place of what they stand for. */
+static struct mu_value *edited(struct mu_arena *a, const struct vm_spec *now,
+			       const struct mu_value *args)
+{
+	struct mu_value *v = mu_value_object(a);
+	const struct row *row;
+
+	mu_value_each(field, vm_spec_encode(a, now))
+	{
+		bool maximum =
+		    !strcmp(field->name, "vcpusMax") || !strcmp(field->name, "memoryMax");
+
+		if (!maximum && !argument_of(args, field->name))
+			mu_value_set(a, v, field->name, mu_value_copy(a, field));
+	}
+	mu_value_each(argument, args)
+	{
+		row = row_of_argument(argument->name);
+		if (argument->kind != MU_VALUE_NULL) /* null: back to the default */
+			mu_value_set(a, v, row->field, value_of(a, row, argument));
+	}
+	if (!mu_value_get(args, "cpusStaticMax"))
+		raise(a, v, "vcpusMax", now->config.vcpus_max, mu_value_get(args, "cpus"));
+	if (!mu_value_get(args, "memoryStaticMax"))
+		raise(a, v, "memoryMax", now->config.memory_max_bytes,
+		      mu_value_get(args, "memory"));
+	return v;
+}
+
+static bool same(const struct mu_value *a, const struct mu_value *b)
+{
+	return a && b ? mu_value_equal(a, b) : a == b;
+}
+
+static void list_changes(struct mu_arena *a, const struct vm_spec *built,
+			 const struct mu_value *args, struct vm_edit *edit)
+{
+	const struct mu_value *now = fields_of(a, &edit->spec);
+	const struct mu_value *has = built ? fields_of(a, built) : now;
+	const struct row *row;
+
+	edit->n_changes = 0;
+	mu_value_each(argument, args)
+	{
+		row = row_of_argument(argument->name);
+		edit->changes[edit->n_changes++] = (struct vm_edit_change){
+		    .argument = row->argument,
+		    .field = row->field,
+		    .when = row->when,
+		    .in_force = row->when == VM_EDIT_AT_ONCE ||
+				same(mu_value_get(now, row->field), mu_value_get(has, row->field)),
+		};
+	}
+}
+
+int vm_edit_plan(const struct vm_spec *now, const struct vm_spec *built,
+		 const struct mu_value *args, struct vm_edit *ret_edit, struct mu_error *err)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+
+	mu_value_each(argument, args)
+	{
+		if (!row_of_argument(argument->name))
+			return mu_error_set(err, MU_E_UNSUPPORTED,
+					    "arguments: %s: cannot be changed on this host",
+					    argument->name);
+	}
+	if (vm_spec_decode(edited(a, now, args), &ret_edit->spec, err) < 0)
+		return mu_error_prefix(err, "the definition as it would be");
+	list_changes(a, built, args, ret_edit);
+	return 0;
+}
+
+/* Fields that no argument stands for, and that no domain has. */
+static bool is_ours(const char *field)
+{
+	return !strcmp(field, "uuid") || !strcmp(field, "kind");
+}
+
+static bool has_all(const struct mu_value *of, const struct mu_value *in)
+{
+	mu_value_each(field, of)
+	{
+		const struct row *row = row_of_field(field->name);
+
+		if ((row && row->when == VM_EDIT_AT_ONCE) || is_ours(field->name))
+			continue;
+		if (!same(field, mu_value_get(in, field->name)))
+			return false;
+	}
+	return true;
+}
+
+bool vm_edit_differs(const struct vm_spec *a, const struct vm_spec *b)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *arena = mu_arena_new();
+	const struct mu_value *of_a = fields_of(arena, a);
+	const struct mu_value *of_b = fields_of(arena, b);
+
+	return !has_all(of_a, of_b) || !has_all(of_b, of_a);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests that are calls: one handler for all rows of calls_table.c. Everything that can be said
+ * of a request without the host is said before a task is made: is the object there, do the
+ * arguments fit, does the VM's state allow it.
+ */
+#include "common/rest/render.h"
+
+#include "common/os/clock.h"
+#include "common/os/random.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct http_reply *check_vm(struct rest_call *c, const struct rest_target *t)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	const struct model_host *h = b->host_find(b->ctx, &t->vm->host);
+	struct mu_error err = MU_ERROR_INIT;
+	char expected[64];
+
+	if (!h || !h->connected) {
+		(void)mu_error_set(&err, MU_E_UNAVAILABLE,
+				   "host %s of VM %s is not connected; hint: is muster-agent "
+				   "running there",
+				   h ? h->name : "(unknown)", t->vm->name);
+		return rest_error(c, &err);
+	}
+	if (!t->vm->managed) {
+		(void)mu_error_set(&err, MU_E_STATE, "VM %s is not managed; hint: adopt it first",
+				   t->vm->name);
+		return rest_wrong_state(c->request, t->vm, "managed", "false", "true", &err);
+	}
+	if (call_allowed(t->method, t->vm->power))
+		return NULL;
+	call_expected(t->method, expected, sizeof expected);
+	(void)mu_error_set(&err, MU_E_STATE, "VM %s is %s; %s needs it %s%s", t->vm->name,
+			   vm_power_name(t->vm->power), t->method->name, expected,
+			   call_allowed(t->method, VM_RUNNING) ? "" : "; hint: shut it down first");
+	return rest_wrong_state(c->request, t->vm, "power_state", vm_power_name(t->vm->power),
+				expected, &err);
+}
+
+/* What is made gets its id here, so that a repeated request is recognised wherever it broke. */
+static void choose_id(struct rest_call *c, const struct call_method *m, struct mu_value *arguments)
+{
+	struct mu_uuid id = mu_random_uuid();
+	char text[MU_UUID_TEXT];
+
+	if (m->takes_id && !mu_value_get(arguments, "id"))
+		mu_value_set_string(c->arena, arguments, "id", mu_uuid_format(&id, text));
+}
+
+/* DELETE /vms/{id}?disks=false */
+static int take_query(struct rest_call *c, const struct call_method *m, struct mu_value *body,
+		      struct mu_error *err)
+{
+	bool disks = true;
+
+	if (c->request->method != HTTP_DELETE || strcmp(m->name, "vm.delete") != 0 ||
+	    !http_request_query(c->request, "disks"))
+		return 0;
+	if (rest_query_bool(c, "disks", &disks, err) < 0)
+		return MU_FAILED;
+	if (!mu_value_get(body, "disks"))
+		mu_value_set_bool(c->arena, body, "disks", disks);
+	return 0;
+}
+
+struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_route *route)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct rest_target t = {.method = NULL};
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *given = NULL;
+	struct rest_ask ask = {.deadline = 0};
+	struct http_reply *refusal;
+	struct mu_value *body;
+	bool sync = route->sync;
+	int64_t timeout = 0;
+
+	if ((http_request_query(c->request, "sync") &&
+	     rest_query_bool(c, "sync", &sync, &err) < 0) ||
+	    rest_query_seconds(c, "timeout", &timeout, &err) < 0)
+		return rest_bad_request(c, &err);
+	if (rest_body(c, NULL, &given, &err) < 0)
+		return rest_error(c, &err);
+	body = mu_value_copy(c->arena, given);
+	if ((refusal = rest_call_place(c, route, body, &t)))
+		return refusal;
+	if (take_query(c, t.method, body, &err) < 0)
+		return rest_bad_request(c, &err);
+	if (call_check(t.method, body, &err) < 0)
+		return rest_error(c, &err);
+	if (t.vm && (refusal = check_vm(c, &t)))
+		return refusal;
+	choose_id(c, t.method, body);
+	ask = (struct rest_ask){.method = t.method,
+				.object = t.object,
+				.host = t.host,
+				.arguments = body,
+				.deadline = timeout ? mu_clock_wall() + MU_SEC(timeout) : 0};
+	if (!b->call)
+		return rest_unsupported(c, t.method->name);
+	return rest_change_call(c, &ask, sync);
+}
