@@ -76,6 +76,25 @@ void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec d
 	       const struct admin_asker *who,
 	       void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
 	       void *arg);
+/* calls.c: the same of a call. */
+void app_call(struct app *app, const struct rest_ask *ask, const struct admin_asker *who,
+	      void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+	      void *arg);
+/* Where things are: a connected host that has `id`, as far as one is. false: there is no such
+ * thing. */
+bool app_host_of(struct app *app, enum call_target what, const struct mu_uuid *id,
+		 struct host_id *ret_host);
+/* operations.c: store a new task with its audit record, then confirm and send it; done() as in
+ * app_vm_op(). */
+void app_task_start(struct app *app, const struct model_task *task, const char *arguments,
+		    const struct admin_asker *who,
+		    void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+		    void *arg);
+/* done() with `err`, from the loop. */
+void app_task_refuse(struct app *app, const struct mu_error *err,
+		     void (*done)(void *arg, const struct mu_uuid *task,
+				  const struct mu_error *err),
+		     void *arg);
 int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin_asker *who,
 		   struct mu_error *err);
 void app_task_progress(struct app *app, const struct host_id *host, const struct mu_uuid *id,
@@ -88,8 +107,6 @@ void app_tasks_arm(struct app *app);
 void app_on_task_timer(void *app);
 void app_vm_define(struct app *app, const struct host_id *host, const struct mu_value *definition,
 		   const struct admin_asker *who, fleet_defined done, void *arg);
-void app_vm_undefine(struct app *app, const struct vm_id *vm, const struct admin_asker *who,
-		     fleet_defined done, void *arg);
 
 /* access.c: API tokens and join tokens; enrol.c: hosts' certificates. */
 int app_authenticate(struct app *app, const char *token, const struct http_peer *peer,

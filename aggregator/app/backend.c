@@ -88,14 +88,14 @@ static void vm_define(void *ctx, const struct host_id *host, const struct mu_val
 	app_vm_define(ctx, host, definition, &who, done, arg);
 }
 
-static void vm_undefine(void *ctx, const struct vm_id *vm, const struct rest_user *user,
-			const char *from,
-			void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err),
-			void *arg)
+static void call(void *ctx, const struct rest_ask *ask, const struct rest_user *user,
+		 const char *from,
+		 void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+		 void *arg)
 {
 	struct admin_asker who = {.user = user->name, .from = from};
 
-	app_vm_undefine(ctx, vm, &who, done, arg);
+	app_call(ctx, ask, &who, done, arg);
 }
 
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
@@ -121,7 +121,7 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .pool = pool,
 	    .vm_op = vm_op,
 	    .vm_define = vm_define,
-	    .vm_undefine = vm_undefine,
+	    .call = call,
 	    .task_abort = task_abort,
 	};
 }

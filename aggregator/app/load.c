@@ -124,12 +124,13 @@ static int load_vm(const struct store_vm *row, void *arg, struct mu_error *err)
 	return 0;
 }
 
-static int load_task(const struct model_task *t, void *arg, struct mu_error *err)
+static int load_task(const struct model_task *t, const char *arguments, void *arg,
+		     struct mu_error *err)
 {
 	struct app *app = arg;
 
 	(void)err;
-	tasks_load(app->tasks, t);
+	tasks_load(app->tasks, t, arguments);
 	return 0;
 }
 

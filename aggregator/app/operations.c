@@ -4,6 +4,7 @@
  * answered, is the task seen by others, and may its command leave for the host.
  */
 #include "aggregator/app/app.h"
+#include "aggregator/store/audit.h"
 #include "aggregator/store/tasks.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -12,9 +13,11 @@
 #include "common/os/clock.h"
 #include "common/os/random.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-struct vm_op_request {
+struct task_request {
 	struct app *app;
 	struct mu_uuid task;
 	struct host_id host;
@@ -29,14 +32,16 @@ static void task_changed(struct app *app, enum rest_change what, const struct mo
 		rest_task_changed(app->rest, what, t);
 }
 
-static const char *action_name(enum vm_op op, char *buf, size_t size)
+/* "vm.start", "vdi.edit": for the audit log. */
+static const char *action_name(const struct model_task *t, char *buf, size_t size)
 {
-	struct mu_str s = MU_STR_INIT;
-
-	mu_str_printf(&s, "vm.%s", vm_op_name(op));
-	mu_utf8_sanitize(buf, size - 1, s.data, s.len);
-	mu_str_deinit(&s);
+	(void)snprintf(buf, size, "%s%s", t->method[0] ? "" : "vm.", task_what(t));
 	return buf;
+}
+
+static const struct mu_uuid *object_of(const struct model_task *t)
+{
+	return t->method[0] ? &t->object : &t->vm.uuid;
 }
 
 /* --- asking --- */
@@ -63,17 +68,39 @@ static int check_vm_op(struct app *app, const struct vm_id *id, enum vm_op op,
 	return 0;
 }
 
-static void vm_op_refused(void *ctx)
+static void task_refused(void *ctx)
 {
-	struct vm_op_request *req = ctx;
+	struct task_request *req = ctx;
 
 	req->done(req->arg, NULL, &req->err);
 	free(req);
 }
 
-static void vm_op_stored(void *ctx, const struct mu_error *err)
+static struct task_request *request_new(struct app *app,
+					void (*done)(void *arg, const struct mu_uuid *task,
+						     const struct mu_error *err),
+					void *arg)
 {
-	struct vm_op_request *req = ctx;
+	struct task_request *req = mu_xcalloc(1, sizeof *req);
+
+	*req = (struct task_request){.app = app, .done = done, .arg = arg};
+	return req;
+}
+
+void app_task_refuse(struct app *app, const struct mu_error *err,
+		     void (*done)(void *arg, const struct mu_uuid *task,
+				  const struct mu_error *err),
+		     void *arg)
+{
+	struct task_request *req = request_new(app, done, arg);
+
+	req->err = *err;
+	mu_loop_post(app->loop, task_refused, req);
+}
+
+static void task_stored(void *ctx, const struct mu_error *err)
+{
+	struct task_request *req = ctx;
 	struct app *app = req->app;
 
 	if (err) {
@@ -91,18 +118,42 @@ static void vm_op_stored(void *ctx, const struct mu_error *err)
 	free(req);
 }
 
-static void vm_op_store(struct vm_op_request *req, const struct model_task *task,
-			const struct admin_asker *who)
+static void store_task(struct task_request *req, const struct model_task *task,
+		       const char *arguments, const struct admin_asker *who)
 {
 	struct store_tx *tx = store_begin(req->app->store);
 	char action[64];
+	char detail[STORE_AUDIT_TEXT];
 	char id[MU_UUID_TEXT];
-	MU_CLEANUP(mu_free) char *detail = mu_xasprintf("task %s", mu_uuid_format(&task->id, id));
+	MU_CLEANUP(mu_free)
+	char *text =
+	    mu_xasprintf("task %s %s", mu_uuid_format(&task->id, id), arguments ? arguments : "");
 
-	store_tasks_put(tx, task);
-	app_audit(req->app, tx, who, action_name(task->op, action, sizeof action), &task->vm.uuid,
+	mu_utf8_sanitize(detail, sizeof detail - 1, text, strlen(text));
+	store_tasks_put(tx, task, arguments);
+	app_audit(req->app, tx, who, action_name(task, action, sizeof action), object_of(task),
 		  "requested", detail);
-	store_commit(tx, STORE_OR_FAIL, vm_op_stored, req);
+	store_commit(tx, STORE_OR_FAIL, task_stored, req);
+}
+
+void app_task_start(struct app *app, const struct model_task *task, const char *arguments,
+		    const struct admin_asker *who,
+		    void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+		    void *arg)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct model_task t = *task;
+	struct task_request *req;
+
+	mu_utf8_sanitize(t.user, sizeof t.user - 1, who->user, strlen(who->user));
+	if (tasks_begin(app->tasks, &t, arguments, &err) < 0) {
+		app_task_refuse(app, &err, done, arg);
+		return;
+	}
+	req = request_new(app, done, arg);
+	req->task = t.id;
+	req->host = t.host;
+	store_task(req, &t, arguments, who);
 }
 
 void app_vm_op(struct app *app, const struct vm_id *vm_id, enum vm_op op, mu_msec deadline,
@@ -110,14 +161,13 @@ void app_vm_op(struct app *app, const struct vm_id *vm_id, enum vm_op op, mu_mse
 	       void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
 	       void *arg)
 {
-	struct vm_op_request *req = mu_xcalloc(1, sizeof *req);
+	struct mu_error err = MU_ERROR_INIT;
 	mu_msec now = mu_clock_wall();
 	const struct model_vm *vm;
 	struct model_task task;
 
-	*req = (struct vm_op_request){.app = app, .done = done, .arg = arg};
-	if (check_vm_op(app, vm_id, op, &vm, &req->err) < 0) {
-		mu_loop_post(app->loop, vm_op_refused, req);
+	if (check_vm_op(app, vm_id, op, &vm, &err) < 0) {
+		app_task_refuse(app, &err, done, arg);
 		return;
 	}
 	task = (struct model_task){
@@ -130,14 +180,7 @@ void app_vm_op(struct app *app, const struct vm_id *vm_id, enum vm_op op, mu_mse
 	    .updated = now,
 	    .deadline = deadline,
 	};
-	mu_utf8_sanitize(task.user, sizeof task.user - 1, who->user, __builtin_strlen(who->user));
-	if (tasks_begin(app->tasks, &task, &req->err) < 0) {
-		mu_loop_post(app->loop, vm_op_refused, req);
-		return;
-	}
-	req->task = task.id;
-	req->host = task.host;
-	vm_op_store(req, &task, who);
+	app_task_start(app, &task, NULL, who, done, arg);
 }
 
 /* --- what came of it --- */
@@ -158,8 +201,8 @@ static void store_end(struct app *app, struct store_tx *tx, const struct model_t
 	struct admin_asker who = {.user = t->user, .from = ""};
 	char action[64];
 
-	store_tasks_put(tx, t);
-	app_audit(app, tx, &who, action_name(t->op, action, sizeof action), &t->vm.uuid,
+	store_tasks_put(tx, t, NULL);
+	app_audit(app, tx, &who, action_name(t, action, sizeof action), object_of(t),
 		  task_status_name(t->status), t->err.text);
 }
 
@@ -206,16 +249,36 @@ static void result_stored(void *ctx, const struct mu_error *err)
 	free(rs);
 }
 
+/* What clients are shown has to be an object; a task that succeeded did so all the same. */
+static const char *checked_value(const struct host_id *host, const struct fleet_result *r)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct mu_error err = MU_ERROR_INIT;
+	char text[MU_UUID_TEXT];
+	struct mu_value *v;
+
+	if (!r->value[0])
+		return "";
+	if (mu_json_read(a, r->value, strlen(r->value), &v, &err) == 0 &&
+	    v->kind == MU_VALUE_OBJECT)
+		return r->value;
+	mu_log_warning("result without a usable value host=%s err=\"%s\"",
+		       mu_uuid_format(&host->uuid, text),
+		       err.code == MU_E_NONE ? "no object" : err.text);
+	return "";
+}
+
 /* Also a result that is known already, or whose task is not, is acknowledged behind everything
  * that was stored before: its first copy may still be on the way to the disk. */
 void app_task_result(struct app *app, const struct host_id *host, const struct fleet_result *r)
 {
 	struct store_tx *tx = store_begin(app->store);
 	struct result_stored *rs = mu_xcalloc(1, sizeof *rs);
+	const char *value = checked_value(host, r);
 
 	*rs = (struct result_stored){.app = app, .host = *host, .task = r->id};
-	rs->ends =
-	    tasks_end(app->tasks, host, &r->id, r->status, &r->err, mu_clock_wall(), &rs->end);
+	rs->ends = tasks_end(app->tasks, host, &r->id, r->status, &r->err, value, mu_clock_wall(),
+			     &rs->end);
 	if (rs->ends)
 		store_end(app, tx, &rs->end);
 	store_commit(tx, STORE_KEEP, result_stored, rs);
@@ -288,7 +351,7 @@ int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin
 	tx = store_begin(app->store);
 	app_audit(app, tx, who, "task.abort", id, "requested", "");
 	if (cancel)
-		store_tasks_put(tx, t);
+		store_tasks_put(tx, t, NULL);
 	store_commit(tx, STORE_KEEP, NULL, NULL); /* the request stands before the end it brings */
 	if (cancel) {
 		task_changed(app, REST_UPDATE, t);
@@ -348,8 +411,8 @@ static struct define_request *define_new(struct app *app, const char *action,
 	req->action = action;
 	req->done = done;
 	req->arg = arg;
-	mu_utf8_sanitize(req->user, sizeof req->user - 1, who->user, __builtin_strlen(who->user));
-	mu_utf8_sanitize(req->from, sizeof req->from - 1, who->from, __builtin_strlen(who->from));
+	mu_utf8_sanitize(req->user, sizeof req->user - 1, who->user, strlen(who->user));
+	mu_utf8_sanitize(req->from, sizeof req->from - 1, who->from, strlen(who->from));
 	return req;
 }
 
@@ -375,27 +438,4 @@ void app_vm_define(struct app *app, const struct host_id *host, const struct mu_
 	fleet_define(app->fleet, host, text.data, defined,
 		     define_new(app, "vm.define", host, who, done, arg));
 	mu_str_deinit(&text);
-}
-
-static void undefine_refused(void *ctx)
-{
-	struct define_request *req = ctx;
-	struct mu_error err = MU_ERROR_INIT;
-
-	mu_error_set(&err, MU_E_NOT_FOUND, "no such VM");
-	req->done(req->arg, NULL, &err);
-	free(req);
-}
-
-void app_vm_undefine(struct app *app, const struct vm_id *id, const struct admin_asker *who,
-		     fleet_defined done, void *arg)
-{
-	const struct model_vm *vm = inventory_vm_find(app->inventory, id);
-	struct host_id host = vm ? vm->host : (struct host_id){{{0}}};
-	struct define_request *req = define_new(app, "vm.undefine", &host, who, done, arg);
-
-	if (!vm)
-		mu_loop_post(app->loop, undefine_refused, req);
-	else
-		fleet_undefine(app->fleet, &host, id, defined, req);
 }

@@ -15,11 +15,13 @@
 #include "common/base/str.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct item {
 	struct mu_link link;
 	struct mu_link pending; /* in no list once finished */
 	struct model_task task;
+	char *arguments; /* of a pending call */
 	bool visible;
 	bool sent;
 	bool maybe_sent;
@@ -33,6 +35,7 @@ struct tasks {
 	size_t history;
 	size_t n_pending;
 	size_t n_finished;
+	size_t n_argument_bytes;
 };
 
 struct tasks *tasks_new(size_t history)
@@ -49,7 +52,13 @@ struct tasks *tasks_new(size_t history)
 struct tasks *tasks_free(struct tasks *t)
 {
 	if (t) {
-		mu_list_each(it, &t->all) free(MU_CONTAINER_OF(it, struct item, link));
+		mu_list_each(it, &t->all)
+		{
+			struct item *item = MU_CONTAINER_OF(it, struct item, link);
+
+			free(item->arguments);
+			free(item);
+		}
 		mu_map_free(t->by_id);
 		free(t);
 	}
@@ -66,7 +75,7 @@ static bool of_host(const struct item *item, const struct host_id *host)
 	return mu_uuid_equal(&item->task.host.uuid, &host->uuid);
 }
 
-static struct item *item_add(struct tasks *t, const struct model_task *task)
+static struct item *item_add(struct tasks *t, const struct model_task *task, const char *arguments)
 {
 	struct item *item = mu_xcalloc(1, sizeof *item);
 
@@ -77,14 +86,27 @@ static struct item *item_add(struct tasks *t, const struct model_task *task)
 	if (task->status == TASK_PENDING) {
 		mu_list_push_back(&t->pending, &item->pending);
 		t->n_pending++;
+		item->arguments = arguments ? mu_xstrdup(arguments) : NULL;
+		t->n_argument_bytes += arguments ? strlen(arguments) : 0;
 	} else {
 		t->n_finished++;
 	}
 	return item;
 }
 
+/* It will not be sent again. */
+static void forget_arguments(struct tasks *t, struct item *item)
+{
+	if (!item->arguments)
+		return;
+	t->n_argument_bytes -= strlen(item->arguments);
+	free(item->arguments);
+	item->arguments = NULL;
+}
+
 static void item_remove(struct tasks *t, struct item *item)
 {
+	forget_arguments(t, item);
 	if (item->task.status == TASK_PENDING)
 		t->n_pending--;
 	else
@@ -101,25 +123,28 @@ static const struct model_task *item_finish(struct tasks *t, struct item *item,
 	item->task.status = status;
 	item->task.updated = now;
 	item->task.end = now;
+	forget_arguments(t, item);
 	mu_list_remove(&item->pending);
 	t->n_pending--;
 	t->n_finished++;
 	return &item->task;
 }
 
-void tasks_load(struct tasks *t, const struct model_task *task)
+void tasks_load(struct tasks *t, const struct model_task *task, const char *arguments)
 {
 	struct item *item;
 
 	if (item_find(t, &task->id))
 		return;
-	item = item_add(t, task);
+	item = item_add(t, task, arguments);
 	item->visible = true;
 	item->maybe_sent = true;
 }
 
-int tasks_begin(struct tasks *t, const struct model_task *task, struct mu_error *err)
+int tasks_begin(struct tasks *t, const struct model_task *task, const char *arguments,
+		struct mu_error *err)
 {
+	size_t len = arguments ? strlen(arguments) : 0;
 	size_t n_of_host = 0;
 
 	if (item_find(t, &task->id))
@@ -134,7 +159,12 @@ int tasks_begin(struct tasks *t, const struct model_task *task, struct mu_error 
 				    "%d tasks are pending on this host already; hint: wait for "
 				    "some of them to end, or abort them",
 				    TASKS_PENDING_PER_HOST);
-	item_add(t, task);
+	if (t->n_argument_bytes + len > TASKS_ARGUMENTS_MAX)
+		return mu_error_set(err, MU_E_EXHAUSTED,
+				    "calls with %zu bytes of arguments are pending already; hint: "
+				    "wait for some of them to end, or abort them",
+				    t->n_argument_bytes);
+	item_add(t, task, arguments);
 	return 0;
 }
 
@@ -201,6 +231,9 @@ bool tasks_next_command(const struct tasks *t, const struct host_id *host, mu_ms
 		    .id = item->task.id,
 		    .vm = item->task.vm,
 		    .op = item->task.op,
+		    .method = item->task.method[0] ? item->task.method : NULL,
+		    .object = item->task.object,
+		    .arguments = item->arguments ? item->arguments : "{}",
 		    .left = left,
 		};
 		return true;
@@ -255,7 +288,7 @@ const struct model_task *tasks_progress(struct tasks *t, const struct host_id *h
 }
 
 bool tasks_end(struct tasks *t, const struct host_id *host, const struct mu_uuid *id,
-	       enum task_status status, const struct mu_error *err, mu_msec now,
+	       enum task_status status, const struct mu_error *err, const char *value, mu_msec now,
 	       struct model_task *ret)
 {
 	struct item *item = pending_find(t, id);
@@ -267,10 +300,13 @@ bool tasks_end(struct tasks *t, const struct host_id *host, const struct mu_uuid
 	ret->status = status;
 	ret->updated = now;
 	ret->end = now;
-	if (status == TASK_SUCCESS)
+	if (status == TASK_SUCCESS) {
 		ret->progress = 100;
-	else
+		mu_assert(strlen(value) <= CALL_VALUE_MAX);
+		memcpy(ret->value, value, strlen(value) + 1);
+	} else {
 		ret->err = *err;
+	}
 	return true;
 }
 
@@ -282,6 +318,7 @@ const struct model_task *tasks_ended(struct tasks *t, const struct model_task *e
 		return NULL;
 	item->task.progress = end->progress;
 	item->task.err = end->err;
+	memcpy(item->task.value, end->value, sizeof item->task.value);
 	return item_finish(t, item, end->status, end->end);
 }
 

@@ -17,8 +17,9 @@
 struct tasks;
 
 enum {
-	TASKS_HISTORY = 1000,         /* finished tasks that are kept */
-	TASKS_PENDING_PER_HOST = 500, /* more are refused */
+	TASKS_HISTORY = 1000,           /* finished tasks that are kept */
+	TASKS_PENDING_PER_HOST = 500,   /* more are refused */
+	TASKS_ARGUMENTS_MAX = 16 << 20, /* bytes of all pending calls' */
 };
 
 /* A command that has to leave now. */
@@ -26,6 +27,9 @@ struct tasks_command {
 	struct mu_uuid id;
 	struct vm_id vm;
 	enum vm_op op;
+	const char *method; /* of a call, else NULL; valid until the task changes */
+	struct mu_uuid object;
+	const char *arguments;
 	mu_msec left; /* until the deadline, at least 1; 0 = none */
 };
 
@@ -33,10 +37,12 @@ struct tasks *tasks_new(size_t history);
 /* Takes NULL; returns NULL. */
 struct tasks *tasks_free(struct tasks *t);
 
-/* From the store, in order of start. A pending one may have been sent before. */
-void tasks_load(struct tasks *t, const struct model_task *task);
+/* From the store, in order of start. A pending one may have been sent before. `arguments` of a
+ * pending call (JSON text), else NULL; copied. */
+void tasks_load(struct tasks *t, const struct model_task *task, const char *arguments);
 /* A new pending task, still hidden. MU_E_EXISTS, MU_E_EXHAUSTED. */
-int tasks_begin(struct tasks *t, const struct model_task *task, struct mu_error *err);
+int tasks_begin(struct tasks *t, const struct model_task *task, const char *arguments,
+		struct mu_error *err);
 /* It is stored: visible from now on. */
 const struct model_task *tasks_confirm(struct tasks *t, const struct mu_uuid *id);
 /* It could not be stored: it never was. */
@@ -66,10 +72,11 @@ const struct model_task *tasks_progress(struct tasks *t, const struct host_id *h
  * The end that the host told, in two steps, so that nobody sees it before it is stored: how the
  * task will look (false when there is nothing to store: unknown, not that host's, over or ending
  * already), and, when that is on disk, its taking effect (NULL when something else ended it
- * meanwhile). `status` is not TASK_PENDING; `err` is kept unless it is success.
+ * meanwhile). `status` is not TASK_PENDING; `err` is kept unless it is success, `value` (of a call)
+ * if it is.
  */
 bool tasks_end(struct tasks *t, const struct host_id *host, const struct mu_uuid *id,
-	       enum task_status status, const struct mu_error *err, mu_msec now,
+	       enum task_status status, const struct mu_error *err, const char *value, mu_msec now,
 	       struct model_task *ret);
 const struct model_task *tasks_ended(struct tasks *t, const struct model_task *end);
 /* Somebody wants it to stop: noted, and *ret_cancel says whether the host has to be told. Without

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/fleet/decode.h"
 
+#include <string.h>
+
 static int decode_vms(struct mu_arena *a, Muster__V1__VmState **states, size_t n_states,
 		      struct fleet_state *st, struct mu_error *err)
 {
@@ -90,6 +92,10 @@ int decode_result(const Muster__V1__CommandResult *m, struct fleet_result *ret,
 	if (status_decode(m->status, &r.status) < 0)
 		return mu_error_set(err, MU_E_PROTOCOL, "result.status: %d is none of 1 to 3",
 				    (int)m->status);
+	if (strlen(m->value) > CALL_VALUE_MAX)
+		return mu_error_set(err, MU_E_PROTOCOL, "result.value: %zu bytes, at most %d",
+				    strlen(m->value), CALL_VALUE_MAX);
+	r.value = m->value;
 	if (r.status != TASK_SUCCESS) {
 		enum mu_error_code code = mu_error_from_name(m->error_code);
 

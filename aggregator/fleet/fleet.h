@@ -47,6 +47,7 @@ struct fleet_result {
 	struct mu_uuid id;
 	enum task_status status;
 	struct mu_error err;
+	const char *value; /* of a call: at most CALL_VALUE_MAX bytes, valid during the call */
 };
 
 struct fleet_backend {
@@ -115,7 +116,5 @@ void fleet_cancel(struct fleet *f, const struct host_id *id, const struct mu_uui
 typedef void (*fleet_defined)(void *arg, const struct vm_id *vm, const struct mu_error *err);
 void fleet_define(struct fleet *f, const struct host_id *id, const char *definition,
 		  fleet_defined done, void *arg);
-void fleet_undefine(struct fleet *f, const struct host_id *id, const struct vm_id *vm,
-		    fleet_defined done, void *arg);
 
 #endif

@@ -101,15 +101,25 @@ static void send_metric_ack(struct link *l, uint64_t seq)
 static int send_command(struct link *l, const struct tasks_command *c)
 {
 	Muster__V1__VmAction action = MUSTER__V1__VM_ACTION__INIT;
+	Muster__V1__Call call = MUSTER__V1__CALL__INIT;
 	Muster__V1__Command command = MUSTER__V1__COMMAND__INIT;
 	Muster__V1__AggregatorMessage m = MUSTER__V1__AGGREGATOR_MESSAGE__INIT;
+	struct mu_arena *a = l->fleet->arena;
 
-	action.vm_id = wire_uuid_encode(l->fleet->arena, &c->vm.uuid);
-	action.op = wire_op_encode(c->op);
-	command.id = wire_uuid_encode(l->fleet->arena, &c->id);
+	command.id = wire_uuid_encode(a, &c->id);
 	command.deadline_ms = (uint64_t)c->left;
-	command.kind_case = MUSTER__V1__COMMAND__KIND_VM_ACTION;
-	command.vm_action = &action;
+	if (c->method) {
+		call.method = mu_arena_strdup(a, c->method);
+		call.object = wire_uuid_encode(a, &c->object);
+		call.arguments = mu_arena_strdup(a, c->arguments);
+		command.kind_case = MUSTER__V1__COMMAND__KIND_CALL;
+		command.call = &call;
+	} else {
+		action.vm_id = wire_uuid_encode(a, &c->vm.uuid);
+		action.op = wire_op_encode(c->op);
+		command.kind_case = MUSTER__V1__COMMAND__KIND_VM_ACTION;
+		command.vm_action = &action;
+	}
 	m.kind_case = MUSTER__V1__AGGREGATOR_MESSAGE__KIND_COMMAND;
 	m.command = &command;
 	return link_send(l, &m);

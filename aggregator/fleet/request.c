@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands that are no tasks: storing and removing definitions. Each waits for its result on the
- * present stream. When that breaks, whether it was done is not known here and the asker is told
- * so; both can be asked again without harm.
+ * Commands that are no tasks: storing definitions. Each waits for its result on the present stream.
+ * When that breaks, whether it was done is not known here and the asker is told so; it can be asked
+ * again without harm.
  */
 #include "aggregator/fleet/fleet_priv.h"
 #include "common/os/random.h"
@@ -73,18 +73,6 @@ void fleet_define(struct fleet *f, const struct host_id *id, const char *definit
 	define.definition = text;
 	command.kind_case = MUSTER__V1__COMMAND__KIND_VM_DEFINE;
 	command.vm_define = &define;
-	send_request(f, id, &command, done, arg);
-}
-
-void fleet_undefine(struct fleet *f, const struct host_id *id, const struct vm_id *vm,
-		    fleet_defined done, void *arg)
-{
-	Muster__V1__VmUndefine undefine = MUSTER__V1__VM_UNDEFINE__INIT;
-	Muster__V1__Command command = MUSTER__V1__COMMAND__INIT;
-
-	undefine.vm_id = wire_uuid_encode(f->arena, &vm->uuid);
-	command.kind_case = MUSTER__V1__COMMAND__KIND_VM_UNDEFINE;
-	command.vm_undefine = &undefine;
 	send_request(f, id, &command, done, arg);
 }
 

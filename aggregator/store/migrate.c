@@ -118,6 +118,17 @@ static const struct {
 		   "ALTER TABLE hosts DROP COLUMN metric_seq;"
 		   "ALTER TABLE hosts DROP COLUMN metric_epoch;"
 		   "ALTER TABLE join_tokens DROP COLUMN replaces;"},
+    /* Tasks that are calls. An older program knows operations only: it could not read the others,
+     * nor send those that are pending. */
+    [3] = {.up = "ALTER TABLE tasks ADD COLUMN method TEXT NOT NULL DEFAULT '';"
+		 "ALTER TABLE tasks ADD COLUMN object BLOB;"
+		 "ALTER TABLE tasks ADD COLUMN arguments TEXT;" /* JSON, while it is pending */
+		 "ALTER TABLE tasks ADD COLUMN value TEXT NOT NULL DEFAULT '';",
+	   .down = "DELETE FROM tasks WHERE method <> '';"
+		   "ALTER TABLE tasks DROP COLUMN value;"
+		   "ALTER TABLE tasks DROP COLUMN arguments;"
+		   "ALTER TABLE tasks DROP COLUMN object;"
+		   "ALTER TABLE tasks DROP COLUMN method;"},
 };
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)

@@ -49,16 +49,21 @@ static const struct {
     [STMT_TASK_PUT] =
 	{"task_put",
 	 "INSERT INTO tasks(id, status, op, vm, host, user, started_at, updated_at, ended_at,"
-	 " abort_requested_at, deadline_at, progress, error_code, error_text)"
-	 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
+	 " abort_requested_at, deadline_at, progress, error_code, error_text,"
+	 " method, object, arguments, value)"
+	 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
+	 " ?18)"
 	 " ON CONFLICT(id) DO UPDATE SET status = excluded.status,"
 	 " updated_at = excluded.updated_at, ended_at = excluded.ended_at,"
 	 " abort_requested_at = excluded.abort_requested_at, progress = excluded.progress,"
-	 " error_code = excluded.error_code, error_text = excluded.error_text"},
+	 " error_code = excluded.error_code, error_text = excluded.error_text,"
+	 " value = excluded.value,"
+	 " arguments = CASE excluded.status WHEN 'pending' THEN arguments END"},
     [STMT_TASK_DELETE] = {"task_delete", "DELETE FROM tasks WHERE id = ?1"},
     [STMT_TASK_LIST] = {"task_list",
 			"SELECT id, status, op, vm, host, user, started_at, updated_at, ended_at,"
-			" abort_requested_at, deadline_at, progress, error_code, error_text"
+			" abort_requested_at, deadline_at, progress, error_code, error_text,"
+			" method, object, arguments, value"
 			" FROM tasks ORDER BY started_at, id"},
 
     [STMT_AUDIT_ADD] = {"audit_add",

@@ -24,7 +24,13 @@ static int read_task(sqlite3_stmt *st, struct model_task *ret, struct mu_error *
 	stmt_column_text(st, 2, op, sizeof op);
 	stmt_column_text(st, 5, t.user, sizeof t.user);
 	stmt_column_text(st, 12, code, sizeof code);
-	if (!task_status_parse(status, &t.status) || !vm_op_parse(op, &t.op))
+	stmt_column_text(st, 14, t.method, sizeof t.method);
+	stmt_column_text(st, 17, t.value, sizeof t.value);
+	if (t.method[0]) {
+		t.object = stmt_column_uuid(st, 15);
+		t.op = _VM_OP_COUNT;
+	}
+	if (!task_status_parse(status, &t.status) || (!t.method[0] && !vm_op_parse(op, &t.op)))
 		return mu_error_set(err, MU_E_IO, "a task has status '%s' and operation '%s'",
 				    status, op);
 	if (code[0]) {
@@ -36,7 +42,8 @@ static int read_task(sqlite3_stmt *st, struct model_task *ret, struct mu_error *
 }
 
 int store_tasks_list(struct store *s,
-		     int (*each)(const struct model_task *t, void *arg, struct mu_error *err),
+		     int (*each)(const struct model_task *t, const char *arguments, void *arg,
+				 struct mu_error *err),
 		     void *arg, struct mu_error *err)
 {
 	MU_CLEANUP(stmt_reset)
@@ -47,13 +54,14 @@ int store_tasks_list(struct store *s,
 	if (!st)
 		return MU_FAILED;
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if (read_task(st, &t, err) < 0 || each(&t, arg, err) < 0)
+		if (read_task(st, &t, err) < 0 ||
+		    each(&t, (const char *)sqlite3_column_text(st, 16), arg, err) < 0)
 			return MU_FAILED;
 	}
 	return rc == SQLITE_DONE ? 0 : stmt_error(err, s->db, rc, "reading tasks");
 }
 
-void store_tasks_put(struct store_tx *tx, const struct model_task *t)
+void store_tasks_put(struct store_tx *tx, const struct model_task *t, const char *arguments)
 {
 	bool failed = t->err.code != MU_E_NONE;
 	struct stmt_value v[] = {
@@ -71,6 +79,10 @@ void store_tasks_put(struct store_tx *tx, const struct model_task *t)
 	    stmt_int(t->progress),
 	    failed ? stmt_text(mu_error_name(t->err.code)) : stmt_null(),
 	    failed ? stmt_text(t->err.text) : stmt_null(),
+	    stmt_text(t->method),
+	    t->method[0] ? stmt_uuid(&t->object) : stmt_null(),
+	    arguments ? stmt_text(arguments) : stmt_null(),
+	    stmt_text(t->value),
 	};
 
 	store_tx_add(tx, STMT_TASK_PUT, v, MU_ARRAY_SIZE(v));

@@ -6,12 +6,15 @@
 #include "aggregator/store/store.h"
 #include "common/model/task.h"
 
-/* In order of start. A negative result from `each` stops and is returned. */
+/* In order of start. `arguments`: of a pending call, else NULL. A negative result from `each` stops
+ * and is returned. */
 int store_tasks_list(struct store *s,
-		     int (*each)(const struct model_task *t, void *arg, struct mu_error *err),
+		     int (*each)(const struct model_task *t, const char *arguments, void *arg,
+				 struct mu_error *err),
 		     void *arg, struct mu_error *err);
-/* Insert; for a known id what can change of a task changes. */
-void store_tasks_put(struct store_tx *tx, const struct model_task *t);
+/* Insert, with a call's arguments (else NULL); for a known id what can change of a task changes,
+ * and the arguments go when it is not pending any more. */
+void store_tasks_put(struct store_tx *tx, const struct model_task *t, const char *arguments);
 void store_tasks_delete(struct store_tx *tx, const struct mu_uuid *id);
 
 #endif

@@ -74,6 +74,7 @@ struct http_reply *rest_get_vm(struct rest_call *c);
 struct http_reply *rest_get_vm_tasks(struct rest_call *c);
 struct http_reply *rest_get_vm_actions(struct rest_call *c);
 struct http_reply *rest_post_vm_action(struct rest_call *c);
+struct http_reply *rest_post_vm_group(struct rest_call *c); /* groups.c */
 struct http_reply *rest_get_pools(struct rest_call *c);
 struct http_reply *rest_get_pool(struct rest_call *c);
 struct http_reply *rest_get_tasks(struct rest_call *c);
@@ -120,6 +121,11 @@ struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_
 /* The call whose route is POST /vms/{id}/actions/`verb`, NULL if there is none. */
 const struct call_method *rest_call_of_vm(const char *verb);
 
+/* An id for what the call makes, unless the arguments have one: so a repeated request is recognised
+ * wherever it broke. */
+void rest_call_choose_id(struct rest_call *c, const struct call_method *m,
+			 struct mu_value *arguments);
+
 /* calls_place.c: what a request is about. NULL, or the refusal. */
 struct rest_target {
 	const struct call_method *method;
@@ -129,6 +135,10 @@ struct rest_target {
 };
 struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_route *route,
 				   struct mu_value *body, struct rest_target *ret);
+
+/* Give a member another value; NULL takes it out. */
+void rest_body_replace(struct mu_arena *a, struct mu_value *body, const char *name,
+		       const char *value);
 
 /* waiters.c: replies that come when a task ends. */
 enum rest_wait_for {

@@ -41,8 +41,8 @@ static struct http_reply *check_vm(struct rest_call *c, const struct rest_target
 				expected, &err);
 }
 
-/* What is made gets its id here, so that a repeated request is recognised wherever it broke. */
-static void choose_id(struct rest_call *c, const struct call_method *m, struct mu_value *arguments)
+void rest_call_choose_id(struct rest_call *c, const struct call_method *m,
+			 struct mu_value *arguments)
 {
 	struct mu_uuid id = mu_random_uuid();
 	char text[MU_UUID_TEXT];
@@ -94,7 +94,7 @@ struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_
 		return rest_error(c, &err);
 	if (t.vm && (refusal = check_vm(c, &t)))
 		return refusal;
-	choose_id(c, t.method, body);
+	rest_call_choose_id(c, t.method, body);
 	ask = (struct rest_ask){.method = t.method,
 				.object = t.object,
 				.host = t.host,

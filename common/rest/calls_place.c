@@ -201,9 +201,8 @@ static struct http_reply *place_new_vm(struct rest_call *c, const struct mu_valu
 	return NULL;
 }
 
-/* The body with `name` having another value. */
-static void replace_member(struct mu_arena *a, struct mu_value *body, const char *name,
-			   const char *value)
+void rest_body_replace(struct mu_arena *a, struct mu_value *body, const char *name,
+		       const char *value)
 {
 	struct mu_value copy = *body;
 
@@ -229,7 +228,7 @@ static struct http_reply *place_pif(struct rest_call *c, struct mu_value *body,
 		return refusal;
 	t->host = found.host;
 	t->object = found.host.uuid;
-	replace_member(c->arena, body, "pif", found.device);
+	rest_body_replace(c->arena, body, "pif", found.device);
 	return NULL;
 }
 
@@ -247,7 +246,7 @@ static struct http_reply *place_in_body(struct rest_call *c, const struct rest_c
 		refusal = place_object(c, REST_SR, text, t);
 	else
 		refusal = place_host(c, text, t);
-	replace_member(c->arena, body, route->in_body, NULL);
+	rest_body_replace(c->arena, body, route->in_body, NULL);
 	return refusal;
 }
 
@@ -321,7 +320,7 @@ struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_r
 	if (route->method)
 		ret->method = call_find(route->method);
 	if (route->ignored && mu_value_get(body, route->ignored))
-		replace_member(c->arena, body, route->ignored, NULL);
+		rest_body_replace(c->arena, body, route->ignored, NULL);
 	switch (route->source) {
 	case REST_FROM_VM:
 		return place_vm(c, c->id, VM_KIND_VM, ret);

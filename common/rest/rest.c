@@ -52,6 +52,7 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/vms/{id}/tasks", false}, rest_get_vm_tasks},
     {{HTTP_GET, "/rest/v0/vms/{id}/actions", false}, rest_get_vm_actions},
     {{HTTP_POST, "/rest/v0/vms/{id}/actions/{action}", false}, rest_post_vm_action},
+    {{HTTP_POST, "/rest/v0/vms/actions/{action}", false}, rest_post_vm_group},
     {{HTTP_GET, "/rest/v0/pools", false}, rest_get_pools},
     {{HTTP_GET, "/rest/v0/pools/{id}", false}, rest_get_pool},
     {{HTTP_GET, "/rest/v0/tasks", false}, rest_get_tasks},

@@ -15,7 +15,7 @@
 
 static bool load_task(struct sim *s, const struct model_task *t)
 {
-	tasks_load(s->aggregator.tasks, t);
+	tasks_load(s->aggregator.tasks, t, NULL);
 	return true;
 }
 
@@ -236,7 +236,7 @@ static void pass(struct sim *s, struct net_stream *stream, const struct net_mess
 
 	tx->task.id = m->id;
 	tx->ends =
-	    tasks_end(s->aggregator.tasks, &id, &m->id, m->status, &m->err, s->now, &tx->task);
+	    tasks_end(s->aggregator.tasks, &id, &m->id, m->status, &m->err, "", s->now, &tx->task);
 	disk_commit(s, tx);
 	if (s->rule == SIM_BREAK_RESULT)
 		result_acked(s, stream->host, &m->id);
@@ -399,7 +399,7 @@ void aggregator_vm_op(struct sim *s, const struct vm_id *vm, enum vm_op op, mu_m
 	t.host = shown->host;
 	t.updated = s->now;
 	t.deadline = deadline ? s->now + deadline : 0;
-	if (tasks_begin(a->tasks, &t, NULL) < 0)
+	if (tasks_begin(a->tasks, &t, NULL, NULL) < 0)
 		return;
 	sim_trace(s, "asked: %s of VM %zu on host %zu, task %02x", vm_op_name(op),
 		  agent_slot_of(vm), host, t.id.bytes[0]);

@@ -241,7 +241,7 @@ static void task_finish(struct sim *s, struct sim_agent *agent, const struct mu_
 
 	sim_trace(s, "host %zu: %02x is over: %s %s", agent->index, task->bytes[0],
 		  task_status_name(status), err ? err->text : "");
-	journal_done(agent->journal, task, status, err, s->now, &text);
+	journal_done(agent->journal, task, status, err, NULL, s->now, &text);
 	l = line_new(agent, WRITTEN_DONE, &text);
 	l->task = *task;
 	l->status = status;
@@ -290,7 +290,7 @@ void ops_command(struct sim *s, struct sim_agent *agent, const struct net_messag
 	if (!entry || !entry->published)
 		(void)mu_error_set(&err, MU_E_NOT_FOUND, "no such VM on this host");
 	if (err.code != MU_E_NONE ||
-	    vm_queue_accepts(&agent->queues[slot], &facts, m->op, &err) < 0)
+	    vm_queue_accepts(&agent->queues[slot], &facts, &request, &err) < 0)
 		task_finish(s, agent, &m->id, TASK_FAILURE, &err);
 	else
 		send_event(s, agent, slot, &event);

@@ -3,8 +3,8 @@
  * In: what happens to one VM, a line an event; out: each line with the orders that come of it.
  *
  *     Running domid=5 defined saved incomplete ours stopped=reboot on=restart   (the facts now)
- *     submit OP TASK [deadline=MS] | recorded TASK [fail] | done [fail TEXT] | stale
- *     cancel TASK | facts | continue | +MS (time passes) | accepts OP
+ *     submit OP|METHOD TASK [deadline=MS] | recorded TASK [fail] | done [fail TEXT] | stale
+ *     cancel TASK | facts | continue | +MS (time passes) | accepts OP|METHOD
  *
  * TASK is a digit. A line that starts with a power state sets the facts for the lines below.
  */
@@ -40,12 +40,12 @@ static const char *task_name(const struct mu_uuid *u)
 	return name;
 }
 
-static enum vm_op op_of(const char *name)
+static struct vm_request request_of(const char *name)
 {
-	enum vm_op op = _VM_OP_COUNT;
+	struct vm_request request = {.op = _VM_OP_COUNT, .call = call_find(name)};
 
-	mu_assert(vm_op_parse(name, &op));
-	return op;
+	mu_assert(vm_op_parse(name, &request.op) || request.call);
+	return request;
 }
 
 static void print_action(struct script *s, const struct vm_queue_action *a)
@@ -114,6 +114,8 @@ static void set_facts(struct script *s, char *line)
 		s->facts.incomplete |= !strcmp(word, "incomplete");
 		s->facts.ours |= !strcmp(word, "ours");
 		s->facts.nameless |= !strcmp(word, "nameless");
+		if (!strcmp(word, "template"))
+			s->facts.kind = VM_KIND_TEMPLATE;
 		if (mu_str_has_prefix(word, "domid=")) {
 			s->facts.present = true;
 			s->facts.domid.value = (uint32_t)strtoul(word + 6, NULL, 10);
@@ -129,7 +131,7 @@ static void set_facts(struct script *s, char *line)
 
 static void submit(struct script *s, char *line)
 {
-	struct vm_request request = {.op = op_of(strsep(&line, " "))};
+	struct vm_request request = request_of(strsep(&line, " "));
 	struct vm_queue_event event = {.kind = VM_EVENT_SUBMIT, .request = &request};
 
 	request.task = task_of(strsep(&line, " "));
@@ -138,11 +140,12 @@ static void submit(struct script *s, char *line)
 	send(s, &event);
 }
 
-static void accepts(struct script *s, const char *op)
+static void accepts(struct script *s, const char *name)
 {
+	struct vm_request request = request_of(name);
 	struct mu_error err = MU_ERROR_INIT;
 
-	if (vm_queue_accepts(&s->q, &s->facts, op_of(op), &err) == 0)
+	if (vm_queue_accepts(&s->q, &s->facts, &request, &err) == 0)
 		mu_str_add(s->out, "  = yes\n");
 	else
 		mu_str_printf(s->out, "  = %s %s\n", mu_error_name(err.code), err.text);

@@ -23,7 +23,7 @@ struct line {
 struct world {
 	/* on the disk and in the hypervisor: survives */
 	struct mu_str disk;
-	bool present, paused, incomplete, saved, partial;
+	bool present, paused, incomplete, saved, partial, edited;
 	enum hv_shutdown stopped;
 	uint32_t domid;
 	unsigned n_runs[_VM_STEP_COUNT]; /* of the command */
@@ -89,7 +89,7 @@ static void execute(struct world *w, const struct vm_queue_action *a)
 		return;
 	case VM_ACTION_FINISH:
 		journal_done(w->journal, &a->task,
-			     a->err.code == MU_E_NONE ? TASK_SUCCESS : TASK_FAILURE, &a->err,
+			     a->err.code == MU_E_NONE ? TASK_SUCCESS : TASK_FAILURE, &a->err, NULL,
 			     w->now, &text);
 		write_line(w, &text, false);
 		return;
@@ -156,6 +156,9 @@ static void stroke(struct world *w, bool begun)
 	case VM_STEP_DROP_SAVE:
 		w->saved = begun;
 		return;
+	case VM_STEP_CALL: /* a file replaced, as all of vm.edit's doing */
+		w->edited = !begun;
+		return;
 	case VM_STEP_ADOPT:
 	case _VM_STEP_COUNT:
 		return;
@@ -199,11 +202,21 @@ static bool run(struct world *w)
 	return true;
 }
 
+/* An operation, or (_VM_OP_COUNT) an edit. */
 static void submit(struct world *w, enum vm_op op)
 {
+	static char arguments[] = "{\"tags\": [\"x\"]}";
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
 	struct journal_entry e = {.task = command, .op = op, .vm = vm, .accepted_at = 1};
 	struct vm_request request = {.task = command, .op = op};
+
+	if (op == _VM_OP_COUNT) {
+		e.kind = JOURNAL_CALL;
+		memcpy(e.method, "vm.edit", sizeof "vm.edit");
+		e.object = vm.uuid;
+		e.arguments = arguments;
+		request.call = call_find(e.method);
+	}
 
 	if (journal_find(w->journal, &command))
 		return; /* known: whatever became of it, it is not run again */
@@ -233,9 +246,15 @@ static void judge(struct world *w)
 	if (!e || e->stage == JOURNAL_DONE)
 		return;
 	journal_verdict(e, &seen, &v);
+	/* The handler's part: a look whether it was done. Its arguments have come back for that. */
+	if (e->kind == JOURNAL_CALL && e->stage == JOURNAL_STARTED) {
+		cr_assert_str_eq(e->arguments, "{\"tags\": [\"x\"]}");
+		cr_assert_eq(v.status, TASK_INTERRUPTED);
+		v.status = w->edited ? TASK_SUCCESS : TASK_FAILURE;
+	}
 	if (v.follow == JOURNAL_KEEP_SAVE)
 		w->saved = true;
-	journal_done(w->journal, &command, v.status, &v.err, w->now, &text);
+	journal_done(w->journal, &command, v.status, &v.err, NULL, w->now, &text);
 	write_line(w, &text, false);
 	if (v.follow == JOURNAL_CONTINUE)
 		send(w, (struct vm_queue_event){.kind = VM_EVENT_CONTINUE});
@@ -278,6 +297,12 @@ static void check_end(const struct world *w, enum vm_op op, enum vm_power before
 	for (int s = 0; s < _VM_STEP_COUNT; s++)
 		cr_assert_leq(w->n_runs[s], 1, "%s, crash after %d: %s ran twice", vm_op_name(op),
 			      n, vm_step_name((enum vm_step)s));
+	if (op == _VM_OP_COUNT) {
+		cr_assert_eq(now, before);
+		cr_assert_eq(w->edited, e->status == TASK_SUCCESS, "crash after %d: %s", n,
+			     e->err.text);
+		return;
+	}
 	if (e->status == TASK_SUCCESS)
 		cr_assert_eq(now, vm_op_target(op), "%s, crash after %d (%d): success, but %s",
 			     vm_op_name(op), n, torn, vm_power_name(now));
@@ -340,4 +365,10 @@ Test(crash, after_every_step_of_every_operation)
 				all_crashes((enum vm_op)op, (enum vm_power)power);
 		}
 	}
+}
+
+Test(crash, after_every_step_of_a_call)
+{
+	for (int power = 0; power < VM_UNKNOWN; power++)
+		all_crashes(_VM_OP_COUNT, (enum vm_power)power);
 }

@@ -50,7 +50,7 @@ static struct mu_uuid begin(int n, const struct host_id *host, mu_msec deadline)
 	struct model_task m = task(n, host, deadline);
 	struct mu_error err = MU_ERROR_INIT;
 
-	cr_assert_eq(tasks_begin(t, &m, &err), 0, "%s", err.text);
+	cr_assert_eq(tasks_begin(t, &m, NULL, &err), 0, "%s", err.text);
 	cr_assert_not_null(tasks_confirm(t, &m.id));
 	return m.id;
 }
@@ -69,7 +69,7 @@ static bool tell(const struct host_id *host, const struct mu_uuid *id, enum task
 	struct mu_error err = MU_ERROR_INIT;
 
 	mu_error_set(&err, MU_E_IO, "broken");
-	return tasks_end(t, host, id, status, &err, 50, ret);
+	return tasks_end(t, host, id, status, &err, "", 50, ret);
 }
 
 static void finish(const struct mu_uuid *id, enum task_status status)
@@ -92,10 +92,10 @@ Test(tasks, hidden_until_stored)
 	struct tasks_command c;
 	struct mu_error err = MU_ERROR_INIT;
 
-	cr_assert_eq(tasks_begin(t, &m, &err), 0);
+	cr_assert_eq(tasks_begin(t, &m, NULL, &err), 0);
 	cr_assert_null(tasks_find(t, &m.id));
 	cr_assert_not(next(&host_a, 1, &c), "a command may not leave before its task is stored");
-	cr_assert_lt(tasks_begin(t, &m, &err), 0);
+	cr_assert_lt(tasks_begin(t, &m, NULL, &err), 0);
 	cr_assert_eq(err.code, MU_E_EXISTS);
 	tasks_confirm(t, &m.id);
 	cr_assert_eq(tasks_find(t, &m.id)->status, TASK_PENDING);
@@ -110,7 +110,7 @@ Test(tasks, dropped_was_never_there)
 	struct model_task m = task(1, &host_a, 0);
 	struct mu_uuid stranger = id_of(99);
 
-	cr_assert_eq(tasks_begin(t, &m, NULL), 0);
+	cr_assert_eq(tasks_begin(t, &m, NULL, NULL), 0);
 	cr_assert_eq(tasks_n_pending(t), 1);
 	tasks_drop(t, &m.id);
 	tasks_drop(t, &m.id);
@@ -240,9 +240,9 @@ Test(tasks, from_the_store_may_have_been_sent)
 	struct tasks_command c;
 
 	over.status = TASK_SUCCESS;
-	tasks_load(t, &pending);
-	tasks_load(t, &pending);
-	tasks_load(t, &over);
+	tasks_load(t, &pending, NULL);
+	tasks_load(t, &pending, NULL);
+	tasks_load(t, &over, NULL);
 	cr_assert_eq(tasks_n_pending(t), 1);
 	cr_assert_null(tasks_expire(t, 1000));
 	cr_assert(next(&host_a, 1000, &c));
@@ -321,10 +321,10 @@ Test(tasks, pending_tasks_of_a_host_are_bounded)
 	for (int i = 0; i < TASKS_PENDING_PER_HOST; i++)
 		begin(i, &host_a, 0);
 	m = task(5000, &host_a, 0);
-	cr_assert_lt(tasks_begin(t, &m, &err), 0);
+	cr_assert_lt(tasks_begin(t, &m, NULL, &err), 0);
 	cr_assert_eq(err.code, MU_E_EXHAUSTED);
 	m = task(5001, &host_b, 0);
-	cr_assert_eq(tasks_begin(t, &m, &err), 0, "another host's bound is its own");
+	cr_assert_eq(tasks_begin(t, &m, NULL, &err), 0, "another host's bound is its own");
 }
 
 static bool count(const struct model_task *task_, void *arg)
@@ -340,7 +340,7 @@ Test(tasks, walk_shows_what_is_stored_and_stops)
 	struct model_task hidden = task(9, &host_a, 0);
 	int n = 0;
 
-	tasks_begin(t, &hidden, NULL);
+	tasks_begin(t, &hidden, NULL, NULL);
 	begin(1, &host_a, 0);
 	tasks_each(t, count, &n);
 	cr_assert_eq(n, 1);

@@ -234,14 +234,21 @@ static char *schema_of_file(void)
 	return mu_str_take(&s);
 }
 
-static void make_v1(void)
+static void make_version(int version)
 {
 	struct mu_str sql = MU_STR_INIT;
 	struct mu_error err = MU_ERROR_INIT;
+	char file[256];
 
-	cr_assert_eq(mu_file_read(STORE_DATA "/v1.sql", 1 << 20, &sql, &err), 0, "%s", err.text);
+	snprintf(file, sizeof file, "%s/v%d.sql", STORE_DATA, version);
+	cr_assert_eq(mu_file_read(file, 1 << 20, &sql, &err), 0, "%s", err.text);
 	sql_on_file(sql.data);
 	mu_str_deinit(&sql);
+}
+
+static void make_v1(void)
+{
+	make_version(1);
 }
 
 /* --- versions --- */
@@ -257,11 +264,13 @@ Test(store, a_new_database_is_private_and_empty)
 	cr_assert_eq(n_hosts, 0);
 }
 
-static int keep_task(const struct model_task *t, void *arg, struct mu_error *err)
+static int keep_task(const struct model_task *t, const char *arguments, void *arg,
+		     struct mu_error *err)
 {
 	struct model_task *tasks = arg;
 
 	(void)err;
+	cr_assert_null(arguments);
 	cr_assert_lt(t->id.bytes[15], 4);
 	tasks[t->id.bytes[15]] = *t;
 	return 0;
@@ -316,6 +325,28 @@ Test(store, upgrade_keeps_everything_and_a_copy)
 	cr_assert_eq(access(copy, F_OK), 0, "the old database was not copied aside");
 }
 
+/* Both ways from the stored dump of each older version. */
+Test(store, every_step_from_its_own_dump)
+{
+	for (int version = 1; version <= 2; version++) {
+		MU_CLEANUP(mu_free) char *old = NULL;
+		MU_CLEANUP(mu_free) char *back = NULL;
+		struct mu_error err = MU_ERROR_INIT;
+
+		unlink(path);
+		make_version(version);
+		old = schema_of_file();
+		cr_assert_eq(store_migrate(path, version + 1, &err), 0, "%s", err.text);
+		cr_assert_eq(store_migrate(path, version, &err), 0, "%s", err.text);
+		back = schema_of_file();
+		cr_assert_str_eq(old, back, "version %d", version);
+		open_store(0);
+		read_host(&alpha);
+		cr_assert_eq(n_hosts, 2);
+		close_store();
+	}
+}
+
 Test(store, every_step_down_undoes_the_step_up)
 {
 	struct mu_error err = MU_ERROR_INIT;
@@ -337,12 +368,13 @@ Test(store, every_step_down_undoes_the_step_up)
 	read_host(&alpha);
 	cr_assert_eq(n_hosts, 2, "going back and forth loses no host");
 	close_store();
+	cr_assert_eq(store_migrate(path, 2, &err), 0, "%s", err.text);
 	v2_again = schema_of_file();
 	cr_assert_str_eq(v2, v2_again);
 	cr_assert_eq(store_migrate(path, 0, &err), 0, "%s", err.text);
 	v0 = schema_of_file();
 	cr_assert_str_eq(v0, "");
-	cr_assert_lt(store_migrate(path, 3, &err), 0);
+	cr_assert_lt(store_migrate(path, 99, &err), 0);
 	cr_assert_eq(err.code, MU_E_INVALID);
 }
 
@@ -406,6 +438,53 @@ Test(store, a_damaged_database_is_refused_with_advice)
 }
 
 /* --- writing --- */
+
+static struct model_task kept_task;
+static char kept_arguments[64];
+
+static int keep_one(const struct model_task *t, const char *arguments, void *arg,
+		    struct mu_error *err)
+{
+	(void)arg;
+	(void)err;
+	kept_task = *t;
+	snprintf(kept_arguments, sizeof kept_arguments, "%s", arguments ? arguments : "(none)");
+	return 0;
+}
+
+/* A call comes back as it was, with its arguments for as long as they may have to be sent. */
+Test(store, calls_and_their_arguments)
+{
+	struct model_task t = {.id = {{9}}, .op = _VM_OP_COUNT, .object = {{8}}, .host = gamma_};
+	struct store_tx *tx;
+
+	snprintf(t.method, sizeof t.method, "vdi.create");
+	open_store(0);
+	tx = store_begin(store);
+	store_tasks_put(tx, &t, "{\"virtual_size\":1}");
+	store_commit(tx, STORE_OR_FAIL, done, NULL);
+	wait_for(1);
+	t.abort_requested = 5;
+	tx = store_begin(store);
+	store_tasks_put(tx, &t, NULL);
+	store_commit(tx, STORE_OR_FAIL, done, NULL);
+	wait_for(2);
+	cr_assert_eq(store_tasks_list(store, keep_one, NULL, NULL), 0);
+	cr_assert_str_eq(kept_task.method, "vdi.create");
+	cr_assert_eq(kept_task.op, _VM_OP_COUNT);
+	cr_assert_eq(kept_task.object.bytes[0], 8);
+	cr_assert_eq(kept_task.abort_requested, 5);
+	cr_assert_str_eq(kept_arguments, "{\"virtual_size\":1}", "an abort does not forget them");
+	t.status = TASK_SUCCESS;
+	snprintf(t.value, sizeof t.value, "{\"id\":\"x\"}");
+	tx = store_begin(store);
+	store_tasks_put(tx, &t, NULL);
+	store_commit(tx, STORE_OR_FAIL, done, NULL);
+	wait_for(3);
+	cr_assert_eq(store_tasks_list(store, keep_one, NULL, NULL), 0);
+	cr_assert_str_eq(kept_task.value, "{\"id\":\"x\"}");
+	cr_assert_str_eq(kept_arguments, "(none)");
+}
 
 Test(store, what_is_done_is_on_disk)
 {

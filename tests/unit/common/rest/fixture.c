@@ -126,16 +126,45 @@ static void vm_define(void *ctx, const struct host_id *host, const struct mu_val
 	(void)snprintf(f->definition, sizeof f->definition, "%s", json.data);
 }
 
-static void vm_undefine(void *ctx, const struct vm_id *vm, const struct rest_user *user,
-			const char *from,
-			void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err),
-			void *arg)
+static void ask_call(
+    void *ctx, const struct rest_ask *ask, const struct rest_user *user, const char *from,
+    void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err), void *arg)
 {
+	MU_CLEANUP(mu_str_deinit) struct mu_str json = MU_STR_INIT;
 	struct fixture *f = ctx;
 
 	note(f, user, from, arg);
-	f->vm = *vm;
-	f->define_done = done;
+	f->ask = *ask;
+	f->ask.arguments = NULL;
+	f->deadline = ask->deadline;
+	f->op = _VM_OP_COUNT;
+	f->op_done = done;
+	mu_json_write(&json, ask->arguments, false);
+	(void)snprintf(f->definition, sizeof f->definition, "%s", json.data);
+}
+
+static bool locate(void *ctx, enum rest_place what, const struct mu_uuid *id,
+		   struct rest_found *ret)
+{
+	static const char *const ids[_REST_PLACE_COUNT] = {[REST_SR] = SR_1,
+							   [REST_VDI] = VDI_1,
+							   [REST_PBD] = PBD_1,
+							   [REST_PIF] = PIF_1,
+							   [REST_NETWORK] = NETWORK_1};
+	struct fixture *f = ctx;
+	struct mu_uuid known;
+
+	mu_assert(mu_uuid_parse(ids[what], &known));
+	if (!mu_uuid_equal(id, &known))
+		return false;
+	*ret = (struct rest_found){.object = known, .host = f->hosts[0].id};
+	if (what == REST_PBD)
+		mu_assert(mu_uuid_parse(SR_1, &ret->object));
+	(void)snprintf(ret->device, sizeof ret->device, "%s",
+		       what == REST_PIF       ? "eth0"
+		       : what == REST_NETWORK ? "xenbr0"
+					      : "");
+	return true;
 }
 
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
@@ -220,7 +249,8 @@ struct fixture *fixture_new(void)
 	    .pool = pool,
 	    .vm_op = vm_op,
 	    .vm_define = vm_define,
-	    .vm_undefine = vm_undefine,
+	    .call = ask_call,
+	    .locate = locate,
 	    .task_abort = task_abort,
 	};
 
@@ -292,6 +322,11 @@ void fixture_op_started(struct fixture *f)
 	mu_assert(mu_uuid_parse(TASK_1, &t->id));
 	t->op = f->op;
 	t->vm = f->vm;
+	if (f->op == _VM_OP_COUNT) {
+		(void)snprintf(t->method, sizeof t->method, "%s", f->ask.method->name);
+		t->object = f->ask.object;
+		t->vm.uuid = f->ask.object;
+	}
 	t->host = f->hosts[0].id;
 	t->start = 1700000000001;
 	(void)snprintf(t->user, sizeof t->user, "%s", f->user);

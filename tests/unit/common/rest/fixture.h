@@ -15,6 +15,11 @@
 #define VM_WEB "aaaaaaaa-0000-4000-8000-000000000001" /* runs on HOST_1 */
 #define VM_DB "aaaaaaaa-0000-4000-8000-000000000002"  /* halted on HOST_1 */
 #define VM_FAR "aaaaaaaa-0000-4000-8000-000000000003" /* ran on HOST_2, which is away */
+#define SR_1 "cccccccc-0000-4000-8000-000000000001"
+#define VDI_1 "cccccccc-0000-4000-8000-000000000002"
+#define PBD_1 "cccccccc-0000-4000-8000-000000000003"
+#define NETWORK_1 "cccccccc-0000-4000-8000-000000000004"
+#define PIF_1 "cccccccc-0000-4000-8000-000000000005"
 #define TASK_1 "bbbbbbbb-0000-4000-8000-000000000001"
 #define NOBODY "00000000-0000-4000-8000-000000000000"
 
@@ -35,7 +40,8 @@ struct fixture {
 	mu_msec deadline;
 	char user[MODEL_NAME_MAX + 1];
 	char from[64];
-	char definition[512]; /* as JSON */
+	char definition[512]; /* as JSON; of a call: its arguments */
+	struct rest_ask ask;
 	unsigned n_aborts;
 	/* and is to be answered */
 	void (*op_done)(void *arg, const struct mu_uuid *task, const struct mu_error *err);

@@ -83,7 +83,7 @@ Test(access, unknown_paths_and_methods)
 	cr_expect_str_eq(http_request_for_test_reply_header(r, "allow"), "POST");
 	fixture_expect(r, 405, "DELETE is not possible here");
 	r = fixture_call(f, HTTP_OTHER, "/rest/v0/vms/" VM_WEB, NULL);
-	cr_expect_str_eq(http_request_for_test_reply_header(r, "allow"), "GET, DELETE");
+	cr_expect_str_eq(http_request_for_test_reply_header(r, "allow"), "GET, PATCH, DELETE");
 	fixture_expect(r, 405, NULL);
 	fixture_expect(fixture_call(f, HTTP_GET, "/rest/v0/nothing", NULL), 404, "no such path");
 	fixture_expect(fixture_call(f, HTTP_GET, "/", NULL), 404, "no such path");

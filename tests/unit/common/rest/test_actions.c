@@ -272,21 +272,3 @@ Test(actions, definition_is_refused)
 	fixture_expect(post("/rest/v0/hosts/" NOBODY "/vms", "{}"), 404, "\"type\":\"host\"");
 	cr_expect_eq(f->n_ops, 1);
 }
-
-Test(actions, definition_is_removed)
-{
-	struct http_request *r = fixture_call(f, HTTP_DELETE, "/rest/v0/vms/" VM_DB, NULL);
-	struct mu_error err = MU_ERROR_INIT;
-
-	cr_expect(mu_uuid_equal(&f->vm.uuid, &f->vms[1].id.uuid));
-	f->define_done(f->arg, &f->vms[1].id, NULL);
-	fixture_expect(r, 204, NULL);
-	r = fixture_call(f, HTTP_DELETE, "/rest/v0/vms/" VM_WEB, NULL);
-	(void)mu_error_set(&err, MU_E_STATE, "VM web runs");
-	f->define_done(f->arg, NULL, &err);
-	fixture_expect(r, 409, "VM web runs");
-	r = fixture_call(f, HTTP_DELETE, "/rest/v0/vms/" VM_WEB, NULL);
-	http_request_for_test_free(r);
-	f->define_done(f->arg, NULL, &err);
-	fixture_expect(fixture_call(f, HTTP_DELETE, "/rest/v0/vms/" NOBODY, NULL), 404, NOBODY);
-}
