@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Print what is served, for test_openapi.py: "route METHOD PATTERN open|closed PART",
- * "field TYPE NAME", "action NAME". */
+ * "field TYPE NAME", "action NAME", "method NAME", "argument METHOD NAME
+ * optional|required|one". */
 #include "aggregator/rest/admin.h"
 #include "common/rest/render.h"
 
@@ -18,6 +19,20 @@ static void print_route(enum http_method method, const char *pattern, bool open,
 								"patch", "delete", "other"};
 
 	printf("route %s %s %s %s\n", methods[method], pattern, open ? "open" : "closed", part);
+}
+
+static void print_methods(void)
+{
+	static const char *const needs[] = {
+	    [CALL_OPTIONAL] = "optional", [CALL_REQUIRED] = "required", [CALL_ONE_OF] = "one"};
+	const struct call_method *m;
+
+	for (size_t i = 0; (m = call_next(&i));) {
+		printf("method %s\n", m->name);
+		for (size_t k = 0; k < m->n_args; k++)
+			printf("argument %s %s %s\n", m->name, m->args[k].name,
+			       needs[m->args[k].need]);
+	}
 }
 
 int main(void)
@@ -39,5 +54,6 @@ int main(void)
 	print_fields(&rest_type_task);
 	for (unsigned op = 0; op < _VM_OP_COUNT; op++)
 		printf("action %s\n", vm_op_name((enum vm_op)op));
+	print_methods();
 	return 0;
 }

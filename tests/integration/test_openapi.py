@@ -50,6 +50,20 @@ class ContractTest(unittest.TestCase):
         documented = set(self.document["components"]["schemas"]["Action"]["enum"])
         self.assertEqual(documented, {row[1] for row in self.served if row[0] == "action"})
 
+    def test_calls(self):
+        """Every method has a schema with its arguments."""
+        schemas = self.document["components"]["schemas"]
+        arguments = {row[1]: {} for row in self.served if row[0] == "method"}
+        for row in self.served:
+            if row[0] == "argument":
+                arguments[row[1]][row[2]] = row[3]
+        self.assertGreater(len(arguments), 40)
+        for method, needs in arguments.items():
+            with self.subTest(method=method):
+                self.assertEqual(set(needs), set(schemas[method].get("properties", {})))
+                self.assertEqual({name for name, need in needs.items() if need == "required"},
+                                 set(schemas[method].get("required", [])))
+
     def test_operations_are_complete(self):
         seen = set()
         for method, path, operation in self.operations():
