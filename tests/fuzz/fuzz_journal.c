@@ -87,6 +87,9 @@ size_t fuzz_seed(size_t i, uint8_t buf[static FUZZ_INPUT_MAX])
 	    "accept " TASK "2 define none " VM " remote 5 -\n"
 	    "accept " TASK "3 action suspend " VM " remote 6 x\n"
 	    "start " TASK "3 Running 12 b 7\nforget " TASK "2\n",
+	    "accept " TASK "4 call vm.edit " VM " remote 5 - {\"tags\":[]}\n"
+	    "accept " TASK "5 call sr.scan " VM " local 5 - -\n"
+	    "done " TASK "4 success 6 NONE - {\"applied\":[]}\n",
 	};
 
 	if (i >= MU_ARRAY_SIZE(seeds))

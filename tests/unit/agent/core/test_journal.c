@@ -97,6 +97,97 @@ Test(journal, everything_comes_back)
 	cr_assert_null(journal_find(back, &id));
 }
 
+static struct journal_entry call_of(unsigned n, const char *method, char *arguments)
+{
+	struct journal_entry e = entry_of(n, false);
+
+	e.kind = JOURNAL_CALL;
+	e.op = _VM_OP_COUNT;
+	e.object = e.vm.uuid;
+	e.arguments = arguments;
+	(void)snprintf(e.method, sizeof e.method, "%s", method);
+	return e;
+}
+
+/* Arguments for as long as it is not done, the value from then on; over rewriting as well. */
+Test(journal, calls_come_back)
+{
+	static char text[] = "{\"nameLabel\":\"a b\\n100%\"}";
+	MU_CLEANUP(mu_str_deinit) struct mu_str lines = MU_STR_INIT;
+	MU_CLEANUP(mu_str_deinit) struct mu_str again = MU_STR_INIT;
+	MU_CLEANUP(journal_free) struct journal *j = journal_new();
+	MU_CLEANUP(journal_free) struct journal *back = NULL;
+	MU_CLEANUP(journal_free) struct journal *rewritten = NULL;
+	struct journal_entry edit = call_of(1, "vm.edit", text);
+	struct journal_entry scan = call_of(2, "sr.scan", NULL);
+	struct journal_entry newer = call_of(3, "vm.teleport", text);
+	const struct journal_entry *e;
+	struct mu_uuid id = task_of(1);
+	size_t n_damaged;
+
+	cr_assert_eq(journal_accept(j, &edit, &lines, NULL), 0);
+	cr_assert_neq(journal_find(j, &id)->arguments, text, "a copy of its own");
+	cr_assert_eq(journal_accept(j, &scan, &lines, NULL), 0);
+	cr_assert_eq(journal_accept(j, &newer, &lines, NULL), 0);
+	back = reload(&lines, &n_damaged);
+	cr_assert_eq(n_damaged, 0);
+	e = journal_find(back, &id);
+	cr_assert_eq(e->kind, JOURNAL_CALL);
+	cr_assert_str_eq(e->method, "vm.edit");
+	cr_assert_str_eq(e->arguments, text);
+	cr_assert(mu_uuid_equal(&e->vm.uuid, &e->object), "it is about a VM");
+	id = task_of(2);
+	e = journal_find(back, &id);
+	cr_assert_null(e->arguments);
+	cr_assert(mu_uuid_is_nil(&e->vm.uuid) && !mu_uuid_is_nil(&e->object));
+	id = task_of(3);
+	cr_assert(mu_uuid_is_nil(&journal_find(back, &id)->vm.uuid), "of a newer agent");
+
+	id = task_of(1);
+	journal_done(j, &id, TASK_SUCCESS, NULL, "{\"id\":\"a b\"}", 5, &lines);
+	cr_assert_null(journal_find(j, &id)->arguments);
+	journal_encode(j, &again);
+	rewritten = reload(&again, &n_damaged);
+	cr_assert_eq(n_damaged, 0);
+	e = journal_find(rewritten, &id);
+	cr_assert_str_eq(e->value, "{\"id\":\"a b\"}");
+	cr_assert_null(e->arguments);
+	cr_assert_eq(e->stage, JOURNAL_DONE);
+}
+
+Test(journal, arguments_are_bounded)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str lines = MU_STR_INIT;
+	MU_CLEANUP(mu_str_deinit) struct mu_str all = MU_STR_INIT;
+	MU_CLEANUP(journal_free) struct journal *j = journal_new();
+	MU_CLEANUP(mu_free) char *text = mu_xcalloc(1, CALL_ARGUMENTS_MAX + 1);
+	struct mu_error err = MU_ERROR_INIT;
+	struct journal_entry e;
+	struct mu_uuid id;
+	unsigned n = 0;
+
+	memset(text, ' ', CALL_ARGUMENTS_MAX);
+	for (;; n++) {
+		e = call_of(n, "vm.edit", text);
+		if (journal_accept(j, &e, &lines, &err) < 0)
+			break;
+	}
+	cr_assert_eq(n, JOURNAL_ARGUMENTS_MAX / CALL_ARGUMENTS_MAX);
+	cr_assert_eq(err.code, MU_E_EXHAUSTED);
+	cr_assert(strstr(err.text, "bytes of arguments"));
+	cr_assert_not(journal_wants_rewrite(j), "all of it is alive");
+	for (unsigned i = 0; i < n; i++) {
+		id = task_of(i);
+		journal_done(j, &id, TASK_SUCCESS, NULL, NULL, 1, &lines);
+	}
+	cr_assert(journal_wants_rewrite(j), "few lines, but long ones, and nobody needs them");
+	journal_encode(j, &all);
+	cr_assert_not(journal_wants_rewrite(j));
+	cr_assert_lt(all.len, 16 << 10);
+	e = call_of(n, "vm.edit", text);
+	cr_assert_eq(journal_accept(j, &e, &lines, &err), 0, "there is room again");
+}
+
 Test(journal, rewriting_keeps_the_meaning)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str lines = MU_STR_INIT;
@@ -285,6 +376,17 @@ Test(journal, lines_that_make_no_sense)
 	    "forget nobody",
 	    "forget",
 	    "a b c d e f g h i j",
+	    "accept 01000000-0000-0000-0000-000000000002 call vm.edit "
+	    "07000000-0000-0000-0000-000000000000 local 1 -",
+	    "accept 01000000-0000-0000-0000-000000000002 action start "
+	    "07000000-0000-0000-0000-000000000000 local 1 - {}",
+	    "accept 01000000-0000-0000-0000-000000000002 call vm.edit nobody local 1 - {}",
+	    "accept 01000000-0000-0000-0000-000000000002 call "
+	    "a.method.whose.name.is.longer.than.any 07000000-0000-0000-0000-000000000000 local 1 - "
+	    "{}",
+	    "accept 01000000-0000-0000-0000-000000000002 call vm.edit "
+	    "07000000-0000-0000-0000-000000000000 local 1 - %zz",
+	    "done 01000000-0000-0000-0000-0000000000ff success 1 NONE - %zz",
 	};
 	MU_CLEANUP(journal_free) struct journal *j = journal_new();
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
@@ -419,6 +521,10 @@ Test(journal, verdicts)
 		e.stage = JOURNAL_ACCEPTED;
 		line(verdicts[i].name, &e, &verdicts[i].w, "nothing was done");
 	}
+	e.kind = JOURNAL_CALL;
+	line("call", &e, &verdicts[0].w, "failure leave");
+	e.stage = JOURNAL_STARTED;
+	line("call", &e, &verdicts[0].w, "interrupted leave");
 	e.kind = JOURNAL_UNDEFINE;
 	e.stage = JOURNAL_STARTED;
 	line("undefine", &e, &verdicts[0].w, "interrupted leave");

@@ -278,3 +278,69 @@ Test(vm_spec, a_configuration_from_elsewhere_is_checked_too)
 	cr_assert_lt(vm_spec_check(spec, &err), 0);
 	cr_assert_str_eq(err.text, "name: must not be empty");
 }
+
+Test(vm_view, a_definition_that_its_domain_does_not_have_yet)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct hv_domain d = domain_of(1, 5);
+	struct vm_id id = id_of(1);
+	struct vm_spec *changed = spec_of(1, "web");
+	const struct vm_entry *e;
+
+	vm_view_set_spec(view, &id, spec_of(1, "web"));
+	vm_view_set_domains(view, &d, 1);
+	cr_assert_str_eq(refresh(view), "+1");
+	e = vm_view_find(view, &id);
+	cr_assert_eq(vm_entry_built(e), e->spec);
+	cr_assert_not(model(view, 1)->pending);
+	changed->config.vcpus_max = 9;
+	vm_view_set_spec(view, &id, changed);
+	vm_view_set_built(view, &id, spec_of(1, "web"));
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert(model(view, 1)->pending);
+	cr_assert_eq(vm_entry_built(e), e->built);
+	/* The domain is gone: nothing to be pending for, unless it was saved. */
+	vm_view_set_domains(view, NULL, 0);
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert_not(model(view, 1)->pending);
+	cr_assert_null(vm_entry_built(e));
+	vm_view_set_saved(view, &id, true);
+	(void)refresh(view);
+	cr_assert(model(view, 1)->pending);
+	vm_view_set_built(view, &id, NULL);
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert_not(model(view, 1)->pending);
+}
+
+Test(vm_view, a_template_has_its_kind)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct vm_spec *spec = spec_of(1, "debian");
+	struct vm_id id = id_of(1);
+
+	spec->kind = VM_KIND_TEMPLATE;
+	vm_view_set_spec(view, &id, spec);
+	(void)refresh(view);
+	cr_assert_eq(model(view, 1)->kind, VM_KIND_TEMPLATE);
+	cr_assert_eq(vm_entry_facts(vm_view_find(view, &id)).kind, VM_KIND_TEMPLATE);
+}
+
+/* A call that deletes the definition: the VM is there until its task has ended. */
+Test(vm_view, a_call_keeps_the_vm_until_it_is_over)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct mu_uuid task = {{3}};
+	struct vm_id id = id_of(1);
+
+	vm_view_set_spec(view, &id, spec_of(1, "web"));
+	cr_assert_str_eq(refresh(view), "+1");
+	vm_view_set_op(view, &id, _VM_OP_COUNT, &task);
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert_str_eq(model(view, 1)->current_task, "03000000-0000-0000-0000-000000000000");
+	vm_view_set_spec(view, &id, NULL);
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert_str_eq(model(view, 1)->name, "web");
+	vm_view_set_op(view, &id, _VM_OP_COUNT, NULL);
+	cr_assert_str_eq(refresh(view), "-1");
+	cr_assert_null(vm_view_find(view, &id));
+}

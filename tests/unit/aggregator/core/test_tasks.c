@@ -350,3 +350,57 @@ Test(tasks, walk_shows_what_is_stored_and_stops)
 	tasks_each(t, count, &n);
 	cr_assert_eq(n, 2);
 }
+
+/* Calls: the command has all of it, as often as it is sent; the value comes with the end. */
+Test(tasks, a_call_keeps_its_arguments_until_it_has_ended)
+{
+	struct model_task m = task(1, &host_a, 0);
+	struct mu_error none = MU_ERROR_INIT;
+	struct tasks_command c;
+	struct model_task end;
+
+	m.op = _VM_OP_COUNT;
+	m.object = id_of(9);
+	memcpy(m.method, "vdi.edit", sizeof "vdi.edit");
+	cr_assert_eq(tasks_begin(t, &m, "{\"size\":1}", NULL), 0);
+	cr_assert_not_null(tasks_confirm(t, &m.id));
+	for (int i = 0; i < 2; i++) {
+		cr_assert(next(&host_a, 5, &c));
+		cr_assert_str_eq(c.method, "vdi.edit");
+		cr_assert_str_eq(c.arguments, "{\"size\":1}");
+		cr_assert(mu_uuid_equal(&c.object, &m.object));
+		tasks_sent(t, &m.id);
+		tasks_host_away(t, &host_a);
+	}
+	cr_assert(tasks_end(t, &host_a, &m.id, TASK_SUCCESS, &none, "{\"id\":1}", 9, &end));
+	cr_assert_str_eq(end.value, "{\"id\":1}");
+	cr_assert_str_eq(tasks_find(t, &m.id)->value, "", "not before it is stored");
+	cr_assert_str_eq(tasks_ended(t, &end)->value, "{\"id\":1}");
+	/* From the store, without arguments. */
+	m.id = id_of(2);
+	tasks_load(t, &m, NULL);
+	cr_assert(next(&host_a, 5, &c));
+	cr_assert_str_eq(c.arguments, "{}");
+}
+
+Test(tasks, arguments_are_bounded_in_all)
+{
+	MU_CLEANUP(mu_free) char *text = mu_xcalloc(1, CALL_ARGUMENTS_MAX + 1);
+	struct mu_error err = MU_ERROR_INIT;
+	struct model_task m;
+	int n = 0;
+
+	memset(text, 'x', CALL_ARGUMENTS_MAX);
+	for (;; n++) {
+		m = task(n, &host_a, 0);
+		if (tasks_begin(t, &m, text, &err) < 0)
+			break;
+	}
+	cr_assert_eq(n, TASKS_ARGUMENTS_MAX / CALL_ARGUMENTS_MAX);
+	cr_assert_eq(err.code, MU_E_EXHAUSTED);
+	cr_assert(strstr(err.text, "bytes of arguments"), "%s", err.text);
+	m.id = id_of(0);
+	tasks_drop(t, &m.id);
+	m = task(n, &host_a, 0);
+	cr_assert_eq(tasks_begin(t, &m, text, &err), 0, "there is room again");
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* vm.edit's arguments on definitions: what becomes of them, and when it comes into force. */
+#include "agent/core/vm_edit.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct mu_arena *arena;
+static struct mu_value *args;
+static struct vm_spec now;
+static struct vm_edit edit;
+
+static void setup(void)
+{
+	arena = mu_arena_new();
+	args = mu_value_object(arena);
+	vm_spec_init(&now);
+	now.config.id.uuid.bytes[0] = 1;
+	now.config.type = VM_TYPE_PVH;
+	now.config.vcpus = 2;
+	now.config.vcpus_max = 4;
+	now.config.memory_bytes = 64 << 20;
+	now.config.memory_max_bytes = 128 << 20;
+	memcpy(now.config.name, "web", sizeof "web");
+	memcpy(now.config.kernel, "/boot/k", sizeof "/boot/k");
+	memcpy(now.config.cmdline, "quiet", sizeof "quiet");
+}
+
+static void teardown(void)
+{
+	arena = mu_arena_free(arena);
+}
+
+TestSuite(vm_edit, .init = setup, .fini = teardown);
+
+static void plan(const struct vm_spec *built)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	cr_assert_eq(vm_edit_plan(&now, built, args, &edit, &err), 0, "%s", err.text);
+}
+
+/* "cpus:live+ tags:once-": + in force, - not. */
+static const char *changes(void)
+{
+	static const char *const when[] = {"once", "live", "start"};
+	static char text[512];
+	size_t at = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < edit.n_changes; i++)
+		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s:%s%c", i ? " " : "",
+				       edit.changes[i].argument, when[edit.changes[i].when],
+				       edit.changes[i].in_force ? '+' : '-');
+	return text;
+}
+
+Test(vm_edit, nothing_is_nothing)
+{
+	plan(NULL);
+	cr_assert_eq(edit.n_changes, 0);
+	cr_assert_not(vm_edit_differs(&edit.spec, &now));
+	cr_assert_eq(edit.spec.config.vcpus_max, 4);
+	cr_assert_eq(edit.spec.config.memory_max_bytes, 128 << 20);
+}
+
+Test(vm_edit, fields_and_units)
+{
+	mu_value_set_string(arena, args, "nameDescription", "d");
+	mu_value_set_int(arena, args, "startDelay", 5);
+	mu_value_set_string(arena, args, "memory", "96MiB");
+	mu_value_set(arena, args, "PV_args", mu_value_null(arena));
+	plan(NULL);
+	cr_assert_str_eq(edit.spec.description, "d");
+	cr_assert_eq(edit.spec.start_delay, 5000);
+	cr_assert_eq(edit.spec.config.memory_bytes, 96 << 20);
+	cr_assert_eq(edit.spec.config.memory_max_bytes, 128 << 20);
+	cr_assert_str_eq(edit.spec.config.cmdline, "");
+	cr_assert_str_eq(changes(), "nameDescription:once+ startDelay:once+ memory:live+ "
+				    "PV_args:start+");
+}
+
+Test(vm_edit, maxima_are_raised_but_not_lowered)
+{
+	mu_value_set_int(arena, args, "cpus", 6);
+	mu_value_set_string(arena, args, "memory", "1GiB");
+	plan(NULL);
+	cr_assert_eq(edit.spec.config.vcpus_max, 6);
+	cr_assert_eq(edit.spec.config.memory_max_bytes, 1 << 30);
+	now = edit.spec;
+	args = mu_value_object(arena);
+	mu_value_set_int(arena, args, "cpus", 1);
+	mu_value_set_int(arena, args, "memory", 64 << 20);
+	plan(NULL);
+	cr_assert_eq(edit.spec.config.vcpus_max, 6);
+	cr_assert_eq(edit.spec.config.memory_max_bytes, 1 << 30);
+}
+
+Test(vm_edit, what_a_domain_has)
+{
+	struct vm_spec built = now;
+
+	mu_value_set_int(arena, args, "cpus", 3);
+	mu_value_set_int(arena, args, "cpusStaticMax", 8);
+	mu_value_set(arena, args, "tags", mu_value_list(arena));
+	plan(&built);
+	cr_assert_str_eq(changes(), "cpus:live- cpusStaticMax:start- tags:once+");
+	cr_assert(vm_edit_differs(&edit.spec, &built));
+	/* The same again: it is as it was built. */
+	built = edit.spec;
+	plan(&built);
+	cr_assert_str_eq(changes(), "cpus:live+ cpusStaticMax:start+ tags:once+");
+	cr_assert_not(vm_edit_differs(&edit.spec, &built));
+}
+
+Test(vm_edit, what_no_domain_has_makes_no_difference)
+{
+	struct vm_spec other = now;
+
+	other.autostart = true;
+	other.start_order = 7;
+	other.n_tags = 1;
+	memcpy(other.tags[0], "x", 2);
+	other.on_crash = HV_ON_RESTART;
+	other.kind = VM_KIND_TEMPLATE;
+	cr_assert_not(vm_edit_differs(&now, &other));
+	/* A field that one has and the other leaves at its default, both ways. */
+	other.config.vnc = true;
+	cr_assert(vm_edit_differs(&now, &other));
+	cr_assert(vm_edit_differs(&other, &now));
+}
+
+Test(vm_edit, refusals)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	edit.n_changes = 99;
+	mu_value_set_int(arena, args, "videoram", 8);
+	cr_assert_lt(vm_edit_plan(&now, NULL, args, &edit, &err), 0);
+	cr_assert_eq(err.code, MU_E_UNSUPPORTED);
+	cr_assert_str_eq(err.text, "arguments: videoram: cannot be changed on this host");
+	args = mu_value_object(arena);
+	mu_value_set_int(arena, args, "cpus", 8);
+	mu_value_set_int(arena, args, "cpusStaticMax", 4);
+	cr_assert_lt(vm_edit_plan(&now, NULL, args, &edit, &err), 0);
+	cr_assert_str_eq(err.text, "the definition as it would be: vcpusMax: less than vcpus");
+	cr_assert_eq(edit.n_changes, 99, "untouched");
+}
