@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/cli/cli.h"
 
+#include "common/json/json.h"
 #include "common/os/clock.h"
+#include "common/os/file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { JSON_MAX_BYTES = 256 * 1024 };
 
 enum cli_exit cli_exit_of(enum mu_error_code code)
 {
@@ -147,6 +152,37 @@ int cli_list(struct cli *cli, const char *collection, const struct cli_column *c
 		return r;
 	cli_render_list(&out, &render, list);
 	return cli_print(&out);
+}
+
+static int read_stdin(struct mu_str *text, struct mu_error *err)
+{
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = read(STDIN_FILENO, buf, sizeof buf)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return mu_error_errno(err, errno, "stdin");
+		mu_str_add_bytes(text, buf, (size_t)n);
+		if (text->len > JSON_MAX_BYTES)
+			return mu_error_set(err, MU_E_TOO_LARGE, "stdin: more than %d bytes",
+					    JSON_MAX_BYTES);
+	}
+	return 0;
+}
+
+int cli_read_json(struct cli *cli, const char *path, struct mu_value **ret, struct mu_error *err)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str text = MU_STR_INIT;
+	int r = strcmp(path, "-") == 0 ? read_stdin(&text, err)
+				       : mu_file_read(path, JSON_MAX_BYTES, &text, err);
+
+	if (r < 0)
+		return MU_FAILED;
+	if (mu_json_read(cli->arena, text.data ? text.data : "", text.len, ret, err) < 0)
+		return mu_error_prefix(err, "%s", path);
+	return 0;
 }
 
 bool cli_is_watched(void)

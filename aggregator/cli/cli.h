@@ -37,7 +37,7 @@ struct cli_verb {
 	unsigned groups;  /* options it takes */
 	const char *help;
 	int (*run)(struct cli *cli, int argc, char **argv);
-	const char *action; /* vm: REST action; `forced` with --force */
+	const char *action; /* vm: REST action, or method ("vm.delete"); `forced` with --force */
 	const char *forced;
 	const char *done; /* "started", for the line that says so */
 };
@@ -57,6 +57,11 @@ struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *
 int cli_print(struct mu_str *out);
 /* The verb `muster X list` in general. */
 int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns);
+/* A file's JSON, or stdin's for "-". */
+int cli_read_json(struct cli *cli, const char *path, struct mu_value **ret, struct mu_error *err);
+/* vm.c: the VM that `ref` names, with id, name_label and $container. */
+int cli_find_vm(struct cli *cli, const char *ref, const struct mu_value **ret_vm,
+		struct mu_error *err);
 /* Is stderr somebody's terminal? */
 bool cli_is_watched(void);
 

@@ -64,6 +64,11 @@ static const struct mu_option table[] = {
      .offset = AT(host),
      .arg = "HOST",
      .help = "the host it is about; not needed when there is only one"},
+    {.name = "json",
+     .type = MU_OPTION_STRING,
+     .offset = AT(json),
+     .arg = "FILE|-",
+     .help = "arguments from a file, as a JSON object"},
     {.name = "url",
      .type = MU_OPTION_STRING,
      .offset = AT(url),
@@ -104,9 +109,9 @@ static const struct {
 } extras[] = {
     {'o', CLI_OPT_OUTPUT}, {'c', CLI_OPT_OUTPUT}, {0, CLI_OPT_OUTPUT}, {0, CLI_OPT_LIST},
     {'n', CLI_OPT_LIST},   {0, CLI_OPT_WAIT},     {0, CLI_OPT_WAIT},   {'t', CLI_OPT_WAIT},
-    {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
-    {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS}, {'v', CLI_OPT_ALWAYS},
-    {'h', CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
+    {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_JSON},   {0, CLI_OPT_ALWAYS},
+    {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
+    {'v', CLI_OPT_ALWAYS}, {'h', CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
 };
 
 _Static_assert(MU_ARRAY_SIZE(extras) <= 32, "bits of `used`");

@@ -21,6 +21,7 @@ enum {
 	CLI_OPT_WAIT = 1 << 2,   /* starts or watches a task */
 	CLI_OPT_FORCE = 1 << 3,
 	CLI_OPT_HOST = 1 << 4,
+	CLI_OPT_JSON = 1 << 5, /* takes arguments */
 };
 
 struct cli_options {
@@ -34,6 +35,7 @@ struct cli_options {
 	mu_msec timeout;
 	bool force;
 	const char *host;
+	const char *json;
 	const char *url;
 	const char *token;
 	const char *ca;

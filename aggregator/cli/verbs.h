@@ -24,12 +24,14 @@ int cli_host_show(struct cli *cli, int argc, char **argv);
 int cli_vm_list(struct cli *cli, int argc, char **argv);
 int cli_vm_show(struct cli *cli, int argc, char **argv);
 int cli_vm_action(struct cli *cli, int argc, char **argv);
+int cli_vm_edit(struct cli *cli, int argc, char **argv);
 int cli_vm_define(struct cli *cli, int argc, char **argv);
 int cli_vm_undefine(struct cli *cli, int argc, char **argv);
 int cli_task_list(struct cli *cli, int argc, char **argv);
 int cli_task_show(struct cli *cli, int argc, char **argv);
 int cli_task_wait(struct cli *cli, int argc, char **argv);
 int cli_task_abort(struct cli *cli, int argc, char **argv);
+int cli_call(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_ping(struct cli *cli, int argc, char **argv);
 

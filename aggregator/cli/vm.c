@@ -7,14 +7,8 @@
 #include "aggregator/cli/resolve.h"
 #include "aggregator/cli/task.h"
 #include "aggregator/cli/verbs.h"
-#include "common/json/json.h"
-#include "common/os/file.h"
 
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
-
-enum { DEFINITION_MAX_BYTES = 256 * 1024 };
 
 static const struct cli_column columns[] = {
     {"NAME", "name_label", CLI_CELL_TEXT, false},
@@ -34,6 +28,7 @@ static const struct cli_column columns[] = {
     {"STARTED", "startTime", CLI_CELL_SECONDS, true},
     {"DOING", "current_operations", CLI_CELL_TEXT, true},
     {"TAGS", "tags", CLI_CELL_TEXT, true},
+    {"PENDING", "pending", CLI_CELL_TEXT, true},
     {NULL, NULL, CLI_CELL_TEXT, false},
 };
 
@@ -149,6 +144,19 @@ int cli_vm_show(struct cli *cli, int argc, char **argv)
 	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
 }
 
+int cli_find_vm(struct cli *cli, const char *ref, const struct mu_value **ret_vm,
+		struct mu_error *err)
+{
+	struct inventory inv;
+
+	if (cli_api_call(cli->api, cli->arena, "GET",
+			 "/rest/v0/vms?fields=id,name_label,$container", NULL, &inv.vms, err) < 0 ||
+	    cli_api_call(cli->api, cli->arena, "GET", "/rest/v0/hosts?fields=id,name_label", NULL,
+			 &inv.hosts, err) < 0)
+		return MU_FAILED;
+	return cli_resolve_vm(inv.vms, inv.hosts, ref, ret_vm, err);
+}
+
 /* One VM of an action. */
 struct job {
 	const char *name;
@@ -162,7 +170,8 @@ static void start_job(struct cli *cli, const struct inventory *inv, const char *
 	const char *action = cli->options.force ? cli->verb->forced : cli->verb->action;
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *vm, *answer;
-	const char *path;
+	struct mu_value *body = NULL;
+	const char *path, *id;
 
 	job->name = ref;
 	if (cli_resolve_vm(inv->vms, inv->hosts, ref, &vm, &err) < 0) {
@@ -170,9 +179,15 @@ static void start_job(struct cli *cli, const struct inventory *inv, const char *
 		return;
 	}
 	job->name = mu_value_as_string(mu_value_get(vm, "name_label"));
-	path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s/actions/%s",
-			       mu_value_as_string(mu_value_get(vm, "id")), action);
-	if (cli_api_call(cli->api, cli->arena, "POST", path, NULL, &answer, &err) < 0) {
+	id = mu_value_as_string(mu_value_get(vm, "id"));
+	path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s/actions/%s", id, action);
+	if (strchr(action, '.')) { /* a call that is no action */
+		body = mu_value_object(cli->arena);
+		mu_value_set_string(cli->arena, body, "method", action);
+		mu_value_set_string(cli->arena, body, "objectId", id);
+		path = "/rest/v0/calls";
+	}
+	if (cli_api_call(cli->api, cli->arena, "POST", path, body, &answer, &err) < 0) {
 		if (!strstr(err.text, job->name))
 			(void)mu_error_prefix(&err, "%s", job->name);
 		job->exit = cli_fail(&err);
@@ -234,38 +249,6 @@ int cli_vm_action(struct cli *cli, int argc, char **argv)
 	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
 }
 
-static int read_stdin(struct mu_str *text, struct mu_error *err)
-{
-	char buf[4096];
-	ssize_t n;
-
-	while ((n = read(STDIN_FILENO, buf, sizeof buf)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return mu_error_errno(err, errno, "stdin");
-		mu_str_add_bytes(text, buf, (size_t)n);
-		if (text->len > DEFINITION_MAX_BYTES)
-			return mu_error_set(err, MU_E_TOO_LARGE, "stdin: more than %d bytes",
-					    DEFINITION_MAX_BYTES);
-	}
-	return 0;
-}
-
-static int read_definition(struct cli *cli, const char *path, struct mu_value **ret,
-			   struct mu_error *err)
-{
-	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str text = MU_STR_INIT;
-	int r = strcmp(path, "-") == 0 ? read_stdin(&text, err)
-				       : mu_file_read(path, DEFINITION_MAX_BYTES, &text, err);
-
-	if (r < 0)
-		return MU_FAILED;
-	if (mu_json_read(cli->arena, text.data ? text.data : "", text.len, ret, err) < 0)
-		return mu_error_prefix(err, "%s", path);
-	return 0;
-}
-
 /* --host, or the only host there is. */
 static int choose_host(struct cli *cli, const struct mu_value *hosts, const struct mu_value **ret,
 		       struct mu_error *err)
@@ -288,7 +271,7 @@ int cli_vm_define(struct cli *cli, int argc, char **argv)
 	int r;
 
 	(void)argc;
-	if (read_definition(cli, argv[0], &definition, &err) < 0)
+	if (cli_read_json(cli, argv[0], &definition, &err) < 0)
 		return cli_fail(&err);
 	r = cli_get(cli, "/rest/v0/hosts?fields=id,name_label", &hosts);
 	if (r != CLI_OK)
@@ -319,7 +302,7 @@ int cli_vm_undefine(struct cli *cli, int argc, char **argv)
 
 		r = cli_resolve_vm(inv.vms, inv.hosts, argv[i], &vm, &err);
 		if (r == 0) {
-			path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s",
+			path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s?disks=false",
 					       mu_value_as_string(mu_value_get(vm, "id")));
 			r = cli_api_call(cli->api, cli->arena, "DELETE", path, NULL, NULL, &err);
 		}

@@ -144,6 +144,38 @@ class Acting(Cli):
         self.run_muster(0, "vm", "undefine", "made-here")
         demo.wait_for("the end of the VM", lambda: self.demo.power("made-here") is None)
 
+    def test_edit_delete_and_a_call_by_name(self):
+        definition = {"name": "edited", "uuid": "6f1c7a52-4c6e-4b7c-9f0e-0a3d9a4c1d33",
+                      "type": "pvh", "memory": "64MiB", "kernel": "/dev/null"}
+        self.run_muster(0, "vm", "define", "-", "--host", "host-1", text=json.dumps(definition))
+        demo.wait_for("the new VM", lambda: self.demo.power("edited") == "Halted")
+        done = self.run_muster(0, "vm", "edit", "edited", "cpus=4", "memory=128MiB",
+                               "nameDescription=two words")
+        self.assertEqual({"applied": ["cpus", "memory", "nameDescription"], "pending": []},
+                         json.loads(done.stdout))
+        demo.wait_for("the edit", lambda: self.demo.json("vm", "show", "edited")["CPUs"][
+            "number"] == 4)
+        done = self.run_muster(0, "call", "vm.edit", "edited", "--json", "-", "-o", "yaml",
+                               text='{"tags": ["x"]}')
+        self.assertEqual({"applied": ["tags"], "pending": []}, yaml.safe_load(done.stdout))
+        task = self.run_muster(0, "call", "vm.edit", definition["uuid"], "tags=[]",
+                               "--no-wait").stdout.strip()
+        self.run_muster(0, "task", "wait", task)
+        self.assertIn("vm.edit", self.run_muster(0, "task", "list").stdout)
+        self.assertIn("arguments: cpus", self.run_muster(1, "vm", "edit", "edited",
+                                                         "cpus=many").stderr)
+        self.run_muster(2, "vm", "edit", "edited", "cpus")
+        self.run_muster(3, "call", "vm.explode", "edited")
+        self.run_muster(3, "call", "vm.edit", "nobody", "tags=[]")
+        self.run_muster(0, "vm", "start", "edited")
+        self.run_muster(4, "vm", "delete", "edited")
+        self.run_muster(0, "vm", "stop", "edited", "--force")
+        self.assertEqual("edited is a template\n",
+                         self.run_muster(0, "vm", "to-template", "edited").stdout)
+        self.run_muster(4, "vm", "start", "edited")
+        self.assertEqual("edited deleted\n", self.run_muster(0, "vm", "delete", "edited").stdout)
+        demo.wait_for("the end of the VM", lambda: self.demo.power("edited") is None)
+
     def test_events_of_a_vm(self):
         environment = {**self.demo.environment(), **self.demo.env}
         with subprocess.Popen([demo.program("muster"), "-v", "events", "vm", "-o", "json"],

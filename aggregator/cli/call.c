@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls: `vm edit` for people, `call` for everything that the API has a method for. What a call
+ * gives back is printed when it has ended.
+ */
+#include "aggregator/cli/pairs.h"
+#include "aggregator/cli/resolve.h"
+#include "aggregator/cli/task.h"
+#include "aggregator/cli/verbs.h"
+#include "aggregator/cli/yaml.h"
+#include "common/base/id.h"
+#include "common/json/json.h"
+
+#include <string.h>
+
+/* name=value words, or --json. */
+static int read_arguments(struct cli *cli, int argc, char **argv, struct mu_value **ret,
+			  struct mu_error *err)
+{
+	if (!cli->options.json)
+		return cli_pairs_parse(cli->arena, argc, argv, ret, err);
+	if (argc > 0)
+		return mu_error_set(err, MU_E_INVALID, "--json and name=value exclude each other");
+	return cli_read_json(cli, cli->options.json, ret, err);
+}
+
+/* An id alone if that is all; else the object as it is. */
+static int print_value(struct cli *cli, const struct mu_value *value)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
+	const char *id = mu_value_as_string(mu_value_get(value, "id"));
+
+	if (strcmp(cli->options.output, "yaml") == 0)
+		cli_yaml_write(&out, value);
+	else if (strcmp(cli->options.output, "table") == 0 && id && value->n_children == 1)
+		mu_str_printf(&out, "%s\n", id);
+	else
+		mu_json_write(&out, value, true);
+	return cli_print(&out);
+}
+
+static int finish(struct cli *cli, const char *label, const struct mu_value *answer)
+{
+	const char *task = mu_value_as_string(mu_value_get(answer, "taskId"));
+	const struct mu_value *ended, *value;
+	struct mu_error err = MU_ERROR_INIT;
+	int r;
+
+	if (!task) {
+		(void)mu_error_set(&err, MU_E_PROTOCOL, "%s: the server's answer has no taskId",
+				   label);
+		return cli_fail(&err);
+	}
+	if (cli->options.no_wait) {
+		(void)printf("%s\n", task);
+		return CLI_OK;
+	}
+	r = cli_task_result(cli, task, label, &ended);
+	value = ended ? mu_value_get(ended, "result") : NULL;
+	if (r != CLI_OK || !value || value->n_children == 0)
+		return r;
+	return print_value(cli, value);
+}
+
+int cli_vm_edit(struct cli *cli, int argc, char **argv)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *vm, *answer;
+	struct mu_value *arguments;
+	const char *path;
+	int r;
+
+	if (read_arguments(cli, argc - 1, argv + 1, &arguments, &err) < 0) {
+		(void)cli_fail(&err);
+		return CLI_USAGE;
+	}
+	r = cli_find_vm(cli, argv[0], &vm, &err);
+	if (r != CLI_OK)
+		return cli_fail(&err);
+	path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s?sync=false",
+			       mu_value_as_string(mu_value_get(vm, "id")));
+	if (cli_api_call(cli->api, cli->arena, "PATCH", path, arguments, &answer, &err) < 0)
+		return cli_fail(&err);
+	return finish(cli, argv[0], answer);
+}
+
+/* An id, or the name of a VM or host. */
+static int find_object(struct cli *cli, const char *ref, const char **ret_id, struct mu_error *err)
+{
+	const struct mu_value *hosts, *object;
+	struct mu_uuid uuid;
+
+	if (mu_uuid_parse(ref, &uuid)) {
+		*ret_id = ref;
+		return 0;
+	}
+	if (cli_find_vm(cli, ref, &object, err) < 0) {
+		if (err->code != MU_E_NOT_FOUND ||
+		    cli_api_call(cli->api, cli->arena, "GET", "/rest/v0/hosts?fields=id,name_label",
+				 NULL, &hosts, err) < 0)
+			return MU_FAILED;
+		if (cli_resolve(hosts, "host", ref, &object, err) < 0)
+			return mu_error_set(err, MU_E_NOT_FOUND,
+					    "there is no VM and no host '%.100s'; hint: other "
+					    "objects go by their id",
+					    ref);
+	}
+	*ret_id = mu_value_as_string(mu_value_get(object, "id"));
+	return 0;
+}
+
+static int build_call(struct cli *cli, int argc, char **argv, struct mu_value **ret_body,
+		      struct mu_error *err)
+{
+	struct mu_value *body = mu_value_object(cli->arena);
+	struct mu_value *arguments;
+	const char *id;
+
+	if (read_arguments(cli, argc - 2, argv + 2, &arguments, err) < 0 ||
+	    find_object(cli, argv[1], &id, err) < 0)
+		return MU_FAILED;
+	mu_value_set_string(cli->arena, body, "method", argv[0]);
+	mu_value_set_string(cli->arena, body, "objectId", id);
+	if (cli->options.host) {
+		if (find_object(cli, cli->options.host, &id, err) < 0)
+			return MU_FAILED;
+		mu_value_set_string(cli->arena, body, "hostId", id);
+	}
+	mu_value_set(cli->arena, body, "arguments", arguments);
+	*ret_body = body;
+	return 0;
+}
+
+int cli_call(struct cli *cli, int argc, char **argv)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *answer;
+	struct mu_value *body;
+
+	if (build_call(cli, argc, argv, &body, &err) < 0 ||
+	    cli_api_call(cli->api, cli->arena, "POST", "/rest/v0/calls", body, &answer, &err) < 0)
+		return cli_fail(&err);
+	return finish(cli, argv[0], answer);
+}
