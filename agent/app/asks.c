@@ -90,25 +90,29 @@ struct direct {
 	mu_msec deadline;
 };
 
-static void on_call_over(void *arg, const struct mu_error *err, const char *value)
+static void on_call_over(struct app_call *c, const struct mu_error *err)
 {
-	MU_CLEANUP(mu_free) struct direct *d = arg;
-
 	if (!err)
-		tasks_set_value(d->app, &d->task, value);
-	tasks_finish(d->app, &d->task, err ? TASK_FAILURE : TASK_SUCCESS, err);
+		tasks_set_value(c->app, &c->task, c->value);
+	tasks_finish(c->app, &c->task, err ? TASK_FAILURE : TASK_SUCCESS, err);
 }
 
 static void on_call_recorded(void *arg, const struct mu_error *err)
 {
-	struct direct *d = arg;
+	MU_CLEANUP(mu_free) struct direct *d = arg;
+	const struct model_task *t = app_task_find(d->app, &d->task);
+	struct mu_error cancelled;
 
 	if (d->app->stopping) /* the next run says that nothing was done */
-		free(d);
-	else if (err)
-		on_call_over(d, err, NULL);
+		return;
+	if (!err && t && t->abort_requested) {
+		(void)mu_error_set(&cancelled, MU_E_CANCELLED, "cancelled before it began");
+		err = &cancelled;
+	}
+	if (err)
+		tasks_finish(d->app, &d->task, TASK_FAILURE, err);
 	else
-		(void)calls_start(d->app, &d->task, d->deadline, on_call_over, d);
+		calls_start(d->app, &d->task, d->deadline, on_call_over, NULL);
 }
 
 static struct vm_request call_request(const struct app *app, const struct journal_entry *e,

@@ -79,9 +79,8 @@ static struct app_call *find(const struct app *app, const struct mu_uuid *task)
 
 static void on_deadline(void *ctx);
 
-struct app_call *calls_start(struct app *app, const struct mu_uuid *task, mu_msec deadline,
-			     void (*over)(void *arg, const struct mu_error *err, const char *value),
-			     void *arg)
+void calls_start(struct app *app, const struct mu_uuid *task, mu_msec deadline,
+		 void (*over)(struct app_call *c, const struct mu_error *err), void *arg)
 {
 	const struct journal_entry *e = journal_find(app->journal, task);
 	struct app_call *c = mu_xcalloc(1, sizeof *c);
@@ -100,7 +99,7 @@ struct app_call *calls_start(struct app *app, const struct mu_uuid *task, mu_mse
 	if (calls_read(c->arena, e->method, e->arguments ? e->arguments : "{}", &c->method,
 		       &arguments, &err) < 0) {
 		app_call_finish(c, &err, NULL);
-		return c;
+		return;
 	}
 	c->arguments = arguments;
 	c->handler = find_handler(e->method);
@@ -109,7 +108,6 @@ struct app_call *calls_start(struct app *app, const struct mu_uuid *task, mu_mse
 		mu_timer_set(c->timer, deadline);
 	}
 	c->handler->start(c);
-	return c;
 }
 
 void app_call_progress(struct app_call *c, int percent)
@@ -134,7 +132,7 @@ static void on_finished(void *ctx)
 
 	if (c->late && c->err.code == MU_E_CANCELLED)
 		(void)mu_error_set(&c->err, MU_E_TIMEOUT, "its deadline passed");
-	c->over(c->arg, c->err.code == MU_E_NONE ? NULL : &c->err, c->value);
+	c->over(c, c->err.code == MU_E_NONE ? NULL : &c->err);
 	call_free(c);
 	check_stopped(app);
 }

@@ -35,8 +35,8 @@ struct app_call {
 	bool finished;
 	struct mu_error err;
 	char value[CALL_VALUE_MAX + 1];
-	void (*over)(void *arg, const struct mu_error *err, const char *value);
-	void *arg;
+	void (*over)(struct app_call *c, const struct mu_error *err);
+	void *arg; /* of who started it */
 };
 
 struct app_call_handler {
@@ -48,7 +48,8 @@ struct app_call_handler {
 	 * (NULL when damaged), *v as journal_verdict() filled it. NULL: nobody knows. */
 	void (*verdict)(struct app *app, const struct journal_entry *e,
 			const struct mu_value *arguments, struct journal_verdict *v);
-	/* It is not waited for when the agent stops: the next run gives its verdict. */
+	/* It is not waited for when the agent stops: the next run gives its verdict. Not for
+	 * calls on a VM. */
 	bool outlives;
 };
 
@@ -72,10 +73,10 @@ void app_call_finish(struct app_call *c, const struct mu_error *err, const struc
 int calls_read(struct mu_arena *a, const char *method, const char *arguments,
 	       const struct call_method **ret_method, struct mu_value **ret_arguments,
 	       struct mu_error *err);
-/* Start the handler of a call that is in the journal; over(arg, err, value) once, never inside. */
-struct app_call *calls_start(struct app *app, const struct mu_uuid *task, mu_msec deadline,
-			     void (*over)(void *arg, const struct mu_error *err, const char *value),
-			     void *arg);
+/* Start the handler of a call that is in the journal; over(c, err) once, never inside: c->value is
+ * what it gives back, c->arg is `arg`. */
+void calls_start(struct app *app, const struct mu_uuid *task, mu_msec deadline,
+		 void (*over)(struct app_call *c, const struct mu_error *err), void *arg);
 /* The task of a call that may have ended meanwhile. */
 void calls_cancel(struct app *app, const struct mu_uuid *task);
 /* A value's text, "" when it is longer than CALL_VALUE_MAX. */

@@ -262,13 +262,13 @@ static void on_adopted(void *arg, const struct vm_id *vm, const struct mu_error 
 }
 
 /* One that was given up meanwhile has its end already, without a value. */
-static void on_call_over(void *arg, const struct mu_error *err, const char *value)
+static void on_call_over(struct app_call *c, const struct mu_error *err)
 {
-	struct app_step *s = arg;
+	struct app_step *s = c->arg;
 	const struct app_vm *vm = find(s->app, &s->vm);
 
 	if (!err && vm && vm->step == s)
-		tasks_set_value(s->app, &s->task, value);
+		tasks_set_value(s->app, &s->task, c->value);
 	step_over(s, err);
 }
 
@@ -370,7 +370,7 @@ static void run_step(struct app_step *s)
 		define_adopt(app, &s->vm, on_adopted, s);
 		return;
 	case VM_STEP_CALL:
-		(void)calls_start(app, &s->task, s->deadline, on_call_over, s);
+		calls_start(app, &s->task, s->deadline, on_call_over, s);
 		return;
 	case _VM_STEP_COUNT:
 		break;

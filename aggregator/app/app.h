@@ -80,10 +80,6 @@ void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec d
 void app_call(struct app *app, const struct rest_ask *ask, const struct admin_asker *who,
 	      void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
 	      void *arg);
-/* Where things are: a connected host that has `id`, as far as one is. false: there is no such
- * thing. */
-bool app_host_of(struct app *app, enum call_target what, const struct mu_uuid *id,
-		 struct host_id *ret_host);
 /* operations.c: store a new task with its audit record, then confirm and send it; done() as in
  * app_vm_op(). */
 void app_task_start(struct app *app, const struct model_task *task, const char *arguments,

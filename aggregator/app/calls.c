@@ -13,8 +13,10 @@
 #include <stdio.h>
 #include <string.h>
 
-bool app_host_of(struct app *app, enum call_target what, const struct mu_uuid *id,
-		 struct host_id *ret_host)
+/* Where things are: a connected host that has `id`, as far as one is. false: there is no such
+ * thing. */
+static bool host_of(struct app *app, enum call_target what, const struct mu_uuid *id,
+		    struct host_id *ret_host)
 {
 	const struct host_id host = {*id};
 	const struct vm_id vm_id = {*id};
@@ -48,7 +50,7 @@ static int choose_host(struct app *app, const struct rest_ask *ask, struct host_
 
 	if (!mu_uuid_is_nil(&ask->host.uuid))
 		*ret_host = ask->host;
-	else if (!app_host_of(app, m->target, &ask->object, ret_host))
+	else if (!host_of(app, m->target, &ask->object, ret_host))
 		return mu_error_set(err, MU_E_NOT_FOUND, "no such %s: %s",
 				    call_target_name(m->target),
 				    mu_uuid_format(&ask->object, text));
