@@ -149,6 +149,20 @@ static void vm_undefine(void *ctx, const struct vm_id *vm, const struct rest_use
 	app_undefine(admin->app, vm, done, arg);
 }
 
+static void host_read(void *ctx, struct host_read_op *op)
+{
+	const struct admin *admin = ctx;
+
+	app_host_read(admin->app, op);
+}
+
+static void host_read_cancel(void *ctx, struct host_read_op *op)
+{
+	const struct admin *admin = ctx;
+
+	app_host_read_cancel(admin->app, op);
+}
+
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 		      const char *from, struct mu_error *err)
 {
@@ -241,6 +255,8 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .vm_op = vm_op,
 	    .vm_define = vm_define,
 	    .vm_undefine = vm_undefine,
+	    .host_read = host_read,
+	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
 	};
 	admin->rest = rest_new(loop, &admin->backend);

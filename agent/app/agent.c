@@ -104,6 +104,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 
 	app->loop = loop;
 	mu_link_init(&app->listeners);
+	mu_link_init(&app->reads);
 	name_host(app, config->name);
 	r = open_state(app, config, err);
 	facts_init(app);
@@ -113,6 +114,8 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 		app_free(app);
 		return MU_FAILED;
 	}
+	app->sysfs = strcmp(config->hypervisor, "sim") ? "/sys" : config->sim_sysfs;
+	host_learn(app);
 	hv_watch(app->hv, &app->watch);
 	startup_resume(app);
 	facts_start(app);
@@ -122,7 +125,8 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	return 0;
 }
 
-/* Stopping: the driver lets go of every operation, then the journal has the last word. */
+/* Stopping: readings of the host end, the driver lets go of every operation, then the journal has
+ * the last word. */
 
 static void on_drained(void *arg)
 {
@@ -143,6 +147,11 @@ static void on_driver_freed(void *arg)
 	writer_drain(app->writer, on_drained, app);
 }
 
+void app_host_stopped(struct app *app)
+{
+	hv_free(app->hv, on_driver_freed, app);
+}
+
 void app_stop(struct app *app, mu_loop_cb done, void *arg)
 {
 	app->stopping = true;
@@ -151,7 +160,7 @@ void app_stop(struct app *app, mu_loop_cb done, void *arg)
 	hv_watch(app->hv, NULL);
 	mu_timer_cancel(app->look);
 	mu_timer_cancel(app->wake);
-	hv_free(app->hv, on_driver_freed, app);
+	host_stop(app);
 }
 
 struct hv *app_hv(struct app *app)

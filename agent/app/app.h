@@ -11,6 +11,7 @@
 #include "common/base/list.h"
 #include "common/base/value.h"
 #include "common/model/host.h"
+#include "common/model/host_read.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 
@@ -58,6 +59,14 @@ void app_define(struct app *app, const struct mu_value *definition, app_defined 
 /* Only of a halted VM. */
 void app_undefine(struct app *app, const struct vm_id *vm, app_defined done, void *arg);
 int app_task_abort(struct app *app, const struct mu_uuid *id, struct mu_error *err);
+
+/* Of the host itself; host.c */
+
+/* Read what is not part of the reported state. At most APP_HOST_READS_MAX at a time. */
+enum { APP_HOST_READS_MAX = 8 };
+void app_host_read(struct app *app, struct host_read_op *op);
+/* Ask; done() still comes. Harmless for one that is not under way. */
+void app_host_read_cancel(struct app *app, struct host_read_op *op);
 
 /* Asked for by the aggregator */
 

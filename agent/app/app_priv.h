@@ -50,6 +50,12 @@ struct app {
 	size_t next_autostart;
 	mu_msec autostart_from;
 	struct mu_timer *autostart_timer;
+	/* host.c */
+	const char *sysfs; /* where the hardware is described; NULL: nowhere, the host is a model */
+	struct model_host machine; /* what never changes of it */
+	struct mu_link reads;
+	size_t n_reads;
+	bool host_waits; /* stopping goes on when the last one has ended */
 	/* app.c */
 	mu_loop_cb stopped;
 	void *stopped_arg;
@@ -129,6 +135,16 @@ int startup_load(struct app *app, struct mu_error *err);
 /* With the driver: the domains, then what the last run left undone, then autostart. */
 void startup_resume(struct app *app);
 void startup_deinit(struct app *app);
+
+/* host.c */
+/* Once, when the driver is there. */
+void host_learn(struct app *app);
+/* What the driver does not say of the host. */
+void host_add_facts(const struct app *app, struct model_host *h);
+/* End the readings; app_host_stopped() when there are none. */
+void host_stop(struct app *app);
+/* agent.c */
+void app_host_stopped(struct app *app);
 
 #define app_each_listener(it, app) mu_list_each(it, &(app)->listeners)
 

@@ -12,6 +12,7 @@
 
 #include "common/http/http.h"
 #include "common/model/host.h"
+#include "common/model/host_read.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 
@@ -71,6 +72,12 @@ struct rest_backend {
 	void (*vm_undefine)(
 	    void *ctx, const struct vm_id *vm, const struct rest_user *user, const char *from,
 	    void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err), void *arg);
+	/* Read what a host does not report by itself; op->host is known. `op` is the caller's until
+	 * op->done. Optional: NULL = not supported. */
+	void (*host_read)(void *ctx, struct host_read_op *op);
+	/* Nobody waits for it any more: ask for its early end, done() still comes. With host_read.
+	 */
+	void (*host_read_cancel)(void *ctx, struct host_read_op *op);
 	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 			  const char *from, struct mu_error *err);
 };
