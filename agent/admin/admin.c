@@ -2,6 +2,7 @@
 /* struct rest_backend over the agent's use cases: translation only, decisions are app's. */
 #include "agent/admin/admin.h"
 
+#include "agent/admin/host_routes.h"
 #include "agent/core/vm_spec.h"
 #include "common/log/log.h"
 #include "common/rest/rest.h"
@@ -122,6 +123,20 @@ static void vm_op(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec dead
 	mu_log_info("asked op=%s vm=%s user=\"%s\" from=\"%s\"", vm_op_name(op),
 		    mu_uuid_format(&vm->uuid, uuid), user->name, from);
 	app_vm_op(admin->app, vm, op, deadline, user->name, done, arg);
+}
+
+static void vm_op_anyway(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+			 const struct rest_user *user, const char *from,
+			 void (*done)(void *arg, const struct mu_uuid *task,
+				      const struct mu_error *err),
+			 void *arg)
+{
+	const struct admin *admin = ctx;
+	char uuid[MU_UUID_TEXT];
+
+	mu_log_info("asked op=%s vm=%s force=true user=\"%s\" from=\"%s\"", vm_op_name(op),
+		    mu_uuid_format(&vm->uuid, uuid), user->name, from);
+	app_vm_op_anyway(admin->app, vm, op, deadline, user->name, done, arg);
 }
 
 static void vm_define(void *ctx, const struct host_id *host, const struct mu_value *definition,
@@ -253,6 +268,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .task_find = task_find,
 	    .pool = pool,
 	    .vm_op = vm_op,
+	    .vm_op_anyway = vm_op_anyway,
 	    .vm_define = vm_define,
 	    .vm_undefine = vm_undefine,
 	    .host_read = host_read,
@@ -260,6 +276,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .task_abort = task_abort,
 	};
 	admin->rest = rest_new(loop, &admin->backend);
+	host_routes_add(admin->rest, app);
 	admin->listener =
 	    (struct app_listener){.host = on_host, .vm = on_vm, .task = on_task, .ctx = admin};
 	app_listen(app, &admin->listener);

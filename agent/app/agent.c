@@ -78,6 +78,7 @@ static int open_state(struct app *app, const struct agent_config *c, struct mu_e
 
 static void app_free(struct app *app)
 {
+	host_power_free(app);
 	startup_deinit(app);
 	ops_deinit(app);
 	tasks_deinit(app);
@@ -115,6 +116,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 		return MU_FAILED;
 	}
 	app->sysfs = strcmp(config->hypervisor, "sim") ? "/sys" : config->sim_sysfs;
+	app->power_program = strcmp(config->hypervisor, "sim") ? "systemctl" : config->sim_power;
 	host_learn(app);
 	hv_watch(app->hv, &app->watch);
 	startup_resume(app);

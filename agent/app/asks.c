@@ -45,10 +45,10 @@ static struct vm_request request_of(const struct app *app, const struct mu_uuid 
 	return request;
 }
 
-void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
-	       const char *user,
-	       void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
-	       void *arg)
+static void vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+		  const char *user, bool anyway,
+		  void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+		  void *arg)
 {
 	struct journal_entry e = {.kind = JOURNAL_ACTION,
 				  .op = op,
@@ -63,13 +63,29 @@ void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec d
 	q->done = done;
 	q->arg = arg;
 	(void)snprintf(e.user, sizeof e.user, "%s", user);
-	if (ops_check(app, vm, op, &q->err) < 0 ||
+	if (maintenance_admits(app, op, anyway, &q->err) < 0 ||
+	    ops_check(app, vm, op, &q->err) < 0 ||
 	    tasks_accept(app, &e, deadline, on_accepted, q, &q->err) < 0) {
 		mu_loop_post(app->loop, on_refused, q);
 		return;
 	}
 	request = request_of(app, &e.task, op, deadline);
 	ops_submit(app, vm, &request);
+}
+
+void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+	       const char *user,
+	       void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+	       void *arg)
+{
+	vm_op(app, vm, op, deadline, user, false, done, arg);
+}
+
+void app_vm_op_anyway(
+    struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline, const char *user,
+    void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err), void *arg)
+{
+	vm_op(app, vm, op, deadline, user, true, done, arg);
 }
 
 /* From the aggregator */
@@ -162,7 +178,8 @@ static void command_action(struct app *app, const struct journal_entry *e, mu_ms
 	struct vm_request request = request_of(app, &e->task, e->op, deadline);
 	struct mu_error err = MU_ERROR_INIT;
 
-	if (ops_check(app, &e->vm, e->op, &err) < 0)
+	if (maintenance_admits(app, e->op, false, &err) < 0 ||
+	    ops_check(app, &e->vm, e->op, &err) < 0)
 		tasks_finish(app, &e->task, TASK_FAILURE, &err);
 	else
 		ops_submit(app, &e->vm, &request);

@@ -59,6 +59,8 @@ const struct mu_option agent_options[] = {
     TIME("sim-restore", sim_restore, "0ms", 0, 600000, "how long restoring takes"),
     TEXT("sim-sysfs", sim_sysfs, NULL, "DIR",
 	 "a tree like /sys that describes its devices (default: it has none)"),
+    TEXT("sim-power", sim_power, NULL, "PROGRAM",
+	 "run with \"poweroff\" or \"reboot\" when it shall go down (default: it cannot)"),
     {.name = NULL},
 };
 

@@ -65,6 +65,7 @@ void host_add_facts(const struct app *app, struct model_host *h)
 	h->threads_per_core = m->threads_per_core;
 	h->iommu = m->iommu;
 	h->bios = m->bios;
+	h->maintenance = app->maintenance.on;
 }
 
 /* ---- the end of a reading ---- */
@@ -90,10 +91,7 @@ static void end(struct reading *r)
 	free(r);
 	app->n_reads--;
 	op->done(op);
-	if (app->host_waits && app->n_reads == 0) {
-		app->host_waits = false;
-		app_host_stopped(app);
-	}
+	host_check_stopped(app);
 }
 
 static void end_soon(void *ctx)
@@ -274,11 +272,19 @@ void app_host_read_cancel(struct app *app, struct host_read_op *op)
 
 void host_stop(struct app *app)
 {
+	host_power_stop(app);
 	mu_list_each(it, &app->reads)
 	{
 		app_host_read_cancel(app, MU_CONTAINER_OF(it, struct host_read_op, link));
 	}
-	app->host_waits = app->n_reads > 0;
-	if (!app->host_waits)
-		app_host_stopped(app);
+	app->host_stopping = true;
+	host_check_stopped(app);
+}
+
+void host_check_stopped(struct app *app)
+{
+	if (!app->host_stopping || app->n_reads || host_power_waits(app))
+		return;
+	app->host_stopping = false;
+	app_host_stopped(app);
 }

@@ -60,6 +60,13 @@ struct rest_backend {
 		      void (*done)(void *arg, const struct mu_uuid *task,
 				   const struct mu_error *err),
 		      void *arg);
+	/* The same for start and resume on a host in maintenance, which vm_op refuses. Optional:
+	 * NULL = not supported. */
+	void (*vm_op_anyway)(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+			     const struct rest_user *user, const char *from,
+			     void (*done)(void *arg, const struct mu_uuid *task,
+					  const struct mu_error *err),
+			     void *arg);
 	/* Store a definition (create or replace) on a host. JSON as docs/formats/vm-definition.md.
 	 * Optional: NULL = not supported. done(arg, vm, NULL) or done(arg, NULL, error), exactly
 	 * once, never inside the call. */

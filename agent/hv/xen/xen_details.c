@@ -17,10 +17,14 @@
 
 enum { PAGE_BYTES = 4096, RING_CHUNK = 16 << 10, RING_TURNS_MAX = HV_DMESG_MAX / 1024 };
 
-/* Foreign text into a field; `size` counts the NUL. */
+/* Foreign text into a field, without blanks at its end; `size` counts the NUL. */
 static void keep(char *dst, size_t size, const char *src, size_t max)
 {
-	mu_utf8_sanitize(dst, size - 1, src, strnlen(src, max));
+	size_t len = strnlen(src, max);
+
+	while (len > 0 && strchr(" \n", src[len - 1]))
+		len--;
+	mu_utf8_sanitize(dst, size - 1, src, len);
 }
 #define KEEP(dst, src) keep(dst, sizeof(dst), src, sizeof(src))
 
@@ -198,7 +202,6 @@ static void read_texts(xc_interface *xch, struct hv_host_details *d)
 	memset(text, 0, sizeof(xen_commandline_t));
 	if (xc_version(xch, XENVER_capabilities, text) == 0)
 		keep(d->xen_caps, sizeof d->xen_caps, text, sizeof(xen_capabilities_info_t));
-	d->xen_caps[strcspn(d->xen_caps, "\n")] = '\0';
 }
 
 static void add_cap(struct hv_host_details *d, const char *name)
