@@ -10,6 +10,7 @@
 #include "aggregator/core/session.h"
 #include "aggregator/core/tasks.h"
 #include "common/model/host.h"
+#include "common/model/host_read.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 #include "common/rpc/rpc.h"
@@ -117,5 +118,10 @@ void fleet_define(struct fleet *f, const struct host_id *id, const char *definit
 		  fleet_defined done, void *arg);
 void fleet_undefine(struct fleet *f, const struct host_id *id, const struct vm_id *vm,
 		    fleet_defined done, void *arg);
+
+/* Read what a host does not report by itself; as long-lived as the stream, and one minute. */
+void fleet_host_read(struct fleet *f, struct host_read_op *op);
+/* Ask; op->done still comes. Harmless for one that is not under way. */
+void fleet_host_read_cancel(struct fleet *f, struct host_read_op *op);
 
 #endif
