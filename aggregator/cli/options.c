@@ -64,6 +64,24 @@ static const struct mu_option table[] = {
      .offset = AT(host),
      .arg = "HOST",
      .help = "the host it is about; not needed when there is only one"},
+    {.name = "unit",
+     .type = MU_OPTION_STRING,
+     .offset = AT(unit),
+     .arg = "UNIT",
+     .help = "only entries of this unit, e.g. muster-agent.service"},
+    {.name = "since",
+     .type = MU_OPTION_STRING,
+     .offset = AT(since),
+     .arg = "TIME",
+     .help = "only entries since then: 90s, 15m, 2h, 3d ago, or 2026-01-31[ 12:30[:00]] UTC"},
+    {.name = "lines",
+     .type = MU_OPTION_INT,
+     .offset = AT(lines),
+     .def = "200",
+     .arg = "N",
+     .help = "the newest N entries",
+     .min = 1,
+     .max = 2000},
     {.name = "url",
      .type = MU_OPTION_STRING,
      .offset = AT(url),
@@ -102,11 +120,12 @@ static const struct {
 	char letter;
 	unsigned groups;
 } extras[] = {
-    {'o', CLI_OPT_OUTPUT}, {'c', CLI_OPT_OUTPUT}, {0, CLI_OPT_OUTPUT}, {0, CLI_OPT_LIST},
-    {'n', CLI_OPT_LIST},   {0, CLI_OPT_WAIT},     {0, CLI_OPT_WAIT},   {'t', CLI_OPT_WAIT},
-    {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
-    {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS}, {'v', CLI_OPT_ALWAYS},
-    {'h', CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
+    {'o', CLI_OPT_OUTPUT}, {'c', CLI_OPT_OUTPUT}, {0, CLI_OPT_OUTPUT},    {0, CLI_OPT_LIST},
+    {'n', CLI_OPT_LIST},   {0, CLI_OPT_WAIT},     {0, CLI_OPT_WAIT},      {'t', CLI_OPT_WAIT},
+    {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {'u', CLI_OPT_JOURNAL}, {0, CLI_OPT_JOURNAL},
+    {0, CLI_OPT_JOURNAL},  {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},    {0, CLI_OPT_ALWAYS},
+    {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {'v', CLI_OPT_ALWAYS},  {'h', CLI_OPT_ALWAYS},
+    {0, CLI_OPT_ALWAYS},
 };
 
 _Static_assert(MU_ARRAY_SIZE(extras) <= 32, "bits of `used`");

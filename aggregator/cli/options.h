@@ -21,6 +21,7 @@ enum {
 	CLI_OPT_WAIT = 1 << 2,   /* starts or watches a task */
 	CLI_OPT_FORCE = 1 << 3,
 	CLI_OPT_HOST = 1 << 4,
+	CLI_OPT_JOURNAL = 1 << 8,
 };
 
 struct cli_options {
@@ -34,6 +35,9 @@ struct cli_options {
 	mu_msec timeout;
 	bool force;
 	const char *host;
+	const char *unit;
+	const char *since;
+	int64_t lines;
 	const char *url;
 	const char *token;
 	const char *ca;
