@@ -42,9 +42,11 @@ static bool parse_date(const char *text, mu_msec *ret)
 		struct tm tm = {0};
 		const char *end = strptime(text, forms[i], &tm);
 
-		if (end && (!*end || strcmp(end, "Z") == 0)) {
-			*ret = (mu_msec)timegm(&tm) * 1000;
-			return *ret >= 0;
+		mu_msec ms = (mu_msec)timegm(&tm) * 1000;
+
+		if (end && (!*end || strcmp(end, "Z") == 0) && ms >= 0) {
+			*ret = ms;
+			return true;
 		}
 	}
 	return false;

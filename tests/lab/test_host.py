@@ -8,6 +8,7 @@ import json
 import pathlib
 import re
 import shlex
+import subprocess
 import sys
 import unittest
 import uuid
@@ -15,7 +16,7 @@ import uuid
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
-from host import GUEST_MEMORY_MIB, CommandFailed, LabHost  # noqa: E402
+from host import GUEST_MEMORY_MIB, PATIENCE_S, LabHost, wait_for  # noqa: E402
 from tests.support.fleet import BUILD  # noqa: E402
 
 SOCKET = "/run/muster/agent.sock"
@@ -177,6 +178,59 @@ class Facts(HostCase):
         self.assertTrue(host["enabled"])
         self.assertEqual({"enabled": int(info["threads_per_core"]) > 1},
                          self.get(f"/hosts/{self.id}/smt"))
+
+
+class Maintenance(HostCase):
+    NAME = "host-maint"
+
+    def test_a_start_is_refused_until_the_host_is_enabled(self):
+        vm = str(uuid.uuid4())
+        definition = {"uuid": vm, "name": "web", "type": "pv", "memory": f"{GUEST_MEMORY_MIB}MiB",
+                      "kernel": "/srv/guest/vmlinux", "ramdisk": "/srv/guest/guest.cpio.gz",
+                      "cmdline": "console=hvc0 rdinit=/init"}
+        self.assertEqual(201, self.curl("POST", f"/hosts/{self.id}/vms", definition)[0])
+        self.assertEqual(204, self.curl("POST", f"/hosts/{self.id}/actions/disable")[0])
+        status, text = self.curl("POST", f"/vms/{vm}/actions/start?sync=true")
+        self.assertEqual(409, status, text)
+        self.assertIn("maintenance", text)
+        self.assertIsNone(self.host.domain("web"))
+        self.assertFalse(self.get(f"/hosts/{self.id}")["enabled"])
+        self.host.run(["systemctl", "restart", "muster-agent"])
+        self.host.wait_run("the admin socket", f"curl -sf --unix-socket {SOCKET} http://x/rest/v0/ping")
+        self.assertEqual(409, self.curl("POST", f"/vms/{vm}/actions/start?sync=true")[0])
+        self.assertEqual(204, self.curl("POST", f"/hosts/{self.id}/actions/enable")[0])
+        status, text = self.curl("POST", f"/vms/{vm}/actions/start?sync=true&timeout=300")
+        self.assertEqual(204, status, text)
+        self.assertIsNotNone(self.host.domain("web"))
+
+
+class Reboot(HostCase):
+    NAME = "host-reboot"
+
+    def test_guests_are_shut_down_and_then_the_host_goes(self):
+        self.host.guest("web")
+        self.host.guest("db", slow_s=2)
+        self.host.wait("both are seen", lambda: len(self.get("/vms")) == 2)
+        status, text = self.curl("POST", f"/hosts/{self.id}/actions/clean_reboot")
+        self.assertEqual(409, status, text)
+        self.assertTrue(self.host.alive())
+        self.assertIn("web", text)
+        self.assertEqual(2, len(self.host.xl_list()) - 1)
+        watch = self.host.spawn(["sh", "-c", "while sleep 0.2; do xl list </dev/null; echo; done"],  # polls: no event tells
+                                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        body = json.dumps({"vms": "shutdown", "timeout": 250})
+        done = self.host.run(shlex.join(
+            ["curl", "-s", "--max-time", "280", "--unix-socket", SOCKET, "-X", "POST", "-w", "%{http_code}",
+             "-H", "content-type: application/json", "-d", body,
+             f"http://x/rest/v0/hosts/{self.id}/actions/clean_reboot"]), check=False)
+        self.assertEqual("204", done.stdout)
+        wait_for("the machine resets", lambda: not self.host.alive(), PATIENCE_S, 0.5)
+        lists = watch.communicate()[0].split("\n\n")
+        self.assertTrue(any("web" in text for text in lists))
+        whole = [text for text in lists if text.count("Domain-0") == 1 and text.rstrip().endswith(tuple("0123456789"))]
+        self.assertNotRegex(whole[-1], "web|db")
+        console = self.host.console_log().read_text(errors="replace")
+        self.assertRegex(console, "(?i)reboot|restart")
 
 
 if __name__ == "__main__":
