@@ -52,7 +52,8 @@ struct app {
 	struct mu_timer *autostart_timer;
 	/* host.c */
 	const char *sysfs; /* where the hardware is described; NULL: nowhere, the host is a model */
-	struct model_host machine; /* what never changes of it */
+	struct model_host machine;        /* what never changes of it */
+	struct host_pci_watch *pci_watch; /* NULL: stopped, or no hardware */
 	struct mu_link reads;
 	size_t n_reads;
 	struct power_run *power; /* host_power.c: the host is about to go down; NULL = it is not */
