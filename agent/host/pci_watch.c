@@ -62,6 +62,7 @@ static void read_now(void *ctx)
 {
 	struct host_pci_watch *w = ctx;
 
+	mu_timer_cancel(w->timer);
 	w->reading = true;
 	w->again = false;
 	w->work = (struct mu_work){.run = run_read, .done = on_read};
