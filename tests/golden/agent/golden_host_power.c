@@ -65,7 +65,8 @@ static void set_policy(struct script *s, char *line)
 {
 	char *word = strsep(&line, " ");
 
-	mu_assert(host_power_vms_parse(word, &s->p.vms));
+	if (!host_power_vms_parse(word, &s->p.vms))
+		mu_str_add(s->out, "    no such policy\n");
 	while ((word = strsep(&line, " "))) {
 		s->p.force |= !strcmp(word, "force");
 		if (mu_str_has_prefix(word, "deadline="))
