@@ -2,6 +2,7 @@
 /* struct rest_backend over the agent's use cases: translation only, decisions are app's. */
 #include "agent/admin/admin.h"
 
+#include "agent/admin/host_routes.h"
 #include "agent/core/vm_spec.h"
 #include "common/log/log.h"
 #include "common/rest/rest.h"
@@ -124,6 +125,20 @@ static void vm_op(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec dead
 	app_vm_op(admin->app, vm, op, deadline, user->name, done, arg);
 }
 
+static void vm_op_anyway(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+			 const struct rest_user *user, const char *from,
+			 void (*done)(void *arg, const struct mu_uuid *task,
+				      const struct mu_error *err),
+			 void *arg)
+{
+	const struct admin *admin = ctx;
+	char uuid[MU_UUID_TEXT];
+
+	mu_log_info("asked op=%s vm=%s force=true user=\"%s\" from=\"%s\"", vm_op_name(op),
+		    mu_uuid_format(&vm->uuid, uuid), user->name, from);
+	app_vm_op_anyway(admin->app, vm, op, deadline, user->name, done, arg);
+}
+
 static void vm_define(void *ctx, const struct host_id *host, const struct mu_value *definition,
 		      const struct rest_user *user, const char *from,
 		      void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err),
@@ -148,6 +163,20 @@ static void call(void *ctx, const struct rest_ask *ask, const struct rest_user *
 		    mu_uuid_format(&ask->object, uuid), user->name, from);
 	app_call_ask(admin->app, ask->method->name, &ask->object, ask->arguments, ask->deadline,
 		     user->name, done, arg);
+}
+
+static void host_read(void *ctx, struct host_read_op *op)
+{
+	const struct admin *admin = ctx;
+
+	app_host_read(admin->app, op);
+}
+
+static void host_read_cancel(void *ctx, struct host_read_op *op)
+{
+	const struct admin *admin = ctx;
+
+	app_host_read_cancel(admin->app, op);
 }
 
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
@@ -240,11 +269,15 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .task_find = task_find,
 	    .pool = pool,
 	    .vm_op = vm_op,
+	    .vm_op_anyway = vm_op_anyway,
 	    .vm_define = vm_define,
 	    .call = call,
+	    .host_read = host_read,
+	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
 	};
 	admin->rest = rest_new(loop, &admin->backend);
+	host_routes_add(admin->rest, app);
 	admin->listener =
 	    (struct app_listener){.host = on_host, .vm = on_vm, .task = on_task, .ctx = admin};
 	app_listen(app, &admin->listener);

@@ -79,6 +79,7 @@ static int open_state(struct app *app, const struct agent_config *c, struct mu_e
 
 static void app_free(struct app *app)
 {
+	host_power_free(app);
 	startup_deinit(app);
 	calls_deinit(app);
 	ops_deinit(app);
@@ -107,6 +108,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	app->loop = loop;
 	mu_link_init(&app->listeners);
 	mu_link_init(&app->calls);
+	mu_link_init(&app->reads);
 	name_host(app, config->name);
 	r = open_state(app, config, err);
 	facts_init(app);
@@ -116,6 +118,9 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 		app_free(app);
 		return MU_FAILED;
 	}
+	app->sysfs = strcmp(config->hypervisor, "sim") ? "/sys" : config->sim_sysfs;
+	app->power_program = strcmp(config->hypervisor, "sim") ? "systemctl" : config->sim_power;
+	host_learn(app);
 	hv_watch(app->hv, &app->watch);
 	startup_resume(app);
 	facts_start(app);
@@ -131,8 +136,8 @@ void app_on_restart(struct app *app, mu_loop_cb restart, void *arg)
 	app->restart_arg = arg;
 }
 
-/* Stopping: calls end while there still is a driver, the driver lets go of every operation, then
- * the journal has the last word. */
+/* Stopping: calls and readings of the host end while there still is a driver, the driver lets go
+ * of every operation, then the journal has the last word. */
 
 static void on_drained(void *arg)
 {
@@ -153,11 +158,14 @@ static void on_driver_freed(void *arg)
 	writer_drain(app->writer, on_drained, app);
 }
 
+void app_host_stopped(struct app *app)
+{
+	hv_free(app->hv, on_driver_freed, app);
+}
+
 static void on_calls_stopped(void *arg)
 {
-	struct app *app = arg;
-
-	hv_free(app->hv, on_driver_freed, app);
+	host_stop(arg);
 }
 
 void app_stop(struct app *app, mu_loop_cb done, void *arg)

@@ -7,10 +7,12 @@
 #ifndef MUSTER_AGENT_APP_APP_H
 #define MUSTER_AGENT_APP_APP_H
 
+#include "agent/core/host_power.h"
 #include "agent/core/journal.h"
 #include "common/base/list.h"
 #include "common/base/value.h"
 #include "common/model/host.h"
+#include "common/model/host_read.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 
@@ -61,6 +63,45 @@ void app_call_ask(struct app *app, const char *method, const struct mu_uuid *obj
 typedef void (*app_defined)(void *arg, const struct vm_id *vm, const struct mu_error *err);
 void app_define(struct app *app, const struct mu_value *definition, app_defined done, void *arg);
 int app_task_abort(struct app *app, const struct mu_uuid *id, struct mu_error *err);
+
+/* Of the host itself; host.c */
+
+/* Read what is not part of the reported state. At most APP_HOST_READS_MAX at a time. */
+enum { APP_HOST_READS_MAX = 8 };
+void app_host_read(struct app *app, struct host_read_op *op);
+/* Ask; done() still comes. Harmless for one that is not under way. */
+void app_host_read_cancel(struct app *app, struct host_read_op *op);
+
+/* Maintenance: a host that is not enabled starts and resumes no VM, but by app_vm_op_anyway(), and
+ * none by itself when it boots. Survives restarts. maintenance.c */
+void app_host_set_enabled(struct app *app, bool enabled, const char *user,
+			  void (*done)(void *arg, const struct mu_error *err), void *arg);
+/* As app_vm_op(), whether or not the host takes VMs. */
+void app_vm_op_anyway(
+    struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline, const char *user,
+    void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err), void *arg);
+
+/* Shutdown and reboot, with the VMs handled as asked; one at a time. While it is under way no VM is
+ * started. Embedded in its user. host_power.c */
+struct app_host_power {
+	/* inputs */
+	bool reboot;
+	enum host_power_vms vms;
+	bool force;          /* power off what does not stop when asked */
+	mu_msec vm_deadline; /* of each VM, 0 = the operation's own */
+	char user[MODEL_NAME_MAX + 1];
+	void (*done)(struct app_host_power *op);                  /* once, never inside start */
+	void (*progress)(struct app_host_power *op, int percent); /* may be NULL */
+	void *ctx;
+	/* results */
+	struct mu_error err; /* MU_E_NONE: the system is going down */
+	/* private */
+	struct power_run *run;
+};
+
+void app_host_power_start(struct app *app, struct app_host_power *op);
+/* Possible until the system has been told to go down; done() still comes. */
+void app_host_power_cancel(struct app *app, struct app_host_power *op);
 
 /* Asked for by the aggregator */
 

@@ -60,6 +60,20 @@ struct app {
 	size_t next_autostart;
 	mu_msec autostart_from;
 	struct mu_timer *autostart_timer;
+	/* host.c */
+	const char *sysfs; /* where the hardware is described; NULL: nowhere, the host is a model */
+	struct model_host machine;        /* what never changes of it */
+	struct host_pci_watch *pci_watch; /* NULL: stopped, or no hardware */
+	struct mu_link reads;
+	size_t n_reads;
+	struct power_run *power; /* host_power.c: the host is about to go down; NULL = it is not */
+	const char *power_program; /* "systemctl"; NULL: there is nothing to switch */
+	struct {
+		bool on;
+		mu_msec since; /* 0 = unknown */
+		char by[MODEL_NAME_MAX + 1];
+	} maintenance;
+	bool host_stopping; /* goes on when the last one has ended */
 	/* app.c */
 	mu_loop_cb stopped;
 	void *stopped_arg;
@@ -148,6 +162,27 @@ int startup_load(struct app *app, struct mu_error *err);
 /* With the driver: the domains, then what the last run left undone, then autostart. */
 void startup_resume(struct app *app);
 void startup_deinit(struct app *app);
+
+/* host.c */
+/* Once, when the driver is there. */
+void host_learn(struct app *app);
+/* What the driver does not say of the host. */
+void host_add_facts(const struct app *app, struct model_host *h);
+/* maintenance.c */
+void maintenance_load(struct app *app);
+/* May a VM be started, resumed now? Other operations always may. `anyway`: maintenance does not
+ * count. */
+int maintenance_admits(const struct app *app, enum vm_op op, bool anyway, struct mu_error *err);
+/* host_power.c: when the agent stops */
+void host_power_stop(struct app *app);
+/* Somebody waits for its end. */
+bool host_power_waits(const struct app *app);
+void host_power_free(struct app *app);
+/* End the readings; app_host_stopped() when there are none. */
+void host_stop(struct app *app);
+void host_check_stopped(struct app *app);
+/* agent.c */
+void app_host_stopped(struct app *app);
 
 #define app_each_listener(it, app) mu_list_each(it, &(app)->listeners)
 

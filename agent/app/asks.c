@@ -53,10 +53,10 @@ static mu_msec left_until(mu_msec deadline)
 	return deadline && left < 1 ? 1 : left;
 }
 
-void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
-	       const char *user,
-	       void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
-	       void *arg)
+static void vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+		  const char *user, bool anyway,
+		  void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+		  void *arg)
 {
 	struct journal_entry e = {.kind = JOURNAL_ACTION,
 				  .op = op,
@@ -73,7 +73,8 @@ void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec d
 	(void)snprintf(e.user, sizeof e.user, "%s", user);
 	deadline = left_until(deadline);
 	request = request_of(app, &e.task, op, deadline);
-	if (ops_check(app, vm, &request, &q->err) < 0 ||
+	if (maintenance_admits(app, op, anyway, &q->err) < 0 ||
+	    ops_check(app, vm, &request, &q->err) < 0 ||
 	    tasks_accept(app, &e, deadline, on_accepted, q, &q->err) < 0) {
 		mu_loop_post(app->loop, on_refused, q);
 		return;
@@ -203,6 +204,21 @@ void app_call_ask(struct app *app, const char *method, const struct mu_uuid *obj
 	begin_call(app, &e, &request, deadline);
 }
 
+void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+	       const char *user,
+	       void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+	       void *arg)
+{
+	vm_op(app, vm, op, deadline, user, false, done, arg);
+}
+
+void app_vm_op_anyway(
+    struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec deadline, const char *user,
+    void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err), void *arg)
+{
+	vm_op(app, vm, op, deadline, user, true, done, arg);
+}
+
 /* From the aggregator */
 
 static void command_call(struct app *app, struct journal_entry *e, const struct app_command *c)
@@ -313,7 +329,8 @@ static void command_action(struct app *app, const struct journal_entry *e, mu_ms
 	struct vm_request request = request_of(app, &e->task, e->op, deadline);
 	struct mu_error err = MU_ERROR_INIT;
 
-	if (ops_check(app, &e->vm, &request, &err) < 0)
+	if (maintenance_admits(app, e->op, false, &err) < 0 ||
+	    ops_check(app, &e->vm, &request, &err) < 0)
 		tasks_finish(app, &e->task, TASK_FAILURE, &err);
 	else
 		ops_submit(app, &e->vm, &request);

@@ -57,6 +57,10 @@ const struct mu_option agent_options[] = {
     TIME("sim-shutdown", sim_shutdown, "0ms", 0, 600000, "how long a guest takes to shut down"),
     TIME("sim-save", sim_save, "0ms", 0, 600000, "how long saving to a file takes"),
     TIME("sim-restore", sim_restore, "0ms", 0, 600000, "how long restoring takes"),
+    TEXT("sim-sysfs", sim_sysfs, NULL, "DIR",
+	 "a tree like /sys that describes its devices (default: it has none)"),
+    TEXT("sim-power", sim_power, NULL, "PROGRAM",
+	 "run with \"poweroff\" or \"reboot\" when it shall go down (default: it cannot)"),
     {.name = NULL},
 };
 

@@ -25,6 +25,8 @@ struct agent_config {
 	int64_t sim_cpus;
 	int64_t sim_memory_mib;
 	int64_t sim_foreign;
+	const char *sim_sysfs;
+	const char *sim_power;
 	mu_msec sim_create;
 	mu_msec sim_shutdown;
 	mu_msec sim_save;

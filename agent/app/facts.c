@@ -55,6 +55,7 @@ static void refresh_host(struct app *app)
 		mu_log_warning("host facts not available err=\"%s\"", err.text);
 		return;
 	}
+	host_add_facts(app, &h);
 	h.id = app->id;
 	if (*app->name)
 		(void)snprintf(h.name, sizeof h.name, "%s", app->name);

@@ -193,7 +193,9 @@ static void plan_autostart(struct app *app)
 	if (started_this_boot(app, path))
 		return;
 	app->autostart = mu_xcalloc(vm_view_size(app->view) + 1, sizeof *app->autostart);
-	for (size_t i = 0; (vm = app_vm_next(app, &i));) {
+	if (app->maintenance.on)
+		mu_log_info("autostart left out in this boot: the host is in maintenance");
+	for (size_t i = 0; !app->maintenance.on && (vm = app_vm_next(app, &i));) {
 		if (vm->managed && vm->autostart)
 			app->autostart[app->n_autostart++] = (struct autostart_vm){
 			    .id = vm->id, .order = vm->start_order, .delay = vm->start_delay_ms};
@@ -235,6 +237,7 @@ int startup_load(struct app *app, struct mu_error *err)
 	    state_dir_load_saves(&app->dir, take_save, app, err) < 0 ||
 	    state_dir_load_journal(&app->dir, app->journal, &app->n_damaged_lines, err) < 0)
 		return MU_FAILED;
+	maintenance_load(app);
 	mu_log_info("state loaded vms=%zu damaged_definitions=%zu journal=%zu",
 		    vm_view_size(app->view), n_damaged_vms, journal_size(app->journal));
 	return 0;

@@ -169,6 +169,40 @@ int hv_emergency_destroy(struct hv *hv, struct hv_domid domid, struct mu_error *
 	return hv->ops->emergency_destroy(hv->impl, domid, err);
 }
 
+static int not_told(const struct hv *hv, const char *what, struct mu_error *err)
+{
+	return mu_error_set(err, MU_E_UNSUPPORTED, "driver %s does not tell %s", hv->ops->name,
+			    what);
+}
+
+int hv_host_details(struct hv *hv, struct hv_host_details *ret_details, struct mu_error *err)
+{
+	if (!hv->ops->host_details)
+		return not_told(hv, "the host's details", err);
+	return hv->ops->host_details(hv->impl, ret_details, err);
+}
+
+int hv_cpupools(struct hv *hv, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
+		struct mu_error *err)
+{
+	size_t n = 0;
+
+	if (!hv->ops->cpupools)
+		return not_told(hv, "CPU pools", err);
+	if (hv->ops->cpupools(hv->impl, ret_pools, max, &n, err) < 0)
+		return mu_error_prefix(err, "CPU pools");
+	mu_assert(n <= max);
+	*ret_n = n;
+	return 0;
+}
+
+int hv_dmesg(struct hv *hv, struct mu_str *out, struct mu_error *err)
+{
+	if (!hv->ops->dmesg)
+		return not_told(hv, "what the hypervisor has logged", err);
+	return hv->ops->dmesg(hv->impl, out, err);
+}
+
 void hv_watch(struct hv *hv, const struct hv_watch *watch)
 {
 	if (hv->closing)

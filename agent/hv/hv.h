@@ -14,9 +14,11 @@
 #ifndef MUSTER_AGENT_HV_H
 #define MUSTER_AGENT_HV_H
 
+#include "agent/hv/hv_host.h"
 #include "agent/hv/hv_stats.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/error.h"
+#include "common/base/str.h"
 #include "common/loop/loop.h"
 
 struct hv;
@@ -100,6 +102,13 @@ struct hv_ops {
 	/* optional: */
 	/* Stop a domain without libxl, at once: the emergency path. */
 	int (*emergency_destroy)(void *impl, struct hv_domid domid, struct mu_error *err);
+	/* About the host; none of these waits for an operation. */
+	int (*host_details)(void *impl, struct hv_host_details *ret_details, struct mu_error *err);
+	/* In order of id. Returns 0 and the number in *ret_n (at most `max`). */
+	int (*cpupools)(void *impl, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
+			struct mu_error *err);
+	/* Append what the hypervisor has logged, at most HV_DMESG_MAX bytes, which stay in it. */
+	int (*dmesg)(void *impl, struct mu_str *out, struct mu_error *err);
 };
 
 /* Takes over `impl`: hv_free() frees it through ops->free. */
@@ -120,6 +129,11 @@ int hv_config(struct hv *hv, struct hv_domid domid, struct hv_vm_config *ret_con
 	      struct mu_error *err);
 /* MU_E_UNSUPPORTED when the driver has no such path. */
 int hv_emergency_destroy(struct hv *hv, struct hv_domid domid, struct mu_error *err);
+/* MU_E_UNSUPPORTED when the driver does not tell, for these three. */
+int hv_host_details(struct hv *hv, struct hv_host_details *ret_details, struct mu_error *err);
+int hv_cpupools(struct hv *hv, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
+		struct mu_error *err);
+int hv_dmesg(struct hv *hv, struct mu_str *out, struct mu_error *err);
 /* Copied; NULL stops. Callbacks come from the loop, never inside another hv_ call. */
 void hv_watch(struct hv *hv, const struct hv_watch *watch);
 /* The callback comes at the deadline even when the driver hangs; what the driver does afterwards

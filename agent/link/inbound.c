@@ -141,6 +141,12 @@ static void dispatch(struct link *link, const Muster__V1__AggregatorMessage *m)
 	case MUSTER__V1__AGGREGATOR_MESSAGE__KIND_CERTIFICATE:
 		renew_answer(link, m->certificate);
 		return;
+	case MUSTER__V1__AGGREGATOR_MESSAGE__KIND_HOST_READ:
+		reads_begin(link, m->host_read);
+		return;
+	case MUSTER__V1__AGGREGATOR_MESSAGE__KIND_HOST_READ_CANCEL:
+		reads_cancel(link, m->host_read_cancel);
+		return;
 	case MUSTER__V1__AGGREGATOR_MESSAGE__KIND__NOT_SET:
 	case _MUSTER__V1__AGGREGATOR_MESSAGE__KIND__CASE_IS_INT_SIZE:
 		return; /* of a newer aggregator: not for us */

@@ -65,6 +65,7 @@ struct link *link_new(struct mu_loop *loop, struct app *app, const struct link_o
 	link->sync = sync_new(mu_random_u64());
 	link->metric_epoch = mu_random_u64();
 	link->sent = mu_map_new();
+	mu_link_init(&link->reads);
 	backoff_init(&link->backoff, mu_random_u64());
 	renew_init(link);
 	pump_listen(link);
@@ -241,6 +242,7 @@ static void on_end(struct rpc_stream *s, int grpc_status, const char *text, void
 	link->stream = NULL;
 	renew_end(link);
 	pump_reset(link);
+	reads_drop_all(link);
 	if (link->state == LINK_STOPPING) {
 		link_check_stopped(link);
 		return;
@@ -275,7 +277,7 @@ static void finish_stop(void *ctx)
 void link_check_stopped(struct link *link)
 {
 	if (link->state != LINK_STOPPING || link->stream || link->loading ||
-	    link->renewal.working || link->pumping_soon)
+	    link->renewal.working || link->pumping_soon || link->n_reads)
 		return;
 	mu_loop_post(link->loop, finish_stop, link);
 }

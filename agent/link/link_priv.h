@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The link's state, for the files of this folder: link.c connects, pump.c sends, inbound.c
- * receives, renew.c renews the certificate. */
+ * receives, reads.c answers what is read of the host, renew.c renews the certificate. */
 #ifndef MUSTER_AGENT_LINK_LINK_PRIV_H
 #define MUSTER_AGENT_LINK_LINK_PRIV_H
 
@@ -58,6 +58,8 @@ struct link {
 	uint64_t metric_epoch;
 	struct mu_map *sent; /* results told on this stream, by task */
 	bool pumping_soon;
+	struct mu_link reads; /* reads.c */
+	size_t n_reads;
 	void *stalled; /* a message that the stream had no room for */
 	size_t n_stalled;
 	/* certificate */
@@ -70,6 +72,8 @@ struct link {
 /* pump.c */
 /* Send what there is, until there is no more or no room. */
 void pump(struct link *link);
+/* The same from the next loop turn. */
+void pump_soon(struct link *link);
 /* Nothing of the last stream is of use on the next. */
 void pump_reset(struct link *link);
 /* Send now or keep it as the stalled one; false: there is one already, `m` is dropped. */
@@ -87,6 +91,14 @@ void link_break(struct link *link, const char *why);
 
 /* Stopping: goes on when nothing is under way any more. */
 void link_check_stopped(struct link *link);
+
+/* reads.c */
+void reads_begin(struct link *link, const Muster__V1__HostRead *m);
+void reads_cancel(struct link *link, const Muster__V1__HostReadCancel *m);
+/* The stream has ended. */
+void reads_drop_all(struct link *link);
+/* Send what is ready; false when there is no more room. */
+bool reads_pump(struct link *link);
 
 /* renew.c */
 void renew_init(struct link *link);

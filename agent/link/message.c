@@ -195,6 +195,25 @@ struct message message_refusal(struct mu_arena *a, const struct mu_uuid *task,
 	return result(a, task, TASK_FAILURE, err, NULL, "", now);
 }
 
+struct message message_host_read(struct mu_arena *a, const struct message_piece *p)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_HOST_READ_RESULT);
+	Muster__V1__HostReadResult *r = mu_arena_alloc(a, sizeof *r);
+
+	muster__v1__host_read_result__init(r);
+	r->id = wire_uuid_encode(a, p->id);
+	r->last = p->last;
+	if (p->err->code == MU_E_NONE) {
+		r->data.data = mu_arena_memdup(a, p->data, p->len);
+		r->data.len = p->len;
+	} else {
+		r->error_code = mu_arena_strdup(a, mu_error_name(p->err->code));
+		r->error_text = mu_arena_strdup(a, p->err->text);
+	}
+	m->host_read_result = r;
+	return pack(a, m);
+}
+
 struct message message_certificate_request(struct mu_arena *a, const char *csr)
 {
 	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_CERTIFICATE_REQUEST);

@@ -34,6 +34,15 @@ struct message message_result(struct mu_arena *a, const struct journal_entry *e)
 /* A command that cannot be understood; there is no journal entry. */
 struct message message_refusal(struct mu_arena *a, const struct mu_uuid *task,
 			       const struct mu_error *err, mu_msec now);
+/* A piece of what was read of the host; err MU_E_NONE: `data`, else why there is none. */
+struct message_piece {
+	const struct mu_uuid *id;
+	const char *data;
+	size_t len;
+	bool last;
+	const struct mu_error *err;
+};
+struct message message_host_read(struct mu_arena *a, const struct message_piece *p);
 struct message message_certificate_request(struct mu_arena *a, const char *csr);
 
 #endif

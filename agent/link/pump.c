@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes up, in order of weight: state, results, metrics. Nothing is queued here: state is
- * coalesced in core/sync, results stand in the journal, metrics in the window; a message is made
- * when the stream has room. So a slow aggregator costs no memory but one message.
+ * What goes up, in order of weight: state, results, what was read, metrics. Nothing is queued here:
+ * state is coalesced in core/sync, results stand in the journal, metrics in the window; a message
+ * is made when the stream has room. So a slow aggregator costs no memory but one message.
  */
 #include "agent/link/link_priv.h"
 
@@ -98,7 +98,7 @@ void pump(struct link *link)
 {
 	if (link->state != LINK_LIVE || !link->stream || !unstall(link))
 		return;
-	if (pump_state(link) && pump_results(link))
+	if (pump_state(link) && pump_results(link) && reads_pump(link))
 		pump_metrics(link);
 }
 
@@ -120,7 +120,7 @@ static void on_soon(void *ctx)
 
 /* From the next loop turn, once however often it is asked for: changes come in flocks, and the view
  * is in the middle of telling them. */
-static void pump_soon(struct link *link)
+void pump_soon(struct link *link)
 {
 	if (link->pumping_soon)
 		return;

@@ -98,6 +98,20 @@ static void call(void *ctx, const struct rest_ask *ask, const struct rest_user *
 	app_call(ctx, ask, &who, done, arg);
 }
 
+static void host_read(void *ctx, struct host_read_op *op)
+{
+	struct app *app = ctx;
+
+	fleet_host_read(app->fleet, op);
+}
+
+static void host_read_cancel(void *ctx, struct host_read_op *op)
+{
+	struct app *app = ctx;
+
+	fleet_host_read_cancel(app->fleet, op);
+}
+
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 		      const char *from, struct mu_error *err)
 {
@@ -122,6 +136,8 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .vm_op = vm_op,
 	    .vm_define = vm_define,
 	    .call = call,
+	    .host_read = host_read,
+	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
 	};
 }

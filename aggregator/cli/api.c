@@ -225,6 +225,30 @@ int cli_api_call(struct cli_api *api, struct mu_arena *a, const char *method, co
 	return call_within(api, a, method, path, body, CALL_MS, ret_body, err);
 }
 
+int cli_api_text(struct cli_api *api, struct mu_arena *a, const char *path, const char **ret_text,
+		 struct mu_error *err)
+{
+	__attribute__((
+	    cleanup(http_client_response_deinit_cleanup))) struct http_client_response answer =
+	    HTTP_CLIENT_RESPONSE_INIT;
+	struct call c;
+	int r;
+
+	call_init(&c, api, "GET", path, NULL);
+	r = http_client_call(&c.request, &answer, err);
+	if (r == 0)
+		show_answer(api, &c, answer.status, answer.body.len);
+	else
+		r = add_hint(api, err);
+	if (r == 0 && (answer.status < 200 || answer.status > 299))
+		r = refused(api, a, &answer, err);
+	if (r == 0)
+		*ret_text =
+		    mu_arena_strndup(a, answer.body.data ? answer.body.data : "", answer.body.len);
+	call_deinit(&c);
+	return r;
+}
+
 /* Waiting for a task */
 
 struct wait {

@@ -37,6 +37,10 @@ int cli_api_call(struct cli_api *api, struct mu_arena *a, const char *method, co
 		 const struct mu_value *body, const struct mu_value **ret_body,
 		 struct mu_error *err);
 
+/* GET `path`, whose answer is text: NUL-terminated, in `a`. */
+int cli_api_text(struct cli_api *api, struct mu_arena *a, const char *path, const char **ret_text,
+		 struct mu_error *err);
+
 enum { CLI_API_RUNNING = 1 };
 /* Wait for the end of a task. Returns CLI_API_RUNNING when `timeout` has passed before; *ret_task
  * is then NULL. A server that goes away in between is asked again for half a minute. `progress`

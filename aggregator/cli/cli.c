@@ -73,7 +73,7 @@ int cli_get(struct cli *cli, const char *path, const struct mu_value **ret_body)
 	return CLI_OK;
 }
 
-static void add_parameter(struct mu_str *path, const char *name, const char *value)
+void cli_add_parameter(struct mu_str *path, const char *name, const char *value)
 {
 	mu_str_printf(path, "%c%s=", strchr(path->data, '?') ? '&' : '?', name);
 	for (const char *p = value; *p; p++) {
@@ -92,9 +92,9 @@ const char *cli_list_path(struct cli *cli, const char *collection, const char *f
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str path = MU_STR_INIT;
 
 	mu_str_printf(&path, "/rest/v0/%s", collection);
-	add_parameter(&path, "fields", fields);
+	cli_add_parameter(&path, "fields", fields);
 	if (cli->options.filter)
-		add_parameter(&path, "filter", cli->options.filter);
+		cli_add_parameter(&path, "filter", cli->options.filter);
 	if (cli->options.limit > 0)
 		mu_str_printf(&path, "&limit=%lld", (long long)cli->options.limit);
 	return mu_arena_strdup(cli->arena, path.data);

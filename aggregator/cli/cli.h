@@ -50,6 +50,8 @@ int cli_exit_together(const int *exits, size_t n);
 
 /* Answer to GET `path`, or an error printed and its exit code returned (CLI_OK otherwise). */
 int cli_get(struct cli *cli, const char *path, const struct mu_value **ret_body);
+/* Append "?name=value" or "&name=value", percent-encoded. */
+void cli_add_parameter(struct mu_str *path, const char *name, const char *value);
 /* "/rest/v0/<collection>?fields=..." with the options' filter and limit, percent-encoded. */
 const char *cli_list_path(struct cli *cli, const char *collection, const char *fields);
 struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *columns);

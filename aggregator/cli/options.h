@@ -22,6 +22,7 @@ enum {
 	CLI_OPT_FORCE = 1 << 3,
 	CLI_OPT_HOST = 1 << 4,
 	CLI_OPT_JSON = 1 << 5, /* takes arguments */
+	CLI_OPT_JOURNAL = 1 << 6,
 };
 
 struct cli_options {
@@ -36,6 +37,9 @@ struct cli_options {
 	bool force;
 	const char *host;
 	const char *json;
+	const char *unit;
+	const char *since;
+	int64_t lines;
 	const char *url;
 	const char *token;
 	const char *ca;

@@ -51,6 +51,7 @@ int fleet_new(struct mu_loop *loop, struct rpc *rpc, const struct fleet_options 
 	f->arena = mu_arena_new();
 	mu_link_init(&f->links);
 	mu_link_init(&f->requests);
+	mu_link_init(&f->reads);
 	if (rpc_server_new(rpc, &server, &f->server, err) < 0) {
 		mu_map_free(f->hosts);
 		mu_arena_free(f->arena);

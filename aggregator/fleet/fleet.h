@@ -10,6 +10,7 @@
 #include "aggregator/core/session.h"
 #include "aggregator/core/tasks.h"
 #include "common/model/host.h"
+#include "common/model/host_read.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 #include "common/rpc/rpc.h"
@@ -116,5 +117,10 @@ void fleet_cancel(struct fleet *f, const struct host_id *id, const struct mu_uui
 typedef void (*fleet_defined)(void *arg, const struct vm_id *vm, const struct mu_error *err);
 void fleet_define(struct fleet *f, const struct host_id *id, const char *definition,
 		  fleet_defined done, void *arg);
+
+/* Read what a host does not report by itself; as long-lived as the stream, and one minute. */
+void fleet_host_read(struct fleet *f, struct host_read_op *op);
+/* Ask; op->done still comes. Harmless for one that is not under way. */
+void fleet_host_read_cancel(struct fleet *f, struct host_read_op *op);
 
 #endif

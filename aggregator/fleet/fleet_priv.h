@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state shared by fleet.c (hosts, server), link.c (one stream) and request.c (definitions). */
+/* The state shared by fleet.c (hosts, server), link.c (one stream), request.c (definitions) and
+ * read.c (readings of hosts). */
 #ifndef MUSTER_AGGREGATOR_FLEET_FLEET_PRIV_H
 #define MUSTER_AGGREGATOR_FLEET_FLEET_PRIV_H
 
@@ -30,6 +31,8 @@ struct fleet {
 	struct mu_map *hosts; /* host id -> struct fleet_host */
 	struct mu_link links;
 	struct mu_link requests;
+	struct mu_link reads; /* host_read_op */
+	size_t n_reads;
 	struct mu_arena *arena; /* of the message at hand */
 	mu_loop_cb stopped;
 	void *stopped_ctx;
@@ -65,5 +68,10 @@ bool request_result(struct fleet *f, const struct host_id *id, const struct flee
 		    const struct vm_id *vm);
 /* The host's stream is gone: nobody will answer. */
 void request_host_away(struct fleet *f, const struct host_id *id);
+
+/* read.c */
+int read_result(struct fleet *f, const struct host_id *id, const Muster__V1__HostReadResult *m,
+		struct mu_error *err);
+void read_host_away(struct fleet *f, const struct host_id *id);
 
 #endif

@@ -148,6 +148,7 @@ static void link_detach(struct link *l)
 		return;
 	host->link = NULL;
 	request_host_away(l->fleet, &host->id);
+	read_host_away(l->fleet, &host->id);
 	l->fleet->backend.connected(l->fleet->backend.ctx, &host->id, false);
 }
 
@@ -185,6 +186,7 @@ static enum session_event_kind event_of(Muster__V1__AgentMessage__KindCase kind)
 	case MUSTER__V1__AGENT_MESSAGE__KIND_PROGRESS:
 	case MUSTER__V1__AGENT_MESSAGE__KIND_RESULT:
 	case MUSTER__V1__AGENT_MESSAGE__KIND_CERTIFICATE_REQUEST:
+	case MUSTER__V1__AGENT_MESSAGE__KIND_HOST_READ_RESULT:
 	case _MUSTER__V1__AGENT_MESSAGE__KIND__CASE_IS_INT_SIZE:
 		break;
 	}
@@ -263,6 +265,7 @@ static void attach(struct link *l)
 		host->link->host = NULL; /* the host itself is not away */
 		link_finish(host->link, MU_E_CANCELLED, text);
 		request_host_away(f, &host->id);
+		read_host_away(f, &host->id);
 	}
 	mu_timer_cancel(l->timer);
 	l->host = host;
@@ -366,6 +369,8 @@ static int pass_message(struct link *l, struct mu_error *err)
 		return pass_progress(l, m->progress, err);
 	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_RESULT)
 		return pass_command_result(l, m->result, err);
+	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_HOST_READ_RESULT)
+		return read_result(l->fleet, &l->host->id, m->host_read_result, err);
 	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_CERTIFICATE_REQUEST)
 		pass_renewal(l, m->certificate_request);
 	return 0; /* a kind of a newer agent: not for us */

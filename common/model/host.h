@@ -8,6 +8,21 @@
 
 #include "common/model/vm.h"
 
+enum { MODEL_BIOS_MAX = 63 };
+
+/* Of the machine; empty = it does not say. */
+struct model_bios {
+	char vendor[MODEL_BIOS_MAX + 1];
+	char version[MODEL_BIOS_MAX + 1];
+	char date[MODEL_BIOS_MAX + 1];
+	char manufacturer[MODEL_BIOS_MAX + 1];
+	char product[MODEL_BIOS_MAX + 1];
+	char product_version[MODEL_BIOS_MAX + 1];
+	char serial[MODEL_BIOS_MAX + 1];
+	char board_manufacturer[MODEL_BIOS_MAX + 1];
+	char board_product[MODEL_BIOS_MAX + 1];
+};
+
 struct model_host {
 	struct host_id id;
 	char name[MODEL_NAME_MAX + 1]; /* host name, also name_label */
@@ -25,6 +40,12 @@ struct model_host {
 	int64_t memory_total_bytes;
 	int64_t memory_free_bytes; /* coarse (MiB): exact values are metrics */
 	bool hvm_capable;
+	char cpu_vendor[16]; /* "GenuineIntel" */
+	uint32_t cpu_family, cpu_model_number, cpu_stepping;
+	uint32_t threads_per_core; /* 0 = unknown */
+	bool iommu;
+	struct model_bios bios;
+	bool maintenance; /* takes no new VMs: somebody has said so */
 	mu_msec booted_at;
 	mu_msec agent_started_at;
 	/* aggregator's view */

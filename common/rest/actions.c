@@ -86,17 +86,37 @@ static struct http_reply *check_managed(struct rest_call *c, const struct model_
 	return rest_wrong_state(c->request, vm, "managed", "true", "false", &err);
 }
 
-/* {"hostId"}: where to start. A VM starts where its definition is. */
-static struct http_reply *check_body(struct rest_call *c, const struct model_vm *vm, enum vm_op op)
+/* {"force"}: also on a host in maintenance. */
+static int body_force(struct rest_call *c, const struct mu_value *body, bool *ret,
+		      struct mu_error *err)
 {
-	static const char *const start_known[] = {"hostId", NULL};
-	static const char *const known[] = {NULL};
+	const struct mu_value *v = mu_value_get(body, "force");
+
+	if (v && v->kind != MU_VALUE_BOOL)
+		return mu_error_set(err, MU_E_INVALID, "body: force: true or false is expected");
+	*ret = v && v->boolean;
+	if (*ret && !c->rest->backend.vm_op_anyway)
+		return mu_error_set(err, MU_E_UNSUPPORTED,
+				    "force is for the host's own socket; hint: enable the host");
+	return 0;
+}
+
+/* {"hostId"}: where to start. A VM starts where its definition is. */
+static struct http_reply *check_body(struct rest_call *c, const struct model_vm *vm, enum vm_op op,
+				     bool *ret_force)
+{
+	static const char *const start_known[] = {"force", "hostId", NULL};
+	static const char *const resume_known[] = {"force", NULL};
+	static const char *const none_known[] = {NULL};
+	const char *const *known = op == VM_OP_START    ? start_known
+				   : op == VM_OP_RESUME ? resume_known
+							: none_known;
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *body = NULL;
 	const char *host_text = NULL;
 	struct mu_uuid host;
 
-	if (rest_body(c, op == VM_OP_START ? start_known : known, &body, &err) < 0 ||
+	if (rest_body(c, known, &body, &err) < 0 || body_force(c, body, ret_force, &err) < 0 ||
 	    rest_body_string(body, "hostId", &host_text, &err) < 0)
 		return rest_error(c, &err);
 	if (!host_text)
@@ -160,7 +180,7 @@ struct http_reply *rest_post_vm_action(struct rest_call *c)
 	struct change *ch;
 	struct vm_id id;
 	enum vm_op op;
-	bool sync = false;
+	bool sync = false, force = false;
 	int64_t timeout = 0;
 
 	if (!mu_uuid_parse(c->id, &id.uuid) || !(vm = b->vm_find(b->ctx, &id)))
@@ -170,15 +190,16 @@ struct http_reply *rest_post_vm_action(struct rest_call *c)
 	if (rest_query_bool(c, "sync", &sync, &err) < 0 ||
 	    rest_query_seconds(c, "timeout", &timeout, &err) < 0)
 		return rest_bad_request(c, &err);
-	if ((refusal = check_body(c, vm, op)) || (refusal = check_host(c, vm)) ||
+	if ((refusal = check_body(c, vm, op, &force)) || (refusal = check_host(c, vm)) ||
 	    (refusal = check_managed(c, vm, op)) || (refusal = check_power(c, vm, op)))
 		return refusal;
 	ch = change_new(c);
 	ch->vm = id;
 	ch->op = op;
 	ch->sync = sync;
-	b->vm_op(b->ctx, &id, op, timeout ? mu_clock_wall() + MU_SEC(timeout) : 0, &c->user,
-		 c->request->peer.address, on_op_started, ch);
+	(force ? b->vm_op_anyway : b->vm_op)(b->ctx, &id, op,
+					     timeout ? mu_clock_wall() + MU_SEC(timeout) : 0,
+					     &c->user, c->request->peer.address, on_op_started, ch);
 	return http_reply_pending(c->request, on_gone, ch);
 }
 

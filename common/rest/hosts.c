@@ -79,6 +79,12 @@ static struct mu_value *host_cpus(struct rest_render *r, const void *object)
 	return v;
 }
 
+/* Takes new VMs: it is there, and nobody has put it into maintenance. */
+static struct mu_value *host_enabled(struct rest_render *r, const void *object)
+{
+	return mu_value_bool(r->arena, host(object)->connected && !host(object)->maintenance);
+}
+
 static void set_number(struct mu_arena *a, struct mu_value *v, const char *name, uint32_t n)
 {
 	char text[16];
@@ -95,8 +101,46 @@ static struct mu_value *host_cpu_info(struct rest_render *r, const void *object)
 
 	set_number(r->arena, v, "cpu_count", h->cpus);
 	set_number(r->arena, v, "socket_count", h->sockets);
+	set_number(r->arena, v, "threads_per_core", h->threads_per_core);
+	mu_value_set_string(r->arena, v, "vendor", h->cpu_vendor);
 	set_number(r->arena, v, "speed", h->cpu_mhz);
 	mu_value_set_string(r->arena, v, "modelname", h->cpu_model);
+	set_number(r->arena, v, "family", h->cpu_family);
+	set_number(r->arena, v, "model", h->cpu_model_number);
+	set_number(r->arena, v, "stepping", h->cpu_stepping);
+	return v;
+}
+
+static struct mu_value *host_chipset(struct rest_render *r, const void *object)
+{
+	struct mu_value *v = mu_value_object(r->arena);
+
+	mu_value_set_bool(r->arena, v, "iommu", host(object)->iommu);
+	return v;
+}
+
+/* XAPI's names; what the machine does not say is left out. */
+static struct mu_value *host_bios(struct rest_render *r, const void *object)
+{
+	const struct model_bios *b = &host(object)->bios;
+	const struct {
+		const char *name, *text;
+	} strings[] = {
+	    {"bios-vendor", b->vendor},
+	    {"bios-version", b->version},
+	    {"bios-date", b->date},
+	    {"system-manufacturer", b->manufacturer},
+	    {"system-product-name", b->product},
+	    {"system-version", b->product_version},
+	    {"system-serial-number", b->serial},
+	    {"baseboard-manufacturer", b->board_manufacturer},
+	    {"baseboard-product-name", b->board_product},
+	};
+	struct mu_value *v = mu_value_object(r->arena);
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(strings); i++)
+		if (strings[i].text[0])
+			mu_value_set_string(r->arena, v, strings[i].name, strings[i].text);
 	return v;
 }
 
@@ -168,7 +212,7 @@ static const struct rest_field fields[] = {
     {"hostname", host_name},
     {"address", host_address},
     {"power_state", host_power},
-    {"enabled", host_connected},
+    {"enabled", host_enabled},
     {"memory", host_memory},
     {"cpus", host_cpus},
     {"CPUs", host_cpu_info},
@@ -188,8 +232,8 @@ static const struct rest_field fields[] = {
     {"$PBDs", rest_empty_list},
     {"patches", rest_empty_list},
     {"supplementalPacks", rest_empty_list},
-    {"chipset_info", rest_empty_object},
-    {"bios_strings", rest_empty_object},
+    {"chipset_info", host_chipset},
+    {"bios_strings", host_bios},
     {"otherConfig", rest_empty_object},
     {"logging", rest_empty_object},
     {"license_params", rest_empty_object},

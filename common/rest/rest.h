@@ -13,6 +13,7 @@
 #include "common/http/http.h"
 #include "common/model/call.h"
 #include "common/model/host.h"
+#include "common/model/host_read.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 
@@ -78,6 +79,13 @@ struct rest_backend {
 		      void (*done)(void *arg, const struct mu_uuid *task,
 				   const struct mu_error *err),
 		      void *arg);
+	/* The same for start and resume on a host in maintenance, which vm_op refuses. Optional:
+	 * NULL = not supported. */
+	void (*vm_op_anyway)(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+			     const struct rest_user *user, const char *from,
+			     void (*done)(void *arg, const struct mu_uuid *task,
+					  const struct mu_error *err),
+			     void *arg);
 	/* Store a definition (create or replace) on a host. JSON as docs/formats/vm-definition.md.
 	 * Optional: NULL = not supported. done(arg, vm, NULL) or done(arg, NULL, error), exactly
 	 * once, never inside the call. */
@@ -95,6 +103,12 @@ struct rest_backend {
 	/* Where is it? false: no such thing. Optional: NULL = there are none. */
 	bool (*locate)(void *ctx, enum rest_place what, const struct mu_uuid *id,
 		       struct rest_found *ret);
+	/* Read what a host does not report by itself; op->host is known. `op` is the caller's until
+	 * op->done. Optional: NULL = not supported. */
+	void (*host_read)(void *ctx, struct host_read_op *op);
+	/* Nobody waits for it any more: ask for its early end, done() still comes. With host_read.
+	 */
+	void (*host_read_cancel)(void *ctx, struct host_read_op *op);
 	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 			  const char *from, struct mu_error *err);
 };

@@ -10,6 +10,7 @@
 #include "common/base/arena.h"
 #include "common/base/error.h"
 #include "common/model/host.h"
+#include "common/model/host_read.h"
 #include "common/model/vm.h"
 
 #include "muster/v1/fleet.pb-c.h"
@@ -28,6 +29,12 @@ ProtobufCBinaryData wire_uuid_encode(struct mu_arena *a, const struct mu_uuid *u
 
 Muster__V1__VmOp wire_op_encode(enum vm_op op);
 int wire_op_decode(Muster__V1__VmOp op, enum vm_op *ret, struct mu_error *err);
+
+Muster__V1__HostRead *wire_host_read_encode(struct mu_arena *a, const struct mu_uuid *id,
+					    const struct host_read *what);
+/* `m->id` is not looked at. MU_E_UNSUPPORTED for a kind that is not known here, MU_E_INVALID. */
+int wire_host_read_decode(const Muster__V1__HostRead *m, struct host_read *ret,
+			  struct mu_error *err);
 
 /*
  * Pack into the arena / unpack from untrusted bytes (in the arena, nothing to free). What unpacks

@@ -290,6 +290,29 @@ static int fault_emergency_destroy(void *impl, struct hv_domid domid, struct mu_
 	return f->ops->emergency_destroy(f->impl, domid, err);
 }
 
+/* Nobody's life hangs on what is told of the host: no faults here either. */
+static int fault_host_details(void *impl, struct hv_host_details *ret, struct mu_error *err)
+{
+	struct fault *f = impl;
+
+	return f->ops->host_details(f->impl, ret, err);
+}
+
+static int fault_cpupools(void *impl, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
+			  struct mu_error *err)
+{
+	struct fault *f = impl;
+
+	return f->ops->cpupools(f->impl, ret_pools, max, ret_n, err);
+}
+
+static int fault_dmesg(void *impl, struct mu_str *out, struct mu_error *err)
+{
+	struct fault *f = impl;
+
+	return f->ops->dmesg(f->impl, out, err);
+}
+
 int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *under_ops,
 		 void *under_impl, const struct hv_ops **ret_ops, void **ret_impl,
 		 struct mu_error *err)
@@ -306,6 +329,9 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 	    .op_cancel = fault_op_cancel,
 	    .config = fault_config,
 	    .emergency_destroy = under_ops->emergency_destroy ? fault_emergency_destroy : NULL,
+	    .host_details = under_ops->host_details ? fault_host_details : NULL,
+	    .cpupools = under_ops->cpupools ? fault_cpupools : NULL,
+	    .dmesg = under_ops->dmesg ? fault_dmesg : NULL,
 	};
 	struct fault *f = mu_xcalloc(1, sizeof *f);
 

@@ -10,20 +10,24 @@
  * taken as one. */
 #define SLOTS_MAX 2048
 
-/* Memory that guests cannot have: dom0's and the hypervisor's own. */
-static int64_t reserved_bytes(const struct sim_params *params)
+int64_t sim_dom0_bytes(const struct sim_model *m)
 {
-	int64_t dom0 = params->memory_bytes / 16;
+	int64_t dom0 = m->params.memory_bytes / 16;
 	int64_t least = (int64_t)512 << 20;
 	int64_t most = (int64_t)4 << 30;
 
-	dom0 = dom0 < least ? least : dom0 > most ? most : dom0;
-	return dom0 + params->memory_bytes / 128; /* the second: Xen's frame table and heap */
+	return dom0 < least ? least : dom0 > most ? most : dom0;
+}
+
+/* Memory that guests cannot have: dom0's and the hypervisor's own (frame table, heap). */
+static int64_t reserved_bytes(const struct sim_model *m)
+{
+	return sim_dom0_bytes(m) + m->params.memory_bytes / 128;
 }
 
 int64_t sim_free_bytes(const struct sim_model *m)
 {
-	int64_t n = m->params.memory_bytes - reserved_bytes(&m->params);
+	int64_t n = m->params.memory_bytes - reserved_bytes(m);
 
 	for (size_t i = 0; i < m->n_domains; i++)
 		n -= m->domains[i]->config.memory_max_bytes + ((int64_t)1 << 20);

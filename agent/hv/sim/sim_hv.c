@@ -435,6 +435,37 @@ static int sim_emergency_destroy(void *impl, struct hv_domid domid, struct mu_er
 	return 0;
 }
 
+static int sim_host_details(void *impl, struct hv_host_details *ret_details, struct mu_error *err)
+{
+	struct sim_hv *s = impl;
+
+	(void)err;
+	tick(s);
+	sim_model_host_details(s->model, ret_details);
+	return 0;
+}
+
+static int sim_cpupools(void *impl, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
+			struct mu_error *err)
+{
+	struct sim_hv *s = impl;
+
+	(void)err;
+	tick(s);
+	*ret_n = sim_model_cpupools(s->model, ret_pools, max);
+	return 0;
+}
+
+static int sim_dmesg(void *impl, struct mu_str *out, struct mu_error *err)
+{
+	struct sim_hv *s = impl;
+
+	(void)err;
+	tick(s);
+	sim_model_dmesg(s->model, out);
+	return 0;
+}
+
 static const struct hv_ops sim_ops = {
     .name = "sim",
     .free = sim_free,
@@ -447,6 +478,9 @@ static const struct hv_ops sim_ops = {
     .op_cancel = sim_op_cancel,
     .config = sim_config,
     .emergency_destroy = sim_emergency_destroy,
+    .host_details = sim_host_details,
+    .cpupools = sim_cpupools,
+    .dmesg = sim_dmesg,
 };
 
 void hv_sim_xl_create(void *impl, const struct hv_vm_config *config)

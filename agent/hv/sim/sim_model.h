@@ -10,6 +10,7 @@
 #ifndef MUSTER_AGENT_HV_SIM_MODEL_H
 #define MUSTER_AGENT_HV_SIM_MODEL_H
 
+#include "agent/hv/hv_host.h"
 #include "agent/hv/hv_stats.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/arena.h"
@@ -101,6 +102,10 @@ size_t sim_model_stats(const struct sim_model *m, struct hv_host_stats *ret_host
 		       struct hv_domain_stats *ret_domains, size_t max);
 int sim_model_config(const struct sim_model *m, struct hv_domid domid,
 		     struct hv_vm_config *ret_config, struct mu_error *err);
+
+void sim_model_host_details(const struct sim_model *m, struct hv_host_details *ret);
+size_t sim_model_cpupools(const struct sim_model *m, struct hv_cpupool *ret_pools, size_t max);
+void sim_model_dmesg(const struct sim_model *m, struct mu_str *out);
 
 /* Files below here every simulated host has; other paths are looked up where it runs. */
 #define SIM_FILES "/sim/"

@@ -81,6 +81,7 @@ struct sim_model {
 
 /* What guests can still have. */
 int64_t sim_free_bytes(const struct sim_model *m);
+int64_t sim_dom0_bytes(const struct sim_model *m);
 struct sim_domain *sim_find(const struct sim_model *m, struct hv_domid domid);
 /* Add a zeroed domain of `config`, in order of domid. */
 struct sim_domain *sim_add(struct sim_model *m, struct hv_domid domid,

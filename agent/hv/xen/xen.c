@@ -9,6 +9,8 @@
  * docs/design/xen-driver.md tells why, and what is left behind when the agent dies.
  */
 #include "agent/hv/drivers.h"
+#include "agent/hv/xen/xen_cpupool.h"
+#include "agent/hv/xen/xen_details.h"
 #include "agent/hv/xen/xen_domains.h"
 #include "agent/hv/xen/xen_host.h"
 #include "agent/hv/xen/xen_log.h"
@@ -30,6 +32,7 @@ struct xen {
 	struct xen_readback *readback;
 	struct xen_ops *ops;
 	struct xen_store *store;
+	struct xen_cpupool_names pools;
 	const struct hv_watch *watch;
 	bool freeing;
 	mu_loop_cb freed;
@@ -61,6 +64,13 @@ static void on_domains(void *ctx)
 
 	xen_ops_domains_changed(x->ops);
 	tell_domains(x);
+}
+
+static void on_pools(void *ctx, const struct xen_cpupool_names *names)
+{
+	struct xen *x = ctx;
+
+	x->pools = *names;
 }
 
 /* What was built is in listings before its operation ends. */
@@ -143,6 +153,28 @@ static int xen_config(void *impl, struct hv_domid domid, struct hv_vm_config *re
 	if (facts && mu_uuid_equal(&facts->id.uuid, &d.id.uuid))
 		memcpy(d.name, facts->name, sizeof d.name);
 	return xen_readback_config(x->readback, &d, ret, err);
+}
+
+static int xen_host_details(void *impl, struct hv_host_details *ret, struct mu_error *err)
+{
+	struct xen *x = impl;
+
+	return xen_details_read(x->xch, ret, err);
+}
+
+static int xen_cpupools(void *impl, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
+			struct mu_error *err)
+{
+	struct xen *x = impl;
+
+	return xen_cpupool_read(x->xch, &x->pools, ret_pools, max, ret_n, err);
+}
+
+static int xen_dmesg(void *impl, struct mu_str *out, struct mu_error *err)
+{
+	struct xen *x = impl;
+
+	return xen_details_dmesg(x->xch, out, err);
 }
 
 /* ---- operations ---- */
@@ -232,6 +264,9 @@ static const struct hv_ops ops = {
     .op_cancel = xen_op_cancel,
     .config = xen_config,
     .emergency_destroy = xen_emergency_destroy,
+    .host_details = xen_host_details,
+    .cpupools = xen_cpupools,
+    .dmesg = xen_dmesg,
 };
 
 static int open_all(struct xen *x, struct mu_error *err)
@@ -239,6 +274,7 @@ static int open_all(struct xen *x, struct mu_error *err)
 	const struct xen_store_listener listener = {
 	    .facts = on_facts,
 	    .domains = on_domains,
+	    .pools = on_pools,
 	    .ctx = x,
 	};
 	const struct xen_ops_hooks hooks = {.settle = settle, .withdraw = withdraw, .ctx = x};

@@ -29,8 +29,7 @@ int xen_host_check_dom0(struct mu_error *err)
 	return 0;
 }
 
-/* The text behind "name<blanks>: " or "name " in a file of /proc; false if it is not there. */
-static bool find_line(const char *path, const char *name, char *dst, size_t size)
+bool xen_host_line(const char *path, const char *name, char *dst, size_t size)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str text = MU_STR_INIT;
 	const char *p, *end;
@@ -59,9 +58,9 @@ static void read_kernel_side(struct model_host *h)
 	if (gethostname(h->name, sizeof h->name) != 0)
 		h->name[0] = '\0';
 	h->name[sizeof h->name - 1] = '\0';
-	(void)find_line("/proc/cpuinfo", "model name", h->cpu_model, sizeof h->cpu_model);
-	(void)find_line("/proc/sys/kernel/random/boot_id", "", h->boot_id, sizeof h->boot_id);
-	if (find_line("/proc/stat", "btime", text, sizeof text) && mu_parse_u64(text, &seconds))
+	(void)xen_host_line("/proc/cpuinfo", "model name", h->cpu_model, sizeof h->cpu_model);
+	(void)xen_host_line("/proc/sys/kernel/random/boot_id", "", h->boot_id, sizeof h->boot_id);
+	if (xen_host_line("/proc/stat", "btime", text, sizeof text) && mu_parse_u64(text, &seconds))
 		h->booted_at = (mu_msec)seconds * 1000;
 }
 

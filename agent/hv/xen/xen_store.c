@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three sources of news, none of them polled:
+ * Four sources of news, none of them polled:
  *
  *     @introduceDomain, @releaseDomain   a domain came, stopped or went: list all, compare
  *     /local/domain/N                    one watch per domain: its name, its guest's facts
+ *     /local/pool                        CPU pools: their names
  *     /var/lib/xen (inotify)             libxl records a configuration when a domain is complete;
  *                                        no xenstore event tells that
  *
@@ -39,6 +40,7 @@
 #define READ_INTERVAL MU_SEC(1)  /* between two readings of one domain */
 #define FLOOD_INTERVAL MU_SEC(1) /* more than FLOOD_EVENTS in that time: */
 #define FLOOD_DEAF MU_SEC(10)    /* do not listen for so long */
+#define POOL_TOKEN "pools"
 
 enum {
 	FLOOD_EVENTS = 1000,
@@ -122,6 +124,33 @@ static void tell_domains(struct xen_store *s)
 	if (!s->started)
 		return;
 	mu_loop_post_from_thread(s->thread.home, deliver_domains, s);
+}
+
+struct pool_news {
+	struct xen_store *store;
+	struct xen_cpupool_names names;
+};
+
+static void deliver_pools(void *ctx)
+{
+	struct pool_news *n = ctx;
+	struct xen_store *s = n->store;
+
+	if (!s->stopped)
+		s->listener.pools(s->listener.ctx, &n->names);
+	free(n);
+}
+
+static void tell_pools(struct xen_store *s)
+{
+	struct pool_news *n = mu_xmalloc(sizeof *n);
+
+	n->store = s;
+	xen_cpupool_names_read(s->xs, &n->names);
+	if (s->started)
+		mu_loop_post_from_thread(s->thread.home, deliver_pools, n);
+	else
+		deliver_pools(n);
 }
 
 /* ---- reading ---- */
@@ -373,7 +402,7 @@ static void check_connection(struct xen_store *s)
 static void on_xenstore(uv_poll_t *handle, int status, int events)
 {
 	struct xen_store *s = handle->data;
-	bool domains_changed = false;
+	bool domains_changed = false, pools_changed = false;
 
 	(void)status, (void)events;
 	for (int i = 0; i < EVENTS_PER_TURN; i++) {
@@ -387,7 +416,10 @@ static void on_xenstore(uv_poll_t *handle, int status, int events)
 			break;
 		}
 		if (!mu_parse_u64(event[XS_WATCH_TOKEN], &domid)) {
-			domains_changed = true; /* "@" */
+			if (mu_str_equal(event[XS_WATCH_TOKEN], POOL_TOKEN))
+				pools_changed = true;
+			else
+				domains_changed = true; /* "@" */
 			continue;
 		}
 		w = domid <= UINT32_MAX ? watched_find(s, (uint32_t)domid) : NULL;
@@ -396,6 +428,8 @@ static void on_xenstore(uv_poll_t *handle, int status, int events)
 	}
 	if (domains_changed)
 		rescan(s);
+	if (pools_changed)
+		tell_pools(s);
 }
 
 /* "userdata-d.5.<uuid>.libxl-json" was moved to its place. */
@@ -441,6 +475,8 @@ static int store_connect(struct xen_store *s, struct mu_error *err)
 	/* Both have the token "@", which is no number. */
 	if (!xs_watch(s->xs, "@introduceDomain", "@") || !xs_watch(s->xs, "@releaseDomain", "@"))
 		return mu_error_errno(err, errno, "cannot watch for domains in xenstore");
+	if (!xs_watch(s->xs, XEN_CPUPOOL_DIR, POOL_TOKEN))
+		return mu_error_errno(err, errno, "cannot watch for CPU pools in xenstore");
 	return 0;
 }
 
@@ -473,6 +509,7 @@ int xen_store_new(struct mu_loop *home, const struct xen_store_listener *listene
 	mu_assert(uv_poll_start(&s->poll, UV_READABLE, on_xenstore) == 0);
 	watch_files(s);
 	rescan(s);
+	tell_pools(s);
 	*ret = s;
 	return 0;
 }

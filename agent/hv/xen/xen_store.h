@@ -6,6 +6,7 @@
 #ifndef MUSTER_AGENT_HV_XEN_STORE_H
 #define MUSTER_AGENT_HV_XEN_STORE_H
 
+#include "agent/hv/xen/xen_cpupool.h"
 #include "agent/hv/xen/xen_facts.h"
 #include "common/loop/loop.h"
 
@@ -16,10 +17,12 @@ struct xen_store_listener {
 	void (*facts)(void *ctx, const struct xen_facts *facts, bool domain_news, bool guest_news);
 	/* On the loop thread: some domain came, went or stopped, or may have. */
 	void (*domains)(void *ctx);
+	/* On the loop thread: the CPU pools' names, all of them. */
+	void (*pools)(void *ctx, const struct xen_cpupool_names *names);
 	void *ctx;
 };
 
-/* Connects, and reads all that is there now; facts() is called before it returns. */
+/* Connects, and reads all that is there now; facts() and pools() are called before it returns. */
 int xen_store_new(struct mu_loop *home, const struct xen_store_listener *listener,
 		  struct xen_store **ret, struct mu_error *err);
 /* Look now; then cb(ctx) on the loop thread, after the news. */

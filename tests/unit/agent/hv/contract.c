@@ -628,11 +628,87 @@ static int free_ends_operations(struct env *e, struct mu_error *err)
 	return 0;
 }
 
+/* What different ways of asking say must agree. */
+static int details_agree(struct env *e, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) struct hv_host_details *d = mu_xcalloc(1, sizeof *d);
+	struct model_host h;
+	int64_t memory = 0;
+	size_t n_in_nodes = 0;
+	int r;
+
+	r = hv_host_details(e->hv, d, err);
+	if (r < 0 && err->code == MU_E_UNSUPPORTED)
+		return 0;
+	if (r < 0 || hv_host_info(e->hv, &h, err) < 0)
+		return MU_FAILED;
+	EXPECT(d->n_cpus == h.cpus && d->sockets == h.sockets, "%zu CPUs, not %u", d->n_cpus,
+	       h.cpus);
+	EXPECT(d->memory_total_bytes == h.memory_total_bytes, "%" PRId64, d->memory_total_bytes);
+	EXPECT(d->memory_free_bytes > 0 && d->memory_free_bytes < d->memory_total_bytes,
+	       "%" PRId64 " free", d->memory_free_bytes);
+	EXPECT(d->dom0_vcpus > 0 && d->dom0_memory_bytes > 0, "dom0 is not there");
+	EXPECT(d->hvm == h.hvm_capable, "hvm");
+	EXPECT(d->xen_version[0] && d->xen_caps[0] && d->scheduler[0] && d->dom0_kernel[0],
+	       "version \"%s\"", d->xen_version);
+	for (size_t i = 0; i < d->n_nodes; i++) {
+		memory += d->nodes[i].memory_bytes;
+		for (size_t k = 0; k < d->n_cpus; k++)
+			n_in_nodes += d->cpus[k].node == d->nodes[i].id;
+		EXPECT(d->nodes[i].distances[d->nodes[i].id] == 10, "a node is far from itself");
+	}
+	EXPECT(n_in_nodes == d->n_cpus, "%zu CPUs in nodes", n_in_nodes);
+	EXPECT(memory >= d->memory_total_bytes, "%" PRId64 " bytes in nodes", memory);
+	return 0;
+}
+
+static int pools_have_domains(struct env *e, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) struct hv_cpupool *pools = mu_xcalloc(HV_CPUPOOLS_MAX, sizeof *pools);
+	struct hv_vm_config config = env_guest(e);
+	struct hv_domid domid;
+	bool dom0 = false, ours = false;
+	size_t n;
+
+	if (env_create(e, &config, &domid, err) < 0)
+		return MU_FAILED;
+	if (hv_cpupools(e->hv, pools, HV_CPUPOOLS_MAX, &n, err) < 0)
+		return err->code == MU_E_UNSUPPORTED ? 0 : MU_FAILED;
+	EXPECT(n >= 1 && pools[0].id == 0 && pools[0].n_cpus >= 1, "%zu pools", n);
+	EXPECT(strcmp(pools[0].name, "Pool-0") == 0, "name \"%s\"", pools[0].name);
+	for (size_t i = 0; i < pools[0].n_domains && i < HV_POOL_DOMAINS_MAX; i++) {
+		dom0 |= pools[0].domains[i].value == 0;
+		ours |= pools[0].domains[i].value == domid.value;
+	}
+	EXPECT(dom0 && ours, "a domain is in no pool");
+	EXPECT(hv_cpupools(e->hv, pools, 0, &n, err) == 0 && n == 0, "more than there is room");
+	return 0;
+}
+
+static int dmesg_is_appended(struct env *e, struct mu_error *err)
+{
+	struct mu_str text = MU_STR_INIT;
+	bool good;
+
+	mu_str_add(&text, "before:");
+	if (hv_dmesg(e->hv, &text, err) < 0) {
+		mu_str_deinit(&text);
+		return err->code == MU_E_UNSUPPORTED ? 0 : MU_FAILED;
+	}
+	good = mu_str_has_prefix(text.data, "before:") && strstr(text.data, "(XEN)");
+	mu_str_deinit(&text);
+	EXPECT(good, "no messages");
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct env *e, struct mu_error *err);
 } cases[] = {
     {"host info is sane", host_info},
+    {"details agree with host info", details_agree},
+    {"CPU pools have CPUs and domains", pools_have_domains},
+    {"messages are appended", dmesg_is_appended},
     {"create shows in the list", create_shows_in_list},
     {"list is sorted and bounded", list_is_sorted},
     {"create leaves it paused when asked to", create_paused},

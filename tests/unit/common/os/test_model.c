@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/mem.h"
 #include "common/model/host.h"
+#include "common/model/host_read.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 
@@ -170,6 +171,22 @@ Test(model, host_equality_sees_every_field)
 	    F(agent_started_at),
 	    F(connected),
 	    F(last_seen),
+	    F(cpu_vendor),
+	    F(cpu_family),
+	    F(cpu_model_number),
+	    F(cpu_stepping),
+	    F(threads_per_core),
+	    F(iommu),
+	    F(bios.vendor),
+	    F(bios.version),
+	    F(bios.date),
+	    F(bios.manufacturer),
+	    F(bios.product),
+	    F(bios.product_version),
+	    F(bios.serial),
+	    F(bios.board_manufacturer),
+	    F(bios.board_product),
+	    F(maintenance),
 #undef F
 	};
 	struct model_host a, b;
@@ -184,4 +201,37 @@ Test(model, host_equality_sees_every_field)
 		cr_assert_not(model_host_equal(&a, &b), "offset %zu", offsets[i]);
 		*byte ^= 1;
 	}
+}
+
+static int check(const char *unit, const char *cursor, const char *boot, mu_msec since,
+		 uint32_t lines, struct mu_error *err)
+{
+	struct host_read what = {.kind = HOST_READ_JOURNAL, .since = since, .lines = lines};
+
+	snprintf(what.unit, sizeof what.unit, "%s", unit);
+	snprintf(what.cursor, sizeof what.cursor, "%s", cursor);
+	snprintf(what.boot, sizeof what.boot, "%s", boot);
+	return host_read_check(&what, err);
+}
+
+/* What passes is given to journalctl: nothing that it could take for an option or a pattern. */
+Test(model, host_read_arguments)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	cr_expect_eq(check("", "", "", 0, 0, &err), 0);
+	cr_expect_eq(check("dev-disk-by\\x2duuid.swap", "s=ab-c;i=1", "", 1, 2000, &err), 0);
+	cr_expect_eq(
+	    check("getty@tty1.service", "", "0123456789abcdef0123456789abcdef", 0, 1, &err), 0);
+	cr_expect_eq(check("-u", "", "", 0, 0, &err), MU_FAILED);
+	cr_expect_eq(check("a b", "", "", 0, 0, &err), MU_FAILED);
+	cr_expect_eq(check("*", "", "", 0, 0, &err), MU_FAILED);
+	cr_expect_eq(err.code, MU_E_INVALID);
+	cr_expect_eq(check("", "-x", "", 0, 0, &err), MU_FAILED);
+	cr_expect_eq(check("", "a b", "", 0, 0, &err), MU_FAILED);
+	cr_expect_eq(check("", "", "0123", 0, 0, &err), MU_FAILED);
+	cr_expect_eq(check("", "", "0123456789ABCDEF0123456789abcdef", 0, 0, &err), MU_FAILED);
+	cr_expect_eq(check("", "", "", -1, 0, &err), MU_FAILED);
+	cr_expect_eq(check("", "", "", 0, 2001, &err), MU_FAILED);
+	cr_expect_str_eq(host_read_name(HOST_READ_BOOTS), "boots");
 }

@@ -111,6 +111,33 @@ static void vm_op(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec dead
 	f->op_done = done;
 }
 
+static void vm_op_anyway(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
+			 const struct rest_user *user, const char *from,
+			 void (*done)(void *arg, const struct mu_uuid *task,
+				      const struct mu_error *err),
+			 void *arg)
+{
+	struct fixture *f = ctx;
+
+	vm_op(ctx, vm, op, deadline, user, from, done, arg);
+	f->anyway = true;
+}
+
+static void host_read(void *ctx, struct host_read_op *op)
+{
+	struct fixture *f = ctx;
+
+	f->read = op;
+}
+
+static void host_read_cancel(void *ctx, struct host_read_op *op)
+{
+	struct fixture *f = ctx;
+
+	cr_assert_eq(f->read, op);
+	f->n_read_cancels++;
+}
+
 static void vm_define(void *ctx, const struct host_id *host, const struct mu_value *definition,
 		      const struct rest_user *user, const char *from,
 		      void (*done)(void *arg, const struct vm_id *vm, const struct mu_error *err),
@@ -248,6 +275,9 @@ struct fixture *fixture_new(void)
 	    .task_find = task_find,
 	    .pool = pool,
 	    .vm_op = vm_op,
+	    .vm_op_anyway = vm_op_anyway,
+	    .host_read = host_read,
+	    .host_read_cancel = host_read_cancel,
 	    .vm_define = vm_define,
 	    .call = ask_call,
 	    .locate = locate,

@@ -43,6 +43,9 @@ struct fixture {
 	char definition[512]; /* as JSON; of a call: its arguments */
 	struct rest_ask ask;
 	unsigned n_aborts;
+	bool anyway;
+	struct host_read_op *read; /* under way */
+	unsigned n_read_cancels;
 	/* and is to be answered */
 	void (*op_done)(void *arg, const struct mu_uuid *task, const struct mu_error *err);
 	void (*define_done)(void *arg, const struct vm_id *vm, const struct mu_error *err);

@@ -161,7 +161,9 @@ Test(actions, bad_requests)
 	    {ACTION(VM_DB, "start?timeout=1h"), NULL, 400, "timeout:"},
 	    {ACTION(VM_DB, "start"), "{", 400, "malformed JSON"},
 	    {ACTION(VM_DB, "start"), "[]", 422, "an object is expected, not array"},
-	    {ACTION(VM_DB, "start"), "{\"force\":true}", 422, "unknown property \\\"force\\\""},
+	    {ACTION(VM_DB, "start"), "{\"speed\":9}", 422, "unknown property \\\"speed\\\""},
+	    {ACTION(VM_DB, "start"), "{\"force\":\"yes\"}", 422, "true or false is expected"},
+	    {ACTION(VM_WEB, "pause"), "{\"force\":true}", 422, "unknown property"},
 	    {ACTION(VM_DB, "start"), "{\"hostId\":7}", 422, "a string is expected"},
 	    {ACTION(VM_DB, "start"), "{\"hostId\":\"x\"}", 422, "not a UUID"},
 	    {ACTION(VM_DB, "start"), "{\"hostId\":\"" HOST_2 "\"}", 501, "leave hostId out"},
@@ -177,6 +179,24 @@ Test(actions, start_on_its_own_host)
 {
 	struct http_request *r = post(ACTION(VM_DB, "start"), "{\"hostId\":\"" HOST_1 "\"}");
 
+	fixture_op_started(f);
+	fixture_expect(r, 202, TASK_1);
+}
+
+Test(actions, start_anyway)
+{
+	struct http_request *r = post(ACTION(VM_DB, "start"), "{\"force\":true}");
+
+	cr_expect(f->anyway);
+	fixture_op_started(f);
+	fixture_expect(r, 202, TASK_1);
+}
+
+Test(actions, force_that_is_not_meant)
+{
+	struct http_request *r = post(ACTION(VM_DB, "start"), "{\"force\":false}");
+
+	cr_expect_not(f->anyway);
 	fixture_op_started(f);
 	fixture_expect(r, 202, TASK_1);
 }

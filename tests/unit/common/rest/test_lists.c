@@ -192,11 +192,13 @@ Test(lists, host_away_stays_and_says_so)
 
 Test(lists, host_and_pool_have_their_keys)
 {
-	fixture_expect(fixture_call(f, HTTP_GET, "/rest/v0/hosts/" HOST_1, NULL), 200,
-		       "\"memory\":{\"size\":1073741824,\"usage\":536870912,\"total\":1073741824},"
-		       "\"cpus\":{\"cores\":8,\"sockets\":1},\"CPUs\":{\"cpu_count\":\"8\","
-		       "\"socket_count\":\"1\",\"speed\":\"0\",\"modelname\":\"\"},"
-		       "\"version\":\"4.17.0\"");
+	fixture_expect(
+	    fixture_call(f, HTTP_GET, "/rest/v0/hosts/" HOST_1, NULL), 200,
+	    "\"memory\":{\"size\":1073741824,\"usage\":536870912,\"total\":1073741824},"
+	    "\"cpus\":{\"cores\":8,\"sockets\":1},\"CPUs\":{\"cpu_count\":\"8\","
+	    "\"socket_count\":\"1\",\"threads_per_core\":\"0\",\"vendor\":\"\",\"speed\":\"0\","
+	    "\"modelname\":\"\",\"family\":\"0\",\"model\":\"0\",\"stepping\":\"0\"},"
+	    "\"version\":\"4.17.0\"");
 	fixture_expect(fixture_call(f, HTTP_GET, "/rest/v0/pools/" POOL, NULL), 200,
 		       "\"name_label\":\"main\",\"name_description\":\"\",\"master\":\"" HOST_1
 		       "\",\"HA_enabled\":false");

@@ -85,6 +85,22 @@ static struct model_host full_host(void)
 	h.hvm_capable = true;
 	h.booted_at = 1763000000000;
 	h.agent_started_at = 1763000001000;
+	SET(h.cpu_vendor, "AuthenticAMD");
+	h.cpu_family = 25;
+	h.cpu_model_number = 1;
+	h.cpu_stepping = 2;
+	h.threads_per_core = 2;
+	h.iommu = true;
+	SET(h.bios.vendor, "AMI");
+	SET(h.bios.version, "2.1");
+	SET(h.bios.date, "01/02/2024");
+	SET(h.bios.manufacturer, "Supermicro");
+	SET(h.bios.product, "AS-1014S");
+	SET(h.bios.product_version, "rev 3");
+	SET(h.bios.serial, "S123");
+	SET(h.bios.board_manufacturer, "Supermicro");
+	SET(h.bios.board_product, "H12SSW");
+	h.maintenance = true;
 	return h;
 }
 
@@ -198,6 +214,66 @@ Test(wire, host_round_trip)
 	cr_assert_str_eq(back.boot_id, h.boot_id);
 	cr_assert_eq(back.agent_started_at, h.agent_started_at);
 	cr_assert_not(back.connected, "the wire does not say whether a host is connected");
+}
+
+/* An agent of an earlier version. */
+Test(wire, host_without_bios)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct mu_error err = MU_ERROR_INIT;
+	struct model_host h = full_host(), back;
+	Muster__V1__HostState *m = wire_host_encode(a, &h);
+
+	m->bios = NULL;
+	cr_assert_eq(wire_host_decode(m, &host, &back, &err), 0, "%s", err.text);
+	cr_assert_str_eq(back.bios.serial, "");
+}
+
+Test(wire, host_read_round_trip)
+{
+	static const struct mu_uuid id = {{1, 2, 3}};
+	struct mu_error err = MU_ERROR_INIT;
+
+	for (unsigned kind = 0; kind < _HOST_READ_KIND_COUNT; kind++) {
+		MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+		struct host_read what = {.kind = (enum host_read_kind)kind, .since = 5, .lines = 9};
+		struct host_read back;
+		Muster__V1__HostRead *m;
+
+		SET(what.unit, "x.service");
+		SET(what.cursor, "s=ab;i=1");
+		SET(what.boot, "0123456789abcdef0123456789abcdef");
+		m = wire_host_read_encode(a, &id, &what);
+		cr_assert_eq(m->id.len, 16u);
+		cr_assert_eq(wire_host_read_decode(m, &back, &err), 0, "%s", err.text);
+		cr_assert_eq(back.kind, what.kind);
+		cr_assert_str_eq(back.unit, what.unit);
+		cr_assert_str_eq(back.cursor, what.cursor);
+		cr_assert_str_eq(back.boot, what.boot);
+		cr_assert_eq(back.since, 5);
+		cr_assert_eq(back.lines, 9u);
+	}
+}
+
+Test(wire, host_read_refusals)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct host_read what = {.kind = HOST_READ_JOURNAL}, back = what;
+	static const struct mu_uuid id = {{1}};
+	struct mu_error err = MU_ERROR_INIT;
+	Muster__V1__HostRead *m = wire_host_read_encode(a, &id, &what);
+
+	m->kind = MUSTER__V1__HOST_READ_KIND__HOST_READ_KIND_UNSPECIFIED;
+	cr_assert_eq(wire_host_read_decode(m, &back, &err), MU_FAILED);
+	cr_assert_eq(err.code, MU_E_UNSUPPORTED);
+	m = wire_host_read_encode(a, &id, &what);
+	m->since_ms = UINT64_MAX;
+	cr_assert_eq(wire_host_read_decode(m, &back, &err), MU_FAILED);
+	cr_assert(strstr(err.text, "host_read: since_ms"), "%s", err.text);
+	m = wire_host_read_encode(a, &id, &what);
+	m->unit = mu_arena_strdup(a, "--rotate");
+	cr_assert_eq(wire_host_read_decode(m, &back, &err), MU_FAILED);
+	cr_assert_eq(err.code, MU_E_INVALID);
 }
 
 Test(wire, bad_text_from_a_driver_goes_out_readable)
@@ -332,6 +408,8 @@ SPOIL_HOST(host_total, m->memory_total_bytes = UINT64_MAX)
 SPOIL_HOST(host_free, m->memory_free_bytes = UINT64_MAX)
 SPOIL_HOST(host_booted, m->booted_at_ms = UINT64_MAX)
 SPOIL_HOST(host_started, m->agent_started_at_ms = UINT64_MAX)
+SPOIL_HOST(host_vendor, m->cpu_vendor = long_text)
+SPOIL_HOST(host_bios, m->bios->serial = long_text)
 
 static const struct {
 	void (*spoil)(Muster__V1__HostState *m);
@@ -347,6 +425,8 @@ static const struct {
     {host_free, "memory_free_bytes: "},
     {host_booted, "booted_at_ms: "},
     {host_started, "agent_started_at_ms: "},
+    {host_vendor, "cpu_vendor: 256 bytes long, the limit is 15"},
+    {host_bios, "bios: serial: 256 bytes long, the limit is 63"},
 };
 
 Test(wire, each_refusal_of_a_host_names_its_field)
