@@ -235,3 +235,14 @@ Test(model, host_read_arguments)
 	cr_expect_eq(check("", "", "", 0, 2001, &err), MU_FAILED);
 	cr_expect_str_eq(host_read_name(HOST_READ_BOOTS), "boots");
 }
+
+Test(model, what_a_task_does)
+{
+	struct model_task t = {.op = VM_OP_PAUSE};
+
+	cr_assert_str_eq(task_what(&t), "pause");
+	t.op = _VM_OP_COUNT;
+	cr_assert_str_eq(task_what(&t), "none");
+	memcpy(t.method, "vm.edit", sizeof "vm.edit");
+	cr_assert_str_eq(task_what(&t), "vm.edit");
+}
