@@ -12,6 +12,7 @@
 
 #include "common/http/http.h"
 #include "common/model/host.h"
+#include "common/model/object.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 
@@ -41,9 +42,16 @@ struct rest_backend {
 	void (*each_vm)(void *ctx, bool (*each)(const struct model_vm *vm, void *arg), void *arg);
 	void (*each_task)(void *ctx, bool (*each)(const struct model_task *t, void *arg),
 			  void *arg);
+	void (*each_object)(void *ctx, enum object_kind kind,
+			    bool (*each)(const struct model_object *o, void *arg), void *arg);
+	/* Every host's view of one object; each_object() and object_find() give the best of them.
+	 */
+	void (*each_report)(void *ctx, const struct mu_uuid *id,
+			    bool (*each)(const struct model_object *o, void *arg), void *arg);
 	/* NULL when unknown; valid until the next loop turn. */
 	const struct model_host *(*host_find)(void *ctx, const struct host_id *id);
 	const struct model_vm *(*vm_find)(void *ctx, const struct vm_id *id);
+	const struct model_object *(*object_find)(void *ctx, const struct mu_uuid *id);
 	const struct model_task *(*task_find)(void *ctx, const struct mu_uuid *id);
 	/* The power state that a VM had when its host was last heard of. Optional: NULL = what the
 	 * VM itself says. */
@@ -87,6 +95,9 @@ struct http_reply *rest_handle(struct http_request *r, void *rest); /* http_serv
 enum rest_change { REST_ADD, REST_UPDATE, REST_REMOVE };
 void rest_host_changed(struct rest *rest, enum rest_change what, const struct model_host *h);
 void rest_vm_changed(struct rest *rest, enum rest_change what, const struct model_vm *vm);
+void rest_object_changed(struct rest *rest, enum rest_change what, const struct model_object *o);
+/* One host's view of an object, also where it is not the one shown. */
+void rest_report_changed(struct rest *rest, enum rest_change what, const struct model_object *o);
 void rest_task_changed(struct rest *rest, enum rest_change what, const struct model_task *t);
 
 /* Further routes of one process (enrolment, tokens): called when no common route matches; returns
