@@ -93,6 +93,36 @@ static const struct model_vm *vm_find(void *ctx, const struct vm_id *id)
 	return app_vm_find(admin->app, id);
 }
 
+static void each_object(void *ctx, enum object_kind kind,
+			bool (*each)(const struct model_object *o, void *arg), void *arg)
+{
+	const struct admin *admin = ctx;
+	const struct model_object *o;
+
+	for (size_t i = 0; (o = app_object_next(admin->app, kind, &i));) {
+		if (!each(o, arg))
+			return;
+	}
+}
+
+static const struct model_object *object_find(void *ctx, const struct mu_uuid *id)
+{
+	const struct admin *admin = ctx;
+
+	return app_object_find(admin->app, id);
+}
+
+/* There is one host, and so one view of each object. */
+static void each_report(void *ctx, const struct mu_uuid *id,
+			bool (*each)(const struct model_object *o, void *arg), void *arg)
+{
+	const struct admin *admin = ctx;
+	const struct model_object *o = app_object_find(admin->app, id);
+
+	if (o)
+		(void)each(o, arg);
+}
+
 static const struct model_task *task_find(void *ctx, const struct mu_uuid *id)
 {
 	const struct admin *admin = ctx;
@@ -219,6 +249,14 @@ static void on_vm(void *ctx, enum app_change what, const struct model_vm *vm)
 	rest_vm_changed(admin->rest, change_of(what), vm);
 }
 
+static void on_object(void *ctx, enum app_change what, const struct model_object *o)
+{
+	const struct admin *admin = ctx;
+
+	rest_report_changed(admin->rest, change_of(what), o);
+	rest_object_changed(admin->rest, change_of(what), o);
+}
+
 static void on_task(void *ctx, enum app_change what, const struct model_task *t)
 {
 	const struct admin *admin = ctx;
@@ -263,9 +301,12 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .authenticate = authenticate,
 	    .each_host = each_host,
 	    .each_vm = each_vm,
+	    .each_object = each_object,
+	    .each_report = each_report,
 	    .each_task = each_task,
 	    .host_find = host_find,
 	    .vm_find = vm_find,
+	    .object_find = object_find,
 	    .task_find = task_find,
 	    .pool = pool,
 	    .vm_op = vm_op,
@@ -278,8 +319,13 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	};
 	admin->rest = rest_new(loop, &admin->backend);
 	host_routes_add(admin->rest, app);
-	admin->listener =
-	    (struct app_listener){.host = on_host, .vm = on_vm, .task = on_task, .ctx = admin};
+	admin->listener = (struct app_listener){
+	    .host = on_host,
+	    .vm = on_vm,
+	    .object = on_object,
+	    .task = on_task,
+	    .ctx = admin,
+	};
 	app_listen(app, &admin->listener);
 	options.ctx = admin->rest;
 	if (http_server_new(loop, &options, &admin->server, err) < 0) {

@@ -84,6 +84,7 @@ static void app_free(struct app *app)
 	calls_deinit(app);
 	ops_deinit(app);
 	tasks_deinit(app);
+	objects_deinit(app);
 	facts_deinit(app);
 	writer_free(app->writer);
 	free(app);
@@ -112,6 +113,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	name_host(app, config->name);
 	r = open_state(app, config, err);
 	facts_init(app);
+	objects_init(app);
 	ops_init(app);
 	tasks_init(app);
 	if (r < 0 || startup_load(app, err) < 0 || open_driver(app, config, err) < 0) {

@@ -13,6 +13,7 @@
 #include "common/base/value.h"
 #include "common/model/host.h"
 #include "common/model/host_read.h"
+#include "common/model/object.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 
@@ -24,6 +25,10 @@ const struct model_host *app_host(const struct app *app);
 /* In a stable order, NULL at the end; *iter starts at 0. */
 const struct model_vm *app_vm_next(const struct app *app, size_t *iter);
 const struct model_vm *app_vm_find(const struct app *app, const struct vm_id *id);
+/* What the host has besides VMs: of a kind, or of all (_OBJECT_KIND_COUNT), in order of arrival. */
+const struct model_object *app_object_next(const struct app *app, enum object_kind kind,
+					   size_t *iter);
+const struct model_object *app_object_find(const struct app *app, const struct mu_uuid *id);
 /* Recent ones of this host, whoever asked, oldest first. */
 const struct model_task *app_task_next(const struct app *app, size_t *iter);
 const struct model_task *app_task_find(const struct app *app, const struct mu_uuid *id);
@@ -36,6 +41,7 @@ enum app_change { APP_ADDED, APP_UPDATED, APP_REMOVED };
 struct app_listener {
 	void (*host)(void *ctx, const struct model_host *h);
 	void (*vm)(void *ctx, enum app_change what, const struct model_vm *vm);
+	void (*object)(void *ctx, enum app_change what, const struct model_object *o);
 	void (*task)(void *ctx, enum app_change what, const struct model_task *t);
 	/* The journal holds the result of a command of the aggregator's, durably. */
 	void (*result)(void *ctx, const struct journal_entry *e);
@@ -45,6 +51,14 @@ struct app_listener {
 
 void app_listen(struct app *app, struct app_listener *listener);
 void app_unlisten(struct app_listener *listener);
+
+/* Found out on this host */
+
+/* It is so now: whole, copied, told to everybody if it is news. `o->host` does not count. The id
+ * is unique over all kinds. Over OBJECT_VIEW_MAX objects are not shown, with a line in the log. */
+void app_object_set(struct app *app, const struct model_object *o);
+/* It is gone; an unknown id is ignored. */
+void app_object_remove(struct app *app, const struct mu_uuid *id);
 
 /* Asked for on this host */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's state, for the files of this folder only. Who writes what:
- * agent.c lifecycle, facts.c the view, ops.c the queues, calls*.c calls, tasks.c tasks and journal,
- * define.c definitions, startup.c what was there before.
+ * agent.c lifecycle, facts.c the view, objects.c what is no VM, ops.c the queues, calls*.c calls,
+ * tasks.c tasks and journal, define.c definitions, startup.c what was there before.
  */
 #ifndef MUSTER_AGENT_APP_APP_PRIV_H
 #define MUSTER_AGENT_APP_APP_PRIV_H
@@ -11,6 +11,7 @@
 #include "agent/app/state_dir.h"
 #include "agent/app/writer.h"
 #include "agent/core/autostart.h"
+#include "agent/core/object_view.h"
 #include "agent/core/vm_queue.h"
 #include "agent/core/vm_view.h"
 #include "agent/hv/hv.h"
@@ -33,6 +34,9 @@ struct app {
 	struct hv_watch watch;
 	struct mu_timer *look;
 	mu_msec healed_at;
+	/* objects.c */
+	struct object_view *objects;
+	bool objects_full; /* was logged */
 	/* ops.c */
 	struct mu_map *vms; /* struct app_vm by id */
 	struct mu_timer *wake;
@@ -101,6 +105,10 @@ void facts_start(struct app *app);
 void facts_relist(struct app *app);
 /* After a change of the view: tell everybody. */
 void facts_publish(struct app *app);
+
+/* objects.c */
+void objects_init(struct app *app);
+void objects_deinit(struct app *app);
 
 /* ops.c */
 void ops_init(struct app *app);

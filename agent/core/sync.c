@@ -16,7 +16,7 @@
 #include <string.h>
 
 struct object {
-	struct vm_id id;
+	struct mu_uuid id;
 	uint64_t seq;
 	bool dirty;
 	bool removed;
@@ -75,15 +75,15 @@ static void set_dirty(struct sync *s, struct object *o, bool dirty)
 	o->dirty = dirty;
 }
 
-static struct object *need(struct sync *s, const struct vm_id *id)
+static struct object *need(struct sync *s, const struct mu_uuid *id)
 {
-	struct object *o = mu_map_find(s->objects, id->uuid.bytes, sizeof id->uuid.bytes);
+	struct object *o = mu_map_find(s->objects, id->bytes, sizeof id->bytes);
 
 	if (o)
 		return o;
 	o = mu_xcalloc(1, sizeof *o);
 	o->id = *id;
-	mu_map_put(s->objects, id->uuid.bytes, sizeof id->uuid.bytes, o);
+	mu_map_put(s->objects, id->bytes, sizeof id->bytes, o);
 	return o;
 }
 
@@ -92,7 +92,7 @@ static void forget(struct sync *s, struct object *o)
 	set_dirty(s, o, false);
 	if (o->removed)
 		s->n_removed--;
-	mu_map_remove(s->objects, o->id.uuid.bytes, sizeof o->id.uuid.bytes);
+	mu_map_remove(s->objects, o->id.bytes, sizeof o->id.bytes);
 	free(o);
 }
 
@@ -101,7 +101,7 @@ void sync_host_changed(struct sync *s)
 	set_dirty(s, &s->host, true);
 }
 
-void sync_vm_changed(struct sync *s, const struct vm_id *id)
+void sync_changed(struct sync *s, const struct mu_uuid *id)
 {
 	struct object *o = need(s, id);
 
@@ -111,7 +111,7 @@ void sync_vm_changed(struct sync *s, const struct vm_id *id)
 	set_dirty(s, o, true);
 }
 
-void sync_vm_removed(struct sync *s, const struct vm_id *id)
+void sync_removed(struct sync *s, const struct mu_uuid *id)
 {
 	struct object *o = need(s, id);
 
@@ -148,7 +148,7 @@ enum sync_start sync_welcome(struct sync *s, bool resume, uint64_t resume_seq, u
 	struct object *o;
 
 	/* A number we never gave, or one from before tombstones were dropped (acknowledged, or left
-	 * out of a snapshot): resuming there would leave removed VMs in the other side's list. */
+	 * out of a snapshot): resuming there would leave removed ones in the other side's list. */
 	if (!resume || s->overflow || resume_seq > s->last || resume_seq < s->acked ||
 	    resume_seq < s->snapshot || !s->last) {
 		start_over(s);

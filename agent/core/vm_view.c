@@ -22,6 +22,7 @@
 
 #include "agent/core/vm_edit.h"
 #include "common/base/assert.h"
+#include "common/base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -212,6 +213,46 @@ struct vm_facts vm_entry_facts(const struct vm_entry *e)
 	return f;
 }
 
+static void fill_disks(struct model_vm *m, const struct hv_vm_config *c, bool attached)
+{
+	_Static_assert((int)HV_DISKS_MAX <= (int)MODEL_VM_DISKS_MAX, "all disks are shown");
+	m->n_disks = c->n_disks;
+	for (size_t i = 0; i < c->n_disks; i++) {
+		struct model_disk *d = &m->disks[i];
+
+		memcpy(d->vdev, c->disks[i].vdev, sizeof d->vdev);
+		d->readonly = c->disks[i].readonly;
+		d->cdrom = c->disks[i].cdrom;
+		d->attached = attached;
+	}
+}
+
+static void fill_nics(struct model_vm *m, const struct hv_vm_config *c, bool attached)
+{
+	_Static_assert((int)HV_NICS_MAX <= (int)MODEL_VM_NICS_MAX, "all cards are shown");
+	m->n_nics = c->n_nics;
+	for (size_t i = 0; i < c->n_nics; i++) {
+		struct model_nic *n = &m->nics[i];
+
+		n->device = (uint32_t)i;
+		memcpy(n->mac, c->nics[i].mac, sizeof n->mac);
+		if (!n->mac[0])
+			vm_default_mac(&c->id, i, n->mac);
+		memcpy(n->bridge, c->nics[i].bridge, sizeof n->bridge);
+		n->attached = attached;
+	}
+}
+
+/* How it is built: the definition's, also while it runs. */
+static void fill_build(struct model_vm *m, const struct hv_vm_config *c, bool attached)
+{
+	memcpy(m->firmware, c->firmware, sizeof m->firmware);
+	memcpy(m->boot_order, c->boot_order, sizeof m->boot_order);
+	mu_utf8_sanitize(m->cmdline, sizeof m->cmdline - 1, c->cmdline, strlen(c->cmdline));
+	fill_disks(m, c, attached);
+	fill_nics(m, c, attached);
+}
+
 static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
 {
 	memcpy(m->name, spec->config.name, sizeof m->name);
@@ -241,18 +282,22 @@ static void fill_from_domain(struct model_vm *m, const struct hv_domain *d)
 
 static void build(const struct vm_view *view, const struct vm_entry *e, struct model_vm *m)
 {
+	bool built = e->present && !(e->domain.incomplete && e->spec);
+
 	model_vm_init(m);
 	m->id = e->id;
 	m->host = view->host;
-	if (e->spec)
+	if (e->spec) {
 		fill_from_spec(m, e->spec);
-	else if (e->present)
+		fill_build(m, &e->spec->config, built);
+	} else if (e->present) {
 		memcpy(m->name, e->domain.name, sizeof m->name);
-	else /* its last operation is ending */
+	} else { /* its last operation is ending */
 		memcpy(m->name, e->model.name, sizeof m->name);
+	}
 	m->pending = e->differs && (e->present || e->saved);
 	m->type = e->spec ? e->spec->config.type : e->domain.type;
-	if (e->present && !(e->domain.incomplete && e->spec))
+	if (built)
 		fill_from_domain(m, &e->domain);
 	m->power = entry_power(e);
 	m->guest = e->guest;

@@ -204,15 +204,3 @@ int hv_check_config(const struct hv_vm_config *c, struct mu_error *err)
 	}
 	return 0;
 }
-
-void hv_check_default_mac(const struct vm_id *id, size_t nic, char ret_mac[static 18])
-{
-	char part[32];
-	struct mu_uuid u;
-
-	snprintf(part, sizeof part, "mac/%zu", nic);
-	u = mu_uuid_derive(&id->uuid, part);
-	/* A UUID's first bytes are free of version bits. */
-	snprintf(ret_mac, 18, "00:16:3e:%02x:%02x:%02x", u.bytes[0] & 0x7fu, u.bytes[1],
-		 u.bytes[2]);
-}

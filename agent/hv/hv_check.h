@@ -11,8 +11,5 @@
 
 /* MU_E_INVALID naming the member, what is wrong with it and what is allowed. */
 int hv_check_config(const struct hv_vm_config *config, struct mu_error *err);
-/* The MAC address of a VM's nth NIC where its configuration names none: the same every time, in
- * Xen's range 00:16:3e. */
-void hv_check_default_mac(const struct vm_id *id, size_t nic, char ret_mac[static 18]);
 
 #endif

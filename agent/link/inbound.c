@@ -27,9 +27,14 @@ static void on_welcome(struct link *link, const Muster__V1__Welcome *w)
 	link_welcomed(link);
 	window_rewind(link->options.window, w->metric_seq);
 	if (sync_welcome(link->sync, w->resume, w->resume_seq, &seq) == SYNC_SNAPSHOT) {
+		struct message_later later;
+		struct message m;
+
 		mu_arena_reset(link->arena);
-		(void)pump_send(
-		    link, message_snapshot(link->arena, link->app, sync_epoch(link->sync), seq));
+		m = message_snapshot(link->arena, link->app, sync_epoch(link->sync), seq, &later);
+		(void)pump_send(link, m);
+		for (size_t i = 0; i < later.n; i++)
+			sync_changed(link->sync, &later.ids[i]);
 	}
 	pump(link);
 }

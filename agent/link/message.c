@@ -4,6 +4,10 @@
 #include "common/base/assert.h"
 #include "common/wire/wire.h"
 
+/* Of a snapshot's VMs and objects together. The rest of the message (the ids that are for later, at
+ * 18 bytes each, and the host) fits into what is left of WIRE_MESSAGE_MAX. */
+enum { SNAPSHOT_STATES_MAX = 3 << 20 };
+
 typedef Muster__V1__AgentMessage agent_message;
 
 static struct message pack(struct mu_arena *a, const agent_message *m)
@@ -47,25 +51,100 @@ struct message message_hello(struct mu_arena *a, const struct message_hello *h)
 	return pack(a, m);
 }
 
+/* A snapshot under way. */
+struct snapshot {
+	struct mu_arena *arena;
+	Muster__V1__Snapshot m;
+	size_t n_bytes;
+	struct mu_uuid *later;
+	size_t n_later;
+};
+
+/* Is there room for this one? If not, it is noted for later. */
+static bool fits(struct snapshot *s, const ProtobufCMessage *state, const struct mu_uuid *id)
+{
+	enum { OVERHEAD = 8 }; /* tag and length */
+	size_t n = protobuf_c_message_get_packed_size(state) + OVERHEAD;
+
+	if (s->n_bytes + n <= SNAPSHOT_STATES_MAX) {
+		s->n_bytes += n;
+		return true;
+	}
+	s->later[s->n_later++] = *id;
+	return false;
+}
+
+static void add_vms(struct snapshot *s, const struct app *app)
+{
+	const struct model_vm *vm;
+
+	for (size_t i = 0; (vm = app_vm_next(app, &i));) {
+		Muster__V1__VmState *state = wire_vm_encode(s->arena, vm);
+
+		if (fits(s, &state->base, &vm->id.uuid))
+			s->m.vms[s->m.n_vms++] = state;
+	}
+}
+
+static void add_objects(struct snapshot *s, const struct app *app)
+{
+	const struct model_object *o;
+
+	for (size_t i = 0; (o = app_object_next(app, _OBJECT_KIND_COUNT, &i));) {
+		Muster__V1__ObjectState *state = wire_object_encode(s->arena, o);
+
+		if (fits(s, &state->base, &o->id))
+			s->m.objects[s->m.n_objects++] = state;
+	}
+}
+
+static void add_later(struct snapshot *s)
+{
+	s->m.later = mu_arena_calloc(s->arena, s->n_later + 1, sizeof *s->m.later);
+	for (size_t i = 0; i < s->n_later; i++)
+		s->m.later[s->m.n_later++] = wire_uuid_encode(s->arena, &s->later[i]);
+}
+
 struct message message_snapshot(struct mu_arena *a, const struct app *app, uint64_t epoch,
-				uint64_t seq)
+				uint64_t seq, struct message_later *ret_later)
 {
 	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_SNAPSHOT);
-	Muster__V1__Snapshot *s = mu_arena_alloc(a, sizeof *s);
-	const struct model_vm *vm;
-	size_t n = 0;
+	struct snapshot s = {.arena = a};
+	size_t n_vms = 0;
+	size_t n_objects = 0;
 
-	muster__v1__snapshot__init(s);
-	s->epoch = epoch;
-	s->seq = seq;
-	s->host = wire_host_encode(a, app_host(app));
+	muster__v1__snapshot__init(&s.m);
+	s.m.epoch = epoch;
+	s.m.seq = seq;
+	s.m.host = wire_host_encode(a, app_host(app));
 	for (size_t i = 0; app_vm_next(app, &i);)
-		n++;
-	s->vms = mu_arena_calloc(a, n + 1, sizeof *s->vms);
-	for (size_t i = 0; (vm = app_vm_next(app, &i));)
-		s->vms[s->n_vms++] = wire_vm_encode(a, vm);
-	m->snapshot = s;
+		n_vms++;
+	for (size_t i = 0; app_object_next(app, _OBJECT_KIND_COUNT, &i);)
+		n_objects++;
+	s.m.vms = mu_arena_calloc(a, n_vms + 1, sizeof *s.m.vms);
+	s.m.objects = mu_arena_calloc(a, n_objects + 1, sizeof *s.m.objects);
+	s.later = mu_arena_calloc(a, n_vms + n_objects + 1, sizeof *s.later);
+	add_vms(&s, app);
+	add_objects(&s, app);
+	add_later(&s);
+	m->snapshot = &s.m;
+	ret_later->ids = s.later;
+	ret_later->n = s.n_later;
 	return pack(a, m);
+}
+
+/* VMs and objects: the id says which. */
+static void add_changed(struct mu_arena *a, const struct app *app, const struct mu_uuid *id,
+			Muster__V1__Delta *d)
+{
+	const struct vm_id vm_id = {*id};
+	const struct model_vm *vm = app_vm_find(app, &vm_id);
+	const struct model_object *o = vm ? NULL : app_object_find(app, id);
+
+	if (vm)
+		d->vms[d->n_vms++] = wire_vm_encode(a, vm);
+	else if (o)
+		d->objects[d->n_objects++] = wire_object_encode(a, o);
 }
 
 struct message message_delta(struct mu_arena *a, const struct app *app,
@@ -73,21 +152,18 @@ struct message message_delta(struct mu_arena *a, const struct app *app,
 {
 	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_DELTA);
 	Muster__V1__Delta *d = mu_arena_alloc(a, sizeof *d);
-	const struct model_vm *vm;
 
 	muster__v1__delta__init(d);
 	d->seq = delta->seq;
 	if (delta->host)
 		d->host = wire_host_encode(a, app_host(app));
 	d->vms = mu_arena_calloc(a, delta->n_changed + 1, sizeof *d->vms);
-	for (size_t i = 0; i < delta->n_changed; i++) {
-		vm = app_vm_find(app, &delta->changed[i]);
-		if (vm)
-			d->vms[d->n_vms++] = wire_vm_encode(a, vm);
-	}
+	d->objects = mu_arena_calloc(a, delta->n_changed + 1, sizeof *d->objects);
+	for (size_t i = 0; i < delta->n_changed; i++)
+		add_changed(a, app, &delta->changed[i], d);
 	d->removed = mu_arena_calloc(a, delta->n_removed + 1, sizeof *d->removed);
 	for (size_t i = 0; i < delta->n_removed; i++)
-		d->removed[d->n_removed++] = wire_uuid_encode(a, &delta->removed[i].uuid);
+		d->removed[d->n_removed++] = wire_uuid_encode(a, &delta->removed[i]);
 	m->delta = d;
 	return pack(a, m);
 }

@@ -22,9 +22,15 @@ struct message_hello {
 };
 
 struct message message_hello(struct mu_arena *a, const struct message_hello *h);
+/* What a snapshot has no room for: named in it, to be sent with the deltas that follow. */
+struct message_later {
+	const struct mu_uuid *ids; /* in the arena */
+	size_t n;
+};
+
 struct message message_snapshot(struct mu_arena *a, const struct app *app, uint64_t epoch,
-				uint64_t seq);
-/* A VM that is gone meanwhile is left out: its removal is in a later delta. */
+				uint64_t seq, struct message_later *ret_later);
+/* What is gone meanwhile is left out: its removal is in a later delta. */
 struct message message_delta(struct mu_arena *a, const struct app *app,
 			     const struct sync_delta *delta);
 struct message message_dictionary(struct mu_arena *a, const struct window_dictionary *d);

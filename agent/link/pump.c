@@ -142,9 +142,20 @@ static void on_vm(void *ctx, enum app_change what, const struct model_vm *vm)
 	struct link *link = ctx;
 
 	if (what == APP_REMOVED)
-		sync_vm_removed(link->sync, &vm->id);
+		sync_removed(link->sync, &vm->id.uuid);
 	else
-		sync_vm_changed(link->sync, &vm->id);
+		sync_changed(link->sync, &vm->id.uuid);
+	pump_soon(link);
+}
+
+static void on_object(void *ctx, enum app_change what, const struct model_object *o)
+{
+	struct link *link = ctx;
+
+	if (what == APP_REMOVED)
+		sync_removed(link->sync, &o->id);
+	else
+		sync_changed(link->sync, &o->id);
 	pump_soon(link);
 }
 
@@ -171,12 +182,21 @@ static void on_result(void *ctx, const struct journal_entry *e)
 
 void pump_listen(struct link *link)
 {
+	const struct model_object *o;
 	const struct model_vm *vm;
 
 	link->listener = (struct app_listener){
-	    .host = on_host, .vm = on_vm, .task = on_task, .result = on_result, .ctx = link};
+	    .host = on_host,
+	    .vm = on_vm,
+	    .object = on_object,
+	    .task = on_task,
+	    .result = on_result,
+	    .ctx = link,
+	};
 	app_listen(link->app, &link->listener);
 	sync_host_changed(link->sync);
 	for (size_t i = 0; (vm = app_vm_next(link->app, &i));)
-		sync_vm_changed(link->sync, &vm->id);
+		sync_changed(link->sync, &vm->id.uuid);
+	for (size_t i = 0; (o = app_object_next(link->app, _OBJECT_KIND_COUNT, &i));)
+		sync_changed(link->sync, &o->id);
 }

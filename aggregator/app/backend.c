@@ -54,6 +54,29 @@ static enum vm_power vm_last_power(void *ctx, const struct model_vm *vm)
 	return inventory_vm_last_power(app->inventory, &vm->id);
 }
 
+static void each_object(void *ctx, enum object_kind kind,
+			bool (*each)(const struct model_object *o, void *arg), void *arg)
+{
+	struct app *app = ctx;
+
+	inventory_each_object(app->inventory, kind, each, arg);
+}
+
+static const struct model_object *object_find(void *ctx, const struct mu_uuid *id)
+{
+	struct app *app = ctx;
+
+	return inventory_object_find(app->inventory, id);
+}
+
+static void each_report(void *ctx, const struct mu_uuid *id,
+			bool (*each)(const struct model_object *o, void *arg), void *arg)
+{
+	struct app *app = ctx;
+
+	inventory_each_report(app->inventory, id, each, arg);
+}
+
 static const struct model_task *task_find(void *ctx, const struct mu_uuid *id)
 {
 	struct app *app = ctx;
@@ -127,10 +150,13 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .authenticate = authenticate,
 	    .each_host = each_host,
 	    .each_vm = each_vm,
+	    .each_object = each_object,
+	    .each_report = each_report,
 	    .each_task = each_task,
 	    .host_find = host_find,
 	    .vm_find = vm_find,
 	    .vm_last_power = vm_last_power,
+	    .object_find = object_find,
 	    .task_find = task_find,
 	    .pool = pool,
 	    .vm_op = vm_op,

@@ -14,13 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The VMs of one host, gathered while the rows (ordered by host) come by. */
+/* The VMs, then the objects of one host, gathered while the rows (ordered by host) come by. */
 struct loading {
 	struct app *app;
 	struct host_id host;
 	struct model_vm *vms;
 	size_t n_vms;
 	size_t cap;
+	struct model_object *objects;
+	size_t n_objects;
+	size_t objects_cap;
 };
 
 /* What cannot be read any more is not worth refusing to start for: its host has the truth and is
@@ -82,12 +85,26 @@ static int load_mark(const struct store_host *row, void *arg, struct mu_error *e
 	return 0;
 }
 
-static void flush_vms(struct loading *l)
+static void flush(struct loading *l)
 {
-	if (l->n_vms)
-		inventory_delta(l->app->inventory, &l->host, NULL, l->vms, l->n_vms, NULL, 0,
-				&l->app->changes);
-	l->n_vms = 0;
+	const struct inventory_report report = {
+	    .vms = l->vms,
+	    .n_vms = l->n_vms,
+	    .objects = l->objects,
+	    .n_objects = l->n_objects,
+	};
+
+	inventory_delta(l->app->inventory, &l->host, &report, &l->app->changes);
+	l->n_vms = l->n_objects = 0;
+}
+
+/* The rows of another host begin. */
+static void go_on_with(struct loading *l, const struct host_id *host)
+{
+	if (mu_uuid_equal(&host->uuid, &l->host.uuid))
+		return;
+	flush(l);
+	l->host = *host;
 }
 
 static int vm_decode(const struct store_vm *row, struct model_vm *ret, struct mu_error *err)
@@ -109,10 +126,7 @@ static int load_vm(const struct store_vm *row, void *arg, struct mu_error *err)
 	struct mu_error local = MU_ERROR_INIT;
 
 	(void)err;
-	if (!mu_uuid_equal(&row->host.uuid, &l->host.uuid)) {
-		flush_vms(l);
-		l->host = row->host;
-	}
+	go_on_with(l, &row->host);
 	if (l->n_vms == l->cap) {
 		l->cap = l->cap ? l->cap * 2 : 64;
 		l->vms = mu_xrealloc(l->vms, l->cap, sizeof *l->vms);
@@ -122,6 +136,54 @@ static int load_vm(const struct store_vm *row, void *arg, struct mu_error *err)
 	else
 		l->n_vms++;
 	return 0;
+}
+
+static int object_decode(const struct store_object *row, struct model_object *ret,
+			 struct mu_error *err)
+{
+	Muster__V1__ObjectState *m =
+	    muster__v1__object_state__unpack(NULL, row->state.len, row->state.data);
+	int r;
+
+	if (!m)
+		return mu_error_set(err, MU_E_IO, "not an ObjectState");
+	r = wire_object_decode(m, &row->host, ret, err);
+	muster__v1__object_state__free_unpacked(m, NULL);
+	/* Only what is known was stored. */
+	return r == WIRE_UNKNOWN_KIND ? mu_error_set(err, MU_E_IO, "of no kind known here") : r;
+}
+
+static int load_object(const struct store_object *row, void *arg, struct mu_error *err)
+{
+	struct loading *l = arg;
+	struct mu_error local = MU_ERROR_INIT;
+
+	(void)err;
+	go_on_with(l, &row->host);
+	if (l->n_objects == l->objects_cap) {
+		l->objects_cap = l->objects_cap ? l->objects_cap * 2 : 64;
+		l->objects = mu_xrealloc(l->objects, l->objects_cap, sizeof *l->objects);
+	}
+	if (object_decode(row, &l->objects[l->n_objects], &local) < 0)
+		distrust(l->app, &row->host, "object", &row->id, &local);
+	else
+		l->n_objects++;
+	return 0;
+}
+
+/* What hosts reported. */
+static int load_reports(struct app *app, struct mu_error *err)
+{
+	struct loading l = {.app = app};
+	int r = store_vms_list(app->store, load_vm, &l, err);
+
+	flush(&l);
+	if (r == 0)
+		r = store_objects_list(app->store, load_object, &l, err);
+	flush(&l);
+	free(l.vms);
+	free(l.objects);
+	return r;
 }
 
 static int load_task(const struct model_task *t, const char *arguments, void *arg,
@@ -173,25 +235,20 @@ static int load_pool(struct app *app, struct mu_error *err)
 
 int app_load(struct app *app, struct mu_error *err)
 {
-	struct loading l = {.app = app};
 	mu_msec begin = mu_clock_monotonic();
-	int r;
 
 	if (load_pool(app, err) < 0 || store_hosts_list(app->store, load_host, app, err) < 0)
 		return MU_FAILED;
-	r = store_vms_list(app->store, load_vm, &l, err);
-	if (r == 0)
-		flush_vms(&l);
-	free(l.vms);
-	if (r < 0 || store_tasks_list(app->store, load_task, app, err) < 0 ||
+	if (load_reports(app, err) < 0 || store_tasks_list(app->store, load_task, app, err) < 0 ||
 	    store_certs_list(app->store, load_cert, app, err) < 0 ||
 	    store_joins_list(app->store, load_join, app, err) < 0 ||
 	    store_tokens_list(app->store, load_token, app, err) < 0)
 		return mu_error_prefix(err, "reading the database");
 	app_publish(app); /* conflicts; nobody listens for the rest yet */
-	mu_log_info("state read hosts=%zu vms=%zu tasks_pending=%zu ms=%lld",
+	mu_log_info("state read hosts=%zu vms=%zu objects=%zu tasks_pending=%zu ms=%lld",
 		    inventory_n_hosts(app->inventory), inventory_n_vms(app->inventory),
-		    tasks_n_pending(app->tasks), (long long)(mu_clock_monotonic() - begin));
+		    inventory_n_objects(app->inventory), tasks_n_pending(app->tasks),
+		    (long long)(mu_clock_monotonic() - begin));
 	return 0;
 }
 

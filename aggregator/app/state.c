@@ -80,6 +80,14 @@ void app_publish(struct app *app)
 		case INVENTORY_CONFLICT:
 			conflict_changed(app, c);
 			break;
+		case INVENTORY_OBJECT:
+			if (app->rest)
+				rest_object_changed(app->rest, rest_changes[c->what], c->object);
+			break;
+		case INVENTORY_REPORT:
+			if (app->rest)
+				rest_report_changed(app->rest, rest_changes[c->what], c->object);
+			break;
 		case _INVENTORY_KIND_COUNT:
 			break;
 		}
@@ -126,6 +134,52 @@ static void put_vm(struct app *app, struct store_tx *tx, const struct host_id *h
 	store_vms_put(tx, &row);
 }
 
+static void put_object(struct app *app, struct store_tx *tx, const struct host_id *host,
+		       const struct model_object *o)
+{
+	struct store_object row = {
+	    .host = *host,
+	    .id = o->id,
+	    .kind = object_kind_name(o->kind),
+	    .name = o->name,
+	    .state = pack(app->arena, &wire_object_encode(app->arena, o)->base),
+	};
+
+	store_objects_put(tx, &row);
+}
+
+/* Nothing is said of it, but it is not gone: it stays as it was. */
+static void put_later(struct app *app, struct store_tx *tx, const struct host_id *host,
+		      const struct mu_uuid *id)
+{
+	const struct vm_id vm_id = {*id};
+	const struct model_vm *vm = inventory_host_vm(app->inventory, host, &vm_id);
+	const struct model_object *o = inventory_host_object(app->inventory, host, id);
+
+	if (vm)
+		put_vm(app, tx, host, vm);
+	if (o)
+		put_object(app, tx, host, o);
+}
+
+static void put_report(struct app *app, struct store_tx *tx, const struct fleet_state *st)
+{
+	const struct inventory_report *r = &st->report;
+
+	for (size_t i = 0; i < r->n_later; i++)
+		put_later(app, tx, &st->id, &r->later[i]);
+	for (size_t i = 0; i < r->n_removed; i++) {
+		const struct vm_id vm = {r->removed[i]};
+
+		store_vms_delete(tx, &st->id, &vm);
+		store_objects_delete(tx, &st->id, &r->removed[i]);
+	}
+	for (size_t i = 0; i < r->n_vms; i++)
+		put_vm(app, tx, &st->id, &r->vms[i]);
+	for (size_t i = 0; i < r->n_objects; i++)
+		put_object(app, tx, &st->id, &r->objects[i]);
+}
+
 struct state_stored {
 	struct app *app;
 	struct fleet_receipt *receipt;
@@ -146,19 +200,15 @@ static void on_state(void *ctx, const struct fleet_state *st, struct fleet_recei
 	struct state_stored *ss = mu_xcalloc(1, sizeof *ss);
 
 	if (st->snapshot) {
-		inventory_snapshot(app->inventory, &st->id, st->host, st->vms, st->n_vms,
-				   &app->changes);
+		inventory_snapshot(app->inventory, &st->id, &st->report, &app->changes);
 		store_vms_delete_all(tx, &st->id);
+		store_objects_delete_all(tx, &st->id);
 	} else {
-		inventory_delta(app->inventory, &st->id, st->host, st->vms, st->n_vms, st->removed,
-				st->n_removed, &app->changes);
+		inventory_delta(app->inventory, &st->id, &st->report, &app->changes);
 	}
 	app_publish(app);
 	put_host(app, tx, st);
-	for (size_t i = 0; i < st->n_removed; i++)
-		store_vms_delete(tx, &st->id, &st->removed[i]);
-	for (size_t i = 0; i < st->n_vms; i++)
-		put_vm(app, tx, &st->id, &st->vms[i]);
+	put_report(app, tx, st);
 	ss->app = app;
 	ss->receipt = receipt;
 	store_commit(tx, STORE_KEEP, state_stored, ss);
@@ -203,16 +253,24 @@ static void on_seen(void *ctx, const struct host_id *id)
 	inventory_host_seen(app->inventory, id, mu_clock_wall());
 }
 
-static size_t on_n_vms_with(void *ctx, const struct fleet_state *st)
+static void on_count_with(void *ctx, const struct fleet_state *st, size_t *ret_n_vms,
+			  size_t *ret_n_objects)
 {
 	struct app *app = ctx;
-	size_t n = inventory_host_n_vms(app->inventory, &st->id);
+	const struct inventory_report *r = &st->report;
+	size_t n_vms = inventory_host_n_vms(app->inventory, &st->id);
+	size_t n_objects = inventory_host_n_objects(app->inventory, &st->id);
 
-	for (size_t i = 0; i < st->n_vms; i++) {
-		if (!inventory_host_has_vm(app->inventory, &st->id, &st->vms[i].id))
-			n++;
+	for (size_t i = 0; i < r->n_vms; i++) {
+		if (!inventory_host_vm(app->inventory, &st->id, &r->vms[i].id))
+			n_vms++;
 	}
-	return n;
+	for (size_t i = 0; i < r->n_objects; i++) {
+		if (!inventory_host_object(app->inventory, &st->id, &r->objects[i].id))
+			n_objects++;
+	}
+	*ret_n_vms = n_vms;
+	*ret_n_objects = n_objects;
 }
 
 static void on_batch(void *ctx, const struct fleet_batch *b, struct fleet_receipt *receipt)
@@ -257,7 +315,7 @@ void app_fleet_backend(struct app *app, struct fleet_backend *ret)
 	    .certificate = on_certificate,
 	    .connected = on_connected,
 	    .seen = on_seen,
-	    .n_vms_with = on_n_vms_with,
+	    .count_with = on_count_with,
 	    .state = on_state,
 	    .batch = on_batch,
 	    .next_command = on_next_command,

@@ -13,6 +13,7 @@
  */
 #include "aggregator/core/inventory.h"
 
+#include "aggregator/core/objects.h"
 #include "common/base/assert.h"
 #include "common/base/list.h"
 #include "common/base/map.h"
@@ -25,6 +26,7 @@ struct host {
 	struct mu_link reports;
 	size_t n_reports;
 	uint64_t round; /* of the latest snapshot: marks what was in it */
+	struct objects_host objects;
 };
 
 struct entry;
@@ -48,6 +50,7 @@ struct entry {
 struct inventory {
 	struct mu_map *hosts;   /* host id -> struct host */
 	struct mu_map *entries; /* vm id -> struct entry */
+	struct objects *objects;
 };
 
 /* --- changes --- */
@@ -70,8 +73,8 @@ void inventory_changes_reset(struct inventory_changes *c)
 	c->n_items = 0;
 }
 
-static struct inventory_change *change_add(struct inventory_changes *c, enum inventory_kind kind,
-					   enum inventory_what what)
+struct inventory_change *inventory_changes_add(struct inventory_changes *c,
+					       enum inventory_kind kind, enum inventory_what what)
 {
 	if (c->n_items == c->cap) {
 		c->cap = c->cap ? c->cap * 2 : 16;
@@ -84,13 +87,13 @@ static struct inventory_change *change_add(struct inventory_changes *c, enum inv
 static void host_changed(struct inventory_changes *out, enum inventory_what what,
 			 const struct model_host *h)
 {
-	change_add(out, INVENTORY_HOST, what)->host = h;
+	inventory_changes_add(out, INVENTORY_HOST, what)->host = h;
 }
 
 static void vm_changed(struct inventory_changes *out, enum inventory_what what,
 		       const struct model_vm *vm)
 {
-	change_add(out, INVENTORY_VM, what)->vm = vm;
+	inventory_changes_add(out, INVENTORY_VM, what)->vm = vm;
 }
 
 /* --- reports --- */
@@ -101,6 +104,7 @@ struct inventory *inventory_new(void)
 
 	inv->hosts = mu_map_new();
 	inv->entries = mu_map_new();
+	inv->objects = objects_new();
 	return inv;
 }
 
@@ -119,6 +123,7 @@ struct inventory *inventory_free(struct inventory *inv)
 		free(entry);
 	mu_map_free(inv->hosts);
 	mu_map_free(inv->entries);
+	objects_free(inv->objects);
 	free(inv);
 	return NULL;
 }
@@ -204,7 +209,7 @@ static struct host_id entry_other_host(const struct entry *entry)
 
 static void conflict_begins(const struct entry *entry, struct inventory_changes *out)
 {
-	struct inventory_change *c = change_add(out, INVENTORY_CONFLICT, INVENTORY_ADD);
+	struct inventory_change *c = inventory_changes_add(out, INVENTORY_CONFLICT, INVENTORY_ADD);
 
 	c->vm = &entry->shown->vm;
 	c->other = entry_other_host(entry);
@@ -213,7 +218,8 @@ static void conflict_begins(const struct entry *entry, struct inventory_changes 
 static void conflict_ends(const struct entry *entry, const struct host *other,
 			  struct inventory_changes *out)
 {
-	struct inventory_change *c = change_add(out, INVENTORY_CONFLICT, INVENTORY_REMOVE);
+	struct inventory_change *c =
+	    inventory_changes_add(out, INVENTORY_CONFLICT, INVENTORY_REMOVE);
 
 	c->vm = &entry->shown->vm;
 	c->other = other->host.id;
@@ -313,6 +319,7 @@ void inventory_host_add(struct inventory *inv, const struct model_host *h,
 	host->host = *h;
 	host->host.connected = false;
 	mu_link_init(&host->reports);
+	objects_host_init(&host->objects, &host->host);
 	mu_map_put(inv->hosts, &h->id, sizeof h->id, host);
 	host_changed(out, INVENTORY_ADD, &host->host);
 }
@@ -326,6 +333,7 @@ void inventory_host_remove(struct inventory *inv, const struct host_id *id,
 		return;
 	mu_list_each(it, &host->reports)
 	    report_remove(inv, MU_CONTAINER_OF(it, struct report, of_host), out);
+	objects_remove_all(inv->objects, &host->objects, out);
 	mu_map_remove(inv->hosts, id, sizeof *id);
 	host_changed(out, INVENTORY_REMOVE,
 		     mu_arena_memdup(out->arena, &host->host, sizeof host->host));
@@ -351,6 +359,7 @@ void inventory_host_connected(struct inventory *inv, const struct host_id *id, b
 		report_show(r);
 		entry_settle(r->entry, r, out);
 	}
+	objects_host_connected(inv->objects, &host->objects, out);
 }
 
 void inventory_host_seen(struct inventory *inv, const struct host_id *id, mu_msec now)
@@ -374,17 +383,26 @@ static void host_put(struct host *host, const struct model_host *h, struct inven
 	host_changed(out, INVENTORY_UPDATE, &host->host);
 }
 
-void inventory_snapshot(struct inventory *inv, const struct host_id *id, const struct model_host *h,
-			const struct model_vm *vms, size_t n_vms, struct inventory_changes *out)
+static struct report *report_find(const struct inventory *inv, const struct host *host,
+				  const struct mu_uuid *id)
 {
-	struct host *host = host_get(inv, id);
+	const struct vm_id vm = {*id};
+	const struct entry *entry = entry_get(inv, &vm);
 
-	if (!host)
-		return;
-	host_put(host, h, out);
-	host->round++;
-	for (size_t i = 0; i < n_vms; i++)
-		report_put(inv, host, &vms[i], out);
+	return entry ? entry_report_of(entry, host) : NULL;
+}
+
+/* Of what the message is silent about, only what is for later is not gone. */
+static void sweep(struct inventory *inv, struct host *host, const struct inventory_report *report,
+		  struct inventory_changes *out)
+{
+	for (size_t i = 0; i < report->n_later; i++) {
+		struct report *r = report_find(inv, host, &report->later[i]);
+
+		if (r)
+			r->round = host->round;
+		objects_keep(inv->objects, &host->objects, &report->later[i]);
+	}
 	mu_list_each(it, &host->reports)
 	{
 		struct report *r = MU_CONTAINER_OF(it, struct report, of_host);
@@ -392,28 +410,52 @@ void inventory_snapshot(struct inventory *inv, const struct host_id *id, const s
 		if (r->round != host->round)
 			report_remove(inv, r, out);
 	}
+	objects_sweep(inv->objects, &host->objects, out);
 }
 
-void inventory_delta(struct inventory *inv, const struct host_id *id, const struct model_host *h,
-		     const struct model_vm *vms, size_t n_vms, const struct vm_id *removed,
-		     size_t n_removed, struct inventory_changes *out)
+static void put_all(struct inventory *inv, struct host *host, const struct inventory_report *report,
+		    struct inventory_changes *out)
+{
+	for (size_t i = 0; i < report->n_vms; i++)
+		report_put(inv, host, &report->vms[i], out);
+	for (size_t i = 0; i < report->n_objects; i++)
+		objects_put(inv->objects, &host->objects, &report->objects[i], out);
+}
+
+void inventory_snapshot(struct inventory *inv, const struct host_id *id,
+			const struct inventory_report *report, struct inventory_changes *out)
 {
 	struct host *host = host_get(inv, id);
 
+	mu_assert(report->host && !report->n_removed);
 	if (!host)
 		return;
-	if (h)
-		host_put(host, h, out);
+	host_put(host, report->host, out);
+	host->round++;
+	host->objects.round++;
+	put_all(inv, host, report, out);
+	sweep(inv, host, report, out);
+}
+
+void inventory_delta(struct inventory *inv, const struct host_id *id,
+		     const struct inventory_report *report, struct inventory_changes *out)
+{
+	struct host *host = host_get(inv, id);
+
+	mu_assert(!report->n_later);
+	if (!host)
+		return;
+	if (report->host)
+		host_put(host, report->host, out);
 	/* Removals first: `out` may then point into what was put. */
-	for (size_t i = 0; i < n_removed; i++) {
-		struct entry *entry = entry_get(inv, &removed[i]);
-		struct report *r = entry ? entry_report_of(entry, host) : NULL;
+	for (size_t i = 0; i < report->n_removed; i++) {
+		struct report *r = report_find(inv, host, &report->removed[i]);
 
 		if (r)
 			report_remove(inv, r, out);
+		objects_remove(inv->objects, &host->objects, &report->removed[i], out);
 	}
-	for (size_t i = 0; i < n_vms; i++)
-		report_put(inv, host, &vms[i], out);
+	put_all(inv, host, report, out);
 }
 
 /* --- looking --- */
@@ -435,13 +477,34 @@ size_t inventory_host_n_vms(const struct inventory *inv, const struct host_id *i
 	return host ? host->n_reports : 0;
 }
 
-bool inventory_host_has_vm(const struct inventory *inv, const struct host_id *id,
-			   const struct vm_id *vm)
+size_t inventory_n_objects(const struct inventory *inv)
+{
+	return objects_n(inv->objects);
+}
+
+size_t inventory_host_n_objects(const struct inventory *inv, const struct host_id *id)
 {
 	const struct host *host = host_get(inv, id);
-	const struct entry *entry = entry_get(inv, vm);
 
-	return host && entry && entry_report_of(entry, host);
+	return host ? host->objects.n_reports : 0;
+}
+
+const struct model_vm *inventory_host_vm(const struct inventory *inv, const struct host_id *id,
+					 const struct vm_id *vm)
+{
+	const struct host *host = host_get(inv, id);
+	const struct report *r = host ? report_find(inv, host, &vm->uuid) : NULL;
+
+	return r ? &r->vm : NULL;
+}
+
+const struct model_object *inventory_host_object(const struct inventory *inv,
+						 const struct host_id *id,
+						 const struct mu_uuid *object)
+{
+	const struct host *host = host_get(inv, id);
+
+	return host ? objects_find_of(inv->objects, &host->objects, object) : NULL;
 }
 
 const struct model_host *inventory_host_find(const struct inventory *inv, const struct host_id *id)
@@ -456,6 +519,12 @@ const struct model_vm *inventory_vm_find(const struct inventory *inv, const stru
 	const struct entry *entry = entry_get(inv, id);
 
 	return entry ? &entry->shown->vm : NULL;
+}
+
+const struct model_object *inventory_object_find(const struct inventory *inv,
+						 const struct mu_uuid *id)
+{
+	return objects_find(inv->objects, id);
 }
 
 enum vm_power inventory_vm_last_power(const struct inventory *inv, const struct vm_id *id)
@@ -486,4 +555,16 @@ void inventory_each_vm(const struct inventory *inv,
 		if (!each(&entry->shown->vm, arg))
 			return;
 	}
+}
+
+void inventory_each_object(const struct inventory *inv, enum object_kind kind,
+			   bool (*each)(const struct model_object *o, void *arg), void *arg)
+{
+	objects_each(inv->objects, kind, each, arg);
+}
+
+void inventory_each_report(const struct inventory *inv, const struct mu_uuid *id,
+			   bool (*each)(const struct model_object *o, void *arg), void *arg)
+{
+	objects_each_report(inv->objects, id, each, arg);
 }

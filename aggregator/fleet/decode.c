@@ -12,8 +12,27 @@ static int decode_vms(struct mu_arena *a, Muster__V1__VmState **states, size_t n
 		if (wire_vm_decode(states[i], &st->id, &vms[i], err) < 0)
 			return mu_error_prefix(err, "vms[%zu]", i);
 	}
-	st->vms = vms;
-	st->n_vms = n_states;
+	st->report.vms = vms;
+	st->report.n_vms = n_states;
+	return 0;
+}
+
+static int decode_objects(struct mu_arena *a, Muster__V1__ObjectState **states, size_t n_states,
+			  struct fleet_state *st, struct mu_error *err)
+{
+	struct model_object *objects = mu_arena_calloc(a, n_states, sizeof *objects);
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_states; i++) {
+		int r = wire_object_decode(states[i], &st->id, &objects[n], err);
+
+		if (r < 0)
+			return mu_error_prefix(err, "objects[%zu]", i);
+		if (r != WIRE_UNKNOWN_KIND)
+			n++;
+	}
+	st->report.objects = objects;
+	st->report.n_objects = n;
 	return 0;
 }
 
@@ -24,7 +43,20 @@ static int decode_host(struct mu_arena *a, const Muster__V1__HostState *m, struc
 
 	if (wire_host_decode(m, &st->id, h, err) < 0)
 		return mu_error_prefix(err, "host");
-	st->host = h;
+	st->report.host = h;
+	return 0;
+}
+
+static int decode_ids(struct mu_arena *a, const ProtobufCBinaryData *in, size_t n,
+		      const char *field, const struct mu_uuid **ret_ids, struct mu_error *err)
+{
+	struct mu_uuid *ids = mu_arena_calloc(a, n, sizeof *ids);
+
+	for (size_t i = 0; i < n; i++) {
+		if (wire_uuid_decode(&in[i], field, &ids[i], err) < 0)
+			return MU_FAILED;
+	}
+	*ret_ids = ids;
 	return 0;
 }
 
@@ -34,22 +66,11 @@ int decode_snapshot(struct mu_arena *a, const Muster__V1__Snapshot *m, struct fl
 	st->snapshot = true;
 	if (!m->host)
 		return mu_error_set(err, MU_E_PROTOCOL, "snapshot: host is missing");
-	if (decode_host(a, m->host, st, err) < 0 || decode_vms(a, m->vms, m->n_vms, st, err) < 0)
+	if (decode_host(a, m->host, st, err) < 0 || decode_vms(a, m->vms, m->n_vms, st, err) < 0 ||
+	    decode_objects(a, m->objects, m->n_objects, st, err) < 0 ||
+	    decode_ids(a, m->later, m->n_later, "later", &st->report.later, err) < 0)
 		return mu_error_prefix(err, "snapshot");
-	return 0;
-}
-
-static int decode_removed(struct mu_arena *a, const Muster__V1__Delta *m, struct fleet_state *st,
-			  struct mu_error *err)
-{
-	struct vm_id *ids = mu_arena_calloc(a, m->n_removed, sizeof *ids);
-
-	for (size_t i = 0; i < m->n_removed; i++) {
-		if (wire_uuid_decode(&m->removed[i], "removed", &ids[i].uuid, err) < 0)
-			return MU_FAILED;
-	}
-	st->removed = ids;
-	st->n_removed = m->n_removed;
+	st->report.n_later = m->n_later;
 	return 0;
 }
 
@@ -57,8 +78,11 @@ int decode_delta(struct mu_arena *a, const Muster__V1__Delta *m, struct fleet_st
 		 struct mu_error *err)
 {
 	if ((m->host && decode_host(a, m->host, st, err) < 0) ||
-	    decode_vms(a, m->vms, m->n_vms, st, err) < 0 || decode_removed(a, m, st, err) < 0)
+	    decode_vms(a, m->vms, m->n_vms, st, err) < 0 ||
+	    decode_objects(a, m->objects, m->n_objects, st, err) < 0 ||
+	    decode_ids(a, m->removed, m->n_removed, "removed", &st->report.removed, err) < 0)
 		return mu_error_prefix(err, "delta %llu", (unsigned long long)m->seq);
+	st->report.n_removed = m->n_removed;
 	return 0;
 }
 

@@ -7,6 +7,7 @@
 #ifndef MUSTER_AGGREGATOR_FLEET_FLEET_H
 #define MUSTER_AGGREGATOR_FLEET_FLEET_H
 
+#include "aggregator/core/inventory.h"
 #include "aggregator/core/session.h"
 #include "aggregator/core/tasks.h"
 #include "common/model/host.h"
@@ -18,17 +19,13 @@
 struct fleet;
 struct fleet_receipt; /* a message that is being stored: fleet_stored() consumes it */
 
-/* A checked Snapshot (`removed` empty, `host` set) or Delta. Valid during the call. */
+/* A checked Snapshot or Delta. Valid during the call. */
 struct fleet_state {
 	struct host_id id;
 	bool snapshot;
 	uint64_t epoch;
 	uint64_t seq;
-	const struct model_host *host; /* NULL: unchanged */
-	const struct model_vm *vms;
-	size_t n_vms;
-	const struct vm_id *removed;
-	size_t n_removed;
+	struct inventory_report report;
 };
 
 struct fleet_batch {
@@ -58,8 +55,10 @@ struct fleet_backend {
 	/* The host's stream is up (again: all commands are to be sent anew), or gone. */
 	void (*connected)(void *ctx, const struct host_id *id, bool up);
 	void (*seen)(void *ctx, const struct host_id *id);
-	/* How many VMs the host would have with this delta. */
-	size_t (*n_vms_with)(void *ctx, const struct fleet_state *st);
+	/* How many VMs and objects the host would have with this delta, its removals not counted.
+	 */
+	void (*count_with)(void *ctx, const struct fleet_state *st, size_t *ret_n_vms,
+			   size_t *ret_n_objects);
 	/* Apply and store; then fleet_stored(receipt). */
 	void (*state)(void *ctx, const struct fleet_state *st, struct fleet_receipt *receipt);
 	void (*batch)(void *ctx, const struct fleet_batch *b, struct fleet_receipt *receipt);

@@ -407,12 +407,16 @@ static int prepare_delta(struct link *l, struct fleet_state *st, struct mu_error
 {
 	const struct fleet_backend *b = &l->fleet->backend;
 	const Muster__V1__Delta *m = l->message->delta;
+	size_t n_vms;
+	size_t n_objects;
 
 	if (decode_delta(l->fleet->arena, m, st, err) < 0)
 		return MU_FAILED;
-	if (b->n_vms_with(b->ctx, st) > WIRE_VMS_MAX)
-		return mu_error_set(err, MU_E_PROTOCOL, "delta %llu: a host has at most %d VMs",
-				    (unsigned long long)m->seq, WIRE_VMS_MAX);
+	b->count_with(b->ctx, st, &n_vms, &n_objects);
+	if (n_vms > WIRE_VMS_MAX || n_objects > WIRE_OBJECTS_MAX)
+		return mu_error_set(err, MU_E_PROTOCOL,
+				    "delta %llu: a host has at most %d VMs and %d objects",
+				    (unsigned long long)m->seq, WIRE_VMS_MAX, WIRE_OBJECTS_MAX);
 	return 0;
 }
 

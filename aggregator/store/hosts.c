@@ -85,6 +85,29 @@ int store_vms_list(struct store *s,
 	return rc == SQLITE_DONE ? 0 : stmt_error(err, s->db, rc, "reading VMs");
 }
 
+int store_objects_list(struct store *s,
+		       int (*each)(const struct store_object *o, void *arg, struct mu_error *err),
+		       void *arg, struct mu_error *err)
+{
+	MU_CLEANUP(stmt_reset)
+	sqlite3_stmt *st = store_read(s, STMT_OBJECT_LIST, NULL, 0, err);
+	int rc;
+
+	if (!st)
+		return MU_FAILED;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct store_object o = {
+		    .host = {stmt_column_uuid(st, 0)},
+		    .id = stmt_column_uuid(st, 1),
+		    .state = column_blob(st, 2),
+		};
+
+		if (each(&o, arg, err) < 0)
+			return MU_FAILED;
+	}
+	return rc == SQLITE_DONE ? 0 : stmt_error(err, s->db, rc, "reading objects");
+}
+
 void store_hosts_enrol(struct store_tx *tx, const struct store_host *h)
 {
 	struct stmt_value v[] = {stmt_uuid(&h->id.uuid), stmt_text(h->name),
@@ -136,6 +159,28 @@ void store_vms_delete_all(struct store_tx *tx, const struct host_id *host)
 	struct stmt_value v = stmt_uuid(&host->uuid);
 
 	store_tx_add(tx, STMT_VM_DELETE_ALL, &v, 1);
+}
+
+void store_objects_put(struct store_tx *tx, const struct store_object *o)
+{
+	struct stmt_value v[] = {stmt_uuid(&o->host.uuid), stmt_uuid(&o->id), stmt_text(o->kind),
+				 stmt_text(o->name), blob_value(o->state)};
+
+	store_tx_add(tx, STMT_OBJECT_PUT, v, MU_ARRAY_SIZE(v));
+}
+
+void store_objects_delete(struct store_tx *tx, const struct host_id *host, const struct mu_uuid *id)
+{
+	struct stmt_value v[] = {stmt_uuid(&host->uuid), stmt_uuid(id)};
+
+	store_tx_add(tx, STMT_OBJECT_DELETE, v, MU_ARRAY_SIZE(v));
+}
+
+void store_objects_delete_all(struct store_tx *tx, const struct host_id *host)
+{
+	struct stmt_value v = stmt_uuid(&host->uuid);
+
+	store_tx_add(tx, STMT_OBJECT_DELETE_ALL, &v, 1);
 }
 
 /* --- metrics --- */

@@ -129,6 +129,17 @@ static const struct {
 		   "ALTER TABLE tasks DROP COLUMN arguments;"
 		   "ALTER TABLE tasks DROP COLUMN object;"
 		   "ALTER TABLE tasks DROP COLUMN method;"},
+    /* What hosts have besides VMs, a row per report. An older program has acknowledged what it
+     * was told of that, and kept nothing: no host may resume from its numbers. */
+    [4] = {.up = "CREATE TABLE objects("
+		 " host BLOB NOT NULL REFERENCES hosts(id) ON DELETE CASCADE,"
+		 " id BLOB NOT NULL CHECK (length(id) = 16),"
+		 " kind TEXT NOT NULL,"
+		 " name TEXT NOT NULL,"
+		 " state BLOB NOT NULL," /* muster.v1.ObjectState */
+		 " PRIMARY KEY (host, id)) STRICT;"
+		 "UPDATE hosts SET state_epoch = 0, state_seq = 0;",
+	   .down = "DROP TABLE objects;"},
 };
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)

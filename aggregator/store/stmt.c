@@ -46,6 +46,14 @@ static const struct {
     [STMT_VM_DELETE_ALL] = {"vm_delete_all", "DELETE FROM vms WHERE host = ?1"},
     [STMT_VM_LIST] = {"vm_list", "SELECT host, id, state FROM vms ORDER BY host, id"},
 
+    [STMT_OBJECT_PUT] = {"object_put",
+			 "INSERT INTO objects(host, id, kind, name, state)"
+			 " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT(host, id) DO UPDATE SET"
+			 " kind = excluded.kind, name = excluded.name, state = excluded.state"},
+    [STMT_OBJECT_DELETE] = {"object_delete", "DELETE FROM objects WHERE host = ?1 AND id = ?2"},
+    [STMT_OBJECT_DELETE_ALL] = {"object_delete_all", "DELETE FROM objects WHERE host = ?1"},
+    [STMT_OBJECT_LIST] = {"object_list", "SELECT host, id, state FROM objects ORDER BY host, id"},
+
     [STMT_TASK_PUT] =
 	{"task_put",
 	 "INSERT INTO tasks(id, status, op, vm, host, user, started_at, updated_at, ended_at,"

@@ -3,6 +3,7 @@
 
 #include "common/base/assert.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define STATE(s) (1u << (s))
@@ -130,6 +131,19 @@ const char *vm_op_expected(enum vm_op op)
 {
 	mu_assert(op < _VM_OP_COUNT);
 	return ops[op].expected;
+}
+
+void vm_default_mac(const struct vm_id *id, size_t device, char ret_mac[static 18])
+{
+	char name[24];
+	struct mu_uuid hash;
+
+	(void)snprintf(name, sizeof name, "nic%zu", device);
+	hash = mu_uuid_derive(&id->uuid, name);
+	/* A UUID's first bytes are free of version bits; the upper half of the range is for
+	 * hand-made addresses, by custom. */
+	(void)snprintf(ret_mac, 18, "00:16:3e:%02x:%02x:%02x", hash.bytes[0] & 0x7fu, hash.bytes[1],
+		       hash.bytes[2]);
 }
 
 void model_vm_init(struct model_vm *vm)

@@ -173,6 +173,10 @@ enum vm_power vm_op_target(enum vm_op op);
 /* "Halted or Suspended": the states that vm_op_allowed() accepts, for the error. */
 const char *vm_op_expected(enum vm_op op);
 
+/* The address of a card that has none of its own in the definition: Xen's prefix and three bytes
+ * that stay the same for this VM and card, on any host. */
+void vm_default_mac(const struct vm_id *id, size_t device, char ret_mac[static 18]);
+
 /* All fields zero or "unknown". */
 void model_vm_init(struct model_vm *vm);
 /* Field by field; padding and bytes behind a string's end do not count. */

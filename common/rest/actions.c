@@ -183,7 +183,7 @@ struct http_reply *rest_post_vm_action(struct rest_call *c)
 	bool sync = false, force = false;
 	int64_t timeout = 0;
 
-	if (!mu_uuid_parse(c->id, &id.uuid) || !(vm = b->vm_find(b->ctx, &id)))
+	if (!(vm = rest_vm_find(c, &id)))
 		return rest_not_found(c, "VM", c->id);
 	if (!vm_op_parse(c->name, &op))
 		return rest_not_found(c, "action", c->name);
@@ -217,11 +217,10 @@ struct http_reply *rest_change_call(struct rest_call *c, const struct rest_ask *
 
 struct http_reply *rest_get_vm_actions(struct rest_call *c)
 {
-	const struct rest_backend *b = &c->rest->backend;
 	struct mu_value *v;
 	struct vm_id id;
 
-	if (!mu_uuid_parse(c->id, &id.uuid) || !b->vm_find(b->ctx, &id))
+	if (!rest_vm_find(c, &id))
 		return rest_not_found(c, "VM", c->id);
 	v = mu_value_list(c->arena);
 	for (unsigned op = 0; op < _VM_OP_COUNT; op++)

@@ -10,6 +10,8 @@
 #include "common/rest/rest.h"
 
 struct rest_feed;
+struct rest_relations;
+struct rest_type;
 
 enum { REST_ROUTE_SETS_MAX = 8, REST_CALL_ROUTES_MAX = 64, REST_PING_EVERY_MS = 30000 };
 
@@ -18,7 +20,8 @@ struct rest {
 	struct rest_backend backend;
 	struct mu_link waiters; /* waiters.c */
 	struct rest_feed *feed; /* feed.c */
-	mu_msec ping_every;     /* of event streams */
+	struct rest_relations *relations;
+	mu_msec ping_every; /* of event streams */
 	size_t n_route_sets;
 	struct {
 		const struct rest_route *routes;
@@ -32,8 +35,9 @@ struct rest_call {
 	struct http_request *request;
 	struct mu_arena *arena; /* the request's */
 	struct rest_user user;
-	const char *id;   /* {id} of the pattern, NULL if it has none */
-	const char *name; /* its second variable */
+	const char *id;               /* {id} of the pattern, NULL if it has none */
+	const char *name;             /* its second variable */
+	const struct rest_type *type; /* the route's, if it has one */
 };
 
 /* 400: malformed. 422: understood, but wrong. 404 with {id, type}. */
@@ -74,9 +78,9 @@ struct http_reply *rest_get_host_dmesg(struct rest_call *c);
 struct http_reply *rest_get_host_journal(struct rest_call *c);
 struct http_reply *rest_get_host_boots(struct rest_call *c);
 struct http_reply *rest_get_host_smt(struct rest_call *c);
-struct http_reply *rest_get_vms(struct rest_call *c);
-struct http_reply *rest_get_vm(struct rest_call *c);
-struct http_reply *rest_get_vm_tasks(struct rest_call *c);
+struct http_reply *rest_get_vm_vdis(struct rest_call *c);
+/* c->id as a VM proper: no snapshot, no template. NULL when there is none. */
+const struct model_vm *rest_vm_find(struct rest_call *c, struct vm_id *ret_id);
 struct http_reply *rest_get_vm_actions(struct rest_call *c);
 struct http_reply *rest_post_vm_action(struct rest_call *c);
 struct http_reply *rest_post_vm_group(struct rest_call *c); /* groups.c */
@@ -145,6 +149,11 @@ struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_r
 void rest_body_replace(struct mu_arena *a, struct mu_value *body, const char *name,
 		       const char *value);
 
+/* collections.c: of c->type. */
+struct http_reply *rest_get_list(struct rest_call *c);
+struct http_reply *rest_get_one(struct rest_call *c);
+struct http_reply *rest_get_tasks_of(struct rest_call *c);
+
 /* waiters.c: replies that come when a task ends. */
 enum rest_wait_for {
 	REST_WAIT_TASK,   /* 200 with the task */
@@ -161,9 +170,10 @@ void rest_waiters_task_changed(struct rest *rest, const struct model_task *t);
 /* feed.c: server-sent events. */
 struct rest_feed *rest_feed_new(struct rest *rest);
 struct rest_feed *rest_feed_free(struct rest_feed *feed);
+struct rest_relations *rest_feed_relations_new(struct rest_feed *feed,
+					       const struct rest_backend *backend);
 void rest_feed_host_changed(struct rest_feed *feed, enum rest_change what,
 			    const struct model_host *h);
-void rest_feed_vm_changed(struct rest_feed *feed, enum rest_change what, const struct model_vm *vm);
 void rest_feed_task_changed(struct rest_feed *feed, enum rest_change what,
 			    const struct model_task *t);
 

@@ -3,7 +3,8 @@
  * From a request to the object of its call: the path's or the body's id, checked to be there. What
  * has no object of its own is taken apart: a VBD is a VM and a device, a PBD a host and an SR.
  */
-#include "common/rest/call.h"
+#include "common/rest/relations.h"
+#include "common/rest/render.h"
 
 #include "common/base/assert.h"
 #include "common/model/object.h"
@@ -11,9 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const place_names[_REST_PLACE_COUNT] = {
-    [REST_SR] = "SR",           [REST_VDI] = "VDI", [REST_PBD] = "PBD",
-    [REST_NETWORK] = "network", [REST_PIF] = "PIF",
+static const char *const type_names[_OBJECT_KIND_COUNT] = {
+    [OBJECT_SR] = "SR",   [OBJECT_VDI] = "VDI", [OBJECT_NETWORK] = "network",
+    [OBJECT_PIF] = "PIF", [OBJECT_PCI] = "PCI",
 };
 
 static struct http_reply *invalid(struct rest_call *c, const char *name, const char *what)
@@ -58,42 +59,38 @@ static struct http_reply *place_vm(struct rest_call *c, const char *text, enum v
 
 /* A part of a VM, by the id that is derived from both. */
 struct part {
-	bool vif;
-	struct mu_uuid id;
-	const struct model_vm *vm;
+	const struct model_vm *vm; /* NULL: not found */
 	char device[16];
 };
 
-static bool is_part(const struct model_vm *vm, void *arg)
+static void found_vbd(const void *object, void *arg)
 {
+	const struct rest_vbd *vbd = object;
 	struct part *p = arg;
-	struct mu_uuid id;
 
-	for (size_t i = 0; !p->vif && i < vm->n_disks; i++) {
-		id = object_vbd_id(&vm->id, vm->disks[i].vdev);
-		if (!mu_uuid_equal(&id, &p->id))
-			continue;
-		p->vm = vm;
-		memcpy(p->device, vm->disks[i].vdev, sizeof p->device);
-	}
-	for (size_t i = 0; p->vif && i < vm->n_nics; i++) {
-		id = object_vif_id(&vm->id, vm->nics[i].device);
-		if (!mu_uuid_equal(&id, &p->id))
-			continue;
-		p->vm = vm;
-		(void)snprintf(p->device, sizeof p->device, "%u", (unsigned)vm->nics[i].device);
-	}
-	return !p->vm;
+	p->vm = vbd->vm;
+	memcpy(p->device, vbd->disk->vdev, sizeof p->device);
+}
+
+static void found_vif(const void *object, void *arg)
+{
+	const struct rest_vif *vif = object;
+	struct part *p = arg;
+
+	p->vm = vif->vm;
+	(void)snprintf(p->device, sizeof p->device, "%u", (unsigned)vif->nic->device);
 }
 
 static struct http_reply *place_part(struct rest_call *c, bool vif, struct mu_value *body,
 				     struct rest_target *t)
 {
-	const struct rest_backend *b = &c->rest->backend;
-	struct part p = {.vif = vif};
+	struct part p = {.vm = NULL};
+	struct mu_uuid id;
 
-	if (mu_uuid_parse(c->id, &p.id))
-		b->each_vm(b->ctx, is_part, &p);
+	if (mu_uuid_parse(c->id, &id) && vif)
+		rest_type_vif.find(c->rest, &id, found_vif, &p);
+	else if (mu_uuid_parse(c->id, &id))
+		rest_type_vbd.find(c->rest, &id, found_vbd, &p);
 	if (!p.vm)
 		return rest_not_found(c, vif ? "VIF" : "VBD", c->id);
 	if (mu_value_get(body, "device"))
@@ -104,28 +101,50 @@ static struct http_reply *place_part(struct rest_call *c, bool vif, struct mu_va
 	return NULL;
 }
 
-static struct http_reply *locate(struct rest_call *c, enum rest_place what, const char *text,
-				 struct rest_found *ret)
+/* The report of the host that is asked best: a connected one, if there is one. */
+static struct http_reply *find_object(struct rest_call *c, enum object_kind kind, const char *text,
+				      const struct model_object **ret)
 {
 	const struct rest_backend *b = &c->rest->backend;
+	const struct model_object *o;
 	struct mu_uuid id;
 
-	if (!mu_uuid_parse(text, &id) || !b->locate || !b->locate(b->ctx, what, &id, ret))
-		return rest_not_found(c, place_names[what], text);
+	if (!mu_uuid_parse(text, &id) || !(o = b->object_find(b->ctx, &id)) || o->kind != kind)
+		return rest_not_found(c, type_names[kind], text);
+	*ret = o;
 	return NULL;
 }
 
-static struct http_reply *place_object(struct rest_call *c, enum rest_place what, const char *text,
+static struct http_reply *place_object(struct rest_call *c, enum object_kind kind, const char *text,
 				       struct rest_target *t)
 {
-	struct rest_found found;
-	struct http_reply *refusal = locate(c, what, text, &found);
+	const struct model_object *o;
+	struct http_reply *refusal = find_object(c, kind, text, &o);
 
 	if (refusal)
 		return refusal;
-	t->object = found.object;
-	t->host = found.host;
+	t->object = o->id;
+	t->host = o->host;
 	return NULL;
+}
+
+static void found_pbd(const void *object, void *arg)
+{
+	const struct rest_pbd *pbd = object;
+	struct rest_target *t = arg;
+
+	t->object = pbd->sr->id;
+	t->host = pbd->sr->host;
+}
+
+static struct http_reply *place_pbd(struct rest_call *c, struct rest_target *t)
+{
+	struct mu_uuid id;
+
+	t->object = (struct mu_uuid){{0}};
+	if (mu_uuid_parse(c->id, &id))
+		rest_type_pbd.find(c->rest, &id, found_pbd, t);
+	return mu_uuid_is_nil(&t->object) ? rest_not_found(c, "PBD", c->id) : NULL;
 }
 
 static struct http_reply *place_host(struct rest_call *c, const char *text, struct rest_target *t)
@@ -141,14 +160,14 @@ static struct http_reply *place_host(struct rest_call *c, const char *text, stru
 static struct http_reply *place_network(struct rest_call *c, struct mu_value *body,
 					struct rest_target *t)
 {
-	struct rest_found found;
-	struct http_reply *refusal = locate(c, REST_NETWORK, c->id, &found);
+	const struct model_object *o;
+	struct http_reply *refusal = find_object(c, OBJECT_NETWORK, c->id, &o);
 
 	if (refusal)
 		return refusal;
-	t->object = found.host.uuid;
-	t->host = found.host;
-	mu_value_set_string(c->arena, body, "bridge", found.device);
+	t->object = o->host.uuid;
+	t->host = o->host;
+	mu_value_set_string(c->arena, body, "bridge", o->network.bridge);
 	return NULL;
 }
 
@@ -222,13 +241,13 @@ static struct http_reply *place_pif(struct rest_call *c, struct mu_value *body,
 {
 	const char *text;
 	struct http_reply *refusal = body_id(c, body, "pif", &text);
-	struct rest_found found;
+	const struct model_object *o;
 
-	if (refusal || (refusal = locate(c, REST_PIF, text, &found)))
+	if (refusal || (refusal = find_object(c, OBJECT_PIF, text, &o)))
 		return refusal;
-	t->host = found.host;
-	t->object = found.host.uuid;
-	rest_body_replace(c->arena, body, "pif", found.device);
+	t->host = o->host;
+	t->object = o->host.uuid;
+	rest_body_replace(c->arena, body, "pif", o->pif.device);
 	return NULL;
 }
 
@@ -243,7 +262,7 @@ static struct http_reply *place_in_body(struct rest_call *c, const struct rest_c
 	if (route->source == REST_FROM_BODY_VM)
 		refusal = place_vm(c, text, VM_KIND_VM, t);
 	else if (route->source == REST_FROM_BODY_SR)
-		refusal = place_object(c, REST_SR, text, t);
+		refusal = place_object(c, OBJECT_SR, text, t);
 	else
 		refusal = place_host(c, text, t);
 	rest_body_replace(c->arena, body, route->in_body, NULL);
@@ -264,9 +283,9 @@ static struct http_reply *place_by_method(struct rest_call *c, const char *text,
 		t->object = id.uuid;
 		return NULL;
 	case CALL_ON_SR:
-		return place_object(c, REST_SR, text, t);
+		return place_object(c, OBJECT_SR, text, t);
 	case CALL_ON_VDI:
-		return place_object(c, REST_VDI, text, t);
+		return place_object(c, OBJECT_VDI, text, t);
 	case CALL_ON_HOST:
 		return place_host(c, text, t);
 	case _CALL_TARGET_COUNT:
@@ -332,11 +351,11 @@ struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_r
 	case REST_FROM_VIF:
 		return place_part(c, route->source == REST_FROM_VIF, body, ret);
 	case REST_FROM_SR:
-		return place_object(c, REST_SR, c->id, ret);
+		return place_object(c, OBJECT_SR, c->id, ret);
 	case REST_FROM_VDI:
-		return place_object(c, REST_VDI, c->id, ret);
+		return place_object(c, OBJECT_VDI, c->id, ret);
 	case REST_FROM_PBD:
-		return place_object(c, REST_PBD, c->id, ret);
+		return place_pbd(c, ret);
 	case REST_FROM_NETWORK:
 		return place_network(c, body, ret);
 	case REST_FROM_HOST:

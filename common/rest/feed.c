@@ -12,10 +12,12 @@
  * too old. Nothing is rendered before the first client came.
  */
 #include "common/base/assert.h"
+#include "common/base/map.h"
 #include "common/base/str.h"
 #include "common/json/json.h"
 #include "common/os/clock.h"
 #include "common/os/random.h"
+#include "common/rest/relations.h"
 #include "common/rest/render.h"
 
 #include <stdio.h>
@@ -23,15 +25,45 @@
 #include <string.h>
 
 enum {
+	VM_INDEX,
+	VM_SNAPSHOT_INDEX,
+	VM_TEMPLATE_INDEX,
+	HOST_INDEX,
+	POOL_INDEX,
+	TASK_INDEX,
+	SR_INDEX,
+	VDI_INDEX,
+	VDI_SNAPSHOT_INDEX,
+	NETWORK_INDEX,
+	PIF_INDEX,
+	PCI_INDEX,
+	PBD_INDEX,
+	VBD_INDEX,
+	VIF_INDEX,
+	_INDEX_COUNT,
+};
+
+enum {
 	RING_MAX = 2048,
-	N_TYPES = 4,
+	N_TYPES = _INDEX_COUNT,
 };
 
 static const struct rest_type *const types[N_TYPES] = {
-    &rest_type_vm,
-    &rest_type_host,
-    &rest_type_pool,
-    &rest_type_task,
+    [VM_INDEX] = &rest_type_vm,
+    [VM_SNAPSHOT_INDEX] = &rest_type_vm_snapshot,
+    [VM_TEMPLATE_INDEX] = &rest_type_vm_template,
+    [HOST_INDEX] = &rest_type_host,
+    [POOL_INDEX] = &rest_type_pool,
+    [TASK_INDEX] = &rest_type_task,
+    [SR_INDEX] = &rest_type_sr,
+    [VDI_INDEX] = &rest_type_vdi,
+    [VDI_SNAPSHOT_INDEX] = &rest_type_vdi_snapshot,
+    [NETWORK_INDEX] = &rest_type_network,
+    [PIF_INDEX] = &rest_type_pif,
+    [PCI_INDEX] = &rest_type_pci,
+    [PBD_INDEX] = &rest_type_pbd,
+    [VBD_INDEX] = &rest_type_vbd,
+    [VIF_INDEX] = &rest_type_vif,
 };
 
 struct subscription {
@@ -173,7 +205,7 @@ static struct mu_value *removed_object(struct change *ch)
 
 static void write_object(struct change *ch, const struct query_fields *fields, struct mu_str *out)
 {
-	MU_CLEANUP(rest_render_deinit) struct rest_render r;
+	struct rest_render r;
 	struct mu_value *v;
 
 	rest_render_init(&r, ch->feed->rest, ch->arena);
@@ -250,11 +282,56 @@ static void changed(struct rest_feed *feed, size_t type_index, enum rest_change 
 	mu_arena_free(ch.arena);
 }
 
-enum { VM_INDEX, HOST_INDEX, POOL_INDEX, TASK_INDEX };
-
-void rest_feed_vm_changed(struct rest_feed *feed, enum rest_change what, const struct model_vm *vm)
+static void vm_changed(void *ctx, enum rest_change what, enum vm_kind as, const struct model_vm *vm)
 {
-	changed(feed, VM_INDEX, what, vm);
+	static const size_t indexes[_VM_KIND_COUNT] = {
+	    [VM_KIND_VM] = VM_INDEX,
+	    [VM_KIND_SNAPSHOT] = VM_SNAPSHOT_INDEX,
+	    [VM_KIND_TEMPLATE] = VM_TEMPLATE_INDEX,
+	};
+
+	changed(ctx, indexes[as], what, vm);
+}
+
+static void object_changed(void *ctx, enum rest_change what, bool as_snapshot,
+			   const struct model_object *o)
+{
+	static const size_t indexes[_OBJECT_KIND_COUNT] = {
+	    [OBJECT_SR] = SR_INDEX,   [OBJECT_VDI] = VDI_INDEX, [OBJECT_NETWORK] = NETWORK_INDEX,
+	    [OBJECT_PIF] = PIF_INDEX, [OBJECT_PCI] = PCI_INDEX,
+	};
+
+	changed(ctx, as_snapshot ? VDI_SNAPSHOT_INDEX : indexes[o->kind], what, o);
+}
+
+static void vbd_changed(void *ctx, enum rest_change what, const struct rest_vbd *vbd)
+{
+	changed(ctx, VBD_INDEX, what, vbd);
+}
+
+static void vif_changed(void *ctx, enum rest_change what, const struct rest_vif *vif)
+{
+	changed(ctx, VIF_INDEX, what, vif);
+}
+
+static void pbd_changed(void *ctx, enum rest_change what, const struct rest_pbd *pbd)
+{
+	changed(ctx, PBD_INDEX, what, pbd);
+}
+
+struct rest_relations *rest_feed_relations_new(struct rest_feed *feed,
+					       const struct rest_backend *backend)
+{
+	const struct rest_tell tell = {
+	    .ctx = feed,
+	    .vm = vm_changed,
+	    .object = object_changed,
+	    .vbd = vbd_changed,
+	    .vif = vif_changed,
+	    .pbd = pbd_changed,
+	};
+
+	return rest_relations_new(backend, &tell);
 }
 
 void rest_feed_task_changed(struct rest_feed *feed, enum rest_change what,
@@ -282,7 +359,10 @@ static int find_type(const char *name)
 static int unknown_collection(const char *name, struct mu_error *err)
 {
 	return mu_error_set(err, MU_E_INVALID,
-			    "no collection \"%s\" has events; hint: VM, host, pool or task", name);
+			    "no collection \"%s\" has events; hint: VM, VM-snapshot, VM-template, "
+			    "VBD, VIF, SR, PBD, VDI, VDI-snapshot, network, PIF, PCI, host, pool "
+			    "or task",
+			    name);
 }
 
 /* `fields` NULL: everything. */
@@ -389,6 +469,7 @@ struct http_reply *rest_get_events(struct rest_call *c)
 	    last_event_id(c, &resumes, &last_id, &err) < 0)
 		return rest_error(c, &err);
 	feed->active = true;
+	rest_relations_need(c->rest->relations);
 	cl = mu_xcalloc(1, sizeof *cl);
 	cl->feed = feed;
 	(void)mu_uuid_format(&id, cl->id);

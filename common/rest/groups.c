@@ -103,7 +103,6 @@ static int add_filtered(struct rest_call *c, struct group *g, const char *text,
 	f.filter = filter;
 	rest_render_init(&f.render, c->rest, a);
 	b->each_vm(b->ctx, add_matching, &f);
-	rest_render_deinit(&f.render);
 	return f.full ? MU_FAILED : 0;
 }
 

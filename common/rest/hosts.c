@@ -167,12 +167,22 @@ static struct mu_value *host_agent_start_time(struct rest_render *r, const void 
 
 static struct mu_value *host_residents(struct rest_render *r, const void *object)
 {
-	struct mu_value *v = mu_value_list(r->arena);
+	return rest_related(r, REST_HOST_RESIDENTS, &host(object)->id.uuid);
+}
 
-	for (const struct rest_residents *i = rest_render_residents(r, &host(object)->id); i;
-	     i = i->next)
-		mu_value_push(v, rest_uuid(r->arena, &i->vm.uuid));
-	return v;
+static struct mu_value *host_pifs(struct rest_render *r, const void *object)
+{
+	return rest_related(r, REST_HOST_PIFS, &host(object)->id.uuid);
+}
+
+static struct mu_value *host_pcis(struct rest_render *r, const void *object)
+{
+	return rest_related(r, REST_HOST_PCIS, &host(object)->id.uuid);
+}
+
+static struct mu_value *host_pbds(struct rest_render *r, const void *object)
+{
+	return rest_related(r, REST_HOST_PBDS, &host(object)->id.uuid);
 }
 
 static struct mu_value *host_hvm(struct rest_render *r, const void *object)
@@ -223,13 +233,13 @@ static const struct rest_field fields[] = {
     {"agentStartTime", host_agent_start_time},
     {"residentVms", host_residents},
     {"rebootRequired", rest_false},
-    {"PIFs", rest_empty_list},
-    {"$PIFs", rest_empty_list},
-    {"PCIs", rest_empty_list},
-    {"$PCIs", rest_empty_list},
+    {"PIFs", host_pifs},
+    {"$PIFs", host_pifs},
+    {"PCIs", host_pcis},
+    {"$PCIs", host_pcis},
     {"PGPUs", rest_empty_list},
     {"$PGPUs", rest_empty_list},
-    {"$PBDs", rest_empty_list},
+    {"$PBDs", host_pbds},
     {"patches", rest_empty_list},
     {"supplementalPacks", rest_empty_list},
     {"chipset_info", host_chipset},

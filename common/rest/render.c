@@ -6,7 +6,6 @@
 #include "common/json/json.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { FIELDS_MAX = 96 };
@@ -20,44 +19,12 @@ void rest_render_init(struct rest_render *r, struct rest *rest, struct mu_arena 
 	(void)mu_uuid_format(&r->pool.id, r->pool_id);
 }
 
-void rest_render_deinit(struct rest_render *r)
-{
-	r->residents = mu_map_free(r->residents);
-	r->residents_arena = mu_arena_free(r->residents_arena);
-}
-
-static bool add_resident(const struct model_vm *vm, void *arg)
-{
-	struct rest_render *r = arg;
-	struct rest_residents *resident;
-
-	if (vm->power != VM_RUNNING && vm->power != VM_PAUSED)
-		return true;
-	resident = mu_arena_calloc(r->residents_arena, 1, sizeof *resident);
-	resident->vm = vm->id;
-	resident->next = mu_map_find(r->residents, &vm->host, sizeof vm->host);
-	(void)mu_map_put(r->residents, &vm->host, sizeof vm->host, resident);
-	return true;
-}
-
-const struct rest_residents *rest_render_residents(struct rest_render *r,
-						   const struct host_id *host)
-{
-	const struct rest_backend *b = &r->rest->backend;
-
-	if (!r->residents) {
-		r->residents = mu_map_new();
-		r->residents_arena = mu_arena_new();
-		b->each_vm(b->ctx, add_resident, r);
-	}
-	return mu_map_find(r->residents, host, sizeof *host);
-}
-
 static struct mu_value *render(struct rest_render *r, const struct rest_type *type,
 			       const void *object, const bool *chosen)
 {
 	struct mu_value *v = mu_value_object(r->arena);
 
+	r->type = type;
 	for (size_t i = 0; i < type->n_fields; i++) {
 		struct mu_value *field = chosen[i] ? type->fields[i].value(r, object) : NULL;
 
@@ -86,7 +53,7 @@ struct mu_value *rest_render_object(struct rest_render *r, const struct rest_typ
 struct http_reply *rest_single(struct rest_call *c, const struct rest_type *type,
 			       const void *object)
 {
-	MU_CLEANUP(rest_render_deinit) struct rest_render r;
+	struct rest_render r;
 
 	rest_render_init(&r, c->rest, c->arena);
 	return http_reply_json(c->request, 200, rest_render_object(&r, type, object, NULL));
@@ -96,7 +63,8 @@ struct http_reply *rest_single(struct rest_call *c, const struct rest_type *type
 
 struct list {
 	struct rest_render render;
-	const struct rest_type *type;
+	const struct rest_type *type; /* that is being listed */
+	struct query_fields fields;
 	const struct query_filter *filter; /* NULL: everything */
 	bool (*keep)(const void *object, const void *arg);
 	const void *keep_arg;
@@ -155,8 +123,6 @@ static int parse_filter(struct rest_call *c, struct list *l, struct mu_error *er
 	if (query_filter_parse(c->arena, text, &f, err) < 0)
 		return MU_FAILED;
 	l->filter = f;
-	for (size_t i = 0; i < l->type->n_fields; i++)
-		l->used[i] = query_filter_uses(f, l->type->fields[i].name);
 	return 0;
 }
 
@@ -164,12 +130,10 @@ static int parse_list(struct rest_call *c, struct list *l, struct mu_error *err)
 {
 	const char *fields = http_request_query(c->request, "fields");
 	const char *limit = http_request_query(c->request, "limit");
-	struct query_fields f = {0};
 
 	l->hrefs = !fields;
-	if (fields && query_fields_parse(c->arena, fields, &f, err) < 0)
+	if (fields && query_fields_parse(c->arena, fields, &l->fields, err) < 0)
 		return MU_FAILED;
-	choose(l->type, &f, l->chosen);
 	l->limit = SIZE_MAX;
 	if (limit && query_limit_parse(limit, &l->limit, err) < 0)
 		return MU_FAILED;
@@ -190,10 +154,22 @@ static struct http_reply *bad_list(struct rest_call *c, const struct mu_error *e
 	return http_reply_error(c->request, err, data);
 }
 
-struct http_reply *rest_list(struct rest_call *c, const struct rest_type *type,
-			     bool (*keep)(const void *object, const void *arg), const void *arg)
+static void list_type(struct list *l, const struct rest_type *type,
+		      const struct rest_backend *backend)
 {
-	struct list l = {.type = type, .keep = keep, .keep_arg = arg};
+	l->type = type;
+	choose(type, &l->fields, l->chosen);
+	for (size_t i = 0; l->filter && i < type->n_fields; i++)
+		l->used[i] = query_filter_uses(l->filter, type->fields[i].name);
+	if (l->n_items < l->limit)
+		type->each(backend, list_item, l);
+}
+
+struct http_reply *rest_list_all(struct rest_call *c, const struct rest_type *const *types,
+				 size_t n_types, bool (*keep)(const void *object, const void *arg),
+				 const void *arg)
+{
+	struct list l = {.keep = keep, .keep_arg = arg};
 	struct mu_error err = MU_ERROR_INIT;
 
 	if (parse_list(c, &l, &err) < 0)
@@ -201,11 +177,17 @@ struct http_reply *rest_list(struct rest_call *c, const struct rest_type *type,
 	rest_render_init(&l.render, c->rest, mu_arena_new());
 	if (!l.ndjson)
 		mu_str_add_char(&l.out, '[');
-	type->each(&c->rest->backend, list_item, &l);
+	for (size_t i = 0; i < n_types; i++)
+		list_type(&l, types[i], &c->rest->backend);
 	if (!l.ndjson)
 		mu_str_add_char(&l.out, ']');
 	mu_arena_free(l.render.arena);
-	rest_render_deinit(&l.render);
 	return http_reply_take(c->request, 200,
 			       l.ndjson ? "application/x-ndjson" : "application/json", &l.out);
+}
+
+struct http_reply *rest_list(struct rest_call *c, const struct rest_type *type,
+			     bool (*keep)(const void *object, const void *arg), const void *arg)
+{
+	return rest_list_all(c, &type, 1, keep, arg);
 }

@@ -7,7 +7,6 @@
 #ifndef MUSTER_REST_RENDER_H
 #define MUSTER_REST_RENDER_H
 
-#include "common/base/map.h"
 #include "common/query/query.h"
 #include "common/rest/call.h"
 
@@ -16,15 +15,7 @@ struct rest_render {
 	struct rest *rest;
 	struct rest_pool pool;
 	char pool_id[MU_UUID_TEXT];
-	/* Host id -> struct rest_residents, made when a field first asks for it. */
-	struct mu_map *residents;
-	struct mu_arena *residents_arena;
-};
-
-/* VMs of one host, in a list. */
-struct rest_residents {
-	struct rest_residents *next;
-	struct vm_id vm;
+	const struct rest_type *type; /* of the object at hand */
 };
 
 struct rest_field {
@@ -41,9 +32,24 @@ struct rest_type {
 	const struct mu_uuid *(*id)(const void *object);
 	void (*each)(const struct rest_backend *backend,
 		     bool (*each)(const void *object, void *arg), void *arg);
+	/* Call `found` with the object of this id, if there is one. NULL: the resource has handlers
+	 * of its own. */
+	void (*find)(struct rest *rest, const struct mu_uuid *id,
+		     void (*found)(const void *object, void *arg), void *arg);
 };
 
 extern const struct rest_type rest_type_vm;
+extern const struct rest_type rest_type_vm_snapshot;
+extern const struct rest_type rest_type_vm_template;
+extern const struct rest_type rest_type_sr;
+extern const struct rest_type rest_type_vdi;
+extern const struct rest_type rest_type_vdi_snapshot;
+extern const struct rest_type rest_type_network;
+extern const struct rest_type rest_type_pif;
+extern const struct rest_type rest_type_pci;
+extern const struct rest_type rest_type_pbd;
+extern const struct rest_type rest_type_vbd;
+extern const struct rest_type rest_type_vif;
 extern const struct rest_type rest_type_host;
 extern const struct rest_type rest_type_pool;
 extern const struct rest_type rest_type_task;
@@ -52,23 +58,19 @@ extern const struct rest_type rest_type_task;
 struct mu_value *rest_task_value(struct mu_arena *a, const struct model_task *t);
 
 void rest_render_init(struct rest_render *r, struct rest *rest, struct mu_arena *a);
-void rest_render_deinit(struct rest_render *r);
-static inline void rest_render_deinit_cleanup(struct rest_render *r)
-{
-	rest_render_deinit(r);
-}
 
 /* All fields when `fields` is NULL. */
 struct mu_value *rest_render_object(struct rest_render *r, const struct rest_type *type,
 				    const void *object, const struct query_fields *fields);
-/* First of the VMs on a host, NULL when there are none. */
-const struct rest_residents *rest_render_residents(struct rest_render *r,
-						   const struct host_id *host);
 
 /* GET of a collection: hrefs, or objects as `fields`, `filter`, `limit` and `ndjson` say. `keep`
  * (NULL: all) narrows it to a sub-collection. */
 struct http_reply *rest_list(struct rest_call *c, const struct rest_type *type,
 			     bool (*keep)(const void *object, const void *arg), const void *arg);
+/* The same of several collections, one after the other. */
+struct http_reply *rest_list_all(struct rest_call *c, const struct rest_type *const *types,
+				 size_t n_types, bool (*keep)(const void *object, const void *arg),
+				 const void *arg);
 /* GET of one. */
 struct http_reply *rest_single(struct rest_call *c, const struct rest_type *type,
 			       const void *object);

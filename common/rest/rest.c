@@ -7,7 +7,8 @@
  */
 #include "common/base/assert.h"
 #include "common/base/str.h"
-#include "common/rest/call.h"
+#include "common/rest/relations.h"
+#include "common/rest/render.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,14 +16,18 @@
 struct route {
 	struct rest_route_info info;
 	struct http_reply *(*handle)(struct rest_call *c);
+	const struct rest_type *type; /* what it is about, for handlers that serve several */
 };
 
 /* Index and ping */
 
 static struct http_reply *get_index(struct rest_call *c)
 {
-	static const char *const collections[] = {"events", "hosts", "ping",
-						  "pools",  "tasks", "vms"};
+	static const char *const collections[] = {
+	    "events",        "hosts", "networks", "pbds",         "pcis",         "pifs",
+	    "ping",          "pools", "srs",      "tasks",        "vbds",         "vdis",
+	    "vdi-snapshots", "vifs",  "vms",      "vm-snapshots", "vm-templates",
+	};
 	struct mu_value *v = mu_value_list(c->arena);
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(collections); i++)
@@ -40,6 +45,17 @@ static struct http_reply *get_ping(struct rest_call *c)
 	return http_reply_json(c->request, 200, v);
 }
 
+/* A collection that is only looked at. */
+#define LOOK(collection, of)                                                                       \
+	{{HTTP_GET, "/rest/v0/" collection, false}, rest_get_list, &(of)},                         \
+	{                                                                                          \
+		{HTTP_GET, "/rest/v0/" collection "/{id}", false}, rest_get_one, &(of)             \
+	}
+#define TASKS(collection, of)                                                                      \
+	{                                                                                          \
+		{HTTP_GET, "/rest/v0/" collection "/{id}/tasks", false}, rest_get_tasks_of, &(of)  \
+	}
+
 static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0", true}, get_index},
     {{HTTP_GET, "/rest/v0/ping", true}, get_ping},
@@ -52,12 +68,38 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/hosts/{id}/journal", false}, rest_get_host_journal},
     {{HTTP_GET, "/rest/v0/hosts/{id}/boots", false}, rest_get_host_boots},
     {{HTTP_GET, "/rest/v0/hosts/{id}/smt", false}, rest_get_host_smt},
-    {{HTTP_GET, "/rest/v0/vms", false}, rest_get_vms},
-    {{HTTP_GET, "/rest/v0/vms/{id}", false}, rest_get_vm},
-    {{HTTP_GET, "/rest/v0/vms/{id}/tasks", false}, rest_get_vm_tasks},
+    LOOK("vms", rest_type_vm),
+    TASKS("vms", rest_type_vm),
     {{HTTP_GET, "/rest/v0/vms/{id}/actions", false}, rest_get_vm_actions},
     {{HTTP_POST, "/rest/v0/vms/{id}/actions/{action}", false}, rest_post_vm_action},
     {{HTTP_POST, "/rest/v0/vms/actions/{action}", false}, rest_post_vm_group},
+    {{HTTP_GET, "/rest/v0/vms/{id}/vdis", false}, rest_get_vm_vdis, &rest_type_vm},
+    LOOK("vm-snapshots", rest_type_vm_snapshot),
+    TASKS("vm-snapshots", rest_type_vm_snapshot),
+    {{HTTP_GET, "/rest/v0/vm-snapshots/{id}/vdis", false},
+     rest_get_vm_vdis,
+     &rest_type_vm_snapshot},
+    LOOK("vm-templates", rest_type_vm_template),
+    TASKS("vm-templates", rest_type_vm_template),
+    {{HTTP_GET, "/rest/v0/vm-templates/{id}/vdis", false},
+     rest_get_vm_vdis,
+     &rest_type_vm_template},
+    LOOK("srs", rest_type_sr),
+    TASKS("srs", rest_type_sr),
+    LOOK("vdis", rest_type_vdi),
+    TASKS("vdis", rest_type_vdi),
+    LOOK("vdi-snapshots", rest_type_vdi_snapshot),
+    TASKS("vdi-snapshots", rest_type_vdi_snapshot),
+    LOOK("networks", rest_type_network),
+    TASKS("networks", rest_type_network),
+    LOOK("pifs", rest_type_pif),
+    TASKS("pifs", rest_type_pif),
+    LOOK("pcis", rest_type_pci),
+    LOOK("pbds", rest_type_pbd),
+    LOOK("vbds", rest_type_vbd),
+    TASKS("vbds", rest_type_vbd),
+    LOOK("vifs", rest_type_vif),
+    TASKS("vifs", rest_type_vif),
     {{HTTP_GET, "/rest/v0/pools", false}, rest_get_pools},
     {{HTTP_GET, "/rest/v0/pools/{id}", false}, rest_get_pool},
     {{HTTP_GET, "/rest/v0/tasks", false}, rest_get_tasks},
@@ -90,13 +132,15 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
 	struct rest *rest = mu_xcalloc(1, sizeof *rest);
 
 	mu_assert(backend->authenticate && backend->each_host && backend->each_vm &&
-		  backend->each_task && backend->host_find && backend->vm_find &&
+		  backend->each_task && backend->each_object && backend->each_report &&
+		  backend->host_find && backend->vm_find && backend->object_find &&
 		  backend->task_find && backend->pool && backend->vm_op && backend->task_abort);
 	rest->loop = loop;
 	rest->backend = *backend;
 	rest->ping_every = REST_PING_EVERY_MS;
 	mu_link_init(&rest->waiters);
 	rest->feed = rest_feed_new(rest);
+	rest->relations = rest_feed_relations_new(rest->feed, &rest->backend);
 	return rest;
 }
 
@@ -106,6 +150,7 @@ struct rest *rest_free(struct rest *rest)
 		return NULL;
 	mu_assert(mu_list_empty(&rest->waiters));
 	rest->feed = rest_feed_free(rest->feed);
+	rest->relations = rest_relations_free(rest->relations);
 	free(rest);
 	return NULL;
 }
@@ -127,7 +172,17 @@ void rest_host_changed(struct rest *rest, enum rest_change what, const struct mo
 
 void rest_vm_changed(struct rest *rest, enum rest_change what, const struct model_vm *vm)
 {
-	rest_feed_vm_changed(rest->feed, what, vm);
+	rest_relations_vm_changed(rest->relations, what, vm);
+}
+
+void rest_object_changed(struct rest *rest, enum rest_change what, const struct model_object *o)
+{
+	rest_relations_object_changed(rest->relations, what, o);
+}
+
+void rest_report_changed(struct rest *rest, enum rest_change what, const struct model_object *o)
+{
+	rest_relations_report_changed(rest->relations, what, o);
 }
 
 void rest_task_changed(struct rest *rest, enum rest_change what, const struct model_task *t)
@@ -361,5 +416,8 @@ struct http_reply *rest_handle(struct http_request *r, void *rest)
 		return m.more->handle(r, open ? NULL : &c.user, m.vars[0], m.more_ctx);
 	c.id = m.vars[0];
 	c.name = m.vars[1];
-	return m.call ? rest_call_handle(&c, m.call) : m.route->handle(&c);
+	if (m.call)
+		return rest_call_handle(&c, m.call);
+	c.type = m.route->type;
+	return m.route->handle(&c);
 }

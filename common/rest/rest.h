@@ -14,6 +14,7 @@
 #include "common/model/call.h"
 #include "common/model/host.h"
 #include "common/model/host_read.h"
+#include "common/model/object.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 
@@ -40,15 +41,6 @@ struct rest_ask {
 	mu_msec deadline; /* ms since 1970 UTC, 0 = the backend's own */
 };
 
-/* What a path can name that is neither a VM nor a host. */
-enum rest_place { REST_SR, REST_VDI, REST_PBD, REST_NETWORK, REST_PIF, _REST_PLACE_COUNT };
-
-struct rest_found {
-	struct mu_uuid object;           /* a PBD's SR; else the thing itself */
-	struct host_id host;             /* a connected one that has it */
-	char device[MODEL_NAME_MAX + 1]; /* a network's bridge, a PIF's device */
-};
-
 struct rest_backend {
 	void *ctx;
 	/* Fill *ret_user, or fail with MU_E_UNAUTHENTICATED. `token` is the bearer token or cookie
@@ -61,9 +53,16 @@ struct rest_backend {
 	void (*each_vm)(void *ctx, bool (*each)(const struct model_vm *vm, void *arg), void *arg);
 	void (*each_task)(void *ctx, bool (*each)(const struct model_task *t, void *arg),
 			  void *arg);
+	void (*each_object)(void *ctx, enum object_kind kind,
+			    bool (*each)(const struct model_object *o, void *arg), void *arg);
+	/* Every host's view of one object; each_object() and object_find() give the best of them.
+	 */
+	void (*each_report)(void *ctx, const struct mu_uuid *id,
+			    bool (*each)(const struct model_object *o, void *arg), void *arg);
 	/* NULL when unknown; valid until the next loop turn. */
 	const struct model_host *(*host_find)(void *ctx, const struct host_id *id);
 	const struct model_vm *(*vm_find)(void *ctx, const struct vm_id *id);
+	const struct model_object *(*object_find)(void *ctx, const struct mu_uuid *id);
 	const struct model_task *(*task_find)(void *ctx, const struct mu_uuid *id);
 	/* The power state that a VM had when its host was last heard of. Optional: NULL = what the
 	 * VM itself says. */
@@ -100,9 +99,6 @@ struct rest_backend {
 		     void (*done)(void *arg, const struct mu_uuid *task,
 				  const struct mu_error *err),
 		     void *arg);
-	/* Where is it? false: no such thing. Optional: NULL = there are none. */
-	bool (*locate)(void *ctx, enum rest_place what, const struct mu_uuid *id,
-		       struct rest_found *ret);
 	/* Read what a host does not report by itself; op->host is known. `op` is the caller's until
 	 * op->done. Optional: NULL = not supported. */
 	void (*host_read)(void *ctx, struct host_read_op *op);
@@ -125,6 +121,9 @@ struct http_reply *rest_handle(struct http_request *r, void *rest); /* http_serv
 enum rest_change { REST_ADD, REST_UPDATE, REST_REMOVE };
 void rest_host_changed(struct rest *rest, enum rest_change what, const struct model_host *h);
 void rest_vm_changed(struct rest *rest, enum rest_change what, const struct model_vm *vm);
+void rest_object_changed(struct rest *rest, enum rest_change what, const struct model_object *o);
+/* One host's view of an object, also where it is not the one shown. */
+void rest_report_changed(struct rest *rest, enum rest_change what, const struct model_object *o);
 void rest_task_changed(struct rest *rest, enum rest_change what, const struct model_task *t);
 
 /* Further routes of one process (enrolment, tokens): called when no common route matches; returns

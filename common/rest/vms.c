@@ -11,22 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct mu_value *vm_id(struct rest_render *r, const void *object)
-{
-	return rest_uuid(r->arena, &((const struct model_vm *)object)->id.uuid);
-}
-
-static struct mu_value *vm_type(struct rest_render *r, const void *object)
-{
-	(void)object;
-	return mu_value_string(r->arena, "VM");
-}
-
-static struct mu_value *vm_ref(struct rest_render *r, const void *object)
-{
-	return rest_ref(r, &((const struct model_vm *)object)->id.uuid);
-}
-
 static struct mu_value *vm_name(struct rest_render *r, const void *object)
 {
 	return mu_value_string(r->arena, ((const struct model_vm *)object)->name);
@@ -102,7 +86,9 @@ static struct mu_value *vm_memory(struct rest_render *r, const void *object)
 	if (g->memory_total_bytes >= 0 && g->memory_free_bytes >= 0)
 		mu_value_set_int(r->arena, v, "usage",
 				 g->memory_total_bytes - g->memory_free_bytes);
-	mu_value_set(r->arena, v, "dynamic", range(r->arena, vm->memory_bytes, vm->memory_bytes));
+	mu_value_set(r->arena, v, "dynamic",
+		     range(r->arena, vm->memory_min_bytes ? vm->memory_min_bytes : vm->memory_bytes,
+			   vm->memory_bytes));
 	mu_value_set(r->arena, v, "static", range(r->arena, 0, vm->memory_static_max_bytes));
 	return v;
 }
@@ -155,30 +141,25 @@ static struct mu_value *vm_os(struct rest_render *r, const void *object)
 	return v;
 }
 
-static bool runs(const struct model_vm *vm)
-{
-	return vm->power == VM_RUNNING || vm->power == VM_PAUSED;
-}
-
 static struct mu_value *vm_agent(struct rest_render *r, const void *object)
 {
 	const struct model_vm *vm = object;
 
-	return runs(vm) ? mu_value_bool(r->arena, vm->guest.agent_detected) : NULL;
+	return rest_vm_runs(vm) ? mu_value_bool(r->arena, vm->guest.agent_detected) : NULL;
 }
 
 static struct mu_value *vm_drivers(struct rest_render *r, const void *object)
 {
 	const struct model_vm *vm = object;
 
-	return runs(vm) ? mu_value_bool(r->arena, vm->guest.pv_drivers_detected) : NULL;
+	return rest_vm_runs(vm) ? mu_value_bool(r->arena, vm->guest.pv_drivers_detected) : NULL;
 }
 
 static struct mu_value *vm_drivers_version(struct rest_render *r, const void *object)
 {
 	const struct model_vm *vm = object;
 
-	if (!runs(vm) || !vm->guest.agent_version[0])
+	if (!rest_vm_runs(vm) || !vm->guest.agent_version[0])
 		return NULL;
 	return mu_value_string(r->arena, vm->guest.agent_version);
 }
@@ -247,14 +228,168 @@ static struct mu_value *vm_operations(struct rest_render *r, const void *object)
 	return v;
 }
 
-static struct mu_value *vm_managed(struct rest_render *r, const void *object)
+/* Parts and relatives */
+
+static struct mu_value *vm_vbds(struct rest_render *r, const void *object)
 {
-	return mu_value_bool(r->arena, ((const struct model_vm *)object)->managed);
+	const struct model_vm *vm = object;
+	struct mu_value *v = mu_value_list(r->arena);
+
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		const struct rest_vbd vbd = rest_vbd_of(vm, i);
+
+		mu_value_push(v, rest_uuid(r->arena, &vbd.id));
+	}
+	return v;
+}
+
+static struct mu_value *vm_vifs(struct rest_render *r, const void *object)
+{
+	const struct model_vm *vm = object;
+	struct mu_value *v = mu_value_list(r->arena);
+
+	for (size_t i = 0; i < vm->n_nics; i++) {
+		const struct rest_vif vif = rest_vif_of(vm, i);
+
+		mu_value_push(v, rest_uuid(r->arena, &vif.id));
+	}
+	return v;
+}
+
+static struct mu_value *vm_snapshots(struct rest_render *r, const void *object)
+{
+	return rest_related(r, REST_VM_SNAPSHOTS, &((const struct model_vm *)object)->id.uuid);
+}
+
+static struct mu_value *vm_parent(struct rest_render *r, const void *object)
+{
+	return rest_uuid_if(r->arena, &((const struct model_vm *)object)->parent.uuid);
+}
+
+struct pcis {
+	struct rest_render *render;
+	struct mu_value *list;
+};
+
+static bool add_pci(const struct mu_uuid *id, void *arg)
+{
+	const struct pcis *all = arg;
+	const struct rest_backend *b = &all->render->rest->backend;
+	const struct model_object *o = b->object_find(b->ctx, id);
+
+	if (o && o->kind == OBJECT_PCI)
+		mu_value_push(all->list, mu_value_string(all->render->arena, o->pci.address));
+	return true;
+}
+
+static struct mu_value *vm_pcis(struct rest_render *r, const void *object)
+{
+	struct pcis all = {.render = r, .list = mu_value_list(r->arena)};
+
+	rest_relations_each(r->rest->relations, REST_VM_PCIS,
+			    &((const struct model_vm *)object)->id.uuid, add_pci, &all);
+	return all.list;
+}
+
+/* How it is built */
+
+static struct mu_value *vm_boot(struct rest_render *r, const void *object)
+{
+	const struct model_vm *vm = object;
+	struct mu_value *v = mu_value_object(r->arena);
+
+	set_if_known(r->arena, v, "order", vm->boot_order);
+	set_if_known(r->arena, v, "firmware", vm->firmware);
+	return v;
+}
+
+static struct mu_value *vm_cmdline(struct rest_render *r, const void *object)
+{
+	const struct model_vm *vm = object;
+
+	return vm->type == VM_TYPE_HVM ? NULL : mu_value_string(r->arena, vm->cmdline);
+}
+
+static struct mu_value *if_set(struct rest_render *r, uint32_t n)
+{
+	return n ? mu_value_int(r->arena, n) : NULL;
+}
+
+static struct mu_value *vm_weight(struct rest_render *r, const void *object)
+{
+	return if_set(r, ((const struct model_vm *)object)->cpu_weight);
+}
+
+static struct mu_value *vm_cap(struct rest_render *r, const void *object)
+{
+	return if_set(r, ((const struct model_vm *)object)->cpu_cap);
+}
+
+static struct mu_value *vm_cores(struct rest_render *r, const void *object)
+{
+	return if_set(r, ((const struct model_vm *)object)->cores_per_socket);
+}
+
+/* "0-3,8" as [0,1,2,3,8]. A mask that is written in another way (xl has "^2", "all") is left out.
+ */
+static struct mu_value *vm_mask(struct rest_render *r, const void *object)
+{
+	enum { CPU_MAX = 4095 };
+	const char *p = ((const struct model_vm *)object)->cpu_mask;
+	struct mu_value *v = mu_value_list(r->arena);
+
+	while (*p) {
+		unsigned first = 0;
+		unsigned last = 0;
+		int n = 0;
+
+		if (sscanf(p, "%4u%n-%4u%n", &first, &n, &last, &n) < 2)
+			last = first;
+		if (n == 0 || (p[n] && p[n] != ',') || last < first || last > CPU_MAX)
+			return NULL;
+		for (unsigned cpu = first; cpu <= last && v->n_children <= CPU_MAX; cpu++)
+			mu_value_push(v, mu_value_int(r->arena, cpu));
+		p += n + (p[n] == ',');
+	}
+	return v->n_children ? v : NULL;
 }
 
 static struct mu_value *vm_pending(struct rest_render *r, const void *object)
 {
 	return mu_value_bool(r->arena, ((const struct model_vm *)object)->pending);
+}
+
+/* Snapshots and templates */
+
+static struct mu_value *vm_snapshot_time(struct rest_render *r, const void *object)
+{
+	return rest_seconds(r->arena, ((const struct model_vm *)object)->snapshot_at);
+}
+
+static struct mu_value *vm_snapshot_of(struct rest_render *r, const void *object)
+{
+	return rest_uuid_if(r->arena, &((const struct model_vm *)object)->snapshot_of.uuid);
+}
+
+static struct mu_value *vm_with_memory(struct rest_render *r, const void *object)
+{
+	return mu_value_bool(r->arena, ((const struct model_vm *)object)->with_memory);
+}
+
+/* What XO reads of it describes disks that are yet to be made; those of ours are there. */
+static struct mu_value *vm_template_info(struct rest_render *r, const void *object)
+{
+	struct mu_value *v = mu_value_object(r->arena);
+
+	(void)object;
+	mu_value_set(r->arena, v, "install_methods", mu_value_list(r->arena));
+	mu_value_set(r->arena, v, "disks", mu_value_list(r->arena));
+	return v;
+}
+
+static struct mu_value *vm_managed(struct rest_render *r, const void *object)
+{
+	return mu_value_bool(r->arena, ((const struct model_vm *)object)->managed);
 }
 
 static struct mu_value *vm_domid(struct rest_render *r, const void *object)
@@ -264,13 +399,14 @@ static struct mu_value *vm_domid(struct rest_render *r, const void *object)
 	return vm->domid >= 0 ? mu_value_int(r->arena, vm->domid) : mu_value_null(r->arena);
 }
 
+/* First what only a template has, last what only a snapshot has. */
+enum { ONLY_TEMPLATE = 2, ONLY_SNAPSHOT = 3 };
+
 static const struct rest_field fields[] = {
-    {"id", vm_id},
-    {"uuid", vm_id},
-    {"type", vm_type},
-    {"$pool", rest_pool_id},
-    {"$poolId", rest_pool_id},
-    {"_xapiRef", vm_ref},
+    {"isDefaultTemplate", rest_false},
+    {"template_info", vm_template_info},
+    /* All */
+    REST_COMMON_FIELDS,
     {"name_label", vm_name},
     {"name_description", vm_description},
     {"power_state", vm_power},
@@ -278,18 +414,24 @@ static const struct rest_field fields[] = {
     {"$container", vm_host},
     {"CPUs", vm_cpus},
     {"memory", vm_memory},
-    {"VIFs", rest_empty_list},
-    {"$VBDs", rest_empty_list},
+    {"VIFs", vm_vifs},
+    {"$VBDs", vm_vbds},
     {"VGPUs", rest_empty_list},
     {"$VGPUs", rest_empty_list},
     {"VTPMs", rest_empty_list},
+    {"attachedPcis", vm_pcis},
     {"addresses", vm_addresses},
     {"mainIpAddress", vm_main_address},
     {"os_version", vm_os},
     {"managementAgentDetected", vm_agent},
     {"pvDriversDetected", vm_drivers},
     {"pvDriversVersion", vm_drivers_version},
-    {"boot", rest_empty_object},
+    {"boot", vm_boot},
+    {"PV_args", vm_cmdline},
+    {"coresPerSocket", vm_cores},
+    {"cpuWeight", vm_weight},
+    {"cpuCap", vm_cap},
+    {"cpuMask", vm_mask},
     {"secureBoot", rest_false},
     {"viridian", rest_false},
     {"needsVtpm", rest_false},
@@ -303,7 +445,8 @@ static const struct rest_field fields[] = {
     {"startDelay", vm_start_delay},
     {"startTime", vm_start_time},
     {"installTime", rest_null},
-    {"snapshots", rest_empty_list},
+    {"snapshots", vm_snapshots},
+    {"parent", vm_parent},
     {"tags", vm_tags},
     {"blockedOperations", rest_empty_object},
     {"current_operations", vm_operations},
@@ -316,6 +459,10 @@ static const struct rest_field fields[] = {
     {"domid", vm_domid},
     {"startOrder", vm_start_order},
     {"pending", vm_pending},
+    /* Snapshots */
+    {"snapshot_time", vm_snapshot_time},
+    {"$snapshot_of", vm_snapshot_of},
+    {"withMemory", vm_with_memory},
 };
 
 static const struct mu_uuid *vm_uuid(const void *object)
@@ -323,68 +470,109 @@ static const struct mu_uuid *vm_uuid(const void *object)
 	return &((const struct model_vm *)object)->id.uuid;
 }
 
-struct each {
+struct walk {
+	enum vm_kind kind;
 	bool (*each)(const void *object, void *arg);
 	void *arg;
 };
 
-static bool each_vm(const struct model_vm *vm, void *arg)
+static bool walk_vm(const struct model_vm *vm, void *arg)
 {
-	struct each *e = arg;
+	const struct walk *w = arg;
 
-	return e->each(vm, e->arg);
+	return vm->kind == w->kind ? w->each(vm, w->arg) : true;
 }
 
-static void walk(const struct rest_backend *b, bool (*each)(const void *object, void *arg),
-		 void *arg)
+static void walk(const struct rest_backend *b, enum vm_kind kind,
+		 bool (*each)(const void *object, void *arg), void *arg)
 {
-	struct each e = {each, arg};
+	struct walk w = {kind, each, arg};
 
-	b->each_vm(b->ctx, each_vm, &e);
+	b->each_vm(b->ctx, walk_vm, &w);
+}
+
+static void find(struct rest *rest, const struct mu_uuid *id, enum vm_kind kind,
+		 void (*found)(const void *object, void *arg), void *arg)
+{
+	const struct vm_id vm_id = {*id};
+	const struct model_vm *vm = rest->backend.vm_find(rest->backend.ctx, &vm_id);
+
+	if (vm && vm->kind == kind)
+		found(vm, arg);
+}
+
+static void each_vm(const struct rest_backend *b, bool (*each)(const void *object, void *arg),
+		    void *arg)
+{
+	walk(b, VM_KIND_VM, each, arg);
+}
+
+static void find_vm(struct rest *rest, const struct mu_uuid *id,
+		    void (*found)(const void *object, void *arg), void *arg)
+{
+	find(rest, id, VM_KIND_VM, found, arg);
+}
+
+static void each_snapshot(const struct rest_backend *b, bool (*each)(const void *object, void *arg),
+			  void *arg)
+{
+	walk(b, VM_KIND_SNAPSHOT, each, arg);
+}
+
+static void find_snapshot(struct rest *rest, const struct mu_uuid *id,
+			  void (*found)(const void *object, void *arg), void *arg)
+{
+	find(rest, id, VM_KIND_SNAPSHOT, found, arg);
+}
+
+static void each_template(const struct rest_backend *b, bool (*each)(const void *object, void *arg),
+			  void *arg)
+{
+	walk(b, VM_KIND_TEMPLATE, each, arg);
+}
+
+static void find_template(struct rest *rest, const struct mu_uuid *id,
+			  void (*found)(const void *object, void *arg), void *arg)
+{
+	find(rest, id, VM_KIND_TEMPLATE, found, arg);
 }
 
 const struct rest_type rest_type_vm = {
     .name = "VM",
     .collection = "vms",
-    .fields = fields,
-    .n_fields = MU_ARRAY_SIZE(fields),
+    .fields = fields + ONLY_TEMPLATE,
+    .n_fields = MU_ARRAY_SIZE(fields) - ONLY_TEMPLATE - ONLY_SNAPSHOT,
     .id = vm_uuid,
-    .each = walk,
+    .each = each_vm,
+    .find = find_vm,
 };
 
-struct http_reply *rest_get_vms(struct rest_call *c)
-{
-	return rest_list(c, &rest_type_vm, NULL, NULL);
-}
+const struct rest_type rest_type_vm_snapshot = {
+    .name = "VM-snapshot",
+    .collection = "vm-snapshots",
+    .fields = fields + ONLY_TEMPLATE,
+    .n_fields = MU_ARRAY_SIZE(fields) - ONLY_TEMPLATE,
+    .id = vm_uuid,
+    .each = each_snapshot,
+    .find = find_snapshot,
+};
 
-static const struct model_vm *find(struct rest_call *c, struct vm_id *id)
+const struct rest_type rest_type_vm_template = {
+    .name = "VM-template",
+    .collection = "vm-templates",
+    .fields = fields,
+    .n_fields = MU_ARRAY_SIZE(fields) - ONLY_SNAPSHOT,
+    .id = vm_uuid,
+    .each = each_template,
+    .find = find_template,
+};
+
+const struct model_vm *rest_vm_find(struct rest_call *c, struct vm_id *ret_id)
 {
 	const struct rest_backend *b = &c->rest->backend;
+	const struct model_vm *vm = NULL;
 
-	return mu_uuid_parse(c->id, &id->uuid) ? b->vm_find(b->ctx, id) : NULL;
-}
-
-struct http_reply *rest_get_vm(struct rest_call *c)
-{
-	struct vm_id id;
-	const struct model_vm *vm = find(c, &id);
-
-	return vm ? rest_single(c, &rest_type_vm, vm) : rest_not_found(c, "VM", c->id);
-}
-
-static bool task_is_of_vm(const void *object, const void *arg)
-{
-	const struct model_task *t = object;
-	const struct vm_id *id = arg;
-
-	return mu_uuid_equal(&t->vm.uuid, &id->uuid);
-}
-
-struct http_reply *rest_get_vm_tasks(struct rest_call *c)
-{
-	struct vm_id id;
-
-	if (!find(c, &id))
-		return rest_not_found(c, "VM", c->id);
-	return rest_list(c, &rest_type_task, task_is_of_vm, &id);
+	if (mu_uuid_parse(c->id, &ret_id->uuid))
+		vm = b->vm_find(b->ctx, ret_id);
+	return vm && vm->kind == VM_KIND_VM ? vm : NULL;
 }

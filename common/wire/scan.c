@@ -21,8 +21,9 @@
 #include <inttypes.h>
 
 enum {
-	FIELDS_MAX = 1 << 19,   /* a dictionary of 100,000 series has 500,000 */
-	MESSAGES_MAX = 1 << 17, /* 4,096 VMs with all their addresses are 74,000 */
+	FIELDS_MAX = 1 << 20, /* a dictionary of 100,000 series has 500,000 */
+	MESSAGES_MAX =
+	    1 << 18, /* 4,096 VMs with all that is in them, and 16,384 objects: 205,000 */
 	DEPTH_MAX = 16,
 	SEEN_BITS = 64,
 };

@@ -78,25 +78,37 @@ static int unpack(struct mu_arena *a, const ProtobufCMessageDescriptor *d, const
 	return 0;
 }
 
-static int check_counts(size_t n_vms, size_t n_removed, struct mu_error *err)
+static int check_count(size_t n, size_t max, const char *what, struct mu_error *err)
 {
-	if (n_vms > WIRE_VMS_MAX || n_removed > WIRE_VMS_MAX)
-		return mu_error_set(err, MU_E_PROTOCOL,
-				    "%zu VMs and %zu removed ones, the limit is %d each", n_vms,
-				    n_removed, WIRE_VMS_MAX);
+	if (n > max)
+		return mu_error_set(err, MU_E_PROTOCOL, "%zu %s, the limit is %zu", n, what, max);
+	return 0;
+}
+
+static int check_snapshot(const Muster__V1__Snapshot *s, struct mu_error *err)
+{
+	if (check_count(s->n_vms, WIRE_VMS_MAX, "VMs", err) < 0 ||
+	    check_count(s->n_objects, WIRE_OBJECTS_MAX, "objects", err) < 0 ||
+	    check_count(s->n_later, WIRE_IDS_MAX, "later ones", err) < 0)
+		return mu_error_prefix(err, "snapshot");
+	return 0;
+}
+
+static int check_delta(const Muster__V1__Delta *d, struct mu_error *err)
+{
+	if (check_count(d->n_vms, WIRE_VMS_MAX, "VMs", err) < 0 ||
+	    check_count(d->n_objects, WIRE_OBJECTS_MAX, "objects", err) < 0 ||
+	    check_count(d->n_removed, WIRE_IDS_MAX, "removed ones", err) < 0)
+		return mu_error_prefix(err, "delta");
 	return 0;
 }
 
 static int check_agent_message(const Muster__V1__AgentMessage *m, struct mu_error *err)
 {
 	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_SNAPSHOT)
-		return check_counts(m->snapshot->n_vms, 0, err) < 0
-			   ? mu_error_prefix(err, "snapshot")
-			   : 0;
+		return check_snapshot(m->snapshot, err);
 	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_DELTA)
-		return check_counts(m->delta->n_vms, m->delta->n_removed, err) < 0
-			   ? mu_error_prefix(err, "delta")
-			   : 0;
+		return check_delta(m->delta, err);
 	return 0;
 }
 

@@ -15,11 +15,24 @@ enum {
 	DOMID_MAX = 0x7fef, /* above are Xen's reserved ids */
 	VCPUS_MAX = 8192,   /* Xen's MAX_VIRT_CPUS */
 	UUID_BYTES = 16,
+	WEIGHT_MAX = 65535, /* of Xen's schedulers */
+	MTU_MAX = 65536,
 };
 
 static const struct wire_text vm_texts[] = {
     WIRE_TEXT(Muster__V1__VmState, struct model_vm, name),
     WIRE_TEXT(Muster__V1__VmState, struct model_vm, description),
+    WIRE_TEXT(Muster__V1__VmState, struct model_vm, firmware),
+    WIRE_TEXT(Muster__V1__VmState, struct model_vm, boot_order),
+    WIRE_TEXT(Muster__V1__VmState, struct model_vm, cmdline),
+    WIRE_TEXT(Muster__V1__VmState, struct model_vm, cpu_mask),
+};
+
+static const struct wire_flag vm_flags[] = {
+    WIRE_FLAG(Muster__V1__VmState, struct model_vm, managed),
+    WIRE_FLAG(Muster__V1__VmState, struct model_vm, autostart),
+    WIRE_FLAG(Muster__V1__VmState, struct model_vm, pending),
+    WIRE_FLAG(Muster__V1__VmState, struct model_vm, with_memory),
 };
 
 static const struct wire_count vm_counts[] = {
@@ -28,6 +41,24 @@ static const struct wire_count vm_counts[] = {
 	       memory_static_max_bytes, INT64_MAX),
     WIRE_COUNT(Muster__V1__VmState, start_delay_ms, struct model_vm, start_delay_ms, INT32_MAX),
     WIRE_COUNT(Muster__V1__VmState, started_at_ms, struct model_vm, started_at, WIRE_TIME_MAX),
+    WIRE_COUNT(Muster__V1__VmState, memory_min_bytes, struct model_vm, memory_min_bytes, INT64_MAX),
+    WIRE_COUNT(Muster__V1__VmState, snapshot_at_ms, struct model_vm, snapshot_at, WIRE_TIME_MAX),
+};
+
+static const struct wire_text disk_texts[] = {
+    WIRE_TEXT(Muster__V1__VmDisk, struct model_disk, vdev),
+};
+
+static const struct wire_flag disk_flags[] = {
+    WIRE_FLAG(Muster__V1__VmDisk, struct model_disk, attached),
+    WIRE_FLAG(Muster__V1__VmDisk, struct model_disk, readonly),
+    WIRE_FLAG(Muster__V1__VmDisk, struct model_disk, cdrom),
+    WIRE_FLAG(Muster__V1__VmDisk, struct model_disk, bootable),
+};
+
+static const struct wire_text nic_texts[] = {
+    WIRE_TEXT(Muster__V1__VmNic, struct model_nic, mac),
+    WIRE_TEXT(Muster__V1__VmNic, struct model_nic, bridge),
 };
 
 static const struct wire_text guest_texts[] = {
@@ -67,6 +98,12 @@ static const Muster__V1__VmType types[_VM_TYPE_COUNT] = {
     [VM_TYPE_HVM] = MUSTER__V1__VM_TYPE__VM_TYPE_HVM,
 };
 
+static const Muster__V1__VmKind kinds[_VM_KIND_COUNT] = {
+    [VM_KIND_VM] = MUSTER__V1__VM_KIND__VM_KIND_VM,
+    [VM_KIND_SNAPSHOT] = MUSTER__V1__VM_KIND__VM_KIND_SNAPSHOT,
+    [VM_KIND_TEMPLATE] = MUSTER__V1__VM_KIND__VM_KIND_TEMPLATE,
+};
+
 Muster__V1__VmOp wire_op_encode(enum vm_op op)
 {
 	return op < _VM_OP_COUNT ? ops[op] : MUSTER__V1__VM_OP__VM_OP_UNSPECIFIED;
@@ -91,6 +128,19 @@ static int decode_type(Muster__V1__VmType type, enum vm_type *ret, struct mu_err
 			return 0;
 		}
 	return mu_error_set(err, MU_E_PROTOCOL, "type: %d is no type of VM", (int)type);
+}
+
+/* An agent from before there were others has VMs. */
+static int decode_kind(Muster__V1__VmKind kind, enum vm_kind *ret, struct mu_error *err)
+{
+	if (kind == MUSTER__V1__VM_KIND__VM_KIND_UNSPECIFIED)
+		kind = MUSTER__V1__VM_KIND__VM_KIND_VM;
+	for (size_t i = 0; i < _VM_KIND_COUNT; i++)
+		if (kinds[i] == kind) {
+			*ret = (enum vm_kind)i;
+			return 0;
+		}
+	return mu_error_set(err, MU_E_PROTOCOL, "kind: %d is no kind of VM", (int)kind);
 }
 
 static int decode_power(Muster__V1__VmPower power, enum vm_power *ret, struct mu_error *err)
@@ -195,6 +245,87 @@ static int decode_guest(const Muster__V1__GuestState *m, struct vm_guest *g, str
 	return 0;
 }
 
+static void encode_disks(struct mu_arena *a, const struct model_vm *vm, Muster__V1__VmState *m)
+{
+	m->n_disks = vm->n_disks;
+	m->disks = mu_arena_calloc(a, vm->n_disks, sizeof *m->disks);
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		Muster__V1__VmDisk *d = mu_arena_alloc(a, sizeof *d);
+
+		muster__v1__vm_disk__init(d);
+		wire_texts_encode(a, disk_texts, MU_ARRAY_SIZE(disk_texts), &vm->disks[i], d);
+		wire_flags_encode(disk_flags, MU_ARRAY_SIZE(disk_flags), &vm->disks[i], d);
+		d->vdi = wire_optional_uuid_encode(a, &vm->disks[i].vdi);
+		m->disks[i] = d;
+	}
+}
+
+static int decode_disk(const Muster__V1__VmDisk *m, struct model_disk *d, struct mu_error *err)
+{
+	wire_flags_decode(disk_flags, MU_ARRAY_SIZE(disk_flags), m, d);
+	if (wire_texts_decode(disk_texts, MU_ARRAY_SIZE(disk_texts), m, d, err) < 0)
+		return MU_FAILED;
+	return wire_optional_uuid_decode(&m->vdi, "vdi", &d->vdi, err);
+}
+
+static int decode_disks(const Muster__V1__VmState *m, struct model_vm *vm, struct mu_error *err)
+{
+	int r;
+
+	if ((r = wire_range(m->n_disks, MODEL_VM_DISKS_MAX, "number of disks", err)) < 0)
+		return r;
+	for (size_t i = 0; i < m->n_disks; i++)
+		if (decode_disk(m->disks[i], &vm->disks[i], err) < 0)
+			return mu_error_prefix(err, "disks[%zu]", i);
+	vm->n_disks = m->n_disks;
+	return 0;
+}
+
+static void encode_nics(struct mu_arena *a, const struct model_vm *vm, Muster__V1__VmState *m)
+{
+	m->n_nics = vm->n_nics;
+	m->nics = mu_arena_calloc(a, vm->n_nics, sizeof *m->nics);
+	for (size_t i = 0; i < vm->n_nics; i++) {
+		const struct model_nic *nic = &vm->nics[i];
+		Muster__V1__VmNic *n = mu_arena_alloc(a, sizeof *n);
+
+		muster__v1__vm_nic__init(n);
+		wire_texts_encode(a, nic_texts, MU_ARRAY_SIZE(nic_texts), nic, n);
+		n->device = nic->device;
+		n->attached = nic->attached;
+		n->mtu = (uint32_t)wire_clamp(nic->mtu, 0, MTU_MAX);
+		n->rate_kbps = nic->rate_kbps;
+		m->nics[i] = n;
+	}
+}
+
+static int decode_nic(const Muster__V1__VmNic *m, struct model_nic *n, struct mu_error *err)
+{
+	int r;
+
+	if ((r = wire_range(m->device, UINT16_MAX, "device", err)) < 0 ||
+	    (r = wire_range(m->mtu, MTU_MAX, "mtu", err)) < 0)
+		return r;
+	n->device = m->device;
+	n->attached = m->attached;
+	n->mtu = m->mtu;
+	n->rate_kbps = m->rate_kbps;
+	return wire_texts_decode(nic_texts, MU_ARRAY_SIZE(nic_texts), m, n, err);
+}
+
+static int decode_nics(const Muster__V1__VmState *m, struct model_vm *vm, struct mu_error *err)
+{
+	int r;
+
+	if ((r = wire_range(m->n_nics, MODEL_VM_NICS_MAX, "number of nics", err)) < 0)
+		return r;
+	for (size_t i = 0; i < m->n_nics; i++)
+		if (decode_nic(m->nics[i], &vm->nics[i], err) < 0)
+			return mu_error_prefix(err, "nics[%zu]", i);
+	vm->n_nics = m->n_nics;
+	return 0;
+}
+
 Muster__V1__VmState *wire_vm_encode(struct mu_arena *a, const struct model_vm *vm)
 {
 	Muster__V1__VmState *m = mu_arena_alloc(a, sizeof *m);
@@ -206,12 +337,19 @@ Muster__V1__VmState *wire_vm_encode(struct mu_arena *a, const struct model_vm *v
 	wire_counts_encode(vm_counts, MU_ARRAY_SIZE(vm_counts), vm, m);
 	m->type = vm->type < _VM_TYPE_COUNT ? types[vm->type] : types[VM_TYPE_PV];
 	m->power = vm->power < _VM_POWER_COUNT ? powers[vm->power] : powers[VM_UNKNOWN];
-	m->managed = vm->managed;
-	m->autostart = vm->autostart;
+	m->kind = vm->kind < _VM_KIND_COUNT ? kinds[vm->kind] : kinds[VM_KIND_VM];
+	wire_flags_encode(vm_flags, MU_ARRAY_SIZE(vm_flags), vm, m);
 	m->domid = vm->domid;
 	m->vcpus_online = vm->vcpus_online;
 	m->vcpus_max = vm->vcpus_max;
 	m->start_order = vm->start_order;
+	m->cpu_weight = (uint32_t)wire_clamp(vm->cpu_weight, 0, WEIGHT_MAX);
+	m->cpu_cap = (uint32_t)wire_clamp(vm->cpu_cap, 0, 100 * VCPUS_MAX);
+	m->cores_per_socket = (uint32_t)wire_clamp(vm->cores_per_socket, 0, VCPUS_MAX);
+	m->snapshot_of = wire_optional_uuid_encode(a, &vm->snapshot_of.uuid);
+	m->parent = wire_optional_uuid_encode(a, &vm->parent.uuid);
+	encode_disks(a, vm, m);
+	encode_nics(a, vm, m);
 	m->current_op = wire_op_encode(vm->current_op);
 	if (mu_uuid_parse(vm->current_task, &task))
 		m->current_task = wire_uuid_encode(a, &task);
@@ -230,7 +368,10 @@ static int decode_vm_numbers(const Muster__V1__VmState *m, struct model_vm *vm,
 
 	if ((r = wire_counts_decode(vm_counts, MU_ARRAY_SIZE(vm_counts), m, vm, err)) < 0 ||
 	    (r = wire_range(m->vcpus_online, VCPUS_MAX, "vcpus_online", err)) < 0 ||
-	    (r = wire_range(m->vcpus_max, VCPUS_MAX, "vcpus_max", err)) < 0)
+	    (r = wire_range(m->vcpus_max, VCPUS_MAX, "vcpus_max", err)) < 0 ||
+	    (r = wire_range(m->cpu_weight, WEIGHT_MAX, "cpu_weight", err)) < 0 ||
+	    (r = wire_range(m->cpu_cap, 100 * VCPUS_MAX, "cpu_cap", err)) < 0 ||
+	    (r = wire_range(m->cores_per_socket, VCPUS_MAX, "cores_per_socket", err)) < 0)
 		return r;
 	if (m->domid < -1 || m->domid > DOMID_MAX)
 		return mu_error_set(err, MU_E_PROTOCOL, "domid: %" PRId32 " is no domain id",
@@ -239,8 +380,10 @@ static int decode_vm_numbers(const Muster__V1__VmState *m, struct model_vm *vm,
 	vm->vcpus_online = m->vcpus_online;
 	vm->vcpus_max = m->vcpus_max;
 	vm->start_order = m->start_order;
-	vm->managed = m->managed;
-	vm->autostart = m->autostart;
+	vm->cpu_weight = m->cpu_weight;
+	vm->cpu_cap = m->cpu_cap;
+	vm->cores_per_socket = m->cores_per_socket;
+	wire_flags_decode(vm_flags, MU_ARRAY_SIZE(vm_flags), m, vm);
 	return 0;
 }
 
@@ -285,7 +428,11 @@ static int decode_vm(const Muster__V1__VmState *m, struct model_vm *vm, struct m
 	    (r = decode_type(m->type, &vm->type, err)) < 0 ||
 	    (r = decode_power(m->power, &vm->power, err)) < 0 ||
 	    (r = decode_vm_numbers(m, vm, err)) < 0 || (r = decode_vm_operation(m, vm, err)) < 0 ||
-	    (r = decode_tags(m, vm, err)) < 0)
+	    (r = decode_tags(m, vm, err)) < 0 || (r = decode_kind(m->kind, &vm->kind, err)) < 0 ||
+	    (r = decode_disks(m, vm, err)) < 0 || (r = decode_nics(m, vm, err)) < 0 ||
+	    (r = wire_optional_uuid_decode(&m->snapshot_of, "snapshot_of", &vm->snapshot_of.uuid,
+					   err)) < 0 ||
+	    (r = wire_optional_uuid_decode(&m->parent, "parent", &vm->parent.uuid, err)) < 0)
 		return r;
 	if (m->guest && decode_guest(m->guest, &vm->guest, err) < 0)
 		return mu_error_prefix(err, "guest");

@@ -39,6 +39,12 @@ int main(void)
 {
 	const struct rest_route_info *routes = NULL;
 	size_t n_routes = rest_routes(&routes);
+	static const struct rest_type *const types[] = {
+	    &rest_type_vm,  &rest_type_vm_snapshot, &rest_type_vm_template, &rest_type_host,
+	    &rest_type_sr,  &rest_type_pbd,         &rest_type_vdi,         &rest_type_vdi_snapshot,
+	    &rest_type_vbd, &rest_type_network,     &rest_type_pif,         &rest_type_vif,
+	    &rest_type_pci, &rest_type_pool,        &rest_type_task,
+	};
 	struct rest rest = {0};
 
 	for (size_t i = 0; i < n_routes; i++)
@@ -48,10 +54,8 @@ int main(void)
 		print_route(rest.route_sets[0].routes[i].method,
 			    rest.route_sets[0].routes[i].pattern, rest.route_sets[0].routes[i].open,
 			    "aggregator");
-	print_fields(&rest_type_vm);
-	print_fields(&rest_type_host);
-	print_fields(&rest_type_pool);
-	print_fields(&rest_type_task);
+	for (size_t i = 0; i < MU_ARRAY_SIZE(types); i++)
+		print_fields(types[i]);
 	for (unsigned op = 0; op < _VM_OP_COUNT; op++)
 		printf("action %s\n", vm_op_name((enum vm_op)op));
 	print_methods();

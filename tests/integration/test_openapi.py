@@ -40,7 +40,7 @@ class ContractTest(unittest.TestCase):
         self.assertEqual(documented, served)
 
     def test_fields(self):
-        for kind in ("VM", "host", "pool", "task"):
+        for kind in sorted({row[1] for row in self.served if row[0] == "field"}):
             with self.subTest(kind=kind):
                 documented = set(self.document["components"]["schemas"][kind]["properties"])
                 served = {row[2] for row in self.served if row[:2] == ["field", kind]}

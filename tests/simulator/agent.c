@@ -106,7 +106,9 @@ static void send_delta(struct sim *s, struct sim_agent *agent, const struct sync
 	m->has_host = d->host;
 	m->host = agent->host;
 	for (size_t i = 0; i < d->n_changed; i++) {
-		e = vm_view_find(agent->view, &d->changed[i]);
+		const struct vm_id id = {d->changed[i]};
+
+		e = vm_view_find(agent->view, &id);
 		if (e && e->published && (s->rule != SIM_BREAK_DELTA || !sim_chance(s, 2)))
 			m->vms[m->n_vms++] = e->model;
 	}

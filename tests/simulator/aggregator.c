@@ -27,7 +27,8 @@ static void load_host(struct sim *s, size_t i)
 	inventory_host_add(a->inventory, &h->model, &a->changes);
 	for (size_t k = 0; k < SIM_SLOTS; k++) {
 		if (h->has[k])
-			inventory_delta(a->inventory, &h->model.id, NULL, &h->vms[k], 1, NULL, 0,
+			inventory_delta(a->inventory, &h->model.id,
+					&(struct inventory_report){.vms = &h->vms[k], .n_vms = 1},
 					&a->changes);
 	}
 	session_mark_init(&a->hosts[i].mark, h->epoch, h->seq, 0, 0);
@@ -199,12 +200,19 @@ static void apply(struct sim *s, struct net_stream *stream, const struct session
 	struct host_id id = agent_host_id(stream->host);
 	struct disk_tx *tx = disk_tx_new(DISK_STATE, stream->host, m->n_vms);
 
+	const struct inventory_report report = {
+	    .host = m->has_host ? &m->host : NULL,
+	    .vms = m->vms,
+	    .n_vms = m->n_vms,
+	    .removed = m->removed,
+	    .n_removed = m->n_removed,
+	};
+
 	tx->snapshot = m->kind == NET_SNAPSHOT;
 	if (tx->snapshot)
-		inventory_snapshot(a->inventory, &id, &m->host, m->vms, m->n_vms, &a->changes);
+		inventory_snapshot(a->inventory, &id, &report, &a->changes);
 	else
-		inventory_delta(a->inventory, &id, m->has_host ? &m->host : NULL, m->vms, m->n_vms,
-				m->removed, m->n_removed, &a->changes);
+		inventory_delta(a->inventory, &id, &report, &a->changes);
 	publish(s);
 	tx->round = act->round;
 	tx->epoch = act->epoch;

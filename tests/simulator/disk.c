@@ -42,8 +42,11 @@ static void put_state(struct disk_host *h, const struct disk_tx *tx)
 	h->epoch = tx->epoch;
 	h->seq = tx->seq;
 	h->model = tx->model;
-	for (size_t i = 0; i < tx->n_removed; i++)
-		h->has[agent_slot_of(&tx->removed[i])] = false;
+	for (size_t i = 0; i < tx->n_removed; i++) {
+		const struct vm_id id = {tx->removed[i]};
+
+		h->has[agent_slot_of(&id)] = false;
+	}
 	for (size_t i = 0; i < tx->n_vms; i++) {
 		h->has[agent_slot_of(&tx->vms[i].id)] = true;
 		h->vms[agent_slot_of(&tx->vms[i].id)] = tx->vms[i];

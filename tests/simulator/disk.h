@@ -27,7 +27,7 @@ struct disk_tx {
 	uint64_t seq;
 	struct model_host model;
 	size_t n_removed;
-	struct vm_id removed[SIM_SLOTS];
+	struct mu_uuid removed[SIM_SLOTS];
 	/* the others */
 	struct model_task task;
 	bool ends;

@@ -47,7 +47,7 @@ struct net_message {
 	bool has_host;
 	struct model_host host;
 	size_t n_removed;
-	struct vm_id removed[SIM_SLOTS];
+	struct mu_uuid removed[SIM_SLOTS];
 	size_t n_vms;
 	struct model_vm vms[];
 };

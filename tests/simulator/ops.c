@@ -45,9 +45,9 @@ static void on_change(const struct vm_view_change *c, void *arg)
 	struct changed *all = arg;
 
 	if (c->what == VM_VIEW_REMOVED)
-		sync_vm_removed(all->agent->sync, &c->vm->id);
+		sync_removed(all->agent->sync, &c->vm->id.uuid);
 	else
-		sync_vm_changed(all->agent->sync, &c->vm->id);
+		sync_changed(all->agent->sync, &c->vm->id.uuid);
 	all->slots[agent_slot_of(&c->vm->id)] = true;
 	all->any = true;
 }

@@ -25,7 +25,7 @@ METHOD = "/muster.v1.Fleet/Connect"
 
 @functools.lru_cache(maxsize=None)
 def messages():
-    """The module of fleet.proto (its imports as attributes vm, metrics)."""
+    """The module of fleet.proto (its imports as attributes vm, metrics, object)."""
     folder = tempfile.TemporaryDirectory(prefix="muster-proto-")
     subprocess.run(["protoc", "-I", ROOT / "proto", f"--python_out={folder.name}",
                     *(ROOT / "proto/muster/v1").glob("*.proto")], check=True)
@@ -33,6 +33,7 @@ def messages():
     fleet = importlib.import_module("muster.v1.fleet_pb2")
     fleet.vm = importlib.import_module("muster.v1.vm_pb2")
     fleet.metrics = importlib.import_module("muster.v1.metrics_pb2")
+    fleet.object = importlib.import_module("muster.v1.object_pb2")
     fleet.folder = folder
     return fleet
 
@@ -186,17 +187,52 @@ class FakeAgent:
                   **changed}
         return m.VmState(**fields)
 
+    @staticmethod
+    def disk(vdev, vdi=None, **changed):
+        fields = {"vdev": vdev, "vdi": uuid.UUID(vdi).bytes if vdi else b"", "attached": True,
+                  **changed}
+        return messages().vm.VmDisk(**fields)
+
+    @staticmethod
+    def nic(device, bridge, **changed):
+        fields = {"device": device, "bridge": bridge, "mac": f"00:16:3e:00:00:{device:02x}",
+                  "attached": True, **changed}
+        return messages().vm.VmNic(**fields)
+
+    @staticmethod
+    def object(kind, object_id, name="", tags=(), **fields):
+        """An ObjectState; ids among its fields may be texts."""
+        m = messages().object
+        for key in ("sr", "snapshot_of", "parent", "vm"):
+            if key in fields:
+                fields[key] = uuid.UUID(fields[key]).bytes
+        states = {"sr": m.SrState, "vdi": m.VdiState, "network": m.NetworkState,
+                  "pif": m.PifState, "pci": m.PciState}
+        return m.ObjectState(id=uuid.UUID(object_id).bytes, name=name, tags=list(tags),
+                             **{kind: states[kind](**fields)})
+
+    def sr(self, object_id, name="sr", **changed):
+        fields = {"type": "dir", "location": "/srv", "attached": True, "size_bytes": 1000,
+                  "used_bytes": 100, "allocated_bytes": 200, "data_percent": -1,
+                  "metadata_percent": -1, **changed}
+        return self.object("sr", object_id, name, **fields)
+
+    def vdi(self, object_id, sr, name="vdi", **changed):
+        fields = {"sr": sr, "type": messages().object.VDI_TYPE_USER, "format": "qcow2",
+                  "size_bytes": 1 << 30, "used_bytes": 1 << 20, **changed}
+        return self.object("vdi", object_id, name, **fields)
+
     def snapshot(self, *vms, **changed):
         fields = {"epoch": self.epoch, "seq": self.seq, "host": self.host_state(),
                   "vms": list(vms), **changed}
         return messages().Snapshot(**fields)
 
-    def live(self, *vms):
+    def live(self, *vms, **changed):
         """Connect for the first time and report `vms`; wait until they are stored."""
         s, welcome = self.connect()
         assert not welcome.resume
         self.seq = max(self.seq, 1)
-        s.send(snapshot=self.snapshot(*vms))
+        s.send(snapshot=self.snapshot(*vms, **changed))
         self.wait_acked(s)
         return s
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be seen of a simulated host: hypercalls and xenstore, so to say. */
-#include "agent/hv/hv_check.h"
 #include "agent/hv/sim/sim_priv.h"
 
 #include <inttypes.h>
@@ -240,7 +239,7 @@ int sim_model_config(const struct sim_model *m, struct hv_domid domid,
 	*ret_config = d->config;
 	for (size_t i = 0; i < ret_config->n_nics; i++) {
 		if (ret_config->nics[i].mac[0] == '\0')
-			hv_check_default_mac(&d->config.id, i, ret_config->nics[i].mac);
+			vm_default_mac(&d->config.id, i, ret_config->nics[i].mac);
 	}
 	return 0;
 }

@@ -7,26 +7,26 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-static struct vm_id id_of(unsigned n)
+static struct mu_uuid id_of(unsigned n)
 {
-	struct vm_id id = {{{0}}};
+	struct mu_uuid id = {{0}};
 
-	memcpy(id.uuid.bytes, &n, sizeof n);
+	memcpy(id.bytes, &n, sizeof n);
 	return id;
 }
 
 static void change(struct sync *s, unsigned n)
 {
-	struct vm_id id = id_of(n);
+	struct mu_uuid id = id_of(n);
 
-	sync_vm_changed(s, &id);
+	sync_changed(s, &id);
 }
 
 static void gone(struct sync *s, unsigned n)
 {
-	struct vm_id id = id_of(n);
+	struct mu_uuid id = id_of(n);
 
-	sync_vm_removed(s, &id);
+	sync_removed(s, &id);
 }
 
 static struct sync *live(uint64_t *ret_seq)
@@ -150,9 +150,9 @@ static void apply(struct mirror *m, const struct sync_delta *d, const bool truth
 	cr_assert_eq(d->seq, m->seq + 1, "a gap");
 	m->seq = d->seq;
 	for (size_t i = 0; i < d->n_changed; i++)
-		m->told[d->changed[i].uuid.bytes[0]] = truth[d->changed[i].uuid.bytes[0]];
+		m->told[d->changed[i].bytes[0]] = truth[d->changed[i].bytes[0]];
 	for (size_t i = 0; i < d->n_removed; i++)
-		m->told[d->removed[i].uuid.bytes[0]] = false;
+		m->told[d->removed[i].bytes[0]] = false;
 }
 
 static void store(struct mirror *m)
@@ -224,10 +224,10 @@ Test(sync, both_sides_agree_in_the_end)
 Test(autostart, order_then_id_and_delays_add_up)
 {
 	struct autostart_vm vms[] = {
-	    {.id = id_of(3), .order = 5, .delay = 100},
-	    {.id = id_of(2), .order = 0, .delay = 0},
-	    {.id = id_of(1), .order = 5, .delay = 1000},
-	    {.id = id_of(4), .order = -1, .delay = 10},
+	    {.id = {id_of(3)}, .order = 5, .delay = 100},
+	    {.id = {id_of(2)}, .order = 0, .delay = 0},
+	    {.id = {id_of(1)}, .order = 5, .delay = 1000},
+	    {.id = {id_of(4)}, .order = -1, .delay = 10},
 	};
 	static const uint8_t order[] = {4, 2, 1, 3};
 	static const mu_msec at[] = {10, 10, 1010, 1110};

@@ -103,19 +103,3 @@ Test(check, devices)
 	REFUSED(TEXT(c.nics[0].mac, "01:16:3e:0a:0b:0c"), "is no unicast address");
 	REFUSED(TEXT(c.nics[0].bridge, "../br0"), "bridge \"../br0\"");
 }
-
-Test(check, default_mac_is_steady_and_own)
-{
-	const struct vm_id a = {{{1}}}, b = {{{2}}};
-	char first[18], again[18], other[18];
-
-	hv_check_default_mac(&a, 0, first);
-	hv_check_default_mac(&a, 0, again);
-	cr_assert_str_eq(first, again);
-	cr_assert_eq(strncmp(first, "00:16:3e:", 9), 0);
-	cr_assert_eq(strlen(first), 17);
-	hv_check_default_mac(&a, 1, other);
-	cr_assert_str_neq(first, other);
-	hv_check_default_mac(&b, 0, other);
-	cr_assert_str_neq(first, other);
-}

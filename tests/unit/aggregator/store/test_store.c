@@ -26,6 +26,7 @@ static struct mu_loop *loop;
 static struct store *store;
 
 static const struct host_id alpha = {{{0x0a, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}}};
+static const struct host_id beta = {{{0x0a, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 2}}};
 static const struct host_id gamma_ = {{{0x0a, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 9}}};
 
 static void setup(void)
@@ -199,6 +200,27 @@ static int n_vms(void)
 	return n;
 }
 
+static struct store_object last_object;
+static char last_state[16];
+
+static int count_object(const struct store_object *o, void *arg, struct mu_error *err)
+{
+	(void)err;
+	last_object = *o;
+	snprintf(last_state, sizeof last_state, "%.*s", (int)o->state.len,
+		 (const char *)o->state.data);
+	++*(int *)arg;
+	return 0;
+}
+
+static int n_objects(void)
+{
+	int n = 0;
+
+	cr_assert_eq(store_objects_list(store, count_object, &n, NULL), 0);
+	return n;
+}
+
 /* --- the file, from outside --- */
 
 static void sql_on_file(const char *sql)
@@ -234,21 +256,17 @@ static char *schema_of_file(void)
 	return mu_str_take(&s);
 }
 
-static void make_version(int version)
+/* The stored dump of an older version. */
+static void make_old(int version)
 {
 	struct mu_str sql = MU_STR_INIT;
 	struct mu_error err = MU_ERROR_INIT;
-	char file[256];
+	char dump[sizeof STORE_DATA + 16];
 
-	snprintf(file, sizeof file, "%s/v%d.sql", STORE_DATA, version);
-	cr_assert_eq(mu_file_read(file, 1 << 20, &sql, &err), 0, "%s", err.text);
+	snprintf(dump, sizeof dump, "%s/v%d.sql", STORE_DATA, version);
+	cr_assert_eq(mu_file_read(dump, 1 << 20, &sql, &err), 0, "%s", err.text);
 	sql_on_file(sql.data);
 	mu_str_deinit(&sql);
-}
-
-static void make_v1(void)
-{
-	make_version(1);
 }
 
 /* --- versions --- */
@@ -279,6 +297,10 @@ static int keep_task(const struct model_task *t, const char *arguments, void *ar
 static void check_join(const struct store_join *j, void *arg)
 {
 	++*(int *)arg;
+	if (!strcmp(j->name, "rack 2")) { /* since version 2 */
+		cr_assert(mu_uuid_equal(&j->replaces.uuid, &beta.uuid));
+		return;
+	}
 	cr_assert_str_eq(j->name, "rack 1");
 	cr_assert_eq(j->used_at, 1794000000000);
 	cr_assert(mu_uuid_equal(&j->used_by.uuid, &alpha.uuid));
@@ -297,20 +319,22 @@ static void check_token(const struct store_token *t, void *arg)
 	cr_assert_str_eq(t->user, "admin");
 }
 
-Test(store, upgrade_keeps_everything_and_a_copy)
+static void check_upgrade(int version, uint64_t metric_seq, int n_joins)
 {
 	struct model_task tasks[4] = {{.progress = 0}};
 	char copy[80];
 	int n = 0;
 
-	make_v1();
+	make_old(version);
 	open_store(0);
 	read_host(&alpha);
 	cr_assert_eq(n_hosts, 2);
-	cr_assert_eq(found.state_epoch, 77);
-	cr_assert_eq(found.state_seq, 42);
-	cr_assert_eq(found.metric_seq, 0);
+	cr_assert_eq(found.metric_seq, metric_seq);
 	cr_assert_eq(n_vms(), 3);
+	/* What the older program did not keep, the hosts have to say again. */
+	cr_assert_eq(found.state_epoch, 0);
+	cr_assert_eq(found.state_seq, 0);
+	cr_assert_eq(n_objects(), 0);
 	cr_assert_eq(store_tasks_list(store, keep_task, tasks, NULL), 0);
 	cr_assert_eq(tasks[1].status, TASK_SUCCESS);
 	cr_assert_eq(tasks[2].err.code, MU_E_STATE);
@@ -320,9 +344,20 @@ Test(store, upgrade_keeps_everything_and_a_copy)
 	cr_assert_eq(store_joins_list(store, check_join, &n, NULL), 0);
 	cr_assert_eq(store_certs_list(store, check_cert, &n, NULL), 0);
 	cr_assert_eq(store_tokens_list(store, check_token, &n, NULL), 0);
-	cr_assert_eq(n, 4);
-	snprintf(copy, sizeof copy, "%s.v1", path);
+	cr_assert_eq(n, 3 + n_joins);
+	snprintf(copy, sizeof copy, "%s.v%d", path, version);
 	cr_assert_eq(access(copy, F_OK), 0, "the old database was not copied aside");
+	unlink(copy);
+}
+
+Test(store, upgrade_of_version_1_keeps_everything_and_a_copy)
+{
+	check_upgrade(1, 0, 1);
+}
+
+Test(store, upgrade_of_version_2_keeps_everything_and_a_copy)
+{
+	check_upgrade(2, 9, 2);
 }
 
 /* Both ways from the stored dump of each older version. */
@@ -334,7 +369,7 @@ Test(store, every_step_from_its_own_dump)
 		struct mu_error err = MU_ERROR_INIT;
 
 		unlink(path);
-		make_version(version);
+		make_old(version);
 		old = schema_of_file();
 		cr_assert_eq(store_migrate(path, version + 1, &err), 0, "%s", err.text);
 		cr_assert_eq(store_migrate(path, version, &err), 0, "%s", err.text);
@@ -349,33 +384,37 @@ Test(store, every_step_from_its_own_dump)
 
 Test(store, every_step_down_undoes_the_step_up)
 {
+	enum { NEWEST = 4 };
 	struct mu_error err = MU_ERROR_INIT;
-	MU_CLEANUP(mu_free) char *v1 = NULL;
-	MU_CLEANUP(mu_free) char *v1_again = NULL;
-	MU_CLEANUP(mu_free) char *v2 = NULL;
-	MU_CLEANUP(mu_free) char *v2_again = NULL;
-	MU_CLEANUP(mu_free) char *v0 = NULL;
+	char *schemas[NEWEST + 1] = {NULL};
 
-	make_v1();
-	v1 = schema_of_file();
-	cr_assert_eq(store_migrate(path, 2, &err), 0, "%s", err.text);
-	v2 = schema_of_file();
-	cr_assert_str_neq(v1, v2);
-	cr_assert_eq(store_migrate(path, 1, &err), 0, "%s", err.text);
-	v1_again = schema_of_file();
-	cr_assert_str_eq(v1, v1_again);
+	make_old(1);
+	for (int v = 1; v <= NEWEST; v++) {
+		cr_assert_eq(store_migrate(path, v, &err), 0, "%s", err.text);
+		schemas[v] = schema_of_file();
+		cr_assert(v == 1 || strcmp(schemas[v], schemas[v - 1]) != 0);
+	}
+	for (int v = NEWEST; v >= 1; v--) {
+		MU_CLEANUP(mu_free) char *again = NULL;
+
+		cr_assert_eq(store_migrate(path, v, &err), 0, "%s", err.text);
+		again = schema_of_file();
+		cr_assert_str_eq(again, schemas[v]);
+	}
 	open_store(0);
 	read_host(&alpha);
 	cr_assert_eq(n_hosts, 2, "going back and forth loses no host");
 	close_store();
-	cr_assert_eq(store_migrate(path, 2, &err), 0, "%s", err.text);
-	v2_again = schema_of_file();
-	cr_assert_str_eq(v2, v2_again);
+	schemas[0] = schema_of_file();
+	cr_assert_str_eq(schemas[0], schemas[NEWEST], "the store opens the newest one");
+	free(schemas[0]);
 	cr_assert_eq(store_migrate(path, 0, &err), 0, "%s", err.text);
-	v0 = schema_of_file();
-	cr_assert_str_eq(v0, "");
-	cr_assert_lt(store_migrate(path, 99, &err), 0);
+	schemas[0] = schema_of_file();
+	cr_assert_str_eq(schemas[0], "");
+	cr_assert_lt(store_migrate(path, NEWEST + 1, &err), 0);
 	cr_assert_eq(err.code, MU_E_INVALID);
+	for (int v = 0; v <= NEWEST; v++)
+		free(schemas[v]);
 }
 
 Test(store, a_schema_made_step_by_step_is_the_stored_one)
@@ -388,7 +427,7 @@ Test(store, a_schema_made_step_by_step_is_the_stored_one)
 	cr_assert_eq(store_migrate(path, 1, NULL), 0);
 	made = schema_of_file();
 	unlink(path);
-	make_v1();
+	make_old(1);
 	kept = schema_of_file();
 	cr_assert_str_eq(made, kept, "version 1 is released: its step must not change");
 }
@@ -426,7 +465,7 @@ Test(store, a_damaged_database_is_refused_with_advice)
 {
 	struct mu_error err = MU_ERROR_INIT;
 
-	make_v1();
+	make_old(1);
 	scribble(4096, 4096);
 	cr_assert_lt(try_open(&err), 0);
 	cr_assert(strstr(err.text, "damaged") && strstr(err.text, "restore a backup"), "%s",
@@ -585,7 +624,7 @@ Test(store, a_removed_host_takes_its_rows_along)
 {
 	struct store_tx *tx;
 
-	make_v1();
+	make_old(1);
 	open_store(0);
 	tx = store_begin(store);
 	store_hosts_delete(tx, &alpha);
@@ -669,7 +708,7 @@ Test(store, storing_goes_on_by_itself_when_there_is_room)
 {
 	sqlite3 *db;
 
-	open_store(60);
+	open_store(70);
 	put_big("ballast", 100000, STORE_OR_FAIL, "b");
 	wait_for(1);
 	put_big("one", 150000, STORE_KEEP, "1");
@@ -686,6 +725,54 @@ Test(store, storing_goes_on_by_itself_when_there_is_room)
 	cr_assert_str_eq(seen.order, "b12");
 	cr_assert_eq(seen.n_health_good, 1);
 	cr_assert_eq(seen.n_failed, 0);
+}
+
+/* --- objects --- */
+
+static void put_object(const struct host_id *host, const struct mu_uuid *id, const char *state)
+{
+	struct store_tx *tx = store_begin(store);
+	const struct store_object o = {
+	    .host = *host, .id = *id, .kind = "sr", .name = "n", .state = {state, strlen(state)}};
+
+	store_objects_put(tx, &o);
+	store_commit(tx, STORE_KEEP, done, NULL);
+}
+
+Test(store, objects_are_kept_per_host)
+{
+	const struct mu_uuid sr = {{5}}, vdi = {{6}};
+	struct store_tx *tx;
+
+	open_store(0);
+	enrol(&alpha, STORE_KEEP);
+	enrol(&beta, STORE_KEEP);
+	put_object(&alpha, &sr, "old");
+	put_object(&alpha, &vdi, "v");
+	put_object(&beta, &sr, "other");
+	put_object(&alpha, &sr, "new");
+	tx = store_begin(store);
+	store_objects_delete(tx, &alpha, &vdi);
+	store_objects_delete(tx, &beta, &vdi);
+	store_commit(tx, STORE_KEEP, done, NULL);
+	wait_for(7);
+	close_store();
+	open_store(0);
+	cr_assert_eq(n_objects(), 2);
+	tx = store_begin(store);
+	store_objects_delete_all(tx, &beta);
+	store_commit(tx, STORE_KEEP, done, NULL);
+	wait_for(8);
+	cr_assert_eq(n_objects(), 1);
+	cr_assert(mu_uuid_equal(&last_object.host.uuid, &alpha.uuid));
+	cr_assert(mu_uuid_equal(&last_object.id, &sr));
+	cr_assert_str_eq(last_state, "new");
+	/* They go with their host. */
+	tx = store_begin(store);
+	store_hosts_delete(tx, &alpha);
+	store_commit(tx, STORE_KEEP, done, NULL);
+	wait_for(9);
+	cr_assert_eq(n_objects(), 0);
 }
 
 /* --- audit and metrics: read on the writer's thread --- */

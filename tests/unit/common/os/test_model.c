@@ -246,3 +246,19 @@ Test(model, what_a_task_does)
 	memcpy(t.method, "vm.edit", sizeof "vm.edit");
 	cr_assert_str_eq(task_what(&t), "vm.edit");
 }
+
+Test(model, default_mac_is_steady_and_own)
+{
+	const struct vm_id a = {{{1}}}, b = {{{2}}};
+	char first[18], again[18], other[18];
+
+	vm_default_mac(&a, 0, first);
+	vm_default_mac(&a, 0, again);
+	cr_assert_str_eq(first, again);
+	cr_assert_eq(strncmp(first, "00:16:3e:", 9), 0);
+	cr_assert_eq(strlen(first), 17);
+	vm_default_mac(&a, 1, other);
+	cr_assert_str_neq(first, other);
+	vm_default_mac(&b, 0, other);
+	cr_assert_str_neq(first, other);
+}

@@ -71,6 +71,38 @@ static const struct model_vm *vm_find(void *ctx, const struct vm_id *id)
 	return NULL;
 }
 
+static const struct model_object *object_find(void *ctx, const struct mu_uuid *id)
+{
+	struct fixture *f = ctx;
+
+	for (size_t i = 0; i < FIXTURE_REPORTS; i++)
+		if (mu_uuid_equal(&f->reports[i].id, id))
+			return &f->reports[i];
+	return NULL;
+}
+
+static void each_object(void *ctx, enum object_kind kind,
+			bool (*each)(const struct model_object *o, void *arg), void *arg)
+{
+	struct fixture *f = ctx;
+
+	for (size_t i = 0; i < FIXTURE_REPORTS; i++)
+		if (f->reports[i].kind == kind &&
+		    object_find(f, &f->reports[i].id) == &f->reports[i] &&
+		    !each(&f->reports[i], arg))
+			return;
+}
+
+static void each_report(void *ctx, const struct mu_uuid *id,
+			bool (*each)(const struct model_object *o, void *arg), void *arg)
+{
+	struct fixture *f = ctx;
+
+	for (size_t i = 0; i < FIXTURE_REPORTS; i++)
+		if (mu_uuid_equal(&f->reports[i].id, id) && !each(&f->reports[i], arg))
+			return;
+}
+
 static const struct model_task *task_find(void *ctx, const struct mu_uuid *id)
 {
 	struct fixture *f = ctx;
@@ -170,30 +202,6 @@ static void ask_call(
 	(void)snprintf(f->definition, sizeof f->definition, "%s", json.data);
 }
 
-static bool locate(void *ctx, enum rest_place what, const struct mu_uuid *id,
-		   struct rest_found *ret)
-{
-	static const char *const ids[_REST_PLACE_COUNT] = {[REST_SR] = SR_1,
-							   [REST_VDI] = VDI_1,
-							   [REST_PBD] = PBD_1,
-							   [REST_PIF] = PIF_1,
-							   [REST_NETWORK] = NETWORK_1};
-	struct fixture *f = ctx;
-	struct mu_uuid known;
-
-	mu_assert(mu_uuid_parse(ids[what], &known));
-	if (!mu_uuid_equal(id, &known))
-		return false;
-	*ret = (struct rest_found){.object = known, .host = f->hosts[0].id};
-	if (what == REST_PBD)
-		mu_assert(mu_uuid_parse(SR_1, &ret->object));
-	(void)snprintf(ret->device, sizeof ret->device, "%s",
-		       what == REST_PIF       ? "eth0"
-		       : what == REST_NETWORK ? "xenbr0"
-					      : "");
-	return true;
-}
-
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 		      const char *from, struct mu_error *err)
 {
@@ -237,9 +245,9 @@ static void make_vms(struct fixture *f)
 		enum vm_power power;
 		size_t host;
 	} table[FIXTURE_VMS] = {
-	    {VM_WEB, "web", VM_RUNNING, 0},
-	    {VM_DB, "db", VM_HALTED, 0},
-	    {VM_FAR, "far", VM_RUNNING, 1},
+	    {VM_WEB, "web", VM_RUNNING, 0},    {VM_DB, "db", VM_HALTED, 0},
+	    {VM_FAR, "far", VM_RUNNING, 1},    {VM_SNAP, "db before the upgrade", VM_HALTED, 0},
+	    {VM_TMPL, "debian", VM_HALTED, 0},
 	};
 
 	for (size_t i = 0; i < FIXTURE_VMS; i++) {
@@ -261,6 +269,134 @@ static void make_vms(struct fixture *f)
 	f->vms[0].started_at = 1700000001000;
 }
 
+static struct mu_uuid uuid(const char *text)
+{
+	struct mu_uuid u;
+
+	mu_assert(mu_uuid_parse(text, &u));
+	return u;
+}
+
+static void add_disk(struct model_vm *vm, const char *vdev, const char *vdi, bool attached)
+{
+	struct model_disk *d = &vm->disks[vm->n_disks++];
+
+	(void)snprintf(d->vdev, sizeof d->vdev, "%s", vdev);
+	d->attached = attached;
+	d->cdrom = !vdi;
+	if (vdi)
+		d->vdi = uuid(vdi);
+}
+
+static void make_parts(struct fixture *f)
+{
+	struct model_vm *web = &f->vms[0];
+	struct model_vm *snap = &f->vms[3];
+
+	add_disk(web, "xvda", VDI_1, true);
+	web->disks[0].bootable = true;
+	add_disk(web, "hdc", NULL, true);
+	web->n_nics = 1;
+	web->nics[0] = (struct model_nic){
+	    .device = 3, .mac = "00:16:3e:00:00:01", .bridge = "xenbr0", .attached = true};
+	add_disk(&f->vms[1], "xvda", VDI_2, false);
+	add_disk(snap, "xvda", VDI_2_SNAP, false);
+	snap->kind = VM_KIND_SNAPSHOT;
+	snap->snapshot_of = f->vms[1].id;
+	snap->snapshot_at = 1700000002500;
+	f->vms[4].kind = VM_KIND_TEMPLATE;
+	f->vms[4].type = VM_TYPE_HVM;
+	(void)snprintf(f->vms[4].boot_order, sizeof f->vms[4].boot_order, "cd");
+	(void)snprintf(f->vms[4].firmware, sizeof f->vms[4].firmware, "uefi");
+}
+
+static struct model_object *report(struct fixture *f, enum fixture_report i, enum object_kind kind,
+				   struct mu_uuid id, const char *name)
+{
+	struct model_object *o = &f->reports[i];
+
+	model_object_init(o, kind);
+	o->id = id;
+	o->host = f->hosts[0].id;
+	(void)snprintf(o->name, sizeof o->name, "%s", name);
+	return o;
+}
+
+static void make_srs(struct fixture *f)
+{
+	struct model_object *o = report(f, R_SR_1, OBJECT_SR, uuid(SR_1), "shared");
+
+	o->n_tags = 1;
+	(void)snprintf(o->tags[0], sizeof o->tags[0], "gold");
+	(void)snprintf(o->sr.type, sizeof o->sr.type, "nfs");
+	(void)snprintf(o->sr.location, sizeof o->sr.location, "nas:/export");
+	o->sr.shared = o->sr.thin = o->sr.attached = true;
+	o->sr.size_bytes = 1000;
+	o->sr.used_bytes = 300;
+	o->sr.allocated_bytes = 2000;
+	f->reports[R_SR_1_AWAY] = *o;
+	f->reports[R_SR_1_AWAY].host = f->hosts[1].id;
+	f->reports[R_SR_1_AWAY].sr.attached = false;
+	o = report(f, R_SR_2, OBJECT_SR, uuid(SR_2), "images");
+	(void)snprintf(o->sr.type, sizeof o->sr.type, "iso");
+	o->sr.iso = true;
+}
+
+static void make_vdis(struct fixture *f)
+{
+	struct model_object *o = report(f, R_VDI_1, OBJECT_VDI, uuid(VDI_1), "root of web");
+
+	o->vdi.sr = uuid(SR_1);
+	o->vdi.size_bytes = 4096;
+	(void)snprintf(o->vdi.format, sizeof o->vdi.format, "qcow2");
+	o = report(f, R_VDI_2, OBJECT_VDI, uuid(VDI_2), "root of db");
+	o->vdi.sr = uuid(SR_1);
+	o->vdi.parent = uuid(VDI_2_SNAP);
+	o = report(f, R_VDI_2_SNAP, OBJECT_VDI, uuid(VDI_2_SNAP), "root of db, before");
+	o->vdi.sr = uuid(SR_1);
+	o->vdi.snapshot_of = uuid(VDI_2);
+	o->vdi.snapshot_at = 1700000002500;
+}
+
+static void make_network(struct fixture *f)
+{
+	const struct host_id *host = &f->hosts[0].id;
+	struct model_object *o =
+	    report(f, R_BRIDGE, OBJECT_NETWORK, object_network_id("xenbr0"), "xenbr0");
+
+	(void)snprintf(o->network.bridge, sizeof o->network.bridge, "xenbr0");
+	o->network.mtu = 9000;
+	o = report(f, R_ETH0, OBJECT_PIF, object_pif_id(host, "eth0"), "eth0");
+	(void)snprintf(o->pif.device, sizeof o->pif.device, "eth0");
+	(void)snprintf(o->pif.bond, sizeof o->pif.bond, "bond0");
+	o->pif.physical = o->pif.carrier = true;
+	o->pif.speed_mbps = 10000;
+	o = report(f, R_BOND, OBJECT_PIF, object_pif_id(host, "bond0"), "bond0");
+	(void)snprintf(o->pif.device, sizeof o->pif.device, "bond0");
+	(void)snprintf(o->pif.bridge, sizeof o->pif.bridge, "xenbr0");
+	(void)snprintf(o->pif.mode, sizeof o->pif.mode, "Static");
+	(void)snprintf(o->pif.ip, sizeof o->pif.ip, "192.0.2.10");
+	o->pif.bond_master = o->pif.management = true;
+	o = report(f, R_VLAN, OBJECT_PIF, object_pif_id(host, "bond0.7"), "bond0.7");
+	(void)snprintf(o->pif.device, sizeof o->pif.device, "bond0.7");
+	(void)snprintf(o->pif.vlan_device, sizeof o->pif.vlan_device, "bond0");
+	(void)snprintf(o->pif.ipv6, sizeof o->pif.ipv6, "2001:db8::1");
+	o->pif.vlan = 7;
+	o = report(f, R_PCI, OBJECT_PCI, object_pci_id(host, "0000:03:00.0"), "");
+	(void)snprintf(o->pci.address, sizeof o->pci.address, "0000:03:00.0");
+	(void)snprintf(o->pci.class_name, sizeof o->pci.class_name, "VGA controller");
+	o->pci.assignable = true;
+	o->pci.vm = f->vms[0].id.uuid;
+}
+
+const char *fixture_id(struct mu_uuid id)
+{
+	static char texts[8][MU_UUID_TEXT];
+	static size_t next;
+
+	return mu_uuid_format(&id, texts[next++ % 8]);
+}
+
 struct fixture *fixture_new(void)
 {
 	struct fixture *f = mu_xcalloc(1, sizeof *f);
@@ -269,9 +405,12 @@ struct fixture *fixture_new(void)
 	    .authenticate = authenticate,
 	    .each_host = each_host,
 	    .each_vm = each_vm,
+	    .each_object = each_object,
+	    .each_report = each_report,
 	    .each_task = each_task,
 	    .host_find = host_find,
 	    .vm_find = vm_find,
+	    .object_find = object_find,
 	    .task_find = task_find,
 	    .pool = pool,
 	    .vm_op = vm_op,
@@ -280,12 +419,15 @@ struct fixture *fixture_new(void)
 	    .host_read_cancel = host_read_cancel,
 	    .vm_define = vm_define,
 	    .call = ask_call,
-	    .locate = locate,
 	    .task_abort = task_abort,
 	};
 
 	make_hosts(f);
 	make_vms(f);
+	make_parts(f);
+	make_srs(f);
+	make_vdis(f);
+	make_network(f);
 	f->loop = mu_loop_new();
 	f->rest = rest_new(f->loop, &backend);
 	return f;

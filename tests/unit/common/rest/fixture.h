@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A process for the tests of common/rest: two hosts (the second away), three VMs, tasks that the
- * test ends when it pleases. What the handlers asked of it can be looked at.
+ * A process for the tests of common/rest: two hosts (the second away), three VMs, a snapshot of one
+ * and a template, what they are made of, tasks that the test ends when it pleases. What the
+ * handlers asked of it can be looked at.
  */
 #ifndef MUSTER_TESTS_REST_FIXTURE_H
 #define MUSTER_TESTS_REST_FIXTURE_H
@@ -12,24 +13,31 @@
 #define HOST_1 "11111111-1111-4111-8111-111111111111"
 #define HOST_2 "22222222-2222-4222-8222-222222222222"
 #define POOL "99999999-9999-4999-8999-999999999999"
-#define VM_WEB "aaaaaaaa-0000-4000-8000-000000000001" /* runs on HOST_1 */
-#define VM_DB "aaaaaaaa-0000-4000-8000-000000000002"  /* halted on HOST_1 */
-#define VM_FAR "aaaaaaaa-0000-4000-8000-000000000003" /* ran on HOST_2, which is away */
-#define SR_1 "cccccccc-0000-4000-8000-000000000001"
-#define VDI_1 "cccccccc-0000-4000-8000-000000000002"
-#define PBD_1 "cccccccc-0000-4000-8000-000000000003"
-#define NETWORK_1 "cccccccc-0000-4000-8000-000000000004"
-#define PIF_1 "cccccccc-0000-4000-8000-000000000005"
+#define VM_WEB "aaaaaaaa-0000-4000-8000-000000000001"  /* runs on HOST_1 */
+#define VM_DB "aaaaaaaa-0000-4000-8000-000000000002"   /* halted on HOST_1 */
+#define VM_FAR "aaaaaaaa-0000-4000-8000-000000000003"  /* ran on HOST_2, which is away */
+#define VM_SNAP "aaaaaaaa-0000-4000-8000-000000000004" /* of VM_DB */
+#define VM_TMPL "aaaaaaaa-0000-4000-8000-000000000005" /* on HOST_1 */
+#define SR_1 "cccccccc-0000-4000-8000-000000000001"    /* shared by both hosts */
+#define SR_2 "cccccccc-0000-4000-8000-000000000002"    /* of HOST_1 alone: images */
+#define VDI_1 "dddddddd-0000-4000-8000-000000000001"   /* xvda of VM_WEB, on SR_1 */
+#define VDI_2 "dddddddd-0000-4000-8000-000000000002"   /* xvda of VM_DB */
+#define VDI_2_SNAP "dddddddd-0000-4000-8000-000000000003"
+/* Derived from others' ids, and so what they are for ever. */
+#define PBD_1 "c765b420-e8a6-8546-9571-d312329c7641"     /* SR_1 on HOST_1 */
+#define NETWORK_1 "02a28d0f-837e-8ecc-ba22-c2dfe2406e0f" /* xenbr0 */
+#define PIF_1 "38494e6c-bf6b-8e33-a131-af134b31dab0"     /* eth0 of HOST_1 */
 #define TASK_1 "bbbbbbbb-0000-4000-8000-000000000001"
 #define NOBODY "00000000-0000-4000-8000-000000000000"
 
-enum { FIXTURE_VMS = 3, FIXTURE_TASKS_MAX = 4 };
+enum { FIXTURE_VMS = 5, FIXTURE_REPORTS = 11, FIXTURE_TASKS_MAX = 4 };
 
 struct fixture {
 	struct mu_loop *loop;
 	struct rest *rest;
 	struct model_host hosts[2];
 	struct model_vm vms[FIXTURE_VMS];
+	struct model_object reports[FIXTURE_REPORTS]; /* the first of an id is shown */
 	struct model_task tasks[FIXTURE_TASKS_MAX];
 	size_t n_tasks;
 	/* What was asked */
@@ -55,6 +63,24 @@ struct fixture {
 /* One for each test; freed by fixture_free(). */
 struct fixture *fixture_new(void);
 struct fixture *fixture_free(struct fixture *f);
+
+/* By its place in `reports`. */
+enum fixture_report {
+	R_SR_1,      /* as HOST_1 sees it */
+	R_SR_1_AWAY, /* as HOST_2 does */
+	R_SR_2,
+	R_VDI_1,
+	R_VDI_2,
+	R_VDI_2_SNAP,
+	R_BRIDGE,
+	R_ETH0, /* enslaved by R_BOND */
+	R_BOND, /* port of R_BRIDGE */
+	R_VLAN,
+	R_PCI, /* assigned to VM_WEB */
+};
+
+/* The ids that are made from others. */
+const char *fixture_id(struct mu_uuid id);
 
 /* Make a request as "admin" and hand it to the dispatcher. To be freed by the caller. */
 struct http_request *fixture_call(struct fixture *f, enum http_method method, const char *target,

@@ -262,7 +262,7 @@ Test(events, bad_requests)
 	struct http_request *r = listen_to("/rest/v0/events");
 	char many[2048] = "{\"collection\":\"VM\",\"fields\":[";
 
-	subscribe(r, "{\"collection\":\"SR\"}", 422, "no collection \\\"SR\\\"");
+	subscribe(r, "{\"collection\":\"SM\"}", 422, "no collection \\\"SM\\\"");
 	subscribe(r, "{}", 422, "collection is missing");
 	subscribe(r, "{\"collection\":7}", 422, "a string is expected");
 	subscribe(r, "{\"collection\":\"VM\",\"fields\":7}", 422, "fields:");

@@ -85,8 +85,8 @@ Test(lists, single_has_no_href_and_all_keys)
 	    "\"CPUs\":{\"number\":2,\"max\":4}",
 	    "\"memory\":{\"size\":536870912,\"dynamic\":[536870912,536870912],\"static\":[0,"
 	    "1073741824]}",
-	    "\"VIFs\":[]",
-	    "\"$VBDs\":[]",
+	    "\"VIFs\":[\"",
+	    "\"$VBDs\":[\"",
 	    "\"VGPUs\":[]",
 	    "\"$VGPUs\":[]",
 	    "\"VTPMs\":[]",
