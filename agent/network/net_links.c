@@ -4,11 +4,31 @@
 #include "agent/network/core/net_check.h"
 #include "agent/network/net_netlink.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+/* The kernel would give the bridge an address by which guests reach the host. A kernel without
+ * IPv6 does not have the file. */
+static int disable_ipv6(const char *name, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free)
+	char *path = mu_xasprintf("/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = write(fd, "1", 1);
+	(void)close(fd);
+	return n == 1 ? 0 : mu_error_set(err, MU_E_IO, "%s: cannot write", path);
+}
+
 int net_links_make(const struct net_record *rec, struct mu_error *err)
 {
 	const char *port = net_record_port(rec);
 
-	if (net_netlink_add_bridge(rec->bridge, rec->mtu, err) < 0)
+	if (net_netlink_add_bridge(rec->bridge, rec->mtu, err) < 0 ||
+	    disable_ipv6(rec->bridge, err) < 0)
 		return MU_FAILED;
 	if (*rec->vlan_device &&
 	    (net_netlink_set_up(rec->pif, err) < 0 ||

@@ -39,13 +39,23 @@ static void add_command(struct net_commands *list, const char *const *words)
 
 #define COMMAND(list, ...) add_command(list, (const char *const[]){__VA_ARGS__, NULL})
 
-/* "MTUBytes=1400\n" or nothing. */
-static const char *mtu_line(struct mu_arena *a, const char *key, const char *between, int32_t mtu)
-{
-	return mtu ? mu_arena_printf(a, "%s%s%d\n", key, between, mtu) : "";
-}
-
 /* ---- ifupdown ---- */
+
+/* Not ifupdown's own "mtu": bridge-utils would set it on the card as well, and so on every other
+ * network there. And no IPv6: the kernel would give the bridge an address by which guests reach
+ * the host. */
+static const char *ifupdown_lines(struct mu_arena *a, const struct net_record *rec)
+{
+	const char *mtu = rec->mtu ? mu_arena_printf(a, "    up ip link set dev %s mtu %d\n",
+						     rec->bridge, rec->mtu)
+				   : "";
+
+	return mu_arena_printf(a,
+			       "    up [ ! -d /proc/sys/net/ipv6/conf/%s ] || "
+			       "echo 1 >/proc/sys/net/ipv6/conf/%s/disable_ipv6\n"
+			       "%s",
+			       rec->bridge, rec->bridge, mtu);
+}
 
 static void plan_ifupdown(struct mu_arena *a, const struct net_record *rec, struct net_plan *plan)
 {
@@ -60,7 +70,7 @@ static void plan_ifupdown(struct mu_arena *a, const struct net_record *rec, stru
 					"    bridge_fd 0\n"
 					"%s",
 				 rec->bridge, rec->bridge, port ? port : "none",
-				 mtu_line(a, "    mtu", " ", rec->mtu)));
+				 ifupdown_lines(a, rec)));
 	COMMAND(&plan->up, "ifup", rec->bridge);
 	COMMAND(&plan->down, "ifdown", "--force", rec->bridge);
 }
@@ -131,9 +141,21 @@ static void plan_networkd_vlan(struct mu_arena *a, const struct net_record *rec,
 				 rec->vlan_device, rec->bridge));
 }
 
-static void plan_networkd(struct mu_arena *a, const struct net_record *rec, bool shared,
-			  struct net_plan *plan)
+/* networkctl talks over the bus, which a small dom0 may not have. Starting networkd anew is meant
+ * to be harmless: it takes over what is there. */
+static void add_reload(struct net_commands *list, bool has_bus)
 {
+	if (has_bus)
+		COMMAND(list, "networkctl", "reload");
+	else
+		COMMAND(list, "systemctl", "restart", "systemd-networkd.service");
+}
+
+static void plan_networkd(struct mu_arena *a, const struct net_record *rec,
+			  const struct net_plan_host *host, struct net_plan *plan)
+{
+	bool shared = shares_card(rec, host->others, host->n_others);
+
 	add_file(plan, mu_arena_printf(a, NETWORKD_DIR "/60-muster-%s.netdev", rec->bridge),
 		 mu_arena_printf(a,
 				 HEADER "[NetDev]\n"
@@ -144,7 +166,8 @@ static void plan_networkd(struct mu_arena *a, const struct net_record *rec, bool
 					"[Bridge]\n"
 					"STP=no\n"
 					"ForwardDelaySec=0\n",
-				 rec->bridge, mtu_line(a, "MTUBytes", "=", rec->mtu)));
+				 rec->bridge,
+				 rec->mtu ? mu_arena_printf(a, "MTUBytes=%d\n", rec->mtu) : ""));
 	/* An empty bridge has no carrier, and must be up for the first guest all the same. */
 	add_file(plan, mu_arena_printf(a, NETWORKD_DIR "/60-muster-%s.network", rec->bridge),
 		 mu_arena_printf(a,
@@ -162,8 +185,8 @@ static void plan_networkd(struct mu_arena *a, const struct net_record *rec, bool
 		plan_networkd_vlan(a, rec, plan);
 	if (*rec->pif)
 		plan_networkd_card(a, rec, shared, plan);
-	COMMAND(&plan->up, "networkctl", "reload");
-	COMMAND(&plan->reload, "networkctl", "reload");
+	add_reload(&plan->up, host->has_bus);
+	add_reload(&plan->reload, host->has_bus);
 }
 
 /* ---- NetworkManager ---- */
@@ -252,7 +275,7 @@ static void plan_nm(struct mu_arena *a, const struct net_record *rec, struct net
 }
 
 void net_plan_make(struct mu_arena *a, const struct net_record *rec,
-		   const struct net_record *others, size_t n_others, struct net_plan *ret)
+		   const struct net_plan_host *host, struct net_plan *ret)
 {
 	memset(ret, 0, sizeof *ret);
 	switch (rec->system) {
@@ -263,7 +286,7 @@ void net_plan_make(struct mu_arena *a, const struct net_record *rec,
 		plan_ifupdown(a, rec, ret);
 		return;
 	case NET_SYSTEM_NETWORKD:
-		plan_networkd(a, rec, shares_card(rec, others, n_others), ret);
+		plan_networkd(a, rec, host, ret);
 		return;
 	case NET_SYSTEM_NM:
 		plan_nm(a, rec, ret);

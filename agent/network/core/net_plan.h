@@ -45,8 +45,14 @@ struct net_plan {
 	bool by_hand; /* no configuration system: the links are made through netlink */
 };
 
-/* Strings live in `a`. `others`: the other networks of this host that were made by us. */
+struct net_plan_host {
+	const struct net_record *others; /* networks of this host that were made by us */
+	size_t n_others;
+	bool has_bus; /* D-Bus */
+};
+
+/* Strings live in `a`. */
 void net_plan_make(struct mu_arena *a, const struct net_record *rec,
-		   const struct net_record *others, size_t n_others, struct net_plan *ret);
+		   const struct net_plan_host *host, struct net_plan *ret);
 
 #endif
