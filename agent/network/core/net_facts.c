@@ -152,9 +152,8 @@ bool net_link_is_pif(const struct net_link *l)
 	case NET_KIND_BRIDGE:
 	case NET_KIND_GUEST:
 	case NET_KIND_OTHER:
-		return false;
 	case _NET_KIND_COUNT:
-		break;
+		return false;
 	}
 	mu_assert_unreachable();
 }
@@ -186,8 +185,6 @@ const struct net_link *net_management_link(const struct net_facts *f, const char
 bool net_carries(const struct net_facts *f, const struct net_link *l,
 		 const struct net_link *management)
 {
-	if (!net_link_is_pif(l))
-		return false;
 	/* A chain cannot be longer than there are links. */
 	for (size_t i = 0; l && i < f->n_links; i++) {
 		if (l == management)

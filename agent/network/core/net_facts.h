@@ -124,7 +124,7 @@ const struct net_config *net_config_find(const struct net_facts *f, const char *
 /* The link through which the host itself talks: that of address `ip`, else ("" or not found) of
  * the best default route; NULL = none. */
 const struct net_link *net_management_link(const struct net_facts *f, const char *ip);
-/* Is `l` the host's own way out (`management`), or a port on that way? */
+/* Is the PIF `l` the host's own way out (`management`), or a port on that way? */
 bool net_carries(const struct net_facts *f, const struct net_link *l,
 		 const struct net_link *management);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/core/vif_rules.h"
 
+#include "common/base/mem.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>

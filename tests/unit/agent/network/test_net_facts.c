@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the golden cases (tests/golden/agent/network) cannot say: limits, and names for errors. */
-#include "agent/network/core/net_facts.h"
+#include "agent/network/core/net_check.h"
 #include "agent/network/core/net_interfaces.h"
+#include "common/base/mem.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -74,4 +75,18 @@ Test(net_facts, names_of_systems)
 		cr_assert_eq((int)s, i);
 	}
 	cr_assert_not(net_system_parse("netplan", &s));
+}
+
+Test(net_check, a_name_that_is_no_text)
+{
+	const struct net_facts f = {.n_links = 0};
+	const struct net_check_input in = {.facts = &f, .management_ip = ""};
+	const struct net_request request = {
+	    .name = "lab\xff", .description = "", .bridge = "lab", .pif = "", .vlan = -1};
+	struct mu_error err = MU_ERROR_INIT;
+	struct net_record rec;
+
+	cr_assert_eq(net_check_create(&in, &request, &rec, &err), MU_FAILED);
+	cr_assert_eq(err.code, MU_E_INVALID);
+	cr_assert_str_eq(err.text, "name: not UTF-8");
 }
