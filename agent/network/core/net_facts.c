@@ -152,8 +152,9 @@ bool net_link_is_pif(const struct net_link *l)
 	case NET_KIND_BRIDGE:
 	case NET_KIND_GUEST:
 	case NET_KIND_OTHER:
-	case _NET_KIND_COUNT:
 		return false;
+	case _NET_KIND_COUNT:
+		mu_assert_unreachable();
 	}
 	mu_assert_unreachable();
 }

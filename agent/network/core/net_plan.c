@@ -280,7 +280,6 @@ void net_plan_make(struct mu_arena *a, const struct net_record *rec,
 	memset(ret, 0, sizeof *ret);
 	switch (rec->system) {
 	case NET_SYSTEM_NONE:
-	case _NET_SYSTEM_COUNT:
 		ret->by_hand = true;
 		return;
 	case NET_SYSTEM_IFUPDOWN:
@@ -292,6 +291,8 @@ void net_plan_make(struct mu_arena *a, const struct net_record *rec,
 	case NET_SYSTEM_NM:
 		plan_nm(a, rec, ret);
 		return;
+	case _NET_SYSTEM_COUNT:
+		mu_assert_unreachable();
 	}
 	mu_assert_unreachable();
 }
