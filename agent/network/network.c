@@ -40,6 +40,7 @@ static void read_begin(struct network *n)
 	mu_timer_cancel(n->timer);
 	n->reading = true;
 	n->again = false;
+	n->soon = false;
 	n->n_begun++;
 	net_facts_deinit(&n->fresh);
 	mu_work_start(&n->work, n->loop);
@@ -81,7 +82,8 @@ static void read_done(struct mu_work *w)
 	if (!failed)
 		take_reading(n);
 	/* Before the next one begins, as jobs ask for those that they need. */
-	mu_timer_set(n->timer, n->again ? SETTLE_MS : HEAL_MS);
+	n->soon = n->again;
+	mu_timer_set(n->timer, n->soon ? SETTLE_MS : HEAL_MS);
 	network_jobs_facts(n, n->n_begun);
 	network_job_gone(n);
 }
@@ -112,10 +114,13 @@ static void on_poll(uv_poll_t *uv, int status, int events)
 	(void)events;
 	if (!net_monitor_drain(n->monitor) && status == 0)
 		return;
-	if (n->reading)
+	if (n->reading) {
 		n->again = true;
-	else
+	} else if (!n->soon) {
+		/* From the first of them: a stream of changes must not put it off for ever. */
+		n->soon = true;
 		mu_timer_set(n->timer, SETTLE_MS);
+	}
 	/* libuv stops a handle that has an error, such as messages that were lost. */
 	if (status < 0)
 		(void)uv_poll_start(uv, UV_READABLE, on_poll);

@@ -26,6 +26,7 @@ struct network {
 	struct mu_timer *timer; /* to the next reading */
 	struct mu_work work;
 	bool reading;
+	bool soon;              /* the timer stands for a change, not for healing */
 	bool again;             /* something changed since the reading began */
 	uint64_t n_begun;       /* readings */
 	struct net_facts fresh; /* the work thread's while it reads */

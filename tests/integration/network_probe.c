@@ -117,12 +117,14 @@ static void on_done(struct network_op *op)
 {
 	struct asked *asked = MU_CONTAINER_OF(op, struct asked, op);
 	struct mu_value *v = mu_value_object(asked->arena);
+	const struct model_object *o = network_find(asked->probe->network, &op->id);
 	char bridge[MODEL_DEVICE_MAX + 1] = "";
 
 	(void)network_find_bridge(asked->probe->network, &op->id, bridge);
 	mu_value_set_string(asked->arena, v, "event", "done");
 	set_id(asked->arena, v, &op->id);
 	mu_value_set_string(asked->arena, v, "bridge", bridge);
+	mu_value_set_string(asked->arena, v, "name", o ? o->name : "");
 	mu_value_set_string(asked->arena, v, "system", net_system_name(op->system));
 	mu_value_set_string(asked->arena, v, "code", mu_error_name(op->err.code));
 	mu_value_set_string(asked->arena, v, "text", op->err.text);

@@ -140,7 +140,7 @@ class NetworkCases:
     def test_a_network_of_this_host_alone(self):
         probe = self.probe()
         done = self.ok(probe.create(name="Lab", description="for tests", bridge="lab", mtu=1400))
-        self.assertEqual((done["bridge"], done["system"]), ("lab", "none"))
+        self.assertEqual((done["bridge"], done["name"], done["system"]), ("lab", "Lab", "none"))
         network = probe.network("lab")
         self.assertEqual((network["id"], network["name"], network["description"], network["managed"]),
                          (done["id"], "Lab", "for tests", True))

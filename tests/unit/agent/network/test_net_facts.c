@@ -90,3 +90,22 @@ Test(net_check, a_name_that_is_no_text)
 	cr_assert_eq(err.code, MU_E_INVALID);
 	cr_assert_str_eq(err.text, "name: not UTF-8");
 }
+
+Test(net_check, a_bridge_made_from_any_name_is_a_bridges_name)
+{
+	static const char *const names[] = {"lab",      "Lab",
+					    "a",        "-",
+					    " ",        "Storage network (10 GbE)",
+					    "\xc3\xa4", "0123456789abcdef",
+					    "lo",       "default"};
+	char bridges[MU_ARRAY_SIZE(names)][MODEL_DEVICE_MAX + 1];
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(names); i++) {
+		net_bridge_name(names[i], bridges[i]);
+		cr_assert_eq(net_check_bridge_name(bridges[i], NULL), 0, "%s", bridges[i]);
+		cr_assert_null(strchr(bridges[i], '.'), "ifupdown could not have it");
+		for (size_t k = 0; k < i; k++)
+			cr_assert_str_neq(bridges[k], bridges[i]);
+	}
+	cr_assert_str_eq(bridges[0], "lab");
+}
