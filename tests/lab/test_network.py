@@ -173,12 +173,29 @@ class Ifupdown(NetworkOfDom0):
         self.assertIn("ifup: exit code 1", done["text"])
         self.assertEqual(self.state(), before)
 
-    def test_killed_after_each_step(self):
+    def slow_ifup(self):
+        """An ifup that has made everything and does not end."""
+        HOST.write("/etc/network/if-up.d/slow",
+                   '#!/bin/sh\n[ "$IFACE" != lab ] || { touch /srv/is-up; tail -f /dev/null; }\n', "755")
+        self.addCleanup(HOST.run, "rm -f /etc/network/if-up.d/slow /srv/is-up")
+
+    def test_cancelled_while_ifup_runs(self):
+        self.interfaces_read_ours()
+        self.slow_ifup()
+        before = self.state()
+        probe = self.probe()
+        probe.send('create {"name":"lab","pif":"eth1","vlan":9}')
+        HOST.wait_run("ifup to be at work", "test -e /srv/is-up")
+        self.assertEqual(self.link("eth1.9")["master"], "lab")
+        probe.send("cancel")
+        self.assertEqual(probe.result()["code"], "CANCELLED")
+        self.assertEqual(self.state(), before)
+        self.assertEqual(HOST.out("pidof tail || true"), "", "what ifup had started")
+
+    def test_killed_while_ifup_runs(self):
         """The agent dies while ifup runs: the next start undoes it."""
         self.interfaces_read_ours()
-        HOST.write("/etc/network/if-up.d/slow", '#!/bin/sh\n[ "$IFACE" != lab ] || { touch /srv/is-up; exec tail -f /dev/null; }\n',
-                   "755")
-        self.addCleanup(HOST.run, "rm -f /etc/network/if-up.d/slow /srv/is-up")
+        self.slow_ifup()
         before = self.state()
         probe = self.probe()
         probe.send('create {"name":"lab","pif":"eth1","vlan":9}')
