@@ -27,8 +27,10 @@ int net_links_make(const struct net_record *rec, struct mu_error *err)
 {
 	const char *port = net_record_port(rec);
 
-	if (net_netlink_add_bridge(rec->bridge, rec->mtu, err) < 0 ||
-	    disable_ipv6(rec->bridge, err) < 0)
+	if (net_netlink_add_bridge(rec->bridge, err) < 0 || disable_ipv6(rec->bridge, err) < 0)
+		return MU_FAILED;
+	/* Not while it is made: only an MTU that is changed is kept when a port joins. */
+	if (rec->mtu && net_netlink_set_mtu(rec->bridge, rec->mtu, err) < 0)
 		return MU_FAILED;
 	if (*rec->vlan_device &&
 	    (net_netlink_set_up(rec->pif, err) < 0 ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A dump that changes while it is read says so (NLM_F_DUMP_INTR, EINTR from libmnl) and is begun
- * anew, a few times: then what was read is taken, as the change has an event of its own.
+ * anew, a few times; then the reading fails, and another one follows soon.
  *
  * The monitor does not look into its messages. What changed is read as a whole: events can be lost
  * (ENOBUFS), a reading cannot.
@@ -378,15 +378,13 @@ static int index_of(const char *name, int *ret, struct mu_error *err)
 	return 0;
 }
 
-int net_netlink_add_bridge(const char *name, int32_t mtu, struct mu_error *err)
+int net_netlink_add_bridge(const char *name, struct mu_error *err)
 {
 	struct request r;
 	struct nlattr *info;
 
 	request_init(&r, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	mnl_attr_put_strz(&r.nlh, IFLA_IFNAME, name);
-	if (mtu)
-		mnl_attr_put_u32(&r.nlh, IFLA_MTU, (uint32_t)mtu);
 	info = mnl_attr_nest_start(&r.nlh, IFLA_LINKINFO);
 	mnl_attr_put_strz(&r.nlh, IFLA_INFO_KIND, "bridge");
 	mnl_attr_nest_end(&r.nlh, info);
@@ -437,6 +435,19 @@ int net_netlink_set_up(const char *name, struct mu_error *err)
 	r.info->ifi_index = index;
 	r.info->ifi_change = r.info->ifi_flags = IFF_UP;
 	return request_send(&r, err) < 0 ? mu_error_prefix(err, "setting %s up", name) : 0;
+}
+
+int net_netlink_set_mtu(const char *name, int32_t mtu, struct mu_error *err)
+{
+	struct request r;
+	int index;
+
+	if (index_of(name, &index, err) < 0)
+		return MU_FAILED;
+	request_init(&r, RTM_SETLINK, 0);
+	r.info->ifi_index = index;
+	mnl_attr_put_u32(&r.nlh, IFLA_MTU, (uint32_t)mtu);
+	return request_send(&r, err) < 0 ? mu_error_prefix(err, "mtu %d of %s", mtu, name) : 0;
 }
 
 int net_netlink_delete(const char *name, struct mu_error *err)

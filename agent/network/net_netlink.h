@@ -12,9 +12,10 @@
 /* Fill links (their kind as far as netlink knows it), addresses and default routes. */
 int net_netlink_read(struct net_facts *f, struct mu_error *err);
 
-int net_netlink_add_bridge(const char *name, int32_t mtu, struct mu_error *err);
+int net_netlink_add_bridge(const char *name, struct mu_error *err);
 int net_netlink_add_vlan(const char *name, const char *lower, int32_t vlan, struct mu_error *err);
 int net_netlink_set_master(const char *port, const char *bridge, struct mu_error *err);
+int net_netlink_set_mtu(const char *name, int32_t mtu, struct mu_error *err);
 int net_netlink_set_up(const char *name, struct mu_error *err);
 /* One that is not there is fine. */
 int net_netlink_delete(const char *name, struct mu_error *err);

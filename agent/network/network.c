@@ -17,7 +17,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { SETTLE_MS = 50, HEAL_MS = 60 * 1000 };
+enum { SETTLE_MS = 50, AGAIN_MS = 1000, HEAL_MS = 60 * 1000 };
 
 /* Apart from its owner, as libuv closes it later. */
 struct network_poll {
@@ -82,8 +82,8 @@ static void read_done(struct mu_work *w)
 	if (!failed)
 		take_reading(n);
 	/* Before the next one begins, as jobs ask for those that they need. */
-	n->soon = n->again;
-	mu_timer_set(n->timer, n->soon ? SETTLE_MS : HEAL_MS);
+	n->soon = n->again || failed;
+	mu_timer_set(n->timer, failed ? AGAIN_MS : n->soon ? SETTLE_MS : HEAL_MS);
 	network_jobs_facts(n, n->n_begun);
 	network_job_gone(n);
 }

@@ -59,8 +59,7 @@ class NetworkHere(NetworkCases, unittest.TestCase):
 
     def end_probes(self):
         for probe in self.probes:
-            if probe.popen.poll() is None:
-                probe.kill()
+            probe.kill()
 
     def sh(self, command):
         done = subprocess.run(["ip", "netns", "exec", self.name, "sh", "-ec", command], check=True, text=True,

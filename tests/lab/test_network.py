@@ -43,8 +43,7 @@ class InDom0(unittest.TestCase):
 
     def end_probes(self):
         for probe in self.probes:
-            if probe.popen.poll() is None:
-                probe.close()
+            probe.close()
 
     def start(self, command):
         self.probes.append(Probe(HOST.spawn(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)))
@@ -230,7 +229,10 @@ class Networkd(NetworkOfDom0):
         probe = self.probe()
         self.assertEqual((probe.pif("d0")["ip"], probe.pif("d0")["mode"]), ("192.0.2.1", "Static"))
         self.assertIn("the host itself talks over d0", probe.create(name="lab", pif="d0")["text"])
-        monitor = HOST.spawn("timeout 300 ip monitor address dev d0", stdout=subprocess.PIPE, text=True)
+        monitor = HOST.spawn("exec timeout 300 ip monitor address dev d0", stdout=subprocess.PIPE, text=True)
+        self.addCleanup(monitor.stdout.close)
+        self.addCleanup(monitor.wait)
+        self.addCleanup(HOST.run, "kill $(pidof timeout) 2>/dev/null || true")
         self.ok(probe.create(name="lab", pif="d0", vlan=9, mtu=1400), "networkd")
         self.assertEqual((self.link("d0.9")["master"], self.link("d0.9")["linkinfo"]["info_data"]["id"]), ("lab", 9))
         self.assertEqual(self.link("lab")["mtu"], 1400)
@@ -239,10 +241,16 @@ class Networkd(NetworkOfDom0):
         HOST.run("systemctl restart systemd-networkd")
         self.ok(probe.delete("lab"), "networkd")
         self.assertIn("192.0.2.1", HOST.out("ip -br addr show d0"))
-        HOST.run("kill $(pidof ip)")
+        HOST.run("kill $(pidof timeout)")
         self.assertNotIn("Deleted", monitor.communicate(timeout=60)[0], "the card's address was away")
 
+    def only_networkd(self):
+        """As if ifupdown configured nothing (what is up stays up)."""
+        HOST.run("mv /etc/network/interfaces /srv/interfaces")
+        self.addCleanup(HOST.run, "mv /srv/interfaces /etc/network/interfaces")
+
     def test_a_card_without_a_file_of_its_own(self):
+        self.only_networkd()
         probe = self.probe()
         self.ok(probe.create(name="one", pif="d1", vlan=1), "networkd")
         self.ok(probe.create(name="two", pif="d1"), "networkd")
@@ -253,11 +261,18 @@ class Networkd(NetworkOfDom0):
         self.ok(probe.delete("three"), "networkd")
         self.ok(probe.delete("two"), "networkd")
 
-    def test_a_network_of_this_host_alone_survives_networkd(self):
-        self.interfaces_read_ours()  # the host's way out is ifupdown's, so this network is, too
+    def test_the_hosts_way_out_decides_for_a_network_of_this_host_alone(self):
+        self.interfaces_read_ours()
         probe = self.probe()
         self.ok(probe.create(name="self"), "ifupdown")
         self.ok(probe.delete("self"), "ifupdown")
+
+    def test_a_network_of_this_host_alone(self):
+        self.only_networkd()
+        probe = self.probe()
+        self.ok(probe.create(name="self"), "networkd")
+        self.assertIn("UP", self.link("self")["flags"])
+        self.ok(probe.delete("self"), "networkd")
 
 
 if __name__ == "__main__":

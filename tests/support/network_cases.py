@@ -121,8 +121,8 @@ class NetworkCases:
     def test_a_burst_is_not_lost(self):
         probe = self.probe()
         self.sh("for i in $(seq 200); do echo link add b$i type bridge; done | ip -batch -")
+        probe.wait(lambda: len(probe.objects) == 200)
         self.must_agree(probe)
-        self.assertEqual(len(probe.objects), 200)
         self.sh("for i in $(seq 200); do echo link del b$i; done | ip -batch -")
         probe.wait(lambda: not probe.objects)
         self.assertEqual(probe.close(), 0)
@@ -163,8 +163,9 @@ class NetworkCases:
         self.sh("ip link add d0 type dummy; ip link add d1 type dummy; ip link add d2 type dummy;"
                 "ip link set d2 up; ip addr add 192.0.2.1/24 dev d2")
         probe = self.probe()
-        self.ok(probe.create(name="tagged", pif="d0", vlan=100))
+        self.ok(probe.create(name="tagged", pif="d0", vlan=100, mtu=1400))
         links = self.links()
+        self.assertEqual((links["tagged"]["mtu"], links["d0"]["mtu"]), (1400, 1500))
         self.assertEqual((links["d0.100"]["master"], links["d0.100"]["linkinfo"]["info_data"]["id"],
                           links["d0.100"]["link"]), ("tagged", 100, "d0"))
         for name in ("d0", "d0.100", "tagged"):

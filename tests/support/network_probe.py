@@ -72,7 +72,7 @@ class Probe:
         return next((o for o in self.objects.values() if o["kind"] == "pif" and o["device"] == device), None)
 
     def close(self):
-        """Ends it in an orderly way; its exit code."""
+        """Ends it in an orderly way, unless it has ended; its exit code."""
         self.popen.stdin.close()
         code = self.popen.wait(PATIENCE_S)
         self.popen.stdout.close()
@@ -80,6 +80,4 @@ class Probe:
 
     def kill(self):
         self.popen.kill()
-        self.popen.wait(PATIENCE_S)
-        self.popen.stdin.close()
-        self.popen.stdout.close()
+        return self.close()

@@ -381,6 +381,9 @@ int net_check_made(const struct net_facts *f, const struct net_record *rec, stru
 	if (!bridge->up)
 		return mu_error_set(err, MU_E_UNAVAILABLE, "bridge %s did not come up",
 				    rec->bridge);
+	if (rec->mtu && bridge->mtu != rec->mtu)
+		return mu_error_set(err, MU_E_UNAVAILABLE, "bridge %s did not take mtu %d",
+				    rec->bridge, rec->mtu);
 	if (!port_name)
 		return 0;
 	if (!port || (*rec->vlan_device && !is_our_vlan(f, rec, port)))

@@ -37,7 +37,7 @@ int net_check_create(const struct net_check_input *in, const struct net_request 
 int net_check_delete(const struct net_check_input *in, const char *bridge,
 		     const char *const *in_use, size_t n_in_use, struct net_record *ret,
 		     struct mu_error *err);
-/* Is it there, up, and has its port? If not, `err` (UNAVAILABLE) says what is missing. */
+/* Is it there, up, and has its MTU and port? If not, `err` (UNAVAILABLE) says what is missing. */
 int net_check_made(const struct net_facts *f, const struct net_record *rec, struct mu_error *err);
 /* Of the links that `rec` stands for, those that are there and are what we would have made: to be
  * removed in this order. Returns how many. */

@@ -161,14 +161,13 @@ static void plan_networkd(struct mu_arena *a, const struct net_record *rec,
 				 HEADER "[NetDev]\n"
 					"Name=%s\n"
 					"Kind=bridge\n"
-					"%s"
 					"\n"
 					"[Bridge]\n"
 					"STP=no\n"
 					"ForwardDelaySec=0\n",
-				 rec->bridge,
-				 rec->mtu ? mu_arena_printf(a, "MTUBytes=%d\n", rec->mtu) : ""));
-	/* An empty bridge has no carrier, and must be up for the first guest all the same. */
+				 rec->bridge));
+	/* An empty bridge has no carrier, and must be up for the first guest all the same. The MTU
+	 * is not the .netdev's: the kernel keeps only one that is changed when a port joins. */
 	add_file(plan, mu_arena_printf(a, NETWORKD_DIR "/60-muster-%s.network", rec->bridge),
 		 mu_arena_printf(a,
 				 HEADER "[Match]\n"
@@ -176,11 +175,13 @@ static void plan_networkd(struct mu_arena *a, const struct net_record *rec,
 					"\n"
 					"[Link]\n"
 					"RequiredForOnline=no\n"
+					"%s"
 					"\n"
 					"[Network]\n"
 					"LinkLocalAddressing=no\n"
 					"ConfigureWithoutCarrier=yes\n",
-				 rec->bridge));
+				 rec->bridge,
+				 rec->mtu ? mu_arena_printf(a, "MTUBytes=%d\n", rec->mtu) : ""));
 	if (*rec->vlan_device)
 		plan_networkd_vlan(a, rec, plan);
 	if (*rec->pif)
