@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Done when four things have ended: the process, its two pipes and the timer's handle. `struct
- * child` holds the handles and goes away when all of them are closed; the user's struct is not
- * touched after `done`.
+ * Done when three things have ended: the process and its two pipes. `struct child` holds the
+ * handles and goes away when all of them are closed; the user's struct is not touched after `done`.
+ *
+ * A program may start others (a script, `ifup`). It is the leader of a group of its own, so that
+ * killing it ends those too; and what it leaves running when it ends by itself, a daemon that still
+ * holds the pipes, is not waited for longer than KILL_AFTER_MS.
  */
 #include "common/loop/process.h"
 
@@ -58,12 +61,16 @@ static void maybe_done(struct child *c)
 	p->done(p);
 }
 
+static void on_timer(uv_timer_t *timer);
+
 static void on_process_exit(uv_process_t *process, int64_t status, int signum)
 {
 	struct child *c = process->data;
 	struct mu_process *p = c->user;
 
 	c->exited = true;
+	if (c->n_eof < 2)
+		(void)uv_timer_start(&c->timer, on_timer, KILL_AFTER_MS, 0);
 	p->exit_code = signum ? -1 : (int)status;
 	if (signum && p->err.code == MU_E_NONE)
 		(void)mu_error_set(&p->err, MU_E_IO, "%s: killed by signal %d", p->argv[0], signum);
@@ -100,14 +107,26 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	}
 }
 
+static void signal_group(const struct child *c, int signum)
+{
+	(void)kill(-c->process.pid, signum);
+}
+
 static void on_timer(uv_timer_t *timer)
 {
 	struct child *c = timer->data;
 
+	if (c->exited) {
+		if (c->terminated)
+			signal_group(c, SIGKILL);
+		c->n_eof = 2;
+		maybe_done(c);
+		return;
+	}
 	if (!c->terminated && c->user->err.code == MU_E_NONE)
 		(void)mu_error_set(&c->user->err, MU_E_TIMEOUT, "%s: not finished after %lld ms",
 				   c->user->argv[0], (long long)c->user->deadline);
-	(void)uv_process_kill(&c->process, c->terminated ? SIGKILL : SIGTERM);
+	signal_group(c, c->terminated ? SIGKILL : SIGTERM);
 	if (!c->terminated)
 		(void)uv_timer_start(&c->timer, on_timer, KILL_AFTER_MS, 0);
 	c->terminated = true;
@@ -125,7 +144,8 @@ void mu_process_start(struct mu_process *p, struct mu_loop *loop)
 	uv_loop_t *uv = mu_loop_uv(loop);
 	struct child *c = mu_xcalloc(1, sizeof *c);
 	uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE}};
-	uv_process_options_t options = {.exit_cb = on_process_exit, .file = p->argv[0]};
+	uv_process_options_t options = {
+	    .exit_cb = on_process_exit, .file = p->argv[0], .flags = UV_PROCESS_DETACHED};
 	int rc;
 
 	mu_assert(!p->priv);
@@ -164,7 +184,7 @@ void mu_process_cancel(struct mu_process *p)
 {
 	struct child *c = p->priv;
 
-	if (!c || c->terminated)
+	if (!c || c->terminated || c->exited)
 		return;
 	(void)mu_error_set(&p->err, MU_E_CANCELLED, "%s: cancelled", p->argv[0]);
 	on_timer(&c->timer);

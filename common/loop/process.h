@@ -26,7 +26,8 @@ struct mu_process {
 };
 
 void mu_process_start(struct mu_process *p, struct mu_loop *loop);
-/* Ask it to end (SIGTERM, after 5 s SIGKILL); `done` still comes, with MU_E_CANCELLED. */
+/* Ask it and what it has started to end (SIGTERM, after 5 s SIGKILL); `done` still comes, with
+ * MU_E_CANCELLED unless it had ended by itself. */
 void mu_process_cancel(struct mu_process *p);
 /* Free the results. */
 void mu_process_deinit(struct mu_process *p);

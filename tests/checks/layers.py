@@ -12,7 +12,7 @@ PURE_LIBC = {
     "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "strings.h",
 }
 LIBC = PURE_LIBC | {
-    "dirent.h", "fcntl.h", "fnmatch.h", "getopt.h", "grp.h", "ifaddrs.h", "langinfo.h", "libgen.h", "locale.h",
+    "dirent.h", "fcntl.h", "fnmatch.h", "getopt.h", "glob.h", "grp.h", "ifaddrs.h", "langinfo.h", "libgen.h", "locale.h",
     "netdb.h", "poll.h", "pthread.h", "pwd.h", "signal.h", "spawn.h", "stdatomic.h", "syslog.h", "termios.h",
     "threads.h", "time.h", "unistd.h", "wchar.h",
 }

@@ -2,6 +2,7 @@
 #include "common/loop/process.h"
 
 #include <criterion/criterion.h>
+#include <signal.h>
 #include <string.h>
 
 static struct mu_loop *loop;
@@ -109,5 +110,32 @@ Test(process, cancel_ends_it_once)
 	cr_assert_eq(n_done, 1);
 	cr_assert_eq(p.err.code, MU_E_CANCELLED);
 	mu_process_cancel(&p);
+	mu_process_deinit(&p);
+}
+
+/* Both hold our pipes by a process that would never end. */
+#define CHILD "tail -f /dev/null & "
+
+Test(process, a_daemon_that_is_left_is_not_waited_for)
+{
+	struct mu_process p = run(ARGV("sh", "-c", CHILD "echo $!"), 0, 100);
+	uint64_t daemon;
+
+	cr_assert_eq(p.exit_code, 0);
+	cr_assert_eq(p.err.code, MU_E_NONE);
+	p.out.data[strcspn(p.out.data, "\n")] = '\0';
+	cr_assert(mu_parse_u64(p.out.data, &daemon));
+	cr_assert_eq(kill((pid_t)daemon, SIGKILL), 0, "it was left running");
+	mu_process_deinit(&p);
+}
+
+Test(process, what_it_has_started_ends_with_it)
+{
+	mu_msec begun = mu_loop_now(loop);
+	struct mu_process p = run(ARGV("sh", "-c", CHILD "wait"), 100, 100);
+
+	cr_assert_eq(p.exit_code, -1);
+	cr_assert_eq(p.err.code, MU_E_TIMEOUT);
+	cr_assert_lt(mu_loop_now(loop) - begun, 4000, "the pipes were still held");
 	mu_process_deinit(&p);
 }
