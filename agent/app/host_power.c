@@ -93,6 +93,10 @@ static void end(void *ctx)
 	app_unlisten(&run->listener);
 	op->err = run->err;
 	op->run = NULL;
+	if (run->err.code == MU_E_NONE)
+		mu_log_info("host goes down kind=%s", op->reboot ? "reboot" : "poweroff");
+	else
+		mu_log_warning("host stays up err=\"%s\"", run->err.text);
 	if (run->err.code != MU_E_NONE && run->n_vms == 0) {
 		if (app->power == run)
 			app->power = NULL;

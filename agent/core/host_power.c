@@ -158,9 +158,10 @@ static int refuse_running(const struct host_power_event *e, struct mu_error *err
 			       e->vms[i].name);
 	}
 	return mu_error_set(err, MU_E_STATE,
-			    "%zu VMs run on this host (%s%s); hint: say what shall become of "
+			    "%zu VM%s on this host (%s%s); hint: say what shall become of "
 			    "them: shutdown or suspend",
-			    e->n_vms, names, e->n_vms > NAMES_SHOWN ? ", ..." : "");
+			    e->n_vms, e->n_vms == 1 ? " runs" : "s run", names,
+			    e->n_vms > NAMES_SHOWN ? ", ..." : "");
 }
 
 static int check_vm(const struct host_power *p, const struct host_power_vm *vm,

@@ -74,6 +74,23 @@ class Reading(Cli):
         self.assertRegex(self.run_muster(0, "host", "show", "host-1").stdout,
                          r"(?m)^CONNECTED +yes$")
 
+    def test_host_details_for_a_person_and_for_a_program(self):
+        text = self.run_muster(0, "host", "show", "host-1").stdout
+        self.assertRegex(text, r"(?m)^XEN COMMAND LINE +\S")
+        self.assertRegex(text, r"(?m)^NODE +MEMORY +FREE")
+        self.assertRegex(text, r"(?m)^Pool-0 +credit2 ")
+        self.assertNotIn("details", self.demo.json("host", "show", "host-1"))
+        self.assertEqual("GenuineIntel", self.demo.json(
+            "host", "show", "host-1", "-c", "details.cpu.vendor")["details.cpu.vendor"])
+
+    def test_host_pci_dmesg_and_journal(self):
+        self.assertEqual([], self.demo.json("host", "pci", "host-1"))
+        self.assertIn("(XEN) Xen version", self.run_muster(0, "host", "dmesg", "host-2").stdout)
+        self.run_muster(3, "host", "dmesg", "host-9")
+        self.run_muster(2, "host", "journal", "host-1", "--since", "yesterday")
+        self.assertIn("unit", self.run_muster(1, "host", "journal", "host-1", "--unit=-x").stderr)
+        self.run_muster(2, "vm", "list", "--unit", "x")
+
     def test_ping_and_what_verbose_shows(self):
         done = self.run_muster(0, "-v", "ping")
         self.assertIn("> GET /rest/v0/ping", done.stderr)
@@ -81,7 +98,7 @@ class Reading(Cli):
         self.assertNotIn(self.demo.env["MUSTER_TOKEN"], done.stderr)
 
     def test_completion_knows_verbs_and_names(self):
-        self.assertEqual({"list", "show"}, {word for word in self.run_muster(
+        self.assertEqual({"list", "show", "pci", "dmesg", "journal"}, {word for word in self.run_muster(
             0, "complete", "--", "host").stdout.split() if not word.startswith("-")})
         self.assertIn("db-1", self.run_muster(0, "complete", "--", "vm", "start").stdout.split())
 

@@ -35,19 +35,17 @@ static uint32_t cpuinfo_number(const char *name)
 	char text[32];
 	uint64_t n = 0;
 
-	if (!xen_host_line("/proc/cpuinfo", name, text, sizeof text) || !mu_parse_u64(text, &n))
+	if (!xen_host_cpuinfo(name, text, sizeof text) || !mu_parse_u64(text, &n))
 		return 0;
 	return n > UINT32_MAX ? 0 : (uint32_t)n;
 }
 
 static void read_processor(struct hv_host_details *d)
 {
-	static const char path[] = "/proc/cpuinfo";
-
-	(void)xen_host_line(path, "vendor_id", d->cpu_vendor, sizeof d->cpu_vendor);
-	(void)xen_host_line(path, "model name", d->cpu_model_name, sizeof d->cpu_model_name);
-	(void)xen_host_line(path, "microcode", d->microcode, sizeof d->microcode);
-	(void)xen_host_line(path, "flags", d->cpu_features, sizeof d->cpu_features);
+	(void)xen_host_cpuinfo("vendor_id", d->cpu_vendor, sizeof d->cpu_vendor);
+	(void)xen_host_cpuinfo("model name", d->cpu_model_name, sizeof d->cpu_model_name);
+	(void)xen_host_cpuinfo("microcode", d->microcode, sizeof d->microcode);
+	(void)xen_host_cpuinfo("flags", d->cpu_features, sizeof d->cpu_features);
 	d->cpu_family = cpuinfo_number("cpu family");
 	d->cpu_model = cpuinfo_number("model\t");
 	d->cpu_stepping = cpuinfo_number("stepping");

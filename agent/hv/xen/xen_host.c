@@ -5,13 +5,14 @@
 #include "common/os/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-enum { PAGE_BYTES = 4096, MIB = 1 << 20, PROC_MAX = 4 << 20 };
+enum { PAGE_BYTES = 4096, MIB = 1 << 20, PROC_MAX = 4 << 20, CPUINFO_HEAD = 8192 };
 
 int xen_host_check_dom0(struct mu_error *err)
 {
@@ -29,15 +30,14 @@ int xen_host_check_dom0(struct mu_error *err)
 	return 0;
 }
 
-bool xen_host_line(const char *path, const char *name, char *dst, size_t size)
+static bool find_line(const char *text, const char *name, char *dst, size_t size)
 {
-	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str text = MU_STR_INIT;
-	const char *p, *end;
+	const char *p = text, *end;
 
-	if (mu_file_read(path, PROC_MAX, &text, NULL) < 0 || !text.data)
-		return false;
-	for (p = text.data; p && !mu_str_has_prefix(p, name); p = p ? p + 1 : NULL)
+	while (p && !mu_str_has_prefix(p, name)) {
 		p = strchr(p, '\n');
+		p = p ? p + 1 : NULL;
+	}
 	if (!p)
 		return false;
 	p += strlen(name);
@@ -45,6 +45,30 @@ bool xen_host_line(const char *path, const char *name, char *dst, size_t size)
 	end = p + strcspn(p, "\n");
 	mu_utf8_sanitize(dst, size - 1, p, (size_t)(end - p));
 	return true;
+}
+
+bool xen_host_line(const char *path, const char *name, char *dst, size_t size)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str text = MU_STR_INIT;
+
+	return mu_file_read(path, PROC_MAX, &text, NULL) == 0 && text.data &&
+	       find_line(text.data, name, dst, size);
+}
+
+/* The kernel makes the text while it is read, and asks every CPU for its clock: the first one's
+ * part is enough. */
+bool xen_host_cpuinfo(const char *name, char *dst, size_t size)
+{
+	char text[CPUINFO_HEAD + 1];
+	int fd = open("/proc/cpuinfo", O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd >= 0 ? read(fd, text, CPUINFO_HEAD) : -1;
+
+	if (fd >= 0)
+		(void)close(fd);
+	if (len < 0)
+		return false;
+	text[len] = '\0';
+	return find_line(text, name, dst, size);
 }
 
 static void read_kernel_side(struct model_host *h)
@@ -58,7 +82,7 @@ static void read_kernel_side(struct model_host *h)
 	if (gethostname(h->name, sizeof h->name) != 0)
 		h->name[0] = '\0';
 	h->name[sizeof h->name - 1] = '\0';
-	(void)xen_host_line("/proc/cpuinfo", "model name", h->cpu_model, sizeof h->cpu_model);
+	(void)xen_host_cpuinfo("model name", h->cpu_model, sizeof h->cpu_model);
 	(void)xen_host_line("/proc/sys/kernel/random/boot_id", "", h->boot_id, sizeof h->boot_id);
 	if (xen_host_line("/proc/stat", "btime", text, sizeof text) && mu_parse_u64(text, &seconds))
 		h->booted_at = (mu_msec)seconds * 1000;

@@ -13,6 +13,8 @@
 int xen_host_check_dom0(struct mu_error *err);
 /* The text behind "name<blanks>: " or "name " in a file of /proc; false if it is not there. */
 bool xen_host_line(const char *path, const char *name, char *dst, size_t size);
+/* The same of the first processor in /proc/cpuinfo. */
+bool xen_host_cpuinfo(const char *name, char *dst, size_t size);
 int xen_host_info(xc_interface *xch, struct model_host *ret, struct mu_error *err);
 
 #endif
