@@ -11,7 +11,17 @@
 static const struct {
 	const char *word;       /* as people say */
 	const char *collection; /* as the API says */
-} collections[] = {{"vm", "VM"}, {"host", "host"}, {"task", "task"}};
+} collections[] = {
+    {"vm", "VM"},
+    {"host", "host"},
+    {"task", "task"},
+    {"snapshot", "VM-snapshot"},
+    {"template", "VM-template"},
+    {"sr", "SR"},
+    {"vdi", "VDI"},
+    {"network", "network"},
+    {"pif", "PIF"},
+};
 
 struct stream {
 	enum cli_output output;
@@ -84,8 +94,10 @@ int cli_events(struct cli *cli, int argc, char **argv)
 	}
 	if (stream.output == CLI_CSV || n < (size_t)argc) {
 		(void)fprintf(stderr, "muster: events: %s\n",
-			      stream.output == CLI_CSV ? "there is no CSV of them; hint: -o json"
-						       : "of vm, host, task, each once");
+			      stream.output == CLI_CSV
+				  ? "there is no CSV of them; hint: -o json"
+				  : "of vm, host, task, snapshot, template, sr, "
+				    "vdi, network, pif, each once");
 		return CLI_USAGE;
 	}
 	if (cli_api_events(cli->api, wanted, n, print_event, &stream, &err) < 0)

@@ -50,6 +50,19 @@ static const struct cli_verb table[] = {
      NULL},
     {"vm", "undefine", "VM...", 1, -1, CLI_OPT_ALWAYS,
      "forget the definition of a halted VM; its disks stay", cli_vm_undefine, NULL, NULL, NULL},
+    {"snapshot", "list", "", 0, 0, LIST, "snapshots of VMs", cli_object_list, NULL, NULL, NULL},
+    {"template", "list", "", 0, 0, LIST, "what VMs can be made from", cli_object_list, NULL, NULL,
+     NULL},
+    {"sr", "list", "", 0, 0, LIST, "storage repositories", cli_object_list, NULL, NULL, NULL},
+    {"sr", "show", "SR...", 1, -1, SHOW, "all about storage repositories", cli_object_show, NULL,
+     NULL, NULL},
+    {"vdi", "list", "", 0, 0, LIST, "disks", cli_object_list, NULL, NULL, NULL},
+    {"vdi", "show", "VDI...", 1, -1, SHOW, "all about disks", cli_object_show, NULL, NULL, NULL},
+    {"network", "list", "", 0, 0, LIST, "networks: bridges of one name", cli_object_list, NULL,
+     NULL, NULL},
+    {"network", "show", "NETWORK...", 1, -1, SHOW, "all about networks", cli_object_show, NULL,
+     NULL, NULL},
+    {"pif", "list", "", 0, 0, LIST, "network cards of hosts", cli_object_list, NULL, NULL, NULL},
     {"task", "list", "", 0, 0, LIST, "what was asked for, and what became of it", cli_task_list,
      NULL, NULL, NULL},
     {"task", "show", "TASK...", 1, -1, SHOW, "all about tasks", cli_task_show, NULL, NULL, NULL},
@@ -59,8 +72,9 @@ static const struct cli_verb table[] = {
      NULL, NULL, NULL},
     {"", "call", "METHOD OBJECT [NAME=VALUE...]", 2, -1, ACT | CLI_OPT_HOST | CLI_OPT_JSON,
      "call any method of an object, such as sr.scan", cli_call, NULL, NULL, NULL},
-    {"", "events", "[vm|host|task]...", 0, 3, CLI_OPT_OUTPUT,
-     "changes as they happen, until interrupted", cli_events, NULL, NULL, NULL},
+    {"", "events", "[NOUN]...", 0, 9, CLI_OPT_OUTPUT,
+     "changes of these (vm, sr, ...) as they happen, until interrupted", cli_events, NULL, NULL,
+     NULL},
     {"", "ping", "", 0, 0, CLI_OPT_OUTPUT, "is the server there, and how fast", cli_ping, NULL,
      NULL, NULL},
 };
@@ -126,7 +140,7 @@ static void help_line(const struct cli_verb *v, FILE *out)
 }
 
 static const char overview[] =
-    "\nVMs are named by UUID, by the start of one, by name, or as host:name.\n"
+    "\nObjects are named by UUID, by the start of one, or by name; VMs also as host:name.\n"
     "Without --url and --socket, and with neither MUSTER_URL nor MUSTER_SOCKET set, it talks to\n"
     "this machine's agent, or else to this machine's aggregator.\n"
     "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not possible in this state,\n"
@@ -200,7 +214,10 @@ const char *cli_verb_objects(int argc, char **argv)
 {
 	static const struct {
 		const char *prefix, *collection;
-	} kinds[] = {{"VM", "vms"}, {"HOST", "hosts"}, {"TASK", "tasks"}};
+	} kinds[] = {
+	    {"VM", "vms"}, {"HOST", "hosts"}, {"TASK", "tasks"},
+	    {"SR", "srs"}, {"VDI", "vdis"},   {"NETWORK", "networks"},
+	};
 	const struct cli_verb *v = argc >= 3 ? lookup(argv[1], argv[2]) : NULL;
 
 	for (size_t i = 0; v && i < MU_ARRAY_SIZE(kinds); i++)

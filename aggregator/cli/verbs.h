@@ -16,7 +16,7 @@ const struct cli_verb *cli_verb_find(int argc, char **argv, int *ret_first, stru
 bool cli_verb_help(int argc, char **argv, FILE *out);
 /* Print what can follow these words, one candidate a line, for the shell's completion. */
 void cli_verb_complete(int argc, char **argv, FILE *out);
-/* The same for the objects that the verb takes: "vms", "hosts", "tasks", or NULL. */
+/* The same for the objects that the verb takes: a collection of the API, or NULL. */
 const char *cli_verb_objects(int argc, char **argv);
 
 int cli_host_list(struct cli *cli, int argc, char **argv);
@@ -30,6 +30,8 @@ int cli_vm_action(struct cli *cli, int argc, char **argv);
 int cli_vm_edit(struct cli *cli, int argc, char **argv);
 int cli_vm_define(struct cli *cli, int argc, char **argv);
 int cli_vm_undefine(struct cli *cli, int argc, char **argv);
+int cli_object_list(struct cli *cli, int argc, char **argv);
+int cli_object_show(struct cli *cli, int argc, char **argv);
 int cli_task_list(struct cli *cli, int argc, char **argv);
 int cli_task_show(struct cli *cli, int argc, char **argv);
 int cli_task_wait(struct cli *cli, int argc, char **argv);

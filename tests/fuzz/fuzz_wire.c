@@ -26,6 +26,20 @@ static void check_vm(struct mu_arena *a, const Muster__V1__VmState *m)
 	mu_assert(model_vm_equal(&vm, &again));
 }
 
+static void check_object(struct mu_arena *a, const Muster__V1__ObjectState *m)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct model_object o, again;
+	int r = wire_object_decode(m, &host, &o, &err);
+
+	if (r != 0) {
+		mu_assert(r == WIRE_UNKNOWN_KIND || (err.code == MU_E_PROTOCOL && err.text[0]));
+		return;
+	}
+	mu_assert(wire_object_decode(wire_object_encode(a, &o), &host, &again, &err) == 0);
+	mu_assert(model_object_equal(&o, &again));
+}
+
 static void check_host(struct mu_arena *a, const Muster__V1__HostState *m)
 {
 	struct mu_error err = MU_ERROR_INIT;
@@ -52,10 +66,14 @@ static void from_agent(struct mu_arena *a, const uint8_t *data, size_t size)
 		check_host(a, m->snapshot->host);
 		for (size_t i = 0; i < m->snapshot->n_vms; i++)
 			check_vm(a, m->snapshot->vms[i]);
+		for (size_t i = 0; i < m->snapshot->n_objects; i++)
+			check_object(a, m->snapshot->objects[i]);
 	} else if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_DELTA) {
 		struct mu_uuid id;
 
 		check_host(a, m->delta->host);
+		for (size_t i = 0; i < m->delta->n_objects; i++)
+			check_object(a, m->delta->objects[i]);
 		for (size_t i = 0; i < m->delta->n_removed; i++)
 			(void)wire_uuid_decode(&m->delta->removed[i], "removed", &id, NULL);
 	}
@@ -112,7 +130,24 @@ static struct model_vm seed_vm(void)
 	memcpy(vm.guest.addrs[0].addr, "192.0.2.1", 10);
 	vm.n_tags = 2;
 	memcpy(vm.tags[0], "tag", 4);
+	vm.n_disks = vm.n_nics = 1;
+	memcpy(vm.disks[0].vdev, "xvda", 5);
+	vm.disks[0].vdi = host.uuid;
+	memcpy(vm.nics[0].bridge, "xenbr0", 7);
 	return vm;
+}
+
+static struct model_object seed_object(enum object_kind kind)
+{
+	struct model_object o;
+
+	model_object_init(&o, kind);
+	o.id = host.uuid;
+	memcpy(o.name, "name", 5);
+	o.n_tags = 1;
+	if (kind == OBJECT_VDI)
+		o.vdi.sr = o.vdi.parent = host.uuid;
+	return o;
 }
 
 static size_t packed(uint8_t *buf, struct mu_arena *a, uint8_t way, const ProtobufCMessage *m)
@@ -135,6 +170,7 @@ static size_t seed_state(struct mu_arena *a, uint8_t *buf, bool delta)
 	struct model_vm vm = seed_vm();
 	struct model_host h;
 	Muster__V1__VmState *vms[2] = {wire_vm_encode(a, &vm), wire_vm_encode(a, &vm)};
+	Muster__V1__ObjectState *objects[_OBJECT_KIND_COUNT];
 	ProtobufCBinaryData removed = wire_uuid_encode(a, &host.uuid);
 
 	model_host_init(&h);
@@ -145,6 +181,15 @@ static size_t seed_state(struct mu_arena *a, uint8_t *buf, bool delta)
 	d.host = snapshot.host = wire_host_encode(a, &h);
 	d.vms = snapshot.vms = vms;
 	d.n_vms = snapshot.n_vms = 2;
+	for (size_t i = 0; i < _OBJECT_KIND_COUNT; i++) {
+		struct model_object o = seed_object((enum object_kind)i);
+
+		objects[i] = wire_object_encode(a, &o);
+	}
+	d.objects = snapshot.objects = objects;
+	d.n_objects = snapshot.n_objects = _OBJECT_KIND_COUNT;
+	snapshot.later = &removed;
+	snapshot.n_later = 1;
 	d.removed = &removed;
 	d.n_removed = 1;
 	if (delta) {

@@ -40,6 +40,27 @@ class Agents(unittest.TestCase):
         wait_until("the aggregator equals the host",
                    lambda: self.states(self.rest) == self.states(self.agent.rest))
 
+    def test_disks_and_cards_read_the_same_at_both(self):
+        vm = self.agent.define(
+            name="web", type="pvh", memory="64MiB", kernel="/sim/vmlinuz",
+            disks=[{"vdev": "xvda", "path": "/etc/hostname", "format": "raw", "readonly": True}],
+            nics=[{"bridge": "xenbr0"}])
+        wait_until("the aggregator knows it", lambda: vm in self.rest.vms())
+        self.rest.action(vm, "start")
+        wait_until("its disk is attached",
+                   lambda: self.rest.get(f"/vbds?fields=attached&filter=VM:{vm}")[0]["attached"])
+
+        def parts(rest):
+            return [[{k: v for k, v in o.items() if k not in ("$pool", "$poolId")}
+                     for o in rest.get(f"/{c}?fields=*")] for c in ("vbds", "vifs")]
+        here, there = parts(self.rest), parts(self.agent.rest)
+        self.assertEqual(there, here)
+        (disk,), (card,) = here
+        self.assertEqual((vm, "xvda", True, True),
+                         (disk["VM"], disk["device"], disk["read_only"], disk["attached"]))
+        self.assertRegex(card["MAC"], "^00:16:3e:")
+        self.assertEqual([card["id"]], self.agent.rest.vm(vm)["VIFs"])
+
     def test_cut_line(self):
         """10 VMs change while the line is cut: nothing is missing afterwards, nothing ran twice."""
         vms = self.define(10)

@@ -106,6 +106,56 @@ Test(vm_view, a_defined_vm_is_halted_until_it_has_a_domain)
 	cr_assert_eq(vm_view_size(view), 0);
 }
 
+Test(vm_view, disks_and_cards_are_the_definitions)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct vm_spec *spec = spec_of(1, "web");
+	struct hv_domain d = domain_of(1, 5);
+	struct vm_id id = id_of(1);
+	const struct model_vm *m;
+	char mac[18];
+
+	spec->config.n_disks = 2;
+	(void)snprintf(spec->config.disks[0].vdev, sizeof spec->config.disks[0].vdev, "xvda");
+	(void)snprintf(spec->config.disks[1].vdev, sizeof spec->config.disks[1].vdev, "hdc");
+	spec->config.disks[1].cdrom = spec->config.disks[1].readonly = true;
+	spec->config.n_nics = 2;
+	(void)snprintf(spec->config.nics[0].bridge, sizeof spec->config.nics[0].bridge, "xenbr0");
+	(void)snprintf(spec->config.nics[1].mac, sizeof spec->config.nics[1].mac,
+		       "00:16:3e:00:00:07");
+	(void)snprintf(spec->config.boot_order, sizeof spec->config.boot_order, "dc");
+	(void)snprintf(spec->config.firmware, sizeof spec->config.firmware, "uefi");
+	/* Longer than what is shown of it. */
+	memset(spec->config.cmdline, 'c', MODEL_TEXT_MAX + 1);
+	vm_view_set_spec(view, &id, spec);
+	cr_assert_str_eq(refresh(view), "+1");
+	m = model(view, 1);
+	cr_assert(m->kind == VM_KIND_VM && m->n_disks == 2 && m->n_nics == 2);
+	cr_assert_str_eq(m->disks[0].vdev, "xvda");
+	cr_assert(!m->disks[0].cdrom && !m->disks[0].attached);
+	cr_assert(m->disks[1].cdrom && m->disks[1].readonly);
+	vm_default_mac(&id, 0, mac);
+	cr_assert_str_eq(m->nics[0].mac, mac, "as the driver will make it");
+	cr_assert_str_eq(m->nics[0].bridge, "xenbr0");
+	cr_assert_str_eq(m->nics[1].mac, "00:16:3e:00:00:07");
+	cr_assert_eq(m->nics[1].device, 1);
+	cr_assert_str_eq(m->boot_order, "dc");
+	cr_assert_str_eq(m->firmware, "uefi");
+	cr_assert_eq(strlen(m->cmdline), MODEL_TEXT_MAX);
+	/* A domain that is still being built has nothing yet. */
+	d.incomplete = true;
+	vm_view_set_domains(view, &d, 1);
+	cr_assert_str_empty(refresh(view));
+	d.incomplete = false;
+	vm_view_set_domains(view, &d, 1);
+	cr_assert_str_eq(refresh(view), "~1");
+	m = model(view, 1);
+	cr_assert(m->disks[0].attached && m->disks[1].attached && m->nics[0].attached);
+	vm_view_set_domains(view, NULL, 0);
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert_not(model(view, 1)->disks[0].attached);
+}
+
 Test(vm_view, foreign_domains_come_and_go)
 {
 	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();

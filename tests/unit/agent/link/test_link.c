@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the link writes reads back as it was meant: messages by common/wire, the identity's files.
  */
+#include "agent/app/agent.h"
 #include "agent/link/enrol.h"
 #include "agent/link/identity.h"
 #include "agent/link/message.h"
@@ -8,6 +9,7 @@
 #include "common/wire/wire.h"
 
 #include <criterion/criterion.h>
+#include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +98,116 @@ Test(message, results)
 	cr_assert_eq(m->progress->percent, 40);
 	m = unpack(a, message_certificate_request(a, "csr"));
 	cr_assert_str_eq(m->certificate_request->csr, "csr");
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
+/* A whole agent on a simulated host, for what it says of itself. */
+
+static struct app *agent_new(struct mu_loop *loop, const char *dir)
+{
+	struct agent_config config = {.state = dir,
+				      .hypervisor = "sim",
+				      .name = "host",
+				      .sim_seed = 1,
+				      .sim_cpus = 2,
+				      .sim_memory_mib = 1024,
+				      .sim_foreign = 2};
+	struct mu_error err = MU_ERROR_INIT;
+	struct app *app;
+
+	cr_assert_eq(app_new(loop, &config, &app, &err), 0, "%s", err.text);
+	return app;
+}
+
+static void agent_stop(struct mu_loop *loop, struct app *app, const char *dir)
+{
+	app_stop(app, (mu_loop_cb)mu_loop_stop, loop);
+	mu_loop_run(loop);
+	mu_loop_free(loop);
+	cr_assert_eq(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static struct model_object vdi(unsigned n)
+{
+	struct model_object o;
+
+	model_object_init(&o, OBJECT_VDI);
+	memcpy(o.id.bytes, &n, sizeof n);
+	o.id.bytes[15] = o.vdi.sr.bytes[15] = 7;
+	memset(o.description, 'd', MODEL_TEXT_MAX);
+	return o;
+}
+
+struct heard {
+	unsigned n[3];
+	char name[MODEL_NAME_MAX + 1];
+};
+
+static void on_object(void *ctx, enum app_change what, const struct model_object *o)
+{
+	struct heard *heard = ctx;
+
+	heard->n[what]++;
+	memcpy(heard->name, o->name, sizeof heard->name);
+}
+
+Test(message, a_snapshot_that_is_too_large_names_the_rest)
+{
+	enum { N = 14000 }; /* of 300 bytes: more than one message holds */
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	char dir[] = "/tmp/muster-message-XXXXXX";
+	struct mu_loop *loop = mu_loop_new();
+	struct sync_delta delta = {.seq = 5, .n_changed = 2, .n_removed = 1};
+	struct heard heard = {.n = {0}};
+	struct app_listener listener = {.object = on_object, .ctx = &heard};
+	Muster__V1__AgentMessage *m;
+	struct message_later later;
+	struct model_object o;
+	struct message packed;
+	struct app *app;
+	size_t n_vms = 0;
+
+	cr_assert_not_null(mkdtemp(dir));
+	app = agent_new(loop, dir);
+	app_listen(app, &listener);
+	for (unsigned n = 0; n < N; n++) {
+		o = vdi(n);
+		app_object_set(app, &o);
+	}
+	app_object_set(app, &o);
+	cr_assert(heard.n[APP_ADDED] == N && heard.n[APP_UPDATED] == 0, "the same is no news");
+	for (size_t i = 0; app_vm_next(app, &i);)
+		n_vms++;
+	packed = message_snapshot(a, app, 9, 4, &later);
+	m = unpack(a, packed);
+	cr_assert(m->snapshot->epoch == 9 && m->snapshot->seq == 4 && m->snapshot->host);
+	cr_assert_eq(m->snapshot->n_vms, n_vms);
+	cr_assert_gt(later.n, 0);
+	cr_assert_eq(m->snapshot->n_objects + later.n, N);
+	cr_assert_eq(m->snapshot->n_later, later.n);
+	cr_assert_arr_eq(m->snapshot->later[later.n - 1].data, later.ids[later.n - 1].bytes, 16);
+	cr_assert_gt(packed.len, WIRE_MESSAGE_MAX / 2, "room is used");
+	/* A delta brings it: what is gone meanwhile is left out. */
+	delta.changed[0] = later.ids[0];
+	delta.changed[1] = (struct mu_uuid){{99}};
+	delta.removed[0] = o.id;
+	m = unpack(a, message_delta(a, app, &delta));
+	cr_assert(m->delta->n_vms == 0 && m->delta->n_objects == 1 && m->delta->n_removed == 1);
+	cr_assert_arr_eq(m->delta->objects[0]->id.data, later.ids[0].bytes, 16);
+	(void)snprintf(o.name, sizeof o.name, "renamed");
+	app_object_set(app, &o);
+	app_object_remove(app, &o.id);
+	app_object_remove(app, &o.id);
+	cr_assert(heard.n[APP_UPDATED] == 1 && heard.n[APP_REMOVED] == 1);
+	cr_assert_str_eq(heard.name, "renamed");
+	cr_assert_null(app_object_find(app, &o.id));
+	app_unlisten(&listener);
+	agent_stop(loop, app, dir);
 }
 
 static void remove_all(const char *dir)

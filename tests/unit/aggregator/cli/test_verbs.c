@@ -122,6 +122,9 @@ Test(verbs, completion_knows_what_comes_next)
 {
 	words("");
 	cr_expect_str_eq(before_options(print(complete)), "host\nvm\ntask\ncall\nevents\nping\n");
+	cr_expect_str_eq(
+	    before_options(print(complete)),
+	    "host\nvm\nsnapshot\ntemplate\nsr\nvdi\nnetwork\npif\ntask\nevents\nping\n");
 	words("task");
 	cr_expect_str_eq(before_options(print(complete)), "list\nshow\nwait\nabort\n");
 	words("vm list");
@@ -138,6 +141,10 @@ Test(verbs, completion_knows_which_objects_a_verb_takes)
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "hosts");
 	words("task wait");
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "tasks");
+	words("vdi show");
+	cr_expect_str_eq(cli_verb_objects(argc, argv), "vdis");
+	words("network show");
+	cr_expect_str_eq(cli_verb_objects(argc, argv), "networks");
 	words("vm define");
 	cr_expect_null(cli_verb_objects(argc, argv));
 	words("vm");

@@ -214,6 +214,26 @@ Test(inventory, unknown_hosts_change_nothing)
 	cr_assert_null(inventory_host_vm(inv, &id, &v.id));
 }
 
+Test(inventory, what_a_snapshot_has_no_room_for_is_not_gone)
+{
+	struct model_vm v[] = {vm(1, VM_RUNNING), vm(2, VM_HALTED), vm(3, VM_HALTED)};
+	const struct mu_uuid later[] = {v[1].id.uuid, vm_id(9).uuid};
+	struct model_host h = model(1, "h");
+	struct host_id id = host(1);
+
+	add_host(1);
+	connect_host(1, true, 1);
+	snapshot(1, v, 3);
+	heard();
+	inventory_snapshot(inv, &id,
+			   &(struct inventory_report){
+			       .host = &h, .vms = v, .n_vms = 1, .later = later, .n_later = 2},
+			   &changes);
+	cr_assert_str_eq(heard(), "-v3@1=Halted");
+	cr_assert_not_null(inventory_host_vm(inv, &id, &v[1].id));
+	cr_assert_null(inventory_vm_find(inv, &(struct vm_id){later[1]}));
+}
+
 Test(inventory, removed_host_takes_its_vms_along)
 {
 	struct model_vm v[] = {vm(1, VM_RUNNING), vm(2, VM_HALTED)};

@@ -2,6 +2,7 @@
 #include "common/base/mem.h"
 #include "common/model/host.h"
 #include "common/model/host_read.h"
+#include "common/model/object.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 
@@ -29,6 +30,18 @@ Test(model, names_go_there_and_back)
 		cr_assert(vm_op_parse(vm_op_name((enum vm_op)i), &op));
 		cr_assert_eq((int)op, i);
 	}
+	for (int i = 0; i < _VM_KIND_COUNT; i++) {
+		enum vm_kind k;
+
+		cr_assert(vm_kind_parse(vm_kind_name((enum vm_kind)i), &k));
+		cr_assert_eq((int)k, i);
+	}
+	for (int i = 0; i < _VDI_TYPE_COUNT; i++) {
+		enum vdi_type t;
+
+		cr_assert(vdi_type_parse(vdi_type_name((enum vdi_type)i), &t));
+		cr_assert_eq((int)t, i);
+	}
 	for (int i = 0; i < _TASK_STATUS_COUNT; i++) {
 		enum task_status s;
 
@@ -44,12 +57,17 @@ Test(model, unknown_names_are_refused)
 	enum vm_type t = VM_TYPE_HVM;
 	enum vm_op op = VM_OP_ADOPT;
 	enum task_status s = TASK_FAILURE;
+	enum vm_kind k = VM_KIND_TEMPLATE;
+	enum vdi_type v = VDI_ISO;
 
 	cr_assert_not(vm_power_parse("running", &p));
 	cr_assert_not(vm_type_parse("PV", &t));
 	cr_assert_not(vm_op_parse("none", &op));
 	cr_assert_not(task_status_parse("", &s));
+	cr_assert_not(vm_kind_parse("VM", &k));
+	cr_assert_not(vdi_type_parse("disk", &v));
 	cr_assert(p == VM_PAUSED && t == VM_TYPE_HVM && op == VM_OP_ADOPT && s == TASK_FAILURE);
+	cr_assert(k == VM_KIND_TEMPLATE && v == VDI_ISO);
 }
 
 /* The table of docs/design/rest.md, read as a person would: rows = state, columns = operation. */
@@ -124,13 +142,39 @@ Test(model, equality_sees_every_field)
 	    F(guest.addrs[0].index),
 	    F(guest.addrs[0].addr),
 	    F(tags[0]),
+	    F(kind),
+	    F(disks[0].vdev),
+	    F(disks[0].vdi),
+	    F(disks[0].attached),
+	    F(disks[0].readonly),
+	    F(disks[0].cdrom),
+	    F(disks[0].bootable),
+	    F(nics[0].device),
+	    F(nics[0].mac),
+	    F(nics[0].bridge),
+	    F(nics[0].attached),
+	    F(nics[0].mtu),
+	    F(nics[0].rate_kbps),
+	    F(firmware),
+	    F(boot_order),
+	    F(cmdline),
+	    F(cpu_mask),
+	    F(cpu_weight),
+	    F(cpu_cap),
+	    F(cores_per_socket),
+	    F(memory_min_bytes),
+	    F(pending),
+	    F(snapshot_of),
+	    F(snapshot_at),
+	    F(with_memory),
+	    F(parent),
 #undef F
 	};
 	struct model_vm a, b;
 
 	model_vm_init(&a);
 	a.guest.n_addrs = 1;
-	a.n_tags = 1;
+	a.n_tags = a.n_disks = a.n_nics = 1;
 	b = a;
 	cr_assert(model_vm_equal(&a, &b));
 	for (size_t i = 0; i < MU_ARRAY_SIZE(vm_offsets); i++) {
@@ -144,6 +188,12 @@ Test(model, equality_sees_every_field)
 	cr_assert_not(model_vm_equal(&a, &b));
 	b = a;
 	b.guest.n_addrs = 0;
+	cr_assert_not(model_vm_equal(&a, &b));
+	b = a;
+	b.n_disks = 0;
+	cr_assert_not(model_vm_equal(&a, &b));
+	b = a;
+	b.n_nics = 0;
 	cr_assert_not(model_vm_equal(&a, &b));
 }
 
@@ -261,4 +311,110 @@ Test(model, default_mac_is_steady_and_own)
 	cr_assert_str_neq(first, other);
 	vm_default_mac(&b, 0, other);
 	cr_assert_str_neq(first, other);
+}
+
+static void check_offsets(enum object_kind kind, const size_t *offsets, size_t n)
+{
+	struct model_object a, b;
+
+	model_object_init(&a, kind);
+	a.n_tags = 1;
+	b = a;
+	cr_assert(model_object_equal(&a, &b));
+	for (size_t i = 0; i < n; i++) {
+		unsigned char *byte = (unsigned char *)&b + offsets[i];
+
+		*byte ^= 1;
+		cr_assert_not(model_object_equal(&a, &b), "%s: offset %zu", object_kind_name(kind),
+			      offsets[i]);
+		*byte ^= 1;
+	}
+}
+
+#define F(x) offsetof(struct model_object, x)
+
+Test(model, object_equality_sees_every_field)
+{
+	static const size_t head[] = {F(id),          F(host),   F(name),
+				      F(description), F(n_tags), F(tags[0])};
+	static const size_t sr[] = {
+	    F(sr.type),         F(sr.iso),
+	    F(sr.shared),       F(sr.thin),
+	    F(sr.attached),     F(sr.location),
+	    F(sr.trouble),      F(sr.size_bytes),
+	    F(sr.used_bytes),   F(sr.allocated_bytes),
+	    F(sr.data_percent), F(sr.metadata_percent),
+	};
+	static const size_t vdi[] = {
+	    F(vdi.sr),          F(vdi.type),     F(vdi.format),  F(vdi.size_bytes),
+	    F(vdi.used_bytes),  F(vdi.readonly), F(vdi.missing), F(vdi.snapshot_of),
+	    F(vdi.snapshot_at), F(vdi.parent),
+	};
+	static const size_t network[] = {F(network.bridge), F(network.mtu), F(network.managed)};
+	static const size_t pif[] = {
+	    F(pif.device),     F(pif.bridge),      F(pif.mac),      F(pif.mtu),
+	    F(pif.vlan),       F(pif.vlan_device), F(pif.mode),     F(pif.ip),
+	    F(pif.netmask),    F(pif.gateway),     F(pif.dns),      F(pif.ipv6),
+	    F(pif.attached),   F(pif.carrier),     F(pif.physical), F(pif.management),
+	    F(pif.speed_mbps), F(pif.bond_master), F(pif.bond),
+	};
+	static const size_t pci[] = {
+	    F(pci.address), F(pci.class_name), F(pci.vendor_name), F(pci.device_name),
+	    F(pci.driver),  F(pci.assignable), F(pci.vm),
+	};
+
+	for (size_t i = 0; i < _OBJECT_KIND_COUNT; i++)
+		check_offsets((enum object_kind)i, head, MU_ARRAY_SIZE(head));
+	check_offsets(OBJECT_SR, sr, MU_ARRAY_SIZE(sr));
+	check_offsets(OBJECT_VDI, vdi, MU_ARRAY_SIZE(vdi));
+	check_offsets(OBJECT_NETWORK, network, MU_ARRAY_SIZE(network));
+	check_offsets(OBJECT_PIF, pif, MU_ARRAY_SIZE(pif));
+	check_offsets(OBJECT_PCI, pci, MU_ARRAY_SIZE(pci));
+}
+
+#undef F
+
+Test(model, objects_of_two_kinds_are_not_equal)
+{
+	struct model_object a, b;
+
+	model_object_init(&a, OBJECT_SR);
+	b = a;
+	b.kind = OBJECT_VDI;
+	cr_assert_not(model_object_equal(&a, &b));
+}
+
+Test(model, an_object_begins_unknown)
+{
+	struct model_object o;
+
+	model_object_init(&o, OBJECT_SR);
+	cr_assert(o.sr.size_bytes == -1 && o.sr.used_bytes == -1 && o.sr.allocated_bytes == -1);
+	cr_assert(o.sr.data_percent == -1 && o.sr.metadata_percent == -1);
+	model_object_init(&o, OBJECT_VDI);
+	cr_assert_eq(o.vdi.used_bytes, -1);
+	model_object_init(&o, OBJECT_PIF);
+	cr_assert(o.pif.vlan == -1 && o.pif.speed_mbps == -1);
+}
+
+/* Ids that are made from names: the same where they have to be, and never of two things. */
+Test(model, derived_ids)
+{
+	const struct host_id h1 = {{{1}}}, h2 = {{{2}}};
+	const struct vm_id vm = {{{1}}};
+	const struct mu_uuid sr = {{9}};
+	const struct mu_uuid ids[] = {
+	    object_network_id("xenbr0"), object_network_id("xenbr1"),
+	    object_pif_id(&h1, "eth0"),  object_pif_id(&h2, "eth0"),
+	    object_pci_id(&h1, "eth0"),  object_pci_id(&h1, "0000:03:00.0"),
+	    object_pbd_id(&h1, &sr),     object_pbd_id(&h2, &sr),
+	    object_vbd_id(&vm, "xvda"),  object_vbd_id(&vm, "xvdb"),
+	    object_vif_id(&vm, 0),       object_vif_id(&vm, 1),
+	};
+	const struct mu_uuid again = object_network_id("xenbr0");
+
+	cr_assert(mu_uuid_equal(&ids[0], &again));
+	for (size_t i = 0; i < MU_ARRAY_SIZE(ids); i++)
+		for (size_t k = 0; k < i; k++)
+			cr_assert_not(mu_uuid_equal(&ids[i], &ids[k]), "%zu and %zu", i, k);
 }

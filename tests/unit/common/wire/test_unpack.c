@@ -174,6 +174,37 @@ Test(unpack, too_many_vms)
 		put_bytes(&body, 4, "0123456789abcdef", 16);
 	put_bytes(&s, 3, body.data, body.len);
 	expect_refusal(&s, "delta: 20481 removed ones, the limit is 20480");
+	mu_str_reset(&body);
+	mu_str_reset(&s);
+	for (size_t i = 0; i <= WIRE_VMS_MAX; i++)
+		put_bytes(&body, 3,
+			  "\x0a\x10"
+			  "0123456789abcdef",
+			  18);
+	put_bytes(&s, 3, body.data, body.len);
+	expect_refusal(&s, "delta: 4097 VMs");
+}
+
+Test(unpack, too_many_objects)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str body = MU_STR_INIT, s = MU_STR_INIT;
+
+	for (size_t i = 0; i <= WIRE_OBJECTS_MAX; i++)
+		put_bytes(&body, 5,
+			  "\x0a\x10"
+			  "0123456789abcdef",
+			  18);
+	put_bytes(&s, 2, body.data, body.len);
+	expect_refusal(&s, "snapshot: 16385 objects, the limit is 16384");
+	mu_str_reset(&s);
+	put_bytes(&s, 3, body.data, body.len);
+	expect_refusal(&s, "delta: 16385 objects");
+	mu_str_reset(&body);
+	mu_str_reset(&s);
+	for (size_t i = 0; i <= WIRE_IDS_MAX; i++)
+		put_bytes(&body, 6, "0123456789abcdef", 16);
+	put_bytes(&s, 2, body.data, body.len);
+	expect_refusal(&s, "snapshot: 20481 later ones");
 }
 
 Test(unpack, too_many_fields)

@@ -59,6 +59,31 @@ static struct model_vm full_vm(void)
 	vm.n_tags = 2;
 	SET(vm.tags[0], "office");
 	SET(vm.tags[1], "");
+	vm.kind = VM_KIND_SNAPSHOT;
+	vm.n_disks = 2;
+	SET(vm.disks[0].vdev, "xvda");
+	vm.disks[0].vdi.bytes[3] = 4;
+	vm.disks[0].attached = vm.disks[0].bootable = true;
+	SET(vm.disks[1].vdev, "hdc");
+	vm.disks[1].readonly = vm.disks[1].cdrom = true;
+	vm.n_nics = 1;
+	vm.nics[0] =
+	    (struct model_nic){.device = 2, .attached = true, .mtu = 9000, .rate_kbps = 125};
+	SET(vm.nics[0].mac, "00:16:3e:01:02:03");
+	SET(vm.nics[0].bridge, "xenbr0");
+	SET(vm.firmware, "uefi");
+	SET(vm.boot_order, "cdn");
+	SET(vm.cmdline, "root=/dev/xvda1 ro");
+	SET(vm.cpu_mask, "0-3,8");
+	vm.cpu_weight = 512;
+	vm.cpu_cap = 250;
+	vm.cores_per_socket = 6;
+	vm.memory_min_bytes = 1 << 28;
+	vm.pending = true;
+	vm.snapshot_of.uuid.bytes[1] = 2;
+	vm.snapshot_at = INT64_C(1763000000456);
+	vm.with_memory = true;
+	vm.parent.uuid.bytes[1] = 3;
 	return vm;
 }
 
@@ -150,6 +175,10 @@ Test(wire, vm_round_trip)
 	cr_assert_str_eq(back.guest.addrs[1].addr, "2001:db8::17");
 	cr_assert(back.guest.addrs[1].v6);
 	cr_assert_str_eq(back.tags[0], "office");
+	cr_assert_eq(back.disks[0].vdi.bytes[3], 4);
+	cr_assert_eq(back.nics[0].rate_kbps, 125);
+	cr_assert_str_eq(back.cpu_mask, "0-3,8");
+	cr_assert_eq(back.parent.uuid.bytes[1], 3);
 	cr_assert_eq(memcmp(&back.host, &host, sizeof host), 0);
 }
 
@@ -181,6 +210,11 @@ Test(wire, every_enum_value_round_trips)
 		back = round_trip(&vm);
 		cr_assert_eq(back.type, vm.type, "%s", vm_type_name(vm.type));
 	}
+	for (size_t i = 0; i < _VM_KIND_COUNT; i++) {
+		vm.kind = (enum vm_kind)i;
+		back = round_trip(&vm);
+		cr_assert_eq(back.kind, vm.kind, "%s", vm_kind_name(vm.kind));
+	}
 	for (size_t i = 0; i <= _VM_OP_COUNT; i++) {
 		vm.current_op = (enum vm_op)i;
 		back = round_trip(&vm);
@@ -197,6 +231,9 @@ Test(wire, full_strings_and_lists_fit)
 	vm.name[MODEL_NAME_MAX] = vm.description[MODEL_TEXT_MAX] = '\0';
 	vm.n_tags = MODEL_VM_TAGS_MAX;
 	vm.guest.n_addrs = MODEL_VM_ADDRS_MAX;
+	vm.n_disks = MODEL_VM_DISKS_MAX;
+	vm.n_nics = MODEL_VM_NICS_MAX;
+	memset(vm.cmdline, 'c', MODEL_TEXT_MAX);
 	back = round_trip(&vm);
 	cr_assert(model_vm_equal(&vm, &back));
 }
@@ -293,7 +330,13 @@ Test(wire, negative_counts_go_out_as_zero)
 	vm.memory_bytes = -1;
 	vm.started_at = INT64_MAX;
 	vm.guest.memory_free_bytes = -77;
+	vm.nics[0].mtu = UINT32_MAX;
+	vm.cpu_weight = vm.cpu_cap = vm.cores_per_socket = UINT32_MAX;
 	back = round_trip(&vm);
+	cr_assert_eq(back.nics[0].mtu, 65536);
+	cr_assert_eq(back.cpu_weight, 65535);
+	cr_assert_eq(back.cpu_cap, 819200);
+	cr_assert_eq(back.cores_per_socket, 8192);
 	cr_assert_eq(back.memory_bytes, 0);
 	cr_assert_eq(back.started_at, INT64_C(253402300799999));
 	cr_assert_eq(back.guest.memory_free_bytes, -1);
@@ -337,6 +380,26 @@ SPOIL(many_addresses, m->guest->n_addresses = MODEL_VM_ADDRS_MAX + 1)
 SPOIL(address_device, m->guest->addresses[1]->device = 65536)
 SPOIL(address_index, m->guest->addresses[0]->index = UINT32_MAX)
 SPOIL(address_text, m->guest->addresses[0]->address = long_text)
+SPOIL(bad_kind, m->kind = (Muster__V1__VmKind)4)
+SPOIL(many_disks, m->n_disks = MODEL_VM_DISKS_MAX + 1)
+SPOIL(disk_vdev, m->disks[1]->vdev = long_text)
+SPOIL(disk_vdi, m->disks[0]->vdi.len = 3)
+SPOIL(many_nics, m->n_nics = MODEL_VM_NICS_MAX + 1)
+SPOIL(nic_device, m->nics[0]->device = 65536)
+SPOIL(nic_mac, m->nics[0]->mac = long_text)
+SPOIL(nic_bridge, m->nics[0]->bridge = bad_text)
+SPOIL(nic_mtu, m->nics[0]->mtu = 65537)
+SPOIL(long_firmware, m->firmware = long_text)
+SPOIL(long_boot, m->boot_order = long_text)
+SPOIL(long_cmdline, m->cmdline = long_text)
+SPOIL(long_mask, m->cpu_mask = long_text)
+SPOIL(much_weight, m->cpu_weight = 65536)
+SPOIL(much_cap, m->cpu_cap = 819201)
+SPOIL(many_cores, m->cores_per_socket = 8193)
+SPOIL(huge_min, m->memory_min_bytes = UINT64_MAX)
+SPOIL(bad_snapshot_of, m->snapshot_of.len = 17)
+SPOIL(late_snapshot, m->snapshot_at_ms = UINT64_MAX)
+SPOIL(bad_parent, m->parent.len = 1)
 
 static const struct {
 	void (*spoil)(Muster__V1__VmState *m);
@@ -371,6 +434,26 @@ static const struct {
     {address_device, "guest: addresses[1]: device: 65536"},
     {address_index, "guest: addresses[0]: index: "},
     {address_text, "guest: addresses[0]: address: 256 bytes"},
+    {bad_kind, "kind: 4"},
+    {many_disks, "number of disks: 17"},
+    {disk_vdev, "disks[1]: vdev: 256 bytes long, the limit is 15"},
+    {disk_vdi, "disks[0]: vdi: 3 bytes"},
+    {many_nics, "number of nics: 9"},
+    {nic_device, "nics[0]: device: 65536"},
+    {nic_mac, "nics[0]: mac: 256 bytes"},
+    {nic_bridge, "nics[0]: bridge: not valid UTF-8"},
+    {nic_mtu, "nics[0]: mtu: 65537"},
+    {long_firmware, "firmware: 256 bytes"},
+    {long_boot, "boot_order: 256 bytes"},
+    {long_cmdline, "cmdline: 256 bytes long, the limit is 255"},
+    {long_mask, "cpu_mask: 256 bytes"},
+    {much_weight, "cpu_weight: 65536"},
+    {much_cap, "cpu_cap: 819201"},
+    {many_cores, "cores_per_socket: 8193"},
+    {huge_min, "memory_min_bytes: "},
+    {bad_snapshot_of, "snapshot_of: 17 bytes"},
+    {late_snapshot, "snapshot_at_ms: "},
+    {bad_parent, "parent: 1 bytes"},
 };
 
 Test(wire, each_refusal_of_a_vm_names_its_field)
@@ -463,4 +546,15 @@ Test(wire, operations)
 	cr_expect_eq(wire_op_decode(MUSTER__V1__VM_OP__VM_OP_UNSPECIFIED, &op, &err), MU_FAILED);
 	cr_expect_eq(op, VM_OP_PAUSE);
 	cr_expect_eq(wire_op_encode(_VM_OP_COUNT), MUSTER__V1__VM_OP__VM_OP_UNSPECIFIED);
+}
+
+Test(wire, an_older_agent_has_vms_only)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct model_vm vm = full_vm(), back;
+	Muster__V1__VmState *m = wire_vm_encode(a, &vm);
+
+	m->kind = MUSTER__V1__VM_KIND__VM_KIND_UNSPECIFIED;
+	cr_assert_eq(wire_vm_decode(m, &host, &back, NULL), 0);
+	cr_assert_eq(back.kind, VM_KIND_VM);
 }
