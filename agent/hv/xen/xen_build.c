@@ -162,7 +162,7 @@ void job_create(struct job *job)
 
 	if (check_not_running(job, &job->err) < 0 || check_name_is_free(job, &job->err) < 0 ||
 	    check_needs(job->config, &job->err) < 0 ||
-	    xen_config_to_libxl(job->config, &job->xl, &job->err) < 0 ||
+	    xen_config_to_libxl(job_ctx(job), job->config, &job->xl, &job->err) < 0 ||
 	    check_memory(job, &job->err) < 0) {
 		job_finish(job, MU_FAILED);
 		return;
@@ -182,7 +182,7 @@ static int config_from_file(struct job *job, struct mu_error *err)
 	if (xen_save_read_head(job->fd, &json, err) < 0)
 		return MU_FAILED;
 	if (json.len == 0)
-		return xen_config_to_libxl(job->config, &job->xl, err);
+		return xen_config_to_libxl(job_ctx(job), job->config, &job->xl, err);
 	if (libxl_domain_config_from_json(job_ctx(job), &job->xl, json.data) != 0)
 		return mu_error_set(err, MU_E_INVALID, "the configuration in it cannot be parsed");
 	if (memcmp(job->xl.c_info.uuid.uuid, job->config->id.uuid.bytes,
