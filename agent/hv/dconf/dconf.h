@@ -22,4 +22,16 @@ int dconf_read(const struct mu_value *libxl, struct hv_vm_config *ret, struct mu
 int dconf_write(struct mu_arena *a, const struct hv_vm_config *config, struct mu_value **ret_libxl,
 		struct mu_error *err);
 
+/* For who builds libxl's form. A path is "b_info/type.hvm/vnc". */
+
+/* The object there, made where there is none. NULL: something else is in its place. */
+struct mu_value *dconf_object(struct mu_arena *a, struct mu_value *root, const char *path);
+/* The list there, likewise; something else in its place is replaced. */
+struct mu_value *dconf_list(struct mu_arena *a, struct mu_value *root, const char *path);
+/* A member in place of the one of that name. */
+void dconf_put(struct mu_arena *a, struct mu_value *object, const char *name,
+	       struct mu_value *child);
+/* The same at the end of a path, whose objects are made; nothing where one of them is none. */
+void dconf_set(struct mu_arena *a, struct mu_value *root, const char *path, struct mu_value *v);
+
 #endif

@@ -119,13 +119,11 @@ static bool maps_to_text(const struct mu_value *maps, uint32_t vcpus_max, char *
 	return true;
 }
 
-/* libxl refuses hard affinity together with its own placement, so the one says the other. */
 void dconf_affinity_read(struct mu_value *root, struct hv_vm_config *c)
 {
 	struct mu_value *b_info = mu_value_find(root, "b_info");
 	const struct mu_value *hard = mu_value_get(b_info, "vcpu_hard_affinity");
 	const struct mu_value *soft = mu_value_get(b_info, "vcpu_soft_affinity");
-	const char *placed = mu_value_as_string(mu_value_get(b_info, "numa_placement"));
 
 	if (hard && hard->kind == MU_VALUE_LIST &&
 	    maps_to_text(hard, c->vcpus_max, c->cpus_hard, sizeof c->cpus_hard))
@@ -133,8 +131,6 @@ void dconf_affinity_read(struct mu_value *root, struct hv_vm_config *c)
 	if (soft && soft->kind == MU_VALUE_LIST &&
 	    maps_to_text(soft, c->vcpus_max, c->cpus_soft, sizeof c->cpus_soft))
 		mu_value_remove(b_info, "vcpu_soft_affinity");
-	if ((*c->cpus_hard || *c->cpus_soft) && mu_str_equal(placed, "False"))
-		mu_value_remove(b_info, "numa_placement");
 }
 
 /* Marks "0-3,^2"; the text was checked (agent/core/vm_spec_check.c), what is odd is skipped. */
@@ -170,13 +166,13 @@ static struct mu_value *bitmap_of(struct mu_arena *a, const char *text, const ch
 	return list;
 }
 
-static bool write_maps(struct mu_arena *a, struct mu_value *b_info, const char *name,
+static void write_maps(struct mu_arena *a, struct mu_value *b_info, const char *name,
 		       const char *text, uint32_t vcpus_max)
 {
 	struct mu_value *maps = mu_value_list(a);
 
 	if (!*text || !strcmp(text, "all"))
-		return false;
+		return;
 	if (!strchr(text, ';')) {
 		struct mu_value *map = bitmap_of(a, text, text + strlen(text));
 
@@ -186,15 +182,12 @@ static bool write_maps(struct mu_arena *a, struct mu_value *b_info, const char *
 	for (const char *end; (end = strchr(text, ';')); text = end + 1)
 		mu_value_push(maps, bitmap_of(a, text, end));
 	dconf_put(a, b_info, name, maps);
-	return true;
 }
 
 void dconf_affinity_write(struct mu_arena *a, struct mu_value *root, const struct hv_vm_config *c)
 {
 	struct mu_value *b_info = mu_value_find(root, "b_info");
-	bool hard = write_maps(a, b_info, "vcpu_hard_affinity", c->cpus_hard, c->vcpus_max);
-	bool soft = write_maps(a, b_info, "vcpu_soft_affinity", c->cpus_soft, c->vcpus_max);
 
-	if ((hard || soft) && !mu_value_get(b_info, "numa_placement"))
-		mu_value_set_string(a, b_info, "numa_placement", "False");
+	write_maps(a, b_info, "vcpu_hard_affinity", c->cpus_hard, c->vcpus_max);
+	write_maps(a, b_info, "vcpu_soft_affinity", c->cpus_soft, c->vcpus_max);
 }

@@ -220,6 +220,29 @@ struct mu_value *dconf_object(struct mu_arena *a, struct mu_value *root, const c
 	return child && child->kind == MU_VALUE_OBJECT ? child : NULL;
 }
 
+struct mu_value *dconf_list(struct mu_arena *a, struct mu_value *root, const char *path)
+{
+	const char *name;
+	struct mu_value *parent = parent_of(a, root, path, &name);
+	struct mu_value *list = mu_value_find(parent, name);
+
+	if (list && list->kind == MU_VALUE_LIST)
+		return list;
+	list = mu_value_list(a);
+	if (parent)
+		dconf_put(a, parent, name, list);
+	return list;
+}
+
+void dconf_set(struct mu_arena *a, struct mu_value *root, const char *path, struct mu_value *v)
+{
+	const char *name;
+	struct mu_value *parent = parent_of(a, root, path, &name);
+
+	if (parent)
+		dconf_put(a, parent, name, v);
+}
+
 /* Reading */
 
 static bool word_known(const char *const *words, const char *text)
@@ -399,13 +422,8 @@ void dconf_rows_write(struct mu_arena *a, struct mu_value *object, const struct 
 	for (size_t i = 0; i < table->n; i++) {
 		const struct dconf_row *row = &table->rows[i];
 		struct mu_value *v = write_row(a, row, (const char *)base + row->offset);
-		struct mu_value *parent;
-		const char *name;
 
-		if (!v)
-			continue;
-		parent = parent_of(a, object, row->path, &name);
-		if (parent)
-			dconf_put(a, parent, name, v);
+		if (v)
+			dconf_set(a, object, row->path, v);
 	}
 }

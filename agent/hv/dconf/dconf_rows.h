@@ -6,7 +6,7 @@
 #ifndef MUSTER_AGENT_HV_DCONF_ROWS_H
 #define MUSTER_AGENT_HV_DCONF_ROWS_H
 
-#include "agent/hv/hv_config.h"
+#include "agent/hv/dconf/dconf.h"
 #include "common/base/value.h"
 
 #include <stdbool.h>
@@ -55,11 +55,6 @@ void dconf_rows_read(struct mu_value *object, const struct dconf_table *table, v
 void dconf_rows_write(struct mu_arena *a, struct mu_value *object, const struct dconf_table *table,
 		      const void *base);
 
-/* The object at a path, made where there is none. NULL: something else is in its place. */
-struct mu_value *dconf_object(struct mu_arena *a, struct mu_value *root, const char *path);
-/* A member in place of the one of that name. */
-void dconf_put(struct mu_arena *a, struct mu_value *object, const char *name,
-	       struct mu_value *child);
 /* Takes a whole number out of `object`; false, and nothing happens, when it has none in range. */
 bool dconf_take_int(struct mu_value *object, const char *name, int64_t min, int64_t max,
 		    int64_t *ret);
