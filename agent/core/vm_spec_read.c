@@ -233,7 +233,7 @@ static int read_strings(const struct mu_value *v, const struct path *at, const s
 	mu_value_each(it, v)
 	{
 		entry.max = f->max - (int64_t)used - 1;
-		if (entry.max < 1)
+		if (it->kind == MU_VALUE_STRING && (int64_t)strlen(it->string) > entry.max)
 			return invalid(err, at, f->name, "too long altogether");
 		if (read_text(it, at, &entry, dst + used, err) < 0)
 			return MU_FAILED;
@@ -255,6 +255,9 @@ static int read_cpus(const struct mu_value *v, const struct path *at, const stru
 	if (v->kind != MU_VALUE_STRING)
 		return wrong_kind(err, at, f->name, "a CPU list such as \"0-3\", or a list of them",
 				  v);
+	if (strchr(v->string, ';'))
+		return invalid(err, at, f->name,
+			       "holds \";\"; hint: a list of strings has one per vCPU");
 	return read_text(v, at, f, dst, err);
 }
 

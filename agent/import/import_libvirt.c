@@ -194,8 +194,8 @@ static int read_boot_order(struct libvirt *l, xmlNode *os, struct mu_error *err)
 		order[n++] = *letter;
 		xml_drop(boot);
 	}
-	if (n && l->type == VM_TYPE_HVM)
-		libvirt_text(l, HVM "boot", order);
+	if (l->type == VM_TYPE_HVM)
+		libvirt_text(l, HVM "boot", n ? order : "c");
 	return 0;
 }
 
@@ -236,8 +236,12 @@ static int read_os(struct libvirt *l, xmlNode *domain, struct mu_error *err)
 		return xml_invalid(err, domain, "<domain> has no <os>");
 	if (read_type(l, os, err) < 0 || read_boot_order(l, os, err) < 0)
 		return MU_FAILED;
-	if (l->type == VM_TYPE_HVM)
+	if (l->type == VM_TYPE_HVM) {
 		read_loader(l, os);
+		/* libxl has them on; here they are when <graphics> says so */
+		libvirt_switch(l, HVM "vnc/enable", false);
+		libvirt_switch(l, HVM "sdl/enable", false);
+	}
 	move_text(l, os, "kernel", "b_info/kernel");
 	move_text(l, os, "initrd", "b_info/ramdisk");
 	move_text(l, os, "cmdline", "b_info/cmdline");

@@ -361,6 +361,7 @@ static int read_controller(struct libvirt *l, xmlNode *node, struct mu_error *er
 				   "Xen's",
 				   type ? type : "", model ? model : "");
 	usb = add(l, "usbctrls");
+	put_text(l, usb, "type", "qusb");
 	put_int(l, usb, "version", *libvirt_word(buses, model) - '0');
 	if (ports && libvirt_number(node, "ports", ports, 31, &n, err) < 0)
 		return MU_FAILED;

@@ -143,7 +143,8 @@ static void write_nic(struct mu_arena *a, struct mu_value *v, const void *item, 
 	int64_t per_interval = nic->rate_bytes / (1000000 / RATE_INTERVAL_US);
 
 	dconf_rows_write(a, v, &dconf_nic, nic);
-	dconf_put(a, v, "devid", mu_value_int(a, device));
+	if (nic->has_device || !mu_value_get(v, "devid"))
+		dconf_put(a, v, "devid", mu_value_int(a, device));
 	if (!*nic->mac)
 		dconf_put(a, v, "mac", derived_mac(a, vm, device));
 	if (!nic->rate_bytes)
@@ -221,7 +222,7 @@ static int read_usb_device(struct mu_value *v, void *item, size_t at, struct mu_
 {
 	struct hv_usb_device *u = item;
 	struct mu_value *host = mu_value_find(v, "type.hostdev");
-	int64_t bus, address, port, controller = 0;
+	int64_t bus, address, port, controller;
 
 	(void)at;
 	if (!host || host->kind != MU_VALUE_OBJECT ||
@@ -229,9 +230,10 @@ static int read_usb_device(struct mu_value *v, void *item, size_t at, struct mu_
 	    !dconf_take_int(host, "hostaddr", 1, 255, &address) || host->n_children)
 		return mu_error_set(err, MU_E_UNSUPPORTED, "does not fit");
 	mu_value_remove(v, "type.hostdev");
-	u->has_port = dconf_take_int(v, "port", 1, 31, &port);
-	if (u->has_port) {
-		(void)dconf_take_int(v, "ctrl", 0, 255, &controller);
+	/* The one without the other stays, and so does not fit. */
+	if (mu_value_get(v, "port") && dconf_take_int(v, "ctrl", 0, 255, &controller) &&
+	    dconf_take_int(v, "port", 1, 31, &port)) {
+		u->has_port = true;
 		u->port = (uint32_t)port;
 		u->controller = (uint32_t)controller;
 	}

@@ -130,16 +130,16 @@ static bool is_plain(const struct mu_value *list)
 	       list->first->n_children == 1 && devid->kind == MU_VALUE_INT && !devid->integer;
 }
 
-/* The first PV framebuffer, if it is one for VNC. */
-static void read_framebuffer(struct mu_value *root, struct hv_vm_config *c)
+/* The first PV framebuffer, which is one for VNC unless it is said not to be. */
+static void read_framebuffer(struct mu_arena *a, struct mu_value *root, struct hv_vm_config *c)
 {
 	struct mu_value *vfbs = mu_value_find(root, "vfbs");
 	struct mu_value *vfb = vfbs && vfbs->kind == MU_VALUE_LIST ? vfbs->first : NULL;
-	struct mu_value *vnc = mu_value_find(vfb, "vnc");
+	struct mu_value *vnc =
+	    vfb && vfb->kind == MU_VALUE_OBJECT ? dconf_object(a, vfb, "vnc") : NULL;
 	const struct mu_value *sdl = mu_value_get(vfb, "sdl");
 
-	if (!vnc || vnc->kind != MU_VALUE_OBJECT ||
-	    mu_str_equal(mu_value_as_string(mu_value_get(vnc, "enable")), "False"))
+	if (!vnc || mu_str_equal(mu_value_as_string(mu_value_get(vnc, "enable")), "False"))
 		return;
 	c->vnc = true;
 	mu_value_remove(vnc, "enable");
@@ -249,7 +249,7 @@ static int read_all(struct mu_arena *a, struct mu_value *root, struct hv_vm_conf
 		dconf_rows_read(root, &dconf_hvm, c);
 		read_hvm_consoles(a, mu_value_find(b_info, "type.hvm"), c);
 	} else {
-		read_framebuffer(root, c);
+		read_framebuffer(a, root, c);
 	}
 	c->on_poweroff = read_action(root, "on_poweroff");
 	c->on_reboot = read_action(root, "on_reboot");

@@ -82,15 +82,22 @@ static int check_bridge(const char *name, struct mu_error *err)
 			    "there is no bridge \"%s\"; hint: ip link show type bridge", name);
 }
 
+/* Its backend is another domain: what it names is not in this one. */
+static bool served_elsewhere(const char *extra)
+{
+	return strstr(extra, "\"backend_dom") != NULL;
+}
+
 static int check_needs(const struct hv_vm_config *c, struct mu_error *err)
 {
 	if (check_file("kernel", c->kernel, err) < 0 || check_file("ramdisk", c->ramdisk, err) < 0)
 		return MU_FAILED;
 	for (size_t i = 0; i < c->n_disks; i++)
-		if (check_file(c->disks[i].vdev, c->disks[i].path, err) < 0)
+		if (c->disks[i].script[0] == '\0' && !served_elsewhere(c->disks[i].extra) &&
+		    check_file(c->disks[i].vdev, c->disks[i].path, err) < 0)
 			return MU_FAILED;
 	for (size_t i = 0; i < c->n_nics; i++)
-		if (check_bridge(c->nics[i].bridge, err) < 0)
+		if (!served_elsewhere(c->nics[i].extra) && check_bridge(c->nics[i].bridge, err) < 0)
 			return mu_error_prefix(err, "nic %zu", i);
 	return 0;
 }

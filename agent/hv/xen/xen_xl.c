@@ -22,8 +22,9 @@ int xl_failed(struct xl *x, struct mu_error *err)
 	fflush(x->report);
 	words = x->said + x->n_heard;
 	x->n_heard = (long)x->n_said;
-	return mu_error_set(err, MU_E_INVALID, "%.*s", (int)strcspn(words, "\n"),
-			    *words ? words : "not in the form of xl.cfg");
+	if (!*words)
+		words = "not in the form that xl.cfg(5) has for it";
+	return mu_error_set(err, MU_E_INVALID, "%.*s", (int)strcspn(words, "\n"), words);
 }
 
 /* Values of keys */

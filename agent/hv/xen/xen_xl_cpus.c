@@ -144,7 +144,8 @@ static int read_node_option(struct xl *x, const char *text, struct mu_value *nod
 	if (!xl_number(value, 10, MEMORY_MIB_MAX, &n))
 		return mu_error_set(err, MU_E_INVALID, "%s: \"%.40s\" is no number", name, value);
 	if (!strcmp(name, "pnode")) {
-		mu_value_set_int(x->arena, node, "pnode", n);
+		if (n) /* 0 is where libxl begins */
+			mu_value_set_int(x->arena, node, "pnode", n);
 		xl_put(x, "b_info/numa_placement", mu_value_string(x->arena, "False"));
 	} else if (!strcmp(name, "size")) {
 		mu_value_set_int(x->arena, node, "memkb", n * MIB_IN_KIB);

@@ -330,7 +330,13 @@ static const struct xl_option usbctrl_options[] = {
 
 static int add_usbctrl(struct xl *x, const char *text, size_t at, struct mu_error *err)
 {
-	return xl_options_read(x, text, TABLE(usbctrl_options), NULL, add(x, "usbctrls", at), err);
+	struct mu_value *v = add(x, "usbctrls", at);
+
+	if (xl_options_read(x, text, TABLE(usbctrl_options), NULL, v, err) < 0)
+		return MU_FAILED;
+	if (mu_str_equal(mu_value_as_string(mu_value_get(v, "type")), "auto"))
+		mu_value_remove(v, "type"); /* libxl's default */
+	return 0;
 }
 
 static const struct xl_option usbdev_options[] = {
@@ -367,8 +373,9 @@ static const struct xl_option p9_options[] = {
 
 static int add_p9(struct xl *x, const char *text, size_t at, struct mu_error *err)
 {
-	struct mu_value *v = add(x, "p9s", at);
+	struct mu_value *v = mu_value_push(xl_list_at(x, "p9s"), mu_value_object(x->arena));
 
+	(void)at; /* libxl numbers these */
 	if (xl_options_read(x, text, TABLE(p9_options), NULL, v, err) < 0 ||
 	    need(v, "tag", "tag", err) < 0 || need(v, "path", "path", err) < 0)
 		return MU_FAILED;

@@ -320,21 +320,22 @@ static int read_genid(struct xl *x, const char *key, struct mu_error *err)
 	return 0;
 }
 
+/* Not through libxlu: its parser takes every policy for an error, and xl goes on without. */
 static int read_rdm(struct xl *x, const char *key, struct mu_error *err)
 {
+	static const char *const strategies[] = {"host", "host", NULL};
+	static const char *const policies[] = {"strict", "strict", "relaxed", "relaxed", NULL};
+	static const struct xl_option options[] = {
+	    {"strategy", XL_OPT_WORD, "strategy", strategies, 0},
+	    {"policy", XL_OPT_WORD, "policy", policies, 0},
+	};
 	const char *text = xl_string(x, key);
-	libxl_rdm_reserve rdm;
 
 	if (!text)
 		return 0;
-	libxl_rdm_reserve_init(&rdm);
-	if (xlu_rdm_parse(x->cfg, &rdm, text) != 0) {
-		(void)xl_failed(x, err);
+	if (xl_options_read(x, text, options, MU_ARRAY_SIZE(options), NULL,
+			    xl_at(x, "b_info/type.hvm/rdm"), err) < 0)
 		return mu_error_prefix(err, "%s", key);
-	}
-	put_text(x, "b_info/type.hvm/rdm/strategy",
-		 libxl_rdm_reserve_strategy_to_string(rdm.strategy));
-	put_text(x, "b_info/type.hvm/rdm/policy", libxl_rdm_reserve_policy_to_string(rdm.policy));
 	return 0;
 }
 

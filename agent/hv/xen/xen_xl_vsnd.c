@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const directions[] = {"P", "P", "p", "P", "C", "C", "c", "C", NULL};
+static const char *const directions[] = {"P", "p", "p", "p", "C", "c", "c", "c", NULL};
 
 #define PARAMS                                                                                     \
 	{"channels-min", XL_OPT_INT, "params/channels_min", NULL, 0},                              \
