@@ -157,8 +157,6 @@ static int check_cpus(const struct hv_vm_config *c, struct mu_error *err)
 
 static int check_hvm_boot(const struct hv_vm_config *c, struct mu_error *err)
 {
-	if (strcmp(c->firmware, "bios") && strcmp(c->firmware, "uefi"))
-		return INVALID("firmware: not known; hint: one of bios, uefi");
 	for (const char *b = c->boot_order; *b; b++) {
 		if (!strchr("acdn", *b) || strchr(b + 1, *b))
 			return INVALID("bootOrder: letters of \"acdn\", each once");

@@ -64,10 +64,6 @@ static int check_source(const struct hv_disk *d, size_t at, struct mu_error *err
 		return invalid(err, "disks", at, "path",
 			       "must not be empty; hint: only a cdrom drive may be, or a disk with "
 			       "a vdi");
-	if (strcmp(d->format, "raw") && strcmp(d->format, "qcow2") && strcmp(d->format, "vhd") &&
-	    strcmp(d->format, "qcow") && strcmp(d->format, "qed"))
-		return invalid(err, "disks", at, "format",
-			       "not known; hint: one of raw, qcow2, vhd, qcow, qed");
 	/* With a script of its own the path is that script's to read. */
 	return *d->script ? 0 : check_path(err, "disks", at, "path", d->path);
 }

@@ -45,7 +45,8 @@ int dconf_extra_write(struct mu_arena *a, const char *extra, struct mu_value **r
 
 /* Disks */
 
-static int read_disk(struct mu_value *v, void *item, size_t at, struct mu_error *err)
+static int read_disk(struct mu_arena *a, struct mu_value *v, void *item, size_t at,
+		     struct mu_error *err)
 {
 	struct hv_disk *d = item;
 	int64_t n;
@@ -55,8 +56,8 @@ static int read_disk(struct mu_value *v, void *item, size_t at, struct mu_error 
 	d->cdrom = dconf_take_int(v, "is_cdrom", 1, 1, &n);
 	if (d->cdrom) {
 		d->readonly = true;
-		if (!dconf_take_int(v, "removable", 1, 1, &n))
-			mu_value_remove(v, "removable");
+		if (!dconf_take_int(v, "removable", 1, 1, &n) && !mu_value_get(v, "removable"))
+			mu_value_set_int(a, v, "removable", 0); /* ours is, unless it is said */
 	} else {
 		d->readonly = !dconf_take_int(v, "readwrite", 1, 1, &n);
 	}
@@ -78,7 +79,8 @@ static void write_disk(struct mu_arena *a, struct mu_value *v, const void *item,
 		dconf_put(a, v, "format", mu_value_string(a, "empty"));
 	if (d->cdrom) {
 		dconf_put(a, v, "is_cdrom", mu_value_int(a, 1));
-		dconf_put(a, v, "removable", mu_value_int(a, 1));
+		if (!mu_value_get(v, "removable"))
+			mu_value_set_int(a, v, "removable", 1);
 	} else if (!d->readonly) {
 		dconf_put(a, v, "readwrite", mu_value_int(a, 1));
 	}
@@ -110,10 +112,12 @@ static void read_rate(struct mu_value *v, struct hv_nic *nic)
 	nic->rate_bytes = bytes * (1000000 / RATE_INTERVAL_US);
 }
 
-static int read_nic(struct mu_value *v, void *item, size_t at, struct mu_error *err)
+static int read_nic(struct mu_arena *a, struct mu_value *v, void *item, size_t at,
+		    struct mu_error *err)
 {
 	struct hv_nic *nic = item;
 
+	(void)a;
 	dconf_rows_read(v, &dconf_nic, nic);
 	read_device(v, at, &nic->has_device, &nic->device);
 	read_rate(v, nic);
@@ -157,12 +161,13 @@ static void write_nic(struct mu_arena *a, struct mu_value *v, const void *item, 
 
 /* PCI */
 
-static int read_pci(struct mu_value *v, void *item, size_t at, struct mu_error *err)
+static int read_pci(struct mu_arena *a, struct mu_value *v, void *item, size_t at,
+		    struct mu_error *err)
 {
 	struct hv_pci *pci = item;
 	int64_t domain = 0, bus = 0, dev = 0, func = 0, mask;
 
-	(void)at;
+	(void)a, (void)at;
 	(void)dconf_take_int(v, "domain", 0, 0xffff, &domain);
 	(void)dconf_take_int(v, "bus", 0, 0xff, &bus);
 	(void)dconf_take_int(v, "dev", 0, 0x1f, &dev);
@@ -199,10 +204,12 @@ static void write_pci(struct mu_arena *a, struct mu_value *v, const void *item, 
 
 /* USB */
 
-static int read_usb_controller(struct mu_value *v, void *item, size_t at, struct mu_error *err)
+static int read_usb_controller(struct mu_arena *a, struct mu_value *v, void *item, size_t at,
+			       struct mu_error *err)
 {
 	struct hv_usb_controller *u = item;
 
+	(void)a;
 	dconf_rows_read(v, &dconf_usb_controller, u);
 	read_device(v, at, &u->has_device, &u->device);
 	return v->n_children ? mu_error_set(err, MU_E_UNSUPPORTED, "does not fit") : 0;
@@ -218,13 +225,14 @@ static void write_usb_controller(struct mu_arena *a, struct mu_value *v, const v
 	dconf_put(a, v, "devid", mu_value_int(a, u->has_device ? u->device : (int64_t)at));
 }
 
-static int read_usb_device(struct mu_value *v, void *item, size_t at, struct mu_error *err)
+static int read_usb_device(struct mu_arena *a, struct mu_value *v, void *item, size_t at,
+			   struct mu_error *err)
 {
 	struct hv_usb_device *u = item;
 	struct mu_value *host = mu_value_find(v, "type.hostdev");
 	int64_t bus, address, port, controller;
 
-	(void)at;
+	(void)a, (void)at;
 	if (!host || host->kind != MU_VALUE_OBJECT ||
 	    !dconf_take_int(host, "hostbus", 1, 255, &bus) ||
 	    !dconf_take_int(host, "hostaddr", 1, 255, &address) || host->n_children)
@@ -265,7 +273,8 @@ struct kind {
 	size_t count, items, item_size;
 	size_t max;
 	size_t extra; /* within the item; 0 = none */
-	int (*read)(struct mu_value *v, void *item, size_t at, struct mu_error *err);
+	int (*read)(struct mu_arena *a, struct mu_value *v, void *item, size_t at,
+		    struct mu_error *err);
 	void (*write)(struct mu_arena *a, struct mu_value *v, const void *item, size_t at,
 		      const struct mu_uuid *vm);
 };
@@ -290,8 +299,8 @@ static const struct kind kinds[] = {
 	 usb_device),
 };
 
-static int read_items(const struct kind *k, struct mu_value *list, struct hv_vm_config *c,
-		      struct mu_error *err)
+static int read_items(struct mu_arena *a, const struct kind *k, struct mu_value *list,
+		      struct hv_vm_config *c, struct mu_error *err)
 {
 	char *items = (char *)c + k->items;
 	size_t n = 0;
@@ -306,7 +315,7 @@ static int read_items(const struct kind *k, struct mu_value *list, struct hv_vm_
 	for (struct mu_value *v = list->first; v; v = v->next, n++) {
 		if (v->kind != MU_VALUE_OBJECT)
 			return mu_error_set(err, MU_E_INVALID, "%s %zu: not an object", k->what, n);
-		if (k->read(v, items + n * k->item_size, n, err) < 0)
+		if (k->read(a, v, items + n * k->item_size, n, err) < 0)
 			return mu_error_prefix(err, "%s %zu", k->what, n);
 	}
 	memcpy((char *)c + k->count, &n, sizeof n);
@@ -319,7 +328,7 @@ static void read_whole(struct mu_arena *a, const struct kind *k, struct mu_value
 {
 	struct mu_value *copy = mu_value_copy(a, list);
 
-	if (read_items(k, copy, c, NULL) < 0)
+	if (read_items(a, k, copy, c, NULL) < 0)
 		memset((char *)c + k->items, 0, k->item_size * k->max);
 	else
 		mu_value_remove(root, k->list);
@@ -338,7 +347,7 @@ int dconf_devices_read(struct mu_arena *a, struct mu_value *root, struct hv_vm_c
 			read_whole(a, k, root, list, c);
 			continue;
 		}
-		if (read_items(k, list, c, err) < 0)
+		if (read_items(a, k, list, c, err) < 0)
 			return MU_FAILED;
 		mu_value_remove(root, k->list);
 	}

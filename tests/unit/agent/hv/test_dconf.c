@@ -133,6 +133,10 @@ Test(dconf, odd_values_are_kept)
 	    {"", "",
 	     ",\"disks\":[{\"vdev\":\"xvda\",\"pdev_path\":\"/a\",\"format\":\"raw\","
 	     "\"is_cdrom\":1,\"removable\":1,\"readwrite\":1}]"},
+	    {"", "", ",\"disks\":[{\"vdev\":\"hdc\",\"format\":\"empty\",\"is_cdrom\":1}]"},
+	    {"", "",
+	     ",\"usbdevs\":[{\"ctrl\":1,\"port\":2,\"type.hostdev\":{\"hostbus\":1,"
+	     "\"hostaddr\":2}}]"},
 	    {"", "", ",\"nics\":[{\"devid\":300,\"mac\":\"00:16:3e:00:00:01\"}]"},
 	    {"", "",
 	     ",\"nics\":[{\"devid\":3,\"mac\":\"00:16:3e:00:00:01\","
@@ -201,6 +205,20 @@ Test(dconf, odd_values_of_hvm_are_kept)
 	    parse(a, "{\"c_info\":{\"type\":\"hvm\",\"uuid\":\"8d2c1d1c-76a4-4d22-9d3e-"
 		     "0123456789ab\"},\"b_info\":{\"max_memkb\":65536,\"target_memkb\":65536,"
 		     "\"kernel\":\"/k\",\"ramdisk\":\"/r\",\"video_memkb\":12,\"type.hvm\":{}}}"));
+}
+
+Test(dconf, an_affinity_too_long_for_its_text_is_kept)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct mu_value *v = with(a, PV, "", ",\"max_vcpus\":1", "");
+	struct mu_value *maps = mu_value_list(a);
+	struct mu_value *map = mu_value_push(maps, mu_value_list(a));
+
+	for (int i = 0; i < HV_CPUS_MAX; i += 2)
+		mu_value_push(map, mu_value_int(a, i));
+	dconf_set(a, v, "b_info/vcpu_hard_affinity", maps);
+	round_trip(a, "long", v);
+	cr_expect_str_eq(read_value(a, "long", v)->cpus_hard, "");
 }
 
 /* Where a member says something, it is said over what was kept. */
@@ -308,7 +326,8 @@ Test(dconf, a_definition_for_libxl)
 	    "{\"mac\":\"00:16:3e:01:02:03\",\"devid\":4}],"
 	    "\"usbdevs\":[{\"type.hostdev\":{\"hostbus\":1,\"hostaddr\":2}}],"
 	    "\"disks\":[{\"vdev\":\"xvdb\",\"pdev_path\":\"/b\"},"
-	    "{\"vdev\":\"xvda\",\"pdev_path\":\"/a\",\"format\":\"qcow2\",\"readwrite\":1}]}", "%s", out.data);
+	    "{\"vdev\":\"xvda\",\"pdev_path\":\"/a\",\"format\":\"qcow2\",\"readwrite\":1}]}",
+	    "%s", out.data);
 }
 
 Test(dconf, cpu_lists_for_libxl)

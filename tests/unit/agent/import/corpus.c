@@ -94,6 +94,12 @@ static void drop_empty(struct mu_value *v)
 	}
 }
 
+static void drop_disk(struct mu_value *disk)
+{
+	drop_if(disk, "pdev_path", ""); /* of an empty drive */
+	drop_number(disk, "removable", 0);
+}
+
 static void drop_defaults(struct mu_value *root)
 {
 	static const char *const events[] = {"on_poweroff", "on_reboot", "on_crash", "on_watchdog",
@@ -122,7 +128,7 @@ static void drop_defaults(struct mu_value *root)
 	for (struct mu_value *d = vfbs ? vfbs->first : NULL; d; d = d->next)
 		drop_empty(d);
 	for (struct mu_value *d = disks ? disks->first : NULL; d; d = d->next)
-		drop_if(d, "pdev_path", ""); /* of an empty drive */
+		drop_disk(d);
 }
 
 /* An address that was not said is derived; a policy for reserved memory is for HVM alone, and xl
