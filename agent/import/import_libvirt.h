@@ -4,10 +4,11 @@
 #define MUSTER_AGENT_IMPORT_LIBVIRT_H
 
 #include "agent/import/import_xml.h"
+#include "common/base/str.h"
+#include "common/base/value.h"
 #include "common/model/vm.h"
 
 struct libvirt {
-	struct xml xml;
 	struct mu_arena *arena;
 	enum vm_type type;
 	struct mu_value *root; /* libxl's form */
@@ -29,19 +30,14 @@ const char *libvirt_word(const struct libvirt_word *words, const char *text);
 /* "yes", "on" or nothing: true. */
 bool libvirt_yes(const char *text);
 /* Whole number, decimal or 0x...; fails with the line of `node`. */
-int libvirt_number(const xmlNode *node, const char *what, const char *text, int64_t max,
+int libvirt_number(const struct xml_node *node, const char *what, const char *text, int64_t max,
 		   int64_t *ret, struct mu_error *err);
-/* KiB of an element such as <memory unit='MiB'>512</memory>. */
-int libvirt_kib(struct libvirt *l, xmlNode *node, int64_t *ret, struct mu_error *err);
-/* "0-3,^2" as libxl's list of CPUs. */
-int libvirt_cpus(struct libvirt *l, const xmlNode *node, const char *text, struct mu_value **ret,
-		 struct mu_error *err);
-
-int libvirt_devices(struct libvirt *l, xmlNode *devices, struct mu_error *err);
+int libvirt_machine(struct libvirt *l, struct xml_node *domain, struct mu_error *err);
+int libvirt_devices(struct libvirt *l, struct xml_node *devices, struct mu_error *err);
 /* One element each; what they leave in it is refused later. */
-int libvirt_graphics(struct libvirt *l, xmlNode *node, struct mu_error *err);
-int libvirt_video(struct libvirt *l, xmlNode *node, struct mu_error *err);
-int libvirt_serial(struct libvirt *l, xmlNode *node, struct mu_error *err);
-int libvirt_console(struct libvirt *l, xmlNode *node, struct mu_error *err);
+int libvirt_graphics(struct libvirt *l, struct xml_node *node, struct mu_error *err);
+int libvirt_video(struct libvirt *l, struct xml_node *node, struct mu_error *err);
+int libvirt_serial(struct libvirt *l, struct xml_node *node, struct mu_error *err);
+int libvirt_console(struct libvirt *l, struct xml_node *node, struct mu_error *err);
 
 #endif

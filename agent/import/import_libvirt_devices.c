@@ -25,17 +25,17 @@ static struct mu_value *add(struct libvirt *l, const char *list)
 }
 
 /* <backenddomain name='...'/>: the device is served by another domain. */
-static void read_backend(struct libvirt *l, xmlNode *node, struct mu_value *v)
+static void read_backend(struct libvirt *l, struct xml_node *node, struct mu_value *v)
 {
-	xmlNode *backend = xml_child(node, "backenddomain");
+	struct xml_node *backend = xml_child(node, "backenddomain");
 
-	put_text(l, v, "backend_domname", xml_take_attr(&l->xml, backend, "name"));
+	put_text(l, v, "backend_domname", xml_take_attr(backend, "name"));
 	xml_done(backend);
 }
 
 /* Disks */
 
-static int read_driver(struct libvirt *l, xmlNode *node, struct mu_value *disk,
+static int read_driver(struct libvirt *l, struct xml_node *node, struct mu_value *disk,
 		       struct mu_error *err)
 {
 	static const struct libvirt_word backends[] = {{"qemu", "qdisk"}, {"file", "qdisk"},
@@ -44,15 +44,15 @@ static int read_driver(struct libvirt *l, xmlNode *node, struct mu_value *disk,
 	static const struct libvirt_word formats[] = {{"raw", "raw"},     {"qcow", "qcow"},
 						      {"qcow2", "qcow2"}, {"vhd", "vhd"},
 						      {"vpc", "vhd"},     {NULL, NULL}};
-	xmlNode *driver = xml_child(node, "driver");
-	const char *name = xml_take_attr(&l->xml, driver, "name");
-	const char *type = xml_take_attr(&l->xml, driver, "type");
-	const char *discard = xml_take_attr(&l->xml, driver, "discard");
+	struct xml_node *driver = xml_child(node, "driver");
+	const char *name = xml_take_attr(driver, "name");
+	const char *type = xml_take_attr(driver, "type");
+	const char *discard = xml_take_attr(driver, "discard");
 	const char *format = type ? libvirt_word(formats, type) : "raw";
 
 	/* The driver has no use for these. */
-	(void)xml_take_attr(&l->xml, driver, "cache");
-	(void)xml_take_attr(&l->xml, driver, "io");
+	(void)xml_take_attr(driver, "cache");
+	(void)xml_take_attr(driver, "io");
 	if (!format || (name && !libvirt_word(backends, name)))
 		return xml_invalid(err, driver, "<driver> is none of Xen's");
 	put_text(l, disk, "format", format);
@@ -65,7 +65,7 @@ static int read_driver(struct libvirt *l, xmlNode *node, struct mu_value *disk,
 
 /* What the driver passes over in every device: where the guest would see it, its name, and locks.
  */
-static void drop_common(xmlNode *node)
+static void drop_common(struct xml_node *node)
 {
 	static const char *const names[] = {"address", "alias", "shareable"};
 
@@ -73,28 +73,28 @@ static void drop_common(xmlNode *node)
 		xml_drop(xml_child(node, names[i]));
 }
 
-static int read_target(struct libvirt *l, xmlNode *node, struct mu_value *disk,
+static int read_target(struct libvirt *l, struct xml_node *node, struct mu_value *disk,
 		       struct mu_error *err)
 {
-	xmlNode *target = xml_child(node, "target");
-	const char *dev = xml_take_attr(&l->xml, target, "dev");
+	struct xml_node *target = xml_child(node, "target");
+	const char *dev = xml_take_attr(target, "dev");
 
 	if (!dev)
 		return xml_invalid(err, node, "<disk> has no <target dev=...>");
 	put_text(l, disk, "vdev", dev);
-	(void)xml_take_attr(&l->xml, target, "bus"); /* the device's name says it, too */
-	(void)xml_take_attr(&l->xml, target, "tray");
+	(void)xml_take_attr(target, "bus"); /* the device's name says it, too */
+	(void)xml_take_attr(target, "tray");
 	xml_done(target);
 	return 0;
 }
 
-static int read_disk(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_disk(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
-	const char *type = xml_take_attr(&l->xml, node, "type");
-	const char *device = xml_take_attr(&l->xml, node, "device");
-	xmlNode *source = xml_child(node, "source");
-	xmlNode *readonly = xml_child(node, "readonly");
-	xmlNode *script = xml_child(node, "script");
+	const char *type = xml_take_attr(node, "type");
+	const char *device = xml_take_attr(node, "device");
+	struct xml_node *source = xml_child(node, "source");
+	struct xml_node *readonly = xml_child(node, "readonly");
+	struct xml_node *script = xml_child(node, "script");
 	bool cdrom = mu_str_equal(device, "cdrom");
 	struct mu_value *disk;
 	const char *path;
@@ -107,7 +107,7 @@ static int read_disk(struct libvirt *l, xmlNode *node, struct mu_error *err)
 	if (device && strcmp(device, "disk") != 0 && !cdrom)
 		return xml_invalid(err, node, "<disk device='%.40s'> is none of Xen's", device);
 	disk = add(l, "disks");
-	path = xml_take_attr(&l->xml, source, mu_str_equal(type, "block") ? "dev" : "file");
+	path = xml_take_attr(source, mu_str_equal(type, "block") ? "dev" : "file");
 	put_text(l, disk, "pdev_path", path);
 	if (read_driver(l, node, disk, err) < 0 || read_target(l, node, disk, err) < 0)
 		return MU_FAILED;
@@ -119,7 +119,7 @@ static int read_disk(struct libvirt *l, xmlNode *node, struct mu_error *err)
 	}
 	if (cdrom && !path)
 		put_text(l, disk, "format", "empty");
-	put_text(l, disk, "script", xml_take_attr(&l->xml, script, "path"));
+	put_text(l, disk, "script", xml_take_attr(script, "path"));
 	read_backend(l, node, disk);
 	xml_done(source);
 	xml_done(readonly);
@@ -130,15 +130,15 @@ static int read_disk(struct libvirt *l, xmlNode *node, struct mu_error *err)
 
 /* Network cards */
 
-static void read_addresses(struct libvirt *l, xmlNode *node, struct mu_value *nic)
+static void read_addresses(struct libvirt *l, struct xml_node *node, struct mu_value *nic)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
-	xmlNode *next;
+	struct xml_node *next;
 
-	for (xmlNode *ip = xml_child(node, "ip"); ip; ip = next) {
-		const char *address = xml_take_attr(&l->xml, ip, "address");
+	for (struct xml_node *ip = xml_child(node, "ip"); ip; ip = next) {
+		const char *address = xml_take_attr(ip, "address");
 
-		(void)xml_take_attr(&l->xml, ip, "family"); /* the address says it, too */
+		(void)xml_take_attr(ip, "family"); /* the address says it, too */
 		mu_str_printf(&text, "%s%s", text.len ? " " : "", address ? address : "");
 		xml_done(ip);
 		next = xml_child(node, "ip");
@@ -150,13 +150,13 @@ static void read_addresses(struct libvirt *l, xmlNode *node, struct mu_value *ni
 }
 
 /* <bandwidth><outbound average='KiB per second'/></bandwidth> */
-static int read_bandwidth(struct libvirt *l, xmlNode *node, struct mu_value *nic,
+static int read_bandwidth(struct libvirt *l, struct xml_node *node, struct mu_value *nic,
 			  struct mu_error *err)
 {
 	enum { INTERVALS = 20 }; /* of 50 ms in a second */
-	xmlNode *bandwidth = xml_child(node, "bandwidth");
-	xmlNode *outbound = xml_child(bandwidth, "outbound");
-	const char *average = xml_take_attr(&l->xml, outbound, "average");
+	struct xml_node *bandwidth = xml_child(node, "bandwidth");
+	struct xml_node *outbound = xml_child(bandwidth, "outbound");
+	const char *average = xml_take_attr(outbound, "average");
 	int64_t n;
 
 	if (average) {
@@ -170,11 +170,11 @@ static int read_bandwidth(struct libvirt *l, xmlNode *node, struct mu_value *nic
 	return 0;
 }
 
-static int read_nic_source(struct libvirt *l, xmlNode *node, struct mu_value *nic,
+static int read_nic_source(struct libvirt *l, struct xml_node *node, struct mu_value *nic,
 			   struct mu_error *err)
 {
-	const char *type = xml_take_attr(&l->xml, node, "type");
-	xmlNode *source = xml_child(node, "source");
+	const char *type = xml_take_attr(node, "type");
+	struct xml_node *source = xml_child(node, "source");
 
 	if (mu_str_equal(type, "network"))
 		return xml_invalid(err, node,
@@ -183,34 +183,34 @@ static int read_nic_source(struct libvirt *l, xmlNode *node, struct mu_value *ni
 	if (!mu_str_equal(type, "bridge") && !mu_str_equal(type, "ethernet"))
 		return xml_invalid(err, node, "<interface type='%.40s'> is none of Xen's",
 				   type ? type : "");
-	put_text(l, nic, "bridge", xml_take_attr(&l->xml, source, "bridge"));
+	put_text(l, nic, "bridge", xml_take_attr(source, "bridge"));
 	xml_done(source);
 	return 0;
 }
 
-static int read_interface(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_interface(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
-	xmlNode *mac = xml_child(node, "mac");
-	xmlNode *script = xml_child(node, "script");
-	xmlNode *model = xml_child(node, "model");
-	xmlNode *target = xml_child(node, "target");
-	xmlNode *mtu = xml_child(node, "mtu");
+	struct xml_node *mac = xml_child(node, "mac");
+	struct xml_node *script = xml_child(node, "script");
+	struct xml_node *model = xml_child(node, "model");
+	struct xml_node *target = xml_child(node, "target");
+	struct xml_node *mtu = xml_child(node, "mtu");
 	struct mu_value *nic = add(l, "nics");
 	const char *kind, *ifname, *size;
 	int64_t n = 0;
 
 	if (read_nic_source(l, node, nic, err) < 0 || read_bandwidth(l, node, nic, err) < 0)
 		return MU_FAILED;
-	put_text(l, nic, "mac", xml_take_attr(&l->xml, mac, "address"));
-	put_text(l, nic, "script", xml_take_attr(&l->xml, script, "path"));
-	kind = xml_take_attr(&l->xml, model, "type");
+	put_text(l, nic, "mac", xml_take_attr(mac, "address"));
+	put_text(l, nic, "script", xml_take_attr(script, "path"));
+	kind = xml_take_attr(model, "type");
 	put_text(l, nic, "model", kind);
 	put_text(l, nic, "nictype",
 		 l->type == VM_TYPE_HVM && !mu_str_equal(kind, "netfront") ? "vif_ioemu" : "vif");
-	ifname = xml_take_attr(&l->xml, target, "dev");
+	ifname = xml_take_attr(target, "dev");
 	if (ifname && !mu_str_has_prefix(ifname, "vif")) /* else it is of one run */
 		put_text(l, nic, "ifname", ifname);
-	size = xml_take_attr(&l->xml, mtu, "size");
+	size = xml_take_attr(mtu, "size");
 	if (size && libvirt_number(mtu, "size", size, 65535, &n, err) < 0)
 		return MU_FAILED;
 	put_int(l, nic, "mtu", n);
@@ -227,7 +227,7 @@ static int read_interface(struct libvirt *l, xmlNode *node, struct mu_error *err
 
 /* Passed through */
 
-static int read_pci(struct libvirt *l, xmlNode *node, bool managed, struct mu_error *err)
+static int read_pci(struct libvirt *l, struct xml_node *node, bool managed, struct mu_error *err)
 {
 	static const struct {
 		const char *attr;
@@ -237,16 +237,16 @@ static int read_pci(struct libvirt *l, xmlNode *node, bool managed, struct mu_er
 		     {"bus", "bus", 0xff},
 		     {"slot", "dev", 0x1f},
 		     {"function", "func", 7}};
-	xmlNode *source = xml_child(node, "source");
-	xmlNode *address = xml_child(source, "address");
+	struct xml_node *source = xml_child(node, "source");
+	struct xml_node *address = xml_child(source, "address");
 	struct mu_value *pci = add(l, "pcidevs");
-	const char *filter = xml_take_attr(&l->xml, source, "writeFiltering");
+	const char *filter = xml_take_attr(source, "writeFiltering");
 	int64_t n = 0;
 
 	if (!address)
 		return xml_invalid(err, node, "<hostdev> has no <source><address>");
 	for (size_t i = 0; i < MU_ARRAY_SIZE(parts); i++) {
-		const char *text = xml_take_attr(&l->xml, address, parts[i].attr);
+		const char *text = xml_take_attr(address, parts[i].attr);
 
 		if (libvirt_number(address, parts[i].attr, text ? text : "0", parts[i].max, &n,
 				   err) < 0)
@@ -263,10 +263,10 @@ static int read_pci(struct libvirt *l, xmlNode *node, bool managed, struct mu_er
 	return 0;
 }
 
-static int read_usb(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_usb(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
-	xmlNode *source = xml_child(node, "source");
-	xmlNode *address = xml_child(source, "address");
+	struct xml_node *source = xml_child(node, "source");
+	struct xml_node *address = xml_child(source, "address");
 	struct mu_value *usb = add(l, "usbdevs");
 	int64_t bus, device;
 
@@ -275,10 +275,9 @@ static int read_usb(struct libvirt *l, xmlNode *node, struct mu_error *err)
 		    err, node,
 		    "libxl knows USB devices by bus and device number only; hint: "
 		    "<address bus='...' device='...'/> instead of vendor and product");
-	if (libvirt_number(address, "bus", xml_take_attr(&l->xml, address, "bus"), 255, &bus, err) <
-		0 ||
-	    libvirt_number(address, "device", xml_take_attr(&l->xml, address, "device"), 255,
-			   &device, err) < 0)
+	if (libvirt_number(address, "bus", xml_take_attr(address, "bus"), 255, &bus, err) < 0 ||
+	    libvirt_number(address, "device", xml_take_attr(address, "device"), 255, &device, err) <
+		0)
 		return MU_FAILED;
 	usb = dconf_object(l->arena, usb, "type.hostdev");
 	put_int(l, usb, "hostbus", bus);
@@ -288,12 +287,12 @@ static int read_usb(struct libvirt *l, xmlNode *node, struct mu_error *err)
 	return 0;
 }
 
-static int read_hostdev(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_hostdev(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
-	xmlNode *driver = xml_child(node, "driver");
-	const char *mode = xml_take_attr(&l->xml, node, "mode");
-	const char *type = xml_take_attr(&l->xml, node, "type");
-	const char *managed = xml_take_attr(&l->xml, node, "managed");
+	struct xml_node *driver = xml_child(node, "driver");
+	const char *mode = xml_take_attr(node, "mode");
+	const char *type = xml_take_attr(node, "type");
+	const char *managed = xml_take_attr(node, "managed");
 	int r;
 
 	if (mode && strcmp(mode, "subsystem") != 0)
@@ -305,7 +304,7 @@ static int read_hostdev(struct libvirt *l, xmlNode *node, struct mu_error *err)
 	else
 		return xml_invalid(err, node, "<hostdev type='%.40s'> is none of Xen's",
 				   type ? type : "");
-	if (mu_str_equal(xml_take_attr(&l->xml, driver, "name"), "xen"))
+	if (mu_str_equal(xml_take_attr(driver, "name"), "xen"))
 		xml_done(driver);
 	drop_common(node);
 	return r;
@@ -313,9 +312,9 @@ static int read_hostdev(struct libvirt *l, xmlNode *node, struct mu_error *err)
 
 /* Small ones */
 
-static int read_emulator(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_emulator(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
-	const char *path = xml_take_text(&l->xml, node);
+	const char *path = xml_take_text(node);
 
 	(void)err;
 	libvirt_text(l, "b_info/device_model", path);
@@ -324,20 +323,20 @@ static int read_emulator(struct libvirt *l, xmlNode *node, struct mu_error *err)
 	return 0;
 }
 
-static int read_controller(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_controller(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
 	static const struct libvirt_word plain[] = {
 	    {"ide", ""}, {"pci", ""}, {"scsi", ""}, {"fdc", ""}, {NULL, NULL}};
 	static const struct libvirt_word buses[] = {{"qusb1", "1"}, {"qusb2", "2"}, {NULL, NULL}};
-	const char *type = xml_take_attr(&l->xml, node, "type");
-	const char *model = xml_take_attr(&l->xml, node, "model");
-	const char *ports = xml_take_attr(&l->xml, node, "ports");
-	const char *frames = xml_take_attr(&l->xml, node, "maxGrantFrames");
-	const char *channels = xml_take_attr(&l->xml, node, "maxEventChannels");
+	const char *type = xml_take_attr(node, "type");
+	const char *model = xml_take_attr(node, "model");
+	const char *ports = xml_take_attr(node, "ports");
+	const char *frames = xml_take_attr(node, "maxGrantFrames");
+	const char *channels = xml_take_attr(node, "maxEventChannels");
 	struct mu_value *usb;
 	int64_t n;
 
-	(void)xml_take_attr(&l->xml, node, "index");
+	(void)xml_take_attr(node, "index");
 	if (frames) {
 		if (libvirt_number(node, "maxGrantFrames", frames, INT32_MAX, &n, err) < 0)
 			return MU_FAILED;
@@ -369,10 +368,10 @@ static int read_controller(struct libvirt *l, xmlNode *node, struct mu_error *er
 	return 0;
 }
 
-static int read_input(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_input(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
-	const char *type = xml_take_attr(&l->xml, node, "type");
-	const char *bus = xml_take_attr(&l->xml, node, "bus");
+	const char *type = xml_take_attr(node, "type");
+	const char *bus = xml_take_attr(node, "bus");
 
 	(void)err;
 	drop_common(node);
@@ -383,19 +382,20 @@ static int read_input(struct libvirt *l, xmlNode *node, struct mu_error *err)
 	return 0;
 }
 
-static int read_sound(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_sound(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
 	(void)err;
 	drop_common(node);
 	if (l->type == VM_TYPE_HVM)
-		libvirt_text(l, "b_info/type.hvm/soundhw", xml_take_attr(&l->xml, node, "model"));
+		libvirt_text(l, "b_info/type.hvm/soundhw", xml_take_attr(node, "model"));
 	return 0;
 }
 
-static int read_balloon(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_balloon(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
-	const char *model = xml_take_attr(&l->xml, node, "model");
+	const char *model = xml_take_attr(node, "model");
 
+	(void)l;
 	drop_common(node);
 	if (mu_str_equal(model, "xen") || mu_str_equal(model, "none"))
 		return 0; /* it is part of the guest */
@@ -404,24 +404,24 @@ static int read_balloon(struct libvirt *l, xmlNode *node, struct mu_error *err)
 }
 
 /* A channel of Xen: <channel type='unix'|'pty'><target type='xen' name='...'/></channel> */
-static int read_channel(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_channel(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
-	const char *type = xml_take_attr(&l->xml, node, "type");
-	xmlNode *source = xml_child(node, "source");
-	xmlNode *target = xml_child(node, "target");
-	const char *target_type = xml_take_attr(&l->xml, target, "type");
+	const char *type = xml_take_attr(node, "type");
+	struct xml_node *source = xml_child(node, "source");
+	struct xml_node *target = xml_child(node, "target");
+	const char *target_type = xml_take_attr(target, "type");
 	bool socket = mu_str_equal(type, "unix");
 	struct mu_value *channel;
 
 	if (!mu_str_equal(target_type, "xen") || (!socket && !mu_str_equal(type, "pty")))
 		return xml_invalid(err, node, "<channel> is none of Xen's");
 	channel = add(l, "channels");
-	put_text(l, channel, "name", xml_take_attr(&l->xml, target, "name"));
-	(void)xml_take_attr(&l->xml, target, "state");
-	(void)xml_take_attr(&l->xml, source, "mode");
+	put_text(l, channel, "name", xml_take_attr(target, "name"));
+	(void)xml_take_attr(target, "state");
+	(void)xml_take_attr(source, "mode");
 	put_text(l,
 		 dconf_object(l->arena, channel, socket ? "connection.socket" : "connection.pty"),
-		 "path", socket ? xml_take_attr(&l->xml, source, "path") : NULL);
+		 "path", socket ? xml_take_attr(source, "path") : NULL);
 	xml_done(source);
 	xml_done(target);
 	drop_common(node);
@@ -430,11 +430,11 @@ static int read_channel(struct libvirt *l, xmlNode *node, struct mu_error *err)
 
 /* All of them */
 
-int libvirt_devices(struct libvirt *l, xmlNode *devices, struct mu_error *err)
+int libvirt_devices(struct libvirt *l, struct xml_node *devices, struct mu_error *err)
 {
 	static const struct {
 		const char *name;
-		int (*read)(struct libvirt *l, xmlNode *node, struct mu_error *err);
+		int (*read)(struct libvirt *l, struct xml_node *node, struct mu_error *err);
 	} readers[] = {
 	    {"emulator", read_emulator},     {"disk", read_disk},
 	    {"interface", read_interface},   {"hostdev", read_hostdev},
@@ -444,10 +444,10 @@ int libvirt_devices(struct libvirt *l, xmlNode *devices, struct mu_error *err)
 	    {"video", libvirt_video},        {"serial", libvirt_serial},
 	    {"console", libvirt_console},
 	};
-	xmlNode *next;
+	struct xml_node *next;
 
-	for (xmlNode *node = xml_first(devices); node; node = next) {
-		next = xml_next(node);
+	for (struct xml_node *node = devices->children; node; node = next) {
+		next = node->next;
 		for (size_t i = 0; i < MU_ARRAY_SIZE(readers); i++) {
 			if (!xml_is(node, readers[i].name))
 				continue;

@@ -35,24 +35,24 @@ static struct mu_value *place(struct libvirt *l)
 }
 
 /* The attribute, or <listen type='address' address='...'/>, which says the same. */
-static const char *read_listen(struct libvirt *l, xmlNode *node)
+static const char *read_listen(struct xml_node *node)
 {
-	const char *text = xml_take_attr(&l->xml, node, "listen");
-	xmlNode *listen = xml_child(node, "listen");
-	const char *type = xml_take_attr(&l->xml, listen, "type");
+	const char *text = xml_take_attr(node, "listen");
+	struct xml_node *listen = xml_child(node, "listen");
+	const char *type = xml_take_attr(listen, "type");
 	const char *address = NULL;
 
 	if (mu_str_equal(type, "address"))
-		address = xml_take_attr(&l->xml, listen, "address");
+		address = xml_take_attr(listen, "address");
 	xml_done(listen);
 	return text ? text : address;
 }
 
 /* -1 is libvirt's word for "choose one". */
-static int read_port(struct libvirt *l, xmlNode *node, const char *attr, int64_t min,
+static int read_port(struct libvirt *l, struct xml_node *node, const char *attr, int64_t min,
 		     struct mu_value *at, const char *path, struct mu_error *err)
 {
-	const char *text = xml_take_attr(&l->xml, node, attr);
+	const char *text = xml_take_attr(node, attr);
 	int64_t n;
 
 	if (!text || !strcmp(text, "-1"))
@@ -66,22 +66,22 @@ static int read_port(struct libvirt *l, xmlNode *node, const char *attr, int64_t
 	return 0;
 }
 
-static int read_vnc(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_vnc(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
 	struct mu_value *at = place(l);
-	const char *autoport = xml_take_attr(&l->xml, node, "autoport");
-	const xmlAttr *port = xmlHasProp(node, (const xmlChar *)"port");
+	const char *autoport = xml_take_attr(node, "autoport");
+	bool port = xml_has_attr(node, "port");
 
 	put(l, at, "vnc/enable", "True");
 	put(l, at, "vnc/findunused",
 	    (autoport && libvirt_yes(autoport)) || !port ? "True" : "False");
-	put(l, at, "vnc/listen", read_listen(l, node));
-	put(l, at, "vnc/passwd", xml_take_attr(&l->xml, node, "passwd"));
-	put(l, at, "keymap", xml_take_attr(&l->xml, node, "keymap"));
+	put(l, at, "vnc/listen", read_listen(node));
+	put(l, at, "vnc/passwd", xml_take_attr(node, "passwd"));
+	put(l, at, "keymap", xml_take_attr(node, "keymap"));
 	return read_port(l, node, "port", VNC_PORT_MIN, at, "vnc/display", err);
 }
 
-static int read_sdl(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_sdl(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
 	struct mu_value *at = place(l);
 
@@ -89,37 +89,36 @@ static int read_sdl(struct libvirt *l, xmlNode *node, struct mu_error *err)
 	if (l->type != VM_TYPE_HVM)
 		put(l, at, "vnc/enable", "False");
 	put(l, at, "sdl/enable", "True");
-	put(l, at, "sdl/display", xml_take_attr(&l->xml, node, "display"));
-	put(l, at, "sdl/xauthority", xml_take_attr(&l->xml, node, "xauth"));
+	put(l, at, "sdl/display", xml_take_attr(node, "display"));
+	put(l, at, "sdl/xauthority", xml_take_attr(node, "xauth"));
 	return 0;
 }
 
-static int read_spice(struct libvirt *l, xmlNode *node, struct mu_error *err)
+static int read_spice(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
 	struct mu_value *at = dconf_object(l->arena, l->root, "b_info/type.hvm");
-	xmlNode *mouse = xml_child(node, "mouse");
-	xmlNode *clipboard = xml_child(node, "clipboard");
-	const char *password = xml_take_attr(&l->xml, node, "passwd");
+	struct xml_node *mouse = xml_child(node, "mouse");
+	struct xml_node *clipboard = xml_child(node, "clipboard");
+	const char *password = xml_take_attr(node, "passwd");
 	const char *mode, *copy;
 
 	if (l->type != VM_TYPE_HVM)
 		return xml_invalid(err, node, "only hvm guests have SPICE");
 	put(l, at, "spice/enable", "True");
-	put(l, at, "spice/host", read_listen(l, node));
+	put(l, at, "spice/host", read_listen(node));
 	put(l, at, "spice/passwd", password);
 	put(l, at, "spice/disable_ticketing", password ? "False" : "True");
-	mode = xml_take_attr(&l->xml, mouse, "mode");
+	mode = xml_take_attr(mouse, "mode");
 	if (mode)
 		put(l, at, "spice/agent_mouse", strcmp(mode, "client") ? "False" : "True");
-	copy = xml_take_attr(&l->xml, clipboard, "copypaste");
+	copy = xml_take_attr(clipboard, "copypaste");
 	if (copy) {
 		put(l, at, "spice/vdagent", libvirt_yes(copy) ? "True" : "False");
 		put(l, at, "spice/clipboard_sharing", libvirt_yes(copy) ? "True" : "False");
 	}
 	xml_done(mouse);
 	xml_done(clipboard);
-	if (libvirt_yes(xml_take_attr(&l->xml, node, "autoport")) &&
-	    !xmlHasProp(node, (const xmlChar *)"port"))
+	if (libvirt_yes(xml_take_attr(node, "autoport")) && !xml_has_attr(node, "port"))
 		return xml_invalid(
 		    err, node, "libxl chooses no port for SPICE; hint: autoport='no' port='5901'");
 	if (read_port(l, node, "port", 0, at, "spice/port", err) < 0)
@@ -127,9 +126,9 @@ static int read_spice(struct libvirt *l, xmlNode *node, struct mu_error *err)
 	return read_port(l, node, "tlsPort", 0, at, "spice/tls_port", err);
 }
 
-int libvirt_graphics(struct libvirt *l, xmlNode *node, struct mu_error *err)
+int libvirt_graphics(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
-	const char *type = xml_take_attr(&l->xml, node, "type");
+	const char *type = xml_take_attr(node, "type");
 
 	xml_drop(xml_child(node, "alias"));
 	if (mu_str_equal(type, "vnc"))
@@ -141,22 +140,22 @@ int libvirt_graphics(struct libvirt *l, xmlNode *node, struct mu_error *err)
 	return xml_invalid(err, node, "<graphics type='%.40s'> is none of Xen's", type ? type : "");
 }
 
-int libvirt_video(struct libvirt *l, xmlNode *node, struct mu_error *err)
+int libvirt_video(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
 	static const struct libvirt_word kinds[] = {{"vga", "std"},   {"cirrus", "cirrus"},
 						    {"qxl", "qxl"},   {"xen", "xen"},
 						    {"none", "none"}, {NULL, NULL}};
-	xmlNode *model = xml_child(node, "model");
-	const char *type = xml_take_attr(&l->xml, model, "type");
-	const char *vram = xml_take_attr(&l->xml, model, "vram");
+	struct xml_node *model = xml_child(node, "model");
+	const char *type = xml_take_attr(model, "type");
+	const char *vram = xml_take_attr(model, "vram");
 	const char *kind = libvirt_word(kinds, type);
 	int64_t n;
 
 	if (!kind)
 		return xml_invalid(err, node, "<model type='%.40s'> is none of Xen's",
 				   type ? type : "");
-	(void)xml_take_attr(&l->xml, model, "heads");
-	(void)xml_take_attr(&l->xml, model, "primary");
+	(void)xml_take_attr(model, "heads");
+	(void)xml_take_attr(model, "primary");
 	if (vram && libvirt_number(model, "vram", vram, INT32_MAX, &n, err) < 0)
 		return MU_FAILED;
 	if (l->type == VM_TYPE_HVM) {
@@ -171,18 +170,18 @@ int libvirt_video(struct libvirt *l, xmlNode *node, struct mu_error *err)
 }
 
 /* QEMU's word for where a serial port leads to; NULL: none that libxl passes on. */
-static const char *port_text(struct libvirt *l, xmlNode *node)
+static const char *port_text(struct libvirt *l, struct xml_node *node)
 {
 	static const struct libvirt_word plain[] = {
 	    {"pty", "pty"}, {"null", "null"}, {"stdio", "stdio"}, {"vc", "vc"}, {NULL, NULL}};
-	const char *type = xml_take_attr(&l->xml, node, "type");
-	xmlNode *source = xml_child(node, "source");
-	xmlNode *protocol = xml_child(node, "protocol");
-	const char *path = xml_take_attr(&l->xml, source, "path");
-	const char *mode = xml_take_attr(&l->xml, source, "mode");
-	const char *host = xml_take_attr(&l->xml, source, "host");
-	const char *service = xml_take_attr(&l->xml, source, "service");
-	const char *kind = xml_take_attr(&l->xml, protocol, "type");
+	const char *type = xml_take_attr(node, "type");
+	struct xml_node *source = xml_child(node, "source");
+	struct xml_node *protocol = xml_child(node, "protocol");
+	const char *path = xml_take_attr(source, "path");
+	const char *mode = xml_take_attr(source, "mode");
+	const char *host = xml_take_attr(source, "host");
+	const char *service = xml_take_attr(source, "service");
+	const char *kind = xml_take_attr(protocol, "type");
 	const char *wait = mu_str_equal(mode, "bind") ? ",server,nowait" : "";
 
 	xml_done(source);
@@ -202,7 +201,7 @@ static const char *port_text(struct libvirt *l, xmlNode *node)
 	return NULL;
 }
 
-int libvirt_serial(struct libvirt *l, xmlNode *node, struct mu_error *err)
+int libvirt_serial(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
 	const char *text = port_text(l, node);
 	struct mu_value *hvm = dconf_object(l->arena, l->root, "b_info/type.hvm");
@@ -228,13 +227,14 @@ int libvirt_serial(struct libvirt *l, xmlNode *node, struct mu_error *err)
 }
 
 /* Every guest has a console on a pty; it mirrors the first serial port of an HVM guest. */
-int libvirt_console(struct libvirt *l, xmlNode *node, struct mu_error *err)
+int libvirt_console(struct libvirt *l, struct xml_node *node, struct mu_error *err)
 {
-	const char *type = xml_take_attr(&l->xml, node, "type");
+	const char *type = xml_take_attr(node, "type");
 
+	(void)l;
 	if (!mu_str_equal(type, "pty"))
 		return xml_invalid(err, node, "a console of Xen's is a pty");
-	(void)xml_take_attr(&l->xml, node, "tty");
+	(void)xml_take_attr(node, "tty");
 	xml_drop(xml_child(node, "source"));
 	xml_drop(xml_child(node, "target"));
 	xml_drop(xml_child(node, "alias"));

@@ -241,7 +241,14 @@ Test(import, hostile_xml)
 		"<!DOCTYPE d [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;'>"
 		"<!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;'>]>\n<domain type='xen'>"
 		"<name>&c;</name></domain>",
-		MU_E_INVALID, "line 2");
+		MU_E_INVALID, "DOCTYPE");
+	{
+		MU_CLEANUP(mu_str_deinit) struct mu_str deep = MU_STR_INIT;
+
+		for (int i = 0; i < 1000; i++)
+			mu_str_add(&deep, "<a>");
+		refused("libvirt", deep.data, MU_E_INVALID, "nested too deep");
+	}
 	refused("libvirt", "<domain type='xen'><name>&nowhere;</name></domain>", MU_E_INVALID,
 		"line 1");
 }
@@ -293,4 +300,18 @@ Test(import, libvirt_title_description_and_cpu)
 
 	cr_expect_str_eq(spec->description, "Shop: sells");
 	cr_expect_str_eq(spec->config.cpuid, "host,sse3=0,aes=1");
+}
+
+/* Not in the corpus: xl itself leaves the policy to chance, or drops both. */
+Test(import, reserved_memory)
+{
+	MU_CLEANUP(mu_free)
+	struct vm_spec *spec =
+	    import("xl", XL "type = \"hvm\"\nrdm = \"strategy=host,policy=relaxed\"\n"
+			    "pci = [ \"03:00.0\", \"04:00.0,rdm_policy=strict\" ]\n");
+
+	cr_expect_not_null(
+	    strstr(spec->config.extra, "\"rdm\":{\"strategy\":\"host\",\"policy\":\"relaxed\"}"));
+	cr_expect_str_eq(spec->config.pci[0].extra, "{\"rdm_policy\":\"relaxed\"}");
+	cr_expect_str_eq(spec->config.pci[1].extra, "{\"rdm_policy\":\"strict\"}");
 }
