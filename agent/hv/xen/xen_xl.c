@@ -146,13 +146,16 @@ static int read_keys(struct xl *x, struct mu_error *err)
 
 static int read_text(struct xl *x, const char *text, size_t len, struct mu_error *err)
 {
-	x->cfg = xlu_cfg_init(x->report, "line");
+	/* libxlu takes a comment for one only if a newline ends it. */
+	const char *whole = mu_arena_printf(x->arena, "%.*s\n", (int)len, text);
+
+	if (xl_scan(whole, len + 1, xl_rows_know, err) < 0)
+		return MU_FAILED;
+	x->cfg = xlu_cfg_init(x->report, "file");
 	if (!x->cfg)
 		return mu_error_set(err, MU_E_EXHAUSTED, "libxlu does not start");
-	if (xlu_cfg_readdata(x->cfg, text, (int)len) != 0)
+	if (xlu_cfg_readdata(x->cfg, whole, (int)len + 1) != 0)
 		return xl_failed(x, err);
-	if (xl_scan_keys(text, len, xl_rows_know, err) < 0)
-		return MU_FAILED;
 	return read_keys(x, err);
 }
 

@@ -32,9 +32,8 @@ int xl_failed(struct xl *x, struct mu_error *err);
 /* Keys and options by a word of their own. */
 enum { XL_PV = 1 << VM_TYPE_PV, XL_PVH = 1 << VM_TYPE_PVH, XL_HVM = 1 << VM_TYPE_HVM };
 
-/* Every key that the file sets must be one that xl knows. */
-int xl_scan_keys(const char *text, size_t len, bool (*known)(const char *key),
-		 struct mu_error *err);
+/* Nothing but well-formed settings of known keys. */
+int xl_scan(const char *text, size_t len, bool (*known)(const char *key), struct mu_error *err);
 
 bool xl_rows_know(const char *key);
 /* All keys that are a value of their own. */

@@ -1,94 +1,169 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which keys a file sets. libxlu answers for keys that one knows, but cannot list those that are
- * there; so this walks over the text beside it, over strings, comments and lists, and looks at
- * what stands before an "=".
+ * A look at the text before libxlu gets it, for two reasons. libxlu answers for keys that one asks
+ * for, but cannot list those that are there. And its parser is for a tool that ends soon: it leaks
+ * at every syntax error, and stops the process at some escapes in strings. So what it gets is
+ * known to be right:
+ *
+ *   file   = { [ key ("=" | "+=") value ] end }      end   = newline | ";"
+ *   value  = string | number | "[" [ value { "," value } [ "," ] ] "]"
+ *
+ * with blanks anywhere, newlines and comments within lists.
  */
 #include "agent/hv/xen/xen_xl.h"
 
-#include <ctype.h>
 #include <string.h>
 
-enum { KEY_MAX = 63 };
+enum { KEY_MAX = 63, DEPTH_MAX = 8 };
 
 struct scan {
 	const char *at;
 	const char *end;
 	unsigned line;
-	int depth; /* of brackets */
+	struct mu_error *err;
 };
 
-static void skip_comment(struct scan *s)
+static int wrong(const struct scan *s, const char *what)
 {
-	while (s->at < s->end && *s->at != '\n')
+	return mu_error_set(s->err, MU_E_INVALID, "line %u: %s", s->line, what);
+}
+
+static bool at(const struct scan *s, char c)
+{
+	return s->at < s->end && *s->at == c;
+}
+
+static bool take(struct scan *s, char c)
+{
+	bool there = at(s, c);
+
+	s->at += there;
+	return there;
+}
+
+static void skip_blanks(struct scan *s)
+{
+	while (at(s, ' ') || at(s, '\t'))
 		s->at++;
 }
 
-/* A quote without an end is libxlu's to complain about: it has read the text before. */
-static void skip_string(struct scan *s)
+/* Blanks, then a newline with the comment in front of it, if there is one. */
+static bool take_newline(struct scan *s)
+{
+	skip_blanks(s);
+	if (at(s, '#')) {
+		while (s->at < s->end && *s->at != '\n')
+			s->at++;
+	}
+	if (!take(s, '\n'))
+		return false;
+	s->line++;
+	return true;
+}
+
+static void skip_newlines(struct scan *s)
+{
+	while (take_newline(s))
+		;
+}
+
+static bool one_of(const struct scan *s, const char *chars)
+{
+	return s->at < s->end && strchr(chars, *s->at);
+}
+
+static int scan_string(struct scan *s)
 {
 	char quote = *s->at++;
 
-	while (s->at < s->end && *s->at != quote) {
-		if (*s->at == '\\' && s->at + 1 < s->end)
-			s->at++;
-		s->line += *s->at == '\n';
+	while (!at(s, quote)) {
+		if (s->at == s->end || *s->at == '\n')
+			return wrong(s, "a string without its end");
+		if (*s->at++ != '\\')
+			continue;
+		if (!one_of(s, "\"'\\abfnrtv"))
+			return wrong(s,
+				     "an escape in a string that is not one of \\\" \\' \\\\ \\a "
+				     "\\b \\f \\n \\r \\t \\v");
 		s->at++;
 	}
-	if (s->at < s->end)
-		s->at++;
+	s->at++;
+	return 0;
 }
 
-static bool in_word(char c)
+static int scan_value(struct scan *s, unsigned depth);
+
+static int scan_list(struct scan *s, unsigned depth)
 {
-	return isalnum((unsigned char)c) || c == '_' || c == '.' || c == '-';
+	skip_newlines(s);
+	while (!take(s, ']')) {
+		if (scan_value(s, depth + 1) < 0)
+			return MU_FAILED;
+		skip_newlines(s);
+		if (!take(s, ',') && !at(s, ']'))
+			return wrong(s, "expected \",\" or \"]\" in a list");
+		skip_newlines(s);
+	}
+	return 0;
 }
 
-/* The word at hand; true when it is a key: outside of lists, and "=" or "+=" behind it. */
-static bool take_word(struct scan *s, char key[static KEY_MAX + 1])
+static int scan_value(struct scan *s, unsigned depth)
+{
+	skip_blanks(s);
+	if (depth > DEPTH_MAX)
+		return wrong(s, "lists within lists, too deep");
+	if (at(s, '"') || at(s, '\''))
+		return scan_string(s);
+	if (take(s, '['))
+		return scan_list(s, depth);
+	if (!one_of(s, "0123456789"))
+		return wrong(s, "expected a string in quotes, a number or a list");
+	while (one_of(s, "0123456789abcdefx"))
+		s->at++;
+	return 0;
+}
+
+static int scan_key(struct scan *s, bool (*known)(const char *key))
 {
 	const char *start = s->at;
-	const char *next;
+	char key[KEY_MAX + 1];
 	size_t len;
 
-	while (s->at < s->end && in_word(*s->at))
+	while (one_of(s, "abcdefghijklmnopqrstuvwxyz0123456789._"))
 		s->at++;
 	len = (size_t)(s->at - start);
-	for (next = s->at; next < s->end && (*next == ' ' || *next == '\t');)
-		next++;
-	if (next < s->end && *next == '+')
-		next++;
-	if (s->depth || next == s->end || *next != '=')
-		return false;
+	if (!len || (*start < 'a' || *start > 'z'))
+		return wrong(s, "expected KEY = VALUE");
 	if (len > KEY_MAX)
 		len = KEY_MAX;
 	memcpy(key, start, len);
 	key[len] = '\0';
-	return true;
+	skip_blanks(s);
+	(void)take(s, '+');
+	if (!take(s, '='))
+		return wrong(s, "expected \"=\" behind a key");
+	if (!known(key))
+		return mu_error_set(s->err, MU_E_INVALID,
+				    "line %u: \"%s\" is no key of xl.cfg that is known here; hint: "
+				    "remove it, or check its spelling",
+				    s->line, key);
+	return 0;
 }
 
-int xl_scan_keys(const char *text, size_t len, bool (*known)(const char *key), struct mu_error *err)
+int xl_scan(const char *text, size_t len, bool (*known)(const char *key), struct mu_error *err)
 {
-	struct scan s = {text, text + len, 1, 0};
-	char key[KEY_MAX + 1];
+	struct scan s = {text, text + len, 1, err};
 
-	while (s.at < s.end) {
-		if (*s.at == '#') {
-			skip_comment(&s);
-		} else if (*s.at == '"' || *s.at == '\'') {
-			skip_string(&s);
-		} else if (in_word(*s.at)) {
-			if (take_word(&s, key) && !known(key))
-				return mu_error_set(err, MU_E_INVALID,
-						    "line %u: \"%s\" is no key of xl.cfg that is "
-						    "known here; hint: remove it, or check its "
-						    "spelling",
-						    s.line, key);
-		} else {
-			s.line += *s.at == '\n';
-			s.depth += (*s.at == '[') - (*s.at == ']');
-			s.at++;
-		}
+	for (;;) {
+		skip_newlines(&s);
+		if (s.at == s.end)
+			return 0;
+		if (take(&s, ';'))
+			continue;
+		if (scan_key(&s, known) < 0 || scan_value(&s, 0) < 0)
+			return MU_FAILED;
+		skip_blanks(&s);
+		if (s.at < s.end && !at(&s, '#') && !at(&s, '\n') && !at(&s, ';'))
+			return wrong(&s, "expected the end of the line behind a value");
 	}
-	return 0;
 }

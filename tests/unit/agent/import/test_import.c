@@ -87,7 +87,21 @@ Test(import, xl_files_that_are_refused)
 		const char *says;
 	} cases[] = {
 	    {"vcpu = 2\n", "line 4: \"vcpu\""},
-	    {"memory 64\n", "line:4:"},
+	    {"memory 64\n", "line 4: expected \"=\""},
+	    {"# a\n\nvcpus = two\n", "line 6: expected a string"},
+	    {"vcpus = \"2\n", "line 4: a string without its end"},
+	    {"vcpus = \"2", "line 4: a string without its end"},
+	    {"extra = \"\\x1\"\n", "line 4: an escape"},
+	    {"extra = \"\\", "line 4: an escape"},
+	    {"extra = '\\777'\n", "line 4: an escape"},
+	    {"vif = [ \"\" \"\" ]\n", "line 4: expected \",\" or \"]\""},
+	    {"vif = [\n\"\"\n", "line 7: expected \",\" or \"]\""},
+	    {"vif = [", "line 5: expected"},
+	    {"vnuma = [[[[[[[[[[[[[[[[[[\n", "too deep"},
+	    {"vcpus = 2 vcpus = 3\n", "line 4: expected the end of the line"},
+	    {"= 2\n", "line 4: expected KEY"},
+	    {"Vcpus = 2\n", "line 4: expected KEY"},
+	    {"import os\n", "line 4: expected \"=\""},
 	    {"maxvcpus = 1\nvcpus = 2\n", "maxvcpus: less than vcpus"},
 	    {"cpus = \"nodes:0\"\nvcpus = 1\n", "other CPUs on each host"},
 	    {"cpus = \"4-2\"\nvcpus = 1\n", "\"4-2\" is not a range"},
@@ -121,7 +135,7 @@ Test(import, xl_files_that_are_refused)
 	    {"tsc_mode = \"fast\"\n", "tsc_mode: \"fast\""},
 	    {"timer_mode = 1\n", "timer_mode: not for pv"},
 	    {"firmware = \"pvgrub64\"\n", "write its path as kernel"},
-	    {"shadow_memory = -1\n", "line:4:"},
+	    {"shadow_memory = -1\n", "line 4: expected a string in quotes"},
 	    {"shadow_memory = \"-1\"\n", "shadow_memory: -1 is out of range"},
 	    {"hap = \"maybe\"\n", "hap: not a whole number"},
 	    {"kernel = [ \"/k\" ]\n", "kernel: a list"},
@@ -284,9 +298,11 @@ Test(import, keys_that_xl_passes_over)
 {
 	MU_CLEANUP(mu_free)
 	struct vm_spec *spec =
-	    import("xl", XL "vncviewer = 1\nextra = 'a \"# b'\n# tail = 1\nviridian = 1\n");
+	    import("xl", XL "vncviewer = 1; extra = 'a \"# b'\n# tail = 1\n;viridian = 1\n"
+			    "vif = [ # one\n'bridge=a', # two\n ]# the end");
 
 	cr_expect_str_eq(spec->config.cmdline, "a \"# b");
+	cr_expect_eq(spec->config.n_nics, 1u);
 	cr_expect_eq(spec->config.viridian, HV_UNSET, "not a setting of a pv guest");
 }
 
