@@ -71,3 +71,10 @@ const struct mu_option agent_enrol_options[] = {
     TEXT("name", name, NULL, "NAME", "the host's name (default: the system's host name)"),
     {.name = NULL},
 };
+
+const struct mu_option agent_import_options[] = {
+    COMMON,
+    CHOICE("format", format, "xl", "xl|libvirt",
+	   "what FILE is: a configuration file of xl, or domain XML of libvirt's Xen driver"),
+    {.name = NULL},
+};

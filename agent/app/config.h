@@ -34,9 +34,13 @@ struct agent_config {
 	/* enrol */
 	const char *server;
 	const char *token;
+	/* import */
+	const char *format;
+	const char *input; /* the argument behind the options */
 };
 
 extern const struct mu_option agent_options[];
 extern const struct mu_option agent_enrol_options[];
+extern const struct mu_option agent_import_options[];
 
 #endif

@@ -201,6 +201,7 @@ void app_define(struct app *app, const struct mu_value *definition, app_defined 
 static int adopted_spec(struct app *app, const struct vm_id *id, struct vm_spec *spec,
 			struct mu_error *err)
 {
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 	const struct vm_entry *e = vm_view_find(app->view, id);
 
 	if (!e || !e->present)
@@ -209,7 +210,8 @@ static int adopted_spec(struct app *app, const struct vm_id *id, struct vm_spec 
 	if (hv_config(app->hv, e->domain.domid, &spec->config, err) < 0)
 		return MU_FAILED;
 	spec->config.id = *id;
-	if (vm_spec_check(spec, err) < 0)
+	/* By way of its text, which has to be good for being read when the agent starts again. */
+	if (vm_spec_decode(vm_spec_encode(a, spec), spec, err) < 0)
 		return mu_error_prefix(err, "the domain's configuration cannot be a definition");
 	return define_check_name(app, spec, err);
 }

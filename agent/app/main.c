@@ -6,6 +6,7 @@
  */
 #include "agent/app/agent.h"
 #include "agent/app/check.h"
+#include "agent/app/import_file.h"
 #include "agent/app/join.h"
 #include "agent/app/run.h"
 #include "common/base/map.h"
@@ -17,6 +18,7 @@
 
 struct verb {
 	const char *name;
+	const char *arg; /* what stands behind the options; NULL: nothing */
 	const struct mu_option *options;
 	int (*run)(const struct agent_config *config, struct mu_error *err);
 	const char *help;
@@ -30,10 +32,14 @@ static int print_example(const struct agent_config *config, struct mu_error *err
 }
 
 static const struct verb verbs[] = {
-    {"run", agent_options, run_agent, "manage this host (the default)"},
-    {"enrol", agent_enrol_options, join_fleet, "get this host's certificate with a join token"},
-    {"check", agent_options, check_state, "look for mistakes in the VM definitions"},
-    {"example-config", agent_options, print_example, "print a configuration file, all commented"},
+    {"run", NULL, agent_options, run_agent, "manage this host (the default)"},
+    {"enrol", NULL, agent_enrol_options, join_fleet,
+     "get this host's certificate with a join token"},
+    {"check", NULL, agent_options, check_state, "look for mistakes in the VM definitions"},
+    {"import", "FILE", agent_import_options, import_file,
+     "print the VM definition that another tool's FILE comes to"},
+    {"example-config", NULL, agent_options, print_example,
+     "print a configuration file, all commented"},
 };
 
 static const struct verb *find_verb(int argc, char *const *argv)
@@ -51,7 +57,8 @@ static void print_help(const struct verb *verb)
 {
 	printf("usage: muster-agent [VERB] [OPTION...]\n\n");
 	for (size_t i = 0; i < MU_ARRAY_SIZE(verbs); i++)
-		printf("  %-15s %s\n", verbs[i].name, verbs[i].help);
+		printf("  %-15s %s%s%s\n", verbs[i].name, verbs[i].help,
+		       verbs[i].arg ? "; needs " : "", verbs[i].arg ? verbs[i].arg : "");
 	printf("\nOptions of \"%s\":\n", verb->name);
 	mu_config_print_help(verb->options, stdout);
 }
@@ -67,6 +74,8 @@ static int read_options(const struct verb *verb, int argc, char *const *argv,
 	mu_config_defaults(verb->options, &from_args);
 	if (mu_config_read_args(verb->options, &from_args, argc, argv, &next, err) < 0)
 		return MU_FAILED;
+	if (next < argc && verb->arg)
+		from_args.input = argv[next++];
 	if (next < argc)
 		return mu_error_set(err, MU_E_INVALID, "unexpected argument \"%s\"", argv[next]);
 	*ret_config = &from_args;
@@ -76,6 +85,7 @@ static int read_options(const struct verb *verb, int argc, char *const *argv,
 	*ret_config = &config;
 	if (mu_config_read_file(verb->options, &config, from_args.file, err) < 0)
 		return MU_FAILED;
+	config.input = from_args.input;
 	return mu_config_read_args(verb->options, &config, argc, argv, &next, err);
 }
 

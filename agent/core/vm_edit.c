@@ -182,7 +182,14 @@ int vm_edit_plan(const struct vm_spec *now, const struct vm_spec *built,
 /* Fields that no argument stands for, and that no domain has. */
 static bool is_ours(const char *field)
 {
-	return !strcmp(field, "uuid") || !strcmp(field, "kind");
+	static const char *const ours[] = {"uuid",       "kind",   "snapshotOf", "snapshotAt",
+					   "withMemory", "parent", "memoryMin",  "onWatchdog"};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(ours); i++) {
+		if (!strcmp(field, ours[i]))
+			return true;
+	}
+	return false;
 }
 
 static bool has_all(const struct mu_value *of, const struct mu_value *in)

@@ -14,12 +14,15 @@ struct vm_spec {
 	struct hv_vm_config config; /* config.id is the identity */
 	enum vm_kind kind;
 	char description[MODEL_TEXT_MAX + 1];
+	/* VM_KIND_SNAPSHOT */
+	struct vm_id snapshot_of; /* nil: the VM is gone */
+	mu_msec snapshot_at;
+	bool with_memory;
+	struct vm_id parent;      /* what it was made of; nil = nothing that is remembered */
+	int64_t memory_min_bytes; /* ballooning goes no lower; 0 = memory_bytes */
 	bool autostart;
 	int32_t start_order;
 	mu_msec start_delay;
-	enum hv_on_event on_poweroff;
-	enum hv_on_event on_reboot;
-	enum hv_on_event on_crash;
 	size_t n_tags;
 	char tags[MODEL_VM_TAGS_MAX][MODEL_TAG_MAX + 1];
 };
@@ -33,7 +36,7 @@ void vm_spec_init(struct vm_spec *spec);
 int vm_spec_decode(const struct mu_value *v, struct vm_spec *ret_spec, struct mu_error *err);
 struct mu_value *vm_spec_encode(struct mu_arena *a, const struct vm_spec *spec);
 /* The rules that hold between fields; vm_spec_decode() has applied them. For configurations that
- * come from elsewhere (an adopted domain). */
+ * come from elsewhere (an adopted domain, an import). */
 int vm_spec_check(const struct vm_spec *spec, struct mu_error *err);
 /* What to do when the guest stopped by itself for `why`. */
 enum hv_on_event vm_spec_on_stop(const struct vm_spec *spec, enum hv_shutdown why);

@@ -1,164 +1,273 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules that hold between a definition's fields, and the forms of names and addresses. Apart
- * from reading (vm_spec.c), as the configuration of an adopted domain has to keep them too.
+ * The rules that hold between a definition's fields, and the forms of names, paths and lists.
+ * Apart from reading (vm_spec_read.c), as the configuration of an adopted domain has to keep them
+ * too. Devices: vm_spec_devices.c.
  */
-#include "agent/core/vm_spec.h"
-
+#include "agent/core/vm_spec_rules.h"
 #include "common/base/str.h"
 
 #include <ctype.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-static int invalid(struct mu_error *err, const char *list, size_t index, const char *field,
-		   const char *what)
+#define INVALID(...) mu_error_set(err, MU_E_INVALID, __VA_ARGS__)
+
+const char *vm_spec_path_wrong(const char *path)
 {
-	return mu_error_set(err, MU_E_INVALID, "%s[%zu].%s: %s", list, index, field, what);
+	if (!*path)
+		return NULL;
+	if (path[0] != '/')
+		return "not an absolute path";
+	for (const char *up = path; (up = strstr(up, "/..")); up += 3) {
+		if (!up[3] || up[3] == '/')
+			return "holds \"..\"; hint: write where it leads to";
+	}
+	return NULL;
 }
 
-static bool absolute(const char *path)
+static int check_path(struct mu_error *err, const char *field, const char *path)
 {
-	return path[0] == '/';
+	const char *wrong = vm_spec_path_wrong(path);
+
+	return wrong ? INVALID("%s: %s", field, wrong) : 0;
 }
 
 static int check_name(const char *name, struct mu_error *err)
 {
 	if (!*name)
-		return mu_error_set(err, MU_E_INVALID, "name: must not be empty");
+		return INVALID("name: must not be empty");
 	if (strchr(name, '/'))
-		return mu_error_set(err, MU_E_INVALID, "name: must not hold \"/\"");
+		return INVALID("name: must not hold \"/\"");
 	if (strspn(name, "0123456789") == strlen(name))
-		return mu_error_set(err, MU_E_INVALID,
-				    "name: only digits, which would read as a domain id");
+		return INVALID("name: only digits, which would read as a domain id");
 	return 0;
 }
 
-static bool vdev_valid(const char *vdev)
+static int check_kind(const struct vm_spec *spec, struct mu_error *err)
 {
-	if (mu_str_has_prefix(vdev, "xvd"))
-		vdev += 3;
-	else if (mu_str_has_prefix(vdev, "sd"))
-		vdev += 2;
-	else if (mu_str_has_prefix(vdev, "hd") && vdev[2] >= 'a' && vdev[2] <= 'd')
-		return !vdev[3];
-	else
+	const char *field = !mu_uuid_is_nil(&spec->snapshot_of.uuid) ? "snapshotOf"
+			    : spec->snapshot_at                      ? "snapshotAt"
+			    : spec->with_memory                      ? "withMemory"
+								     : NULL;
+
+	if (field && spec->kind != VM_KIND_SNAPSHOT)
+		return INVALID("%s: only for a snapshot", field);
+	if (spec->autostart && spec->kind != VM_KIND_VM)
+		return INVALID("autostart: only for a vm; hint: a snapshot or template never runs");
+	return 0;
+}
+
+/* CPUs */
+
+/* "3", and moves behind it. */
+static bool take_cpu(const char **text, unsigned long *ret)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)**text))
 		return false;
-	return vdev[0] >= 'a' && vdev[0] <= 'z' && !vdev[1];
+	*ret = strtoul(*text, &end, 10);
+	*text = end;
+	return *ret < HV_CPUS_MAX;
 }
 
-static int check_disks(const struct hv_vm_config *c, struct mu_error *err)
+/* "all", "0-3,^2,8" up to `end`. */
+static bool cpu_list_valid(const char *text, const char *end)
 {
-	for (size_t at = 0; at < c->n_disks; at++) {
-		const struct hv_disk *d = &c->disks[at];
+	unsigned long first, last;
 
-		if (!vdev_valid(d->vdev))
-			return invalid(err, "disks", at, "vdev",
-				       "not a device name; hint: xvda to xvdz, sda to sdz or hda "
-				       "to hdd");
-		for (size_t i = 0; i < at; i++) {
-			if (!strcmp(c->disks[i].vdev, d->vdev))
-				return invalid(err, "disks", at, "vdev", "used twice in this VM");
+	if (end - text == 3 && !strncmp(text, "all", 3))
+		return true;
+	for (;;) {
+		if (*text == '^')
+			text++;
+		if (!take_cpu(&text, &first))
+			return false;
+		last = first;
+		if (*text == '-') {
+			text++;
+			if (!take_cpu(&text, &last))
+				return false;
 		}
-		if (!*d->path && !d->cdrom)
-			return invalid(err, "disks", at, "path",
-				       "must not be empty; hint: only a cdrom drive may be");
-		if (*d->path && !absolute(d->path))
-			return invalid(err, "disks", at, "path", "not an absolute path");
-		if (strcmp(d->format, "raw") && strcmp(d->format, "qcow2"))
-			return invalid(err, "disks", at, "format",
-				       "not known; hint: one of raw, qcow2");
-	}
-	return 0;
-}
-
-static bool mac_valid(const char *mac)
-{
-	unsigned first = 0;
-
-	for (size_t i = 0; i < 17; i++) {
-		if (i % 3 == 2 ? mac[i] != ':' : !isxdigit((unsigned char)mac[i]))
+		if (last < first)
+			return false;
+		if (text == end)
+			return true;
+		if (*text++ != ',')
 			return false;
 	}
-	(void)sscanf(mac, "%2x", &first);
-	return !mac[17] && !(first & 1); /* the lowest bit of the first byte: multicast */
 }
 
-static int check_nics(const struct hv_vm_config *c, struct mu_error *err)
+static int check_cpu_lists(const char *field, const char *text, uint32_t vcpus_max,
+			   struct mu_error *err)
 {
-	for (size_t at = 0; at < c->n_nics; at++) {
-		const struct hv_nic *nic = &c->nics[at];
+	uint32_t n = 0;
 
-		if (*nic->mac && !mac_valid(nic->mac))
-			return invalid(
-			    err, "nics", at, "mac",
-			    "not a unicast MAC address; hint: such as 00:16:3e:01:02:03");
-		for (const char *b = nic->bridge; *b; b++) {
-			if (!isalnum((unsigned char)*b) && !strchr("._-", *b))
-				return invalid(err, "nics", at, "bridge", "not an interface name");
-		}
+	if (!*text)
+		return 0;
+	for (const char *end; (end = strchr(text, ';')); text = end + 1) {
+		if (++n > vcpus_max)
+			return INVALID("%s: more lists than vcpusMax", field);
+		if (!cpu_list_valid(text, end))
+			return INVALID("%s: list %u is not a CPU list; hint: such as \"0-3,^2,8\"",
+				       field, n - 1);
+	}
+	if (!n && !cpu_list_valid(text, text + strlen(text)))
+		return INVALID("%s: not a CPU list; hint: such as \"0-3,^2,8\"", field);
+	return 0;
+}
+
+static int check_cpuid(const char *text, struct mu_error *err)
+{
+	const char *next = text;
+	const char *equals;
+
+	if (!*text)
+		return 0;
+	if (strcmp(text, "host") && !mu_str_has_prefix(text, "host,"))
+		return INVALID("cpuid: must begin with \"host\"; hint: such as \"host,tm=0\"");
+	while ((next = strchr(next, ','))) {
+		next++;
+		equals = next + strspn(next, "abcdefghijklmnopqrstuvwxyz0123456789-._");
+		if (equals == next || *equals != '=' || !isalnum((unsigned char)equals[1]))
+			return INVALID("cpuid: \"%.*s\" is not NAME=VALUE", (int)strcspn(next, ","),
+				       next);
 	}
 	return 0;
 }
+
+static int check_cpus(const struct hv_vm_config *c, struct mu_error *err)
+{
+	uint32_t cores = c->cores_per_socket ? c->cores_per_socket : 1;
+	uint32_t threads = c->threads_per_core ? c->threads_per_core : 1;
+
+	if (c->vcpus_max < c->vcpus)
+		return INVALID("vcpusMax: less than vcpus");
+	if (cores > c->vcpus_max || threads > c->vcpus_max || c->vcpus_max % (cores * threads))
+		return INVALID("coresPerSocket: vcpusMax is not a multiple of coresPerSocket times "
+			       "threadsPerCore");
+	if (check_cpu_lists("cpus", c->cpus_hard, c->vcpus_max, err) < 0 ||
+	    check_cpu_lists("cpusSoft", c->cpus_soft, c->vcpus_max, err) < 0)
+		return MU_FAILED;
+	return check_cpuid(c->cpuid, err);
+}
+
+/* Boot */
 
 static int check_hvm_boot(const struct hv_vm_config *c, struct mu_error *err)
 {
-	if (strcmp(c->firmware, "bios") && strcmp(c->firmware, "uefi"))
-		return mu_error_set(err, MU_E_INVALID,
-				    "firmware: not known; hint: one of bios, uefi");
 	for (const char *b = c->boot_order; *b; b++) {
 		if (!strchr("acdn", *b) || strchr(b + 1, *b))
-			return mu_error_set(err, MU_E_INVALID,
-					    "bootOrder: letters of \"acdn\", each once");
+			return INVALID("bootOrder: letters of \"acdn\", each once");
 	}
 	if (*c->bootloader)
-		return mu_error_set(err, MU_E_INVALID,
-				    "bootloader: not for hvm, which boots by its firmware");
+		return INVALID("bootloader: not for hvm, which boots by its firmware");
 	if (*c->cmdline && !*c->kernel)
-		return mu_error_set(err, MU_E_INVALID, "cmdline: needs a kernel in an hvm");
+		return INVALID("cmdline: needs a kernel in an hvm");
 	return 0;
 }
 
 static int check_pv_boot(const struct hv_vm_config *c, struct mu_error *err)
 {
 	if (*c->firmware)
-		return mu_error_set(err, MU_E_INVALID, "firmware: only for hvm");
+		return INVALID("firmware: only for hvm");
 	if (*c->boot_order)
-		return mu_error_set(err, MU_E_INVALID, "bootOrder: only for hvm");
+		return INVALID("bootOrder: only for hvm");
 	if (*c->bootloader && *c->kernel)
-		return mu_error_set(err, MU_E_INVALID, "bootloader: excludes kernel");
+		return INVALID("bootloader: excludes kernel");
 	if (!*c->bootloader && !*c->kernel)
-		return mu_error_set(err, MU_E_INVALID,
-				    "kernel: required for pv and pvh; hint: or a bootloader, such "
-				    "as pygrub");
-	if (*c->bootloader && strcmp(c->bootloader, "pygrub") && !absolute(c->bootloader))
-		return mu_error_set(err, MU_E_INVALID,
-				    "bootloader: neither pygrub nor an absolute path");
-	return 0;
+		return INVALID("kernel: required for pv and pvh; hint: or a bootloader, such as "
+			       "pygrub");
+	/* libxl looks for it in its own folder. */
+	if (*c->bootloader && strcmp(c->bootloader, "pygrub") && c->bootloader[0] != '/')
+		return INVALID("bootloader: neither pygrub nor an absolute path");
+	return check_path(err, "bootloader", c->bootloader[0] == '/' ? c->bootloader : "");
 }
 
 static int check_boot(const struct hv_vm_config *c, struct mu_error *err)
 {
-	if (*c->kernel && !absolute(c->kernel))
-		return mu_error_set(err, MU_E_INVALID, "kernel: not an absolute path");
-	if (*c->ramdisk && !absolute(c->ramdisk))
-		return mu_error_set(err, MU_E_INVALID, "ramdisk: not an absolute path");
+	if (check_path(err, "kernel", c->kernel) < 0 || check_path(err, "ramdisk", c->ramdisk) < 0)
+		return MU_FAILED;
 	if (*c->ramdisk && !*c->kernel)
-		return mu_error_set(err, MU_E_INVALID, "ramdisk: needs a kernel");
+		return INVALID("ramdisk: needs a kernel");
+	if (*c->bootloader_args && !*c->bootloader)
+		return INVALID("bootloaderArgs: needs a bootloader");
 	return c->type == VM_TYPE_HVM ? check_hvm_boot(c, err) : check_pv_boot(c, err);
+}
+
+/* Consoles and the rest */
+
+static int check_hvm_only(const struct hv_vm_config *c, struct mu_error *err)
+{
+	const char *field = c->viridian      ? "viridian"
+			    : c->nested      ? "nested"
+			    : c->spice       ? "spice"
+			    : *c->vga        ? "vga"
+			    : c->video_bytes ? "videoMemory"
+			    : *c->serial     ? "serial"
+					     : NULL;
+
+	if (field && c->type != VM_TYPE_HVM)
+		return INVALID("%s: only for hvm", field);
+	if (c->hap && c->type == VM_TYPE_PV)
+		return INVALID("hap: not for pv, which has none");
+	return 0;
+}
+
+static int check_consoles(const struct hv_vm_config *c, struct mu_error *err)
+{
+	const char *vnc = *c->vnc_listen     ? "vncListen"
+			  : c->vnc_display   ? "vncDisplay"
+			  : c->vnc_unused    ? "vncUnused"
+			  : *c->vnc_password ? "vncPassword"
+					     : NULL;
+	const char *spice = *c->spice_listen     ? "spiceListen"
+			    : c->spice_port      ? "spicePort"
+			    : c->spice_tls_port  ? "spiceTlsPort"
+			    : *c->spice_password ? "spicePassword"
+						 : NULL;
+
+	if (vnc && !c->vnc)
+		return INVALID("%s: needs vnc", vnc);
+	if (spice && !c->spice)
+		return INVALID("%s: needs spice", spice);
+	if (c->spice && !c->spice_port && !c->spice_tls_port)
+		return INVALID("spice: needs spicePort or spiceTlsPort");
+	return 0;
+}
+
+static int check_xenstore(const struct hv_vm_config *c, struct mu_error *err)
+{
+	static const char letters[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_@/";
+
+	for (size_t i = 0; i < c->n_xenstore; i++) {
+		const char *key = c->xenstore[i].key;
+
+		if (!mu_str_has_prefix(key, "vm-data/") || key[strspn(key, letters)] ||
+		    strstr(key, "//") || key[strlen(key) - 1] == '/')
+			return INVALID("xenstore: entry %zu is not a key below vm-data/; hint: "
+				       "such as \"vm-data/role\"",
+				       i);
+	}
+	return 0;
 }
 
 int vm_spec_check(const struct vm_spec *spec, struct mu_error *err)
 {
 	const struct hv_vm_config *c = &spec->config;
 
-	if (check_name(c->name, err) < 0)
+	if (check_name(c->name, err) < 0 || check_kind(spec, err) < 0 || check_cpus(c, err) < 0)
 		return MU_FAILED;
-	if (c->vcpus_max < c->vcpus)
-		return mu_error_set(err, MU_E_INVALID, "vcpusMax: less than vcpus");
 	if (c->memory_max_bytes < c->memory_bytes)
-		return mu_error_set(err, MU_E_INVALID, "memoryMax: less than memory");
-	if (check_boot(c, err) < 0 || check_disks(c, err) < 0)
+		return INVALID("memoryMax: less than memory");
+	if (spec->memory_min_bytes > c->memory_bytes)
+		return INVALID("memoryMin: more than memory");
+	if (check_boot(c, err) < 0 || check_hvm_only(c, err) < 0 || check_consoles(c, err) < 0 ||
+	    check_xenstore(c, err) < 0)
 		return MU_FAILED;
-	return check_nics(c, err);
+	if (vm_spec_check_disks(c, err) < 0 || vm_spec_check_nics(c, err) < 0)
+		return MU_FAILED;
+	return vm_spec_check_passed(c, err);
 }

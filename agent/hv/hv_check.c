@@ -14,6 +14,9 @@
 
 enum { MEMORY_MIN_BYTES = 1 << 20 };
 
+/* A text that may be empty and fills its member. */
+#define TEXT(what, member) check_text(what, member, sizeof(member), false, err)
+
 static int check_text(const char *what, const char *text, size_t size, bool required,
 		      struct mu_error *err)
 {
@@ -113,6 +116,16 @@ static int check_boot(const struct hv_vm_config *c, struct mu_error *err)
 	return 0;
 }
 
+/* "" is among them: not said. */
+static bool among(const char *word, const char *const *words)
+{
+	for (; word[0] != '\0' && *words; words++) {
+		if (strcmp(*words, word) == 0)
+			return true;
+	}
+	return word[0] == '\0';
+}
+
 static bool vdev_ok(const char *vdev)
 {
 	size_t len = strlen(vdev);
@@ -123,11 +136,15 @@ static bool vdev_ok(const char *vdev)
 
 static int check_disk(const struct hv_vm_config *c, size_t i, struct mu_error *err)
 {
+	static const char *const formats[] = {"raw", "qcow2", "vhd", "qcow", "qed", NULL};
+	static const char *const backends[] = {"phy", "qdisk", "tap", NULL};
 	const struct hv_disk *d = &c->disks[i];
 
 	if (check_text("vdev", d->vdev, sizeof d->vdev, true, err) < 0 ||
-	    check_path("path", d->path, err) < 0 ||
-	    check_text("format", d->format, sizeof d->format, false, err) < 0)
+	    TEXT("format", d->format) < 0 || TEXT("backend", d->backend) < 0 ||
+	    TEXT("script", d->script) < 0 || TEXT("extra", d->extra) < 0 ||
+	    /* a script of its own reads it in its own way */
+	    (d->script[0] != '\0' ? TEXT("path", d->path) : check_path("path", d->path, err)) < 0)
 		return mu_error_prefix(err, "disk %zu", i);
 	if (!vdev_ok(d->vdev))
 		return mu_error_set(err, MU_E_INVALID,
@@ -136,11 +153,17 @@ static int check_disk(const struct hv_vm_config *c, size_t i, struct mu_error *e
 	if (d->path[0] == '\0' && !d->cdrom)
 		return mu_error_set(err, MU_E_INVALID, "disk %zu (%s): path is missing", i,
 				    d->vdev);
-	if (d->format[0] != '\0' && strcmp(d->format, "raw") != 0 &&
-	    strcmp(d->format, "qcow2") != 0)
+	if (!among(d->format, formats))
 		return mu_error_set(err, MU_E_INVALID,
-				    "disk %zu (%s): format \"%s\" is unknown; allowed: raw, qcow2",
+				    "disk %zu (%s): format \"%s\" is unknown; allowed: raw, qcow2, "
+				    "vhd, qcow, qed",
 				    i, d->vdev, d->format);
+	if (!among(d->backend, backends))
+		return mu_error_set(
+		    err, MU_E_INVALID,
+		    "disk %zu (%s): backend \"%s\" is unknown; allowed: phy, qdisk, "
+		    "tap",
+		    i, d->vdev, d->backend);
 	for (size_t k = 0; k < i; k++) {
 		if (strcmp(c->disks[k].vdev, d->vdev) == 0)
 			return mu_error_set(err, MU_E_INVALID, "disks %zu and %zu are both %s", k,
@@ -168,9 +191,12 @@ static bool mac_ok(const char *mac)
 
 static int check_nic(const struct hv_nic *n, size_t i, struct mu_error *err)
 {
-	if (check_text("mac", n->mac, sizeof n->mac, false, err) < 0 ||
-	    check_text("bridge", n->bridge, sizeof n->bridge, false, err) < 0)
+	if (TEXT("mac", n->mac) < 0 || TEXT("bridge", n->bridge) < 0 ||
+	    TEXT("model", n->model) < 0 || TEXT("ifname", n->ifname) < 0 || TEXT("ip", n->ip) < 0 ||
+	    TEXT("script", n->script) < 0 || TEXT("extra", n->extra) < 0)
 		return mu_error_prefix(err, "nic %zu", i);
+	if (n->rate_bytes < 0)
+		return mu_error_set(err, MU_E_INVALID, "nic %zu: rate is negative", i);
 	if (n->mac[0] != '\0' && !mac_ok(n->mac))
 		return mu_error_set(err, MU_E_INVALID,
 				    "nic %zu: mac \"%s\" is no unicast address like "
@@ -179,6 +205,75 @@ static int check_nic(const struct hv_nic *n, size_t i, struct mu_error *err)
 	if (strpbrk(n->bridge, "/ "))
 		return mu_error_set(err, MU_E_INVALID, "nic %zu: bridge \"%s\" is no device name",
 				    i, n->bridge);
+	if (strpbrk(n->ifname, "/ "))
+		return mu_error_set(err, MU_E_INVALID, "nic %zu: ifname \"%s\" is no device name",
+				    i, n->ifname);
+	return 0;
+}
+
+static int check_passed(const struct hv_vm_config *c, struct mu_error *err)
+{
+	const struct {
+		const char *what;
+		size_t n;
+		size_t max;
+	} counts[] = {
+	    {"PCI devices", c->n_pci, HV_PCI_MAX},
+	    {"USB controllers", c->n_usb_controllers, HV_USB_MAX},
+	    {"USB devices", c->n_usb_devices, HV_USB_MAX},
+	    {"xenstore entries", c->n_xenstore, HV_XENSTORE_MAX},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(counts); i++) {
+		if (counts[i].n > counts[i].max)
+			return mu_error_set(err, MU_E_INVALID, "%zu %s; at most %zu", counts[i].n,
+					    counts[i].what, counts[i].max);
+	}
+	for (size_t i = 0; i < c->n_pci; i++) {
+		if (check_text("address", c->pci[i].address, sizeof c->pci[i].address, true, err) <
+			0 ||
+		    TEXT("extra", c->pci[i].extra) < 0)
+			return mu_error_prefix(err, "PCI device %zu", i);
+	}
+	for (size_t i = 0; i < c->n_usb_controllers; i++) {
+		if (TEXT("type", c->usb_controllers[i].type) < 0)
+			return mu_error_prefix(err, "USB controller %zu", i);
+	}
+	for (size_t i = 0; i < c->n_xenstore; i++) {
+		if (check_text("key", c->xenstore[i].key, sizeof c->xenstore[i].key, true, err) <
+			0 ||
+		    TEXT("value", c->xenstore[i].value) < 0)
+			return mu_error_prefix(err, "xenstore entry %zu", i);
+	}
+	return 0;
+}
+
+/* Those that are texts and choices, but no device; bootloader_args has a line per argument. */
+static int check_rest(const struct hv_vm_config *c, struct mu_error *err)
+{
+	const enum hv_flag flags[] = {c->hap,  c->nested,    c->viridian,
+				      c->acpi, c->localtime, c->vnc_unused};
+	const enum hv_on_event events[] = {c->on_poweroff, c->on_reboot, c->on_crash,
+					   c->on_watchdog};
+
+	if (TEXT("cpus", c->cpus_hard) < 0 || TEXT("cpus_soft", c->cpus_soft) < 0 ||
+	    TEXT("cpuid", c->cpuid) < 0 || TEXT("vnc_listen", c->vnc_listen) < 0 ||
+	    TEXT("vnc_password", c->vnc_password) < 0 ||
+	    TEXT("spice_listen", c->spice_listen) < 0 ||
+	    TEXT("spice_password", c->spice_password) < 0 || TEXT("vga", c->vga) < 0 ||
+	    TEXT("serial", c->serial) < 0 || TEXT("extra", c->extra) < 0)
+		return MU_FAILED;
+	if (strnlen(c->bootloader_args, sizeof c->bootloader_args) == sizeof c->bootloader_args)
+		return mu_error_set(err, MU_E_INVALID, "bootloader_args is longer than %zu bytes",
+				    sizeof c->bootloader_args - 1);
+	for (size_t i = 0; i < MU_ARRAY_SIZE(flags); i++) {
+		if ((unsigned)flags[i] >= _HV_FLAG_COUNT)
+			return mu_error_set(err, MU_E_INVALID, "a switch is %d", (int)flags[i]);
+	}
+	for (size_t i = 0; i < MU_ARRAY_SIZE(events); i++) {
+		if ((unsigned)events[i] >= _HV_ON_COUNT)
+			return mu_error_set(err, MU_E_INVALID, "an action is %d", (int)events[i]);
+	}
 	return 0;
 }
 
@@ -186,7 +281,8 @@ int hv_check_config(const struct hv_vm_config *c, struct mu_error *err)
 {
 	if (mu_uuid_is_nil(&c->id.uuid))
 		return mu_error_set(err, MU_E_INVALID, "id is missing");
-	if (check_name(c->name, err) < 0 || check_sizes(c, err) < 0 || check_boot(c, err) < 0)
+	if (check_name(c->name, err) < 0 || check_sizes(c, err) < 0 || check_boot(c, err) < 0 ||
+	    check_rest(c, err) < 0 || check_passed(c, err) < 0)
 		return MU_FAILED;
 	if (c->n_disks > HV_DISKS_MAX)
 		return mu_error_set(err, MU_E_INVALID, "%zu disks; at most %d", c->n_disks,

@@ -5,16 +5,13 @@
 #ifndef MUSTER_AGENT_HV_TYPES_H
 #define MUSTER_AGENT_HV_TYPES_H
 
+#include "agent/hv/hv_config.h"
 #include "common/base/id.h"
 #include "common/base/time.h"
 #include "common/model/host.h"
 #include "common/model/vm.h"
 
 enum {
-	HV_DISKS_MAX = 16,
-	HV_NICS_MAX = 8,
-	HV_PATH_MAX = 1023,
-	HV_VCPUS_MAX = 128,
 	HV_PIFS_MAX = 32,
 	HV_DOMAINS_MAX = 4096, /* one host */
 };
@@ -67,43 +64,6 @@ struct hv_domain {
 	int64_t memory_max_bytes;
 	uint64_t cpu_time_ns;
 	mu_msec created_at; /* wall clock, 0 = unknown */
-};
-
-struct hv_disk {
-	char vdev[16]; /* "xvda" */
-	char path[HV_PATH_MAX + 1];
-	char format[8]; /* "raw", "qcow2" */
-	bool readonly;
-	bool cdrom;
-};
-
-struct hv_nic {
-	char mac[18]; /* "" = the driver makes one from the VM's id and number */
-	char bridge[16];
-};
-
-enum hv_on_event { HV_ON_DESTROY, HV_ON_RESTART, HV_ON_PRESERVE, _HV_ON_COUNT };
-
-/* What to build a domain from. */
-struct hv_vm_config {
-	struct vm_id id;
-	char name[MODEL_NAME_MAX + 1];
-	enum vm_type type;
-	uint32_t vcpus;
-	uint32_t vcpus_max;
-	int64_t memory_bytes;
-	int64_t memory_max_bytes;
-	char kernel[HV_PATH_MAX + 1];
-	char ramdisk[HV_PATH_MAX + 1];
-	char cmdline[HV_PATH_MAX + 1];
-	char bootloader[HV_PATH_MAX + 1]; /* "pygrub" */
-	char firmware[8];                 /* HVM: "bios", "uefi" */
-	char boot_order[8];               /* HVM: letters of "acdn" */
-	bool vnc;
-	size_t n_disks;
-	struct hv_disk disks[HV_DISKS_MAX];
-	size_t n_nics;
-	struct hv_nic nics[HV_NICS_MAX];
 };
 
 #endif

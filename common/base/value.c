@@ -117,6 +117,35 @@ const struct mu_value *mu_value_get(const struct mu_value *object, const char *n
 	return NULL;
 }
 
+struct mu_value *mu_value_find(struct mu_value *object, const char *name)
+{
+	if (!object || object->kind != MU_VALUE_OBJECT)
+		return NULL;
+	for (struct mu_value *child = object->first; child; child = child->next) {
+		if (strcmp(child->name, name) == 0)
+			return child;
+	}
+	return NULL;
+}
+
+void mu_value_remove(struct mu_value *object, const char *name)
+{
+	struct mu_value *before = NULL;
+
+	for (struct mu_value *child = object->first; child; before = child, child = child->next) {
+		if (strcmp(child->name, name) != 0)
+			continue;
+		if (before)
+			before->next = child->next;
+		else
+			object->first = child->next;
+		if (object->last == child)
+			object->last = before;
+		object->n_children--;
+		return;
+	}
+}
+
 const char *mu_value_as_string(const struct mu_value *v)
 {
 	return v && v->kind == MU_VALUE_STRING ? v->string : NULL;

@@ -60,6 +60,10 @@ void mu_value_set_string(struct mu_arena *a, struct mu_value *object, const char
 
 /* Member of that name, or NULL (also when `object` is NULL or no object). */
 const struct mu_value *mu_value_get(const struct mu_value *object, const char *name);
+/* The same, to be changed by who built the tree. */
+struct mu_value *mu_value_find(struct mu_value *object, const char *name);
+/* Takes a member out of its object; harmless when there is none of that name. */
+void mu_value_remove(struct mu_value *object, const char *name);
 /* The text of a string value, else NULL. */
 const char *mu_value_as_string(const struct mu_value *v);
 /* Deep, order of object members ignored; 1 equals 1.0. */

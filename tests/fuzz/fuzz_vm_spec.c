@@ -53,7 +53,16 @@ size_t fuzz_seed(size_t i, uint8_t buf[static FUZZ_INPUT_MAX])
 	    "\"memory\":4294967296,\"memoryMax\":\"8GiB\",\"bootOrder\":\"dc\",\"vnc\":true,"
 	    "\"startOrder\":-5,\"startDelay\":100,\"onCrash\":\"restart\",\"autostart\":true}",
 	    "{\"uuid\":\"6f1c7a52-4c6e-4b7c-9f0e-0a3d9a4c1d11\",\"name\":\"p\",\"type\":\"pv\","
-	    "\"memory\":\"1TiB\",\"bootloader\":\"pygrub\",\"cmdline\":\"x\"}",
+	    "\"memory\":\"1TiB\",\"bootloader\":\"pygrub\",\"cmdline\":\"x\","
+	    "\"bootloaderArgs\":[\"-q\"],\"cpus\":[\"0-3,^2\"],\"cpusSoft\":\"all\",\"xenstore\":"
+	    "{\"vm-data/a\":\"b\"},\"libxl\":{\"b_info\":{\"x\":[1,2.5,null,true]}},\"pci\":"
+	    "[{\"address\":\"0000:03:00.0\",\"seize\":true}]}",
+	    "{\"uuid\":\"6f1c7a52-4c6e-4b7c-9f0e-0a3d9a4c1d11\",\"name\":\"s\",\"type\":\"hvm\","
+	    "\"kind\":\"snapshot\",\"snapshotOf\":\"6f1c7a52-4c6e-4b7c-9f0e-0a3d9a4c1d12\","
+	    "\"snapshotAt\":5,\"withMemory\":true,\"memory\":\"1GiB\",\"memoryMin\":\"8MiB\","
+	    "\"hap\":false,\"spice\":true,\"spicePort\":1,\"vnc\":true,\"vncUnused\":false,"
+	    "\"usbControllers\":[{\"type\":\"qusb\"}],\"usbDevices\":[{\"bus\":1,\"address\":2,"
+	    "\"port\":1}],\"nics\":[{\"device\":3,\"rate\":5}],\"onWatchdog\":\"preserve\"}",
 	};
 
 	if (i >= MU_ARRAY_SIZE(seeds))

@@ -79,7 +79,7 @@ static struct vm_spec *spec_of(const struct sim_agent *agent, size_t slot)
 	(void)snprintf(spec->config.name, sizeof spec->config.name, "%s", vm->name);
 	spec->config.vcpus = spec->config.vcpus_max = vm->vcpus;
 	spec->config.memory_bytes = spec->config.memory_max_bytes = 64 << 20;
-	spec->on_poweroff = spec->on_reboot = spec->on_crash = vm->on_stop;
+	spec->config.on_poweroff = spec->config.on_reboot = spec->config.on_crash = vm->on_stop;
 	return spec;
 }
 

@@ -82,15 +82,22 @@ static int check_bridge(const char *name, struct mu_error *err)
 			    "there is no bridge \"%s\"; hint: ip link show type bridge", name);
 }
 
+/* Its backend is another domain: what it names is not in this one. */
+static bool served_elsewhere(const char *extra)
+{
+	return strstr(extra, "\"backend_dom") != NULL;
+}
+
 static int check_needs(const struct hv_vm_config *c, struct mu_error *err)
 {
 	if (check_file("kernel", c->kernel, err) < 0 || check_file("ramdisk", c->ramdisk, err) < 0)
 		return MU_FAILED;
 	for (size_t i = 0; i < c->n_disks; i++)
-		if (check_file(c->disks[i].vdev, c->disks[i].path, err) < 0)
+		if (c->disks[i].script[0] == '\0' && !served_elsewhere(c->disks[i].extra) &&
+		    check_file(c->disks[i].vdev, c->disks[i].path, err) < 0)
 			return MU_FAILED;
 	for (size_t i = 0; i < c->n_nics; i++)
-		if (check_bridge(c->nics[i].bridge, err) < 0)
+		if (!served_elsewhere(c->nics[i].extra) && check_bridge(c->nics[i].bridge, err) < 0)
 			return mu_error_prefix(err, "nic %zu", i);
 	return 0;
 }
@@ -162,7 +169,7 @@ void job_create(struct job *job)
 
 	if (check_not_running(job, &job->err) < 0 || check_name_is_free(job, &job->err) < 0 ||
 	    check_needs(job->config, &job->err) < 0 ||
-	    xen_config_to_libxl(job->config, &job->xl, &job->err) < 0 ||
+	    xen_config_to_libxl(job_ctx(job), job->config, &job->xl, &job->err) < 0 ||
 	    check_memory(job, &job->err) < 0) {
 		job_finish(job, MU_FAILED);
 		return;
@@ -182,7 +189,7 @@ static int config_from_file(struct job *job, struct mu_error *err)
 	if (xen_save_read_head(job->fd, &json, err) < 0)
 		return MU_FAILED;
 	if (json.len == 0)
-		return xen_config_to_libxl(job->config, &job->xl, err);
+		return xen_config_to_libxl(job_ctx(job), job->config, &job->xl, err);
 	if (libxl_domain_config_from_json(job_ctx(job), &job->xl, json.data) != 0)
 		return mu_error_set(err, MU_E_INVALID, "the configuration in it cannot be parsed");
 	if (memcmp(job->xl.c_info.uuid.uuid, job->config->id.uuid.bytes,

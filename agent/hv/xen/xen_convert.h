@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The only place that turns libxl's and libxc's structs into ours and back. Pure: data in, data
- * out, no call into Xen; any thread. Tested in tests/unit/agent/hv/xen.
+ * The only place that turns libxl's and libxc's structs into ours and back; a configuration goes
+ * through libxl's own JSON form (agent/hv/dconf). Data in, data out, no call into Xen; any thread.
+ * Tested in tests/unit/agent/hv/xen.
  */
 #ifndef MUSTER_AGENT_HV_XEN_CONVERT_H
 #define MUSTER_AGENT_HV_XEN_CONVERT_H
@@ -16,15 +17,14 @@
 #define XEN_OWNER_KEY "muster/owner"
 #define XEN_OWNER_VALUE "muster-agent"
 
-/* `ret` is initialised here and must be disposed by the caller, also on failure. */
-int xen_config_to_libxl(const struct hv_vm_config *config, libxl_domain_config *ret,
+/* `ret` is initialised here and must be disposed by the caller, also on failure. It is marked as
+ * ours. `ctx` is for libxl's parser, which asks nothing of the hypervisor. */
+int xen_config_to_libxl(libxl_ctx *ctx, const struct hv_vm_config *config, libxl_domain_config *ret,
 			struct mu_error *err);
 /* Puts the name and the mark that it is ours into a config that was read from a save file. */
 void xen_config_claim(libxl_domain_config *config, const char *name);
-/* MU_E_UNSUPPORTED when it has something that struct hv_vm_config cannot say: it must not get lost
- * when the domain is built again from its definition. */
-int xen_config_from_libxl(const libxl_domain_config *config, struct hv_vm_config *ret,
-			  struct mu_error *err);
+/* Adds "host,tm=0", as xl.cfg has it, to a policy; the first word is taken for granted. */
+int xen_cpuid_parse(libxl_cpuid_policy_list *policy, const char *text, struct mu_error *err);
 
 /* All that the hypervisor itself knows; the rest stays zero. */
 void xen_domain_from_info(const xc_domaininfo_t *info, struct hv_domain *ret);

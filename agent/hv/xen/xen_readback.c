@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/hv/xen/xen_readback.h"
 
+#include "agent/hv/dconf/dconf.h"
 #include "agent/hv/xen/xen_convert.h"
 #include "agent/hv/xen/xen_log.h"
 #include "common/base/mem.h"
+#include "common/json/json.h"
 
 #include <inttypes.h>
 #include <libxl.h>
@@ -14,7 +16,7 @@ enum { RECORD_MAX = 1 << 20 };
 
 struct xen_readback {
 	struct xen_log *log;
-	libxl_ctx *ctx; /* only to parse with: never runs an operation */
+	libxl_ctx *ctx; /* only to read records with: never runs an operation */
 };
 
 int xen_readback_new(struct xen_readback **ret, struct mu_error *err)
@@ -68,20 +70,14 @@ static int read_record(struct xen_readback *b, uint32_t domid, char **ret_json,
 int xen_readback_config(struct xen_readback *b, const struct hv_domain *domain,
 			struct hv_vm_config *ret, struct mu_error *err)
 {
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 	MU_CLEANUP(mu_free) char *json = NULL;
-	libxl_domain_config config;
-	int r;
+	struct mu_value *v;
 
 	if (read_record(b, domain->domid.value, &json, err) < 0)
 		return MU_FAILED;
-	libxl_domain_config_init(&config);
-	if (libxl_domain_config_from_json(b->ctx, &config, json) != 0)
-		r = mu_error_set(err, MU_E_INTERNAL, "libxl's record of it cannot be parsed");
-	else
-		r = xen_config_from_libxl(&config, ret, err);
-	libxl_domain_config_dispose(&config);
-	if (r < 0)
-		return r;
+	if (mu_json_read(a, json, strlen(json), &v, err) < 0 || dconf_read(v, ret, err) < 0)
+		return mu_error_prefix(err, "libxl's record");
 	ret->id = domain->id;
 	if (domain->name[0] != '\0') /* it may have been renamed */
 		memcpy(ret->name, domain->name, sizeof ret->name);

@@ -122,7 +122,7 @@ Test(vm_edit, what_no_domain_has_makes_no_difference)
 	other.start_order = 7;
 	other.n_tags = 1;
 	memcpy(other.tags[0], "x", 2);
-	other.on_crash = HV_ON_RESTART;
+	other.config.on_crash = HV_ON_RESTART;
 	other.kind = VM_KIND_TEMPLATE;
 	cr_assert_not(vm_edit_differs(&now, &other));
 	/* A field that one has and the other leaves at its default, both ways. */

@@ -245,7 +245,7 @@ Test(vm_view, a_stopped_guest)
 	struct vm_spec *spec = spec_of(1, "web");
 	struct vm_facts f;
 
-	spec->on_crash = HV_ON_PRESERVE;
+	spec->config.on_crash = spec->config.on_watchdog = HV_ON_PRESERVE;
 	vm_view_set_spec(view, &id, spec);
 	d.shutdown = HV_SHUTDOWN_POWEROFF;
 	vm_view_set_domains(view, &d, 1);

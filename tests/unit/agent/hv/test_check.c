@@ -97,9 +97,45 @@ Test(check, devices)
 	REFUSED(TEXT(c.disks[1].vdev, "xvda"), "disks 0 and 1 are both xvda");
 	REFUSED(TEXT(c.disks[0].path, ""), "disk 0 (xvda): path is missing");
 	REFUSED(TEXT(c.disks[0].path, "web.img"), "disk 0: path \"web.img\"");
-	REFUSED(TEXT(c.disks[0].format, "vhd"), "format \"vhd\" is unknown; allowed: raw, qcow2");
+	REFUSED(TEXT(c.disks[0].format, "vmdk"), "format \"vmdk\" is unknown; allowed: raw, qcow2");
 	REFUSED(TEXT(c.nics[0].mac, "00:16:3e:0a:0b"), "nic 0: mac");
 	REFUSED(TEXT(c.nics[0].mac, "00-16-3e-0a-0b-0c"), "nic 0: mac");
 	REFUSED(TEXT(c.nics[0].mac, "01:16:3e:0a:0b:0c"), "is no unicast address");
 	REFUSED(TEXT(c.nics[0].bridge, "../br0"), "bridge \"../br0\"");
+	REFUSED(TEXT(c.nics[0].ifname, "a b"), "ifname \"a b\"");
+	REFUSED(c.nics[0].rate_bytes = -1, "nic 0: rate is negative");
+	REFUSED(TEXT(c.nics[0].ip, "\n"), "nic 0: ip has a control character");
+	REFUSED(TEXT(c.disks[0].backend, "nbd"), "backend \"nbd\" is unknown; allowed: phy");
+	REFUSED(memset(c.disks[0].extra, 'x', sizeof c.disks[0].extra), "disk 0: extra is longer");
+}
+
+Test(check, a_disk_with_a_script_has_a_path_of_its_own_kind)
+{
+	struct hv_vm_config c = good();
+	struct mu_error err = MU_ERROR_INIT;
+
+	TEXT(c.disks[0].path, "iqn.2001-05.com.example:disk1");
+	TEXT(c.disks[0].script, "block-iscsi");
+	cr_assert_eq(hv_check_config(&c, &err), 0, "%s", err.text);
+}
+
+Test(check, what_is_passed_through)
+{
+	REFUSED(c.n_pci = HV_PCI_MAX + 1, "17 PCI devices; at most 16");
+	REFUSED(c.n_usb_controllers = HV_USB_MAX + 1, "9 USB controllers");
+	REFUSED(c.n_usb_devices = HV_USB_MAX + 1, "9 USB devices");
+	REFUSED(c.n_xenstore = HV_XENSTORE_MAX + 1, "9 xenstore entries");
+	REFUSED(c.n_pci = 1, "PCI device 0: address is missing");
+	REFUSED((c.n_usb_controllers = 1, TEXT(c.usb_controllers[0].type, "\t")),
+		"USB controller 0: type");
+	REFUSED(c.n_xenstore = 1, "xenstore entry 0: key is missing");
+	REFUSED((c.n_xenstore = 1, TEXT(c.xenstore[0].key, "vm-data/a"),
+		 TEXT(c.xenstore[0].value, "\x01")),
+		"xenstore entry 0: value");
+	REFUSED(TEXT(c.vnc_password, "\n"), "vnc_password has a control character");
+	REFUSED(memset(c.extra, 'x', sizeof c.extra), "extra is longer than 8191 bytes");
+	REFUSED(memset(c.bootloader_args, 'x', sizeof c.bootloader_args),
+		"bootloader_args is longer");
+	REFUSED(c.hap = (enum hv_flag)7, "a switch is 7");
+	REFUSED(c.on_crash = (enum hv_on_event)7, "an action is 7");
 }

@@ -112,3 +112,28 @@ Test(value, a_child_has_one_parent, .signal = SIGABRT)
 	mu_value_push(l, mu_value_int(a, 2));
 	mu_value_push(l, x);
 }
+
+Test(value, members_can_be_found_and_removed)
+{
+	struct mu_value *v = mu_value_object(a);
+
+	cr_assert_null(mu_value_find(NULL, "a"));
+	cr_assert_null(mu_value_find(mu_value_list(a), "a"));
+	mu_value_set_int(a, v, "a", 1);
+	mu_value_set_int(a, v, "b", 2);
+	mu_value_set_int(a, v, "c", 3);
+	mu_value_find(v, "b")->integer = 5;
+	cr_assert_eq(mu_value_get(v, "b")->integer, 5);
+	mu_value_remove(v, "x");
+	cr_assert_eq(v->n_children, 3u);
+	mu_value_remove(v, "c"); /* the last */
+	mu_value_set_int(a, v, "d", 4);
+	mu_value_remove(v, "a"); /* the first */
+	cr_assert_eq(v->n_children, 2u);
+	cr_assert_str_eq(v->first->name, "b");
+	cr_assert_str_eq(v->last->name, "d");
+	mu_value_remove(v, "b");
+	mu_value_remove(v, "d");
+	cr_assert_null(v->first);
+	cr_assert_null(v->last);
+}

@@ -9,233 +9,51 @@
 #include <string.h>
 #include <xen/sched.h>
 
-static struct hv_vm_config full_config(enum vm_type type)
+static const char *owner_of(const libxl_domain_config *xl)
 {
-	struct hv_vm_config c = {
-	    .name = "web1",
-	    .type = type,
-	    .vcpus = 2,
-	    .vcpus_max = 10,
-	    .memory_bytes = (int64_t)512 << 20,
-	    .memory_max_bytes = (int64_t)1024 << 20,
-	    .kernel = "/boot/vmlinuz",
-	    .ramdisk = "/boot/initrd",
-	    .cmdline = "root=/dev/xvda ro",
-	    .n_disks = 2,
-	    .disks =
-		{{.vdev = "xvda", .path = "/dev/vg/web1", .format = "raw"},
-		 {.vdev = "xvdb", .path = "/srv/data.qcow2", .format = "qcow2", .readonly = true}},
-	    .n_nics = 2,
-	    .nics = {{.mac = "00:16:3e:01:02:03", .bridge = "xenbr0"}, {.bridge = "xenbr1"}},
-	};
-
-	cr_assert(mu_uuid_parse("8d2c1d1c-76a4-4d22-9d3e-0123456789ab", &c.id.uuid));
-	return c;
-}
-
-static void convert(const struct hv_vm_config *c, libxl_domain_config *ret)
-{
-	struct mu_error err = MU_ERROR_INIT;
-
-	cr_assert_eq(xen_config_to_libxl(c, ret, &err), 0, "%s", err.text);
-}
-
-static void expect_round_trip(const struct hv_vm_config *c, struct hv_vm_config *ret)
-{
-	struct mu_error err = MU_ERROR_INIT;
-	libxl_domain_config xl;
-
-	convert(c, &xl);
-	cr_assert_eq(xen_config_from_libxl(&xl, ret, &err), 0, "%s", err.text);
-	libxl_domain_config_dispose(&xl);
-}
-
-Test(xen_convert, pv_config_for_libxl)
-{
-	struct hv_vm_config c = full_config(VM_TYPE_PV);
-	libxl_domain_config xl;
-
-	convert(&c, &xl);
-	cr_expect_eq(xl.c_info.type, LIBXL_DOMAIN_TYPE_PV);
-	cr_expect_str_eq(xl.c_info.name, "web1");
-	cr_expect_arr_eq(xl.c_info.uuid.uuid, c.id.uuid.bytes, 16);
-	cr_expect_str_eq(xl.c_info.xsdata[0], XEN_OWNER_KEY);
-	cr_expect_str_eq(xl.c_info.xsdata[1], XEN_OWNER_VALUE);
-	cr_expect_null(xl.c_info.xsdata[2]);
-	cr_expect_eq(xl.b_info.max_vcpus, 10);
-	cr_expect_eq(libxl_bitmap_count_set(&xl.b_info.avail_vcpus), 2);
-	cr_expect_eq(xl.b_info.target_memkb, 512u * 1024);
-	cr_expect_eq(xl.b_info.max_memkb, 1024u * 1024);
-	cr_expect_str_eq(xl.b_info.kernel, "/boot/vmlinuz");
-	cr_expect_null(xl.b_info.bootloader);
-	cr_expect_eq(xl.num_disks, 2);
-	cr_expect_eq(xl.disks[0].readwrite, 1);
-	cr_expect_eq(xl.disks[0].format, LIBXL_DISK_FORMAT_RAW);
-	cr_expect_eq(xl.disks[1].readwrite, 0);
-	cr_expect_eq(xl.disks[1].format, LIBXL_DISK_FORMAT_QCOW2);
-	cr_expect_eq(xl.num_nics, 2);
-	cr_expect_eq(xl.nics[0].mac[5], 3);
-	cr_expect_eq(xl.nics[1].devid, 1);
-	cr_expect_eq(xl.num_vfbs, 0);
-	libxl_domain_config_dispose(&xl);
-}
-
-Test(xen_convert, hvm_config_for_libxl)
-{
-	struct hv_vm_config c = full_config(VM_TYPE_HVM);
-	libxl_domain_config xl;
-
-	c.kernel[0] = c.ramdisk[0] = c.cmdline[0] = '\0';
-	snprintf(c.firmware, sizeof c.firmware, "uefi");
-	snprintf(c.boot_order, sizeof c.boot_order, "dc");
-	c.vnc = true;
-	c.n_disks = 1;
-	c.disks[0] = (struct hv_disk){.vdev = "hdc", .cdrom = true};
-	convert(&c, &xl);
-	cr_expect_eq(xl.b_info.type, LIBXL_DOMAIN_TYPE_HVM);
-	cr_expect_null(xl.b_info.kernel);
-	cr_expect_eq(xl.b_info.u.hvm.bios, LIBXL_BIOS_TYPE_OVMF);
-	cr_expect_str_eq(xl.b_info.u.hvm.boot, "dc");
-	cr_expect(libxl_defbool_val(xl.b_info.u.hvm.vnc.enable));
-	cr_expect_str_eq(xl.b_info.u.hvm.vnc.listen, "127.0.0.1", "never on all addresses");
-	cr_expect_eq(xl.disks[0].format, LIBXL_DISK_FORMAT_EMPTY);
-	cr_expect_eq(xl.disks[0].is_cdrom, 1);
-	cr_expect_eq(xl.disks[0].readwrite, 0);
-	libxl_domain_config_dispose(&xl);
-}
-
-Test(xen_convert, pv_framebuffer)
-{
-	struct hv_vm_config c = full_config(VM_TYPE_PVH), back;
-	libxl_domain_config xl;
-
-	c.vnc = true;
-	convert(&c, &xl);
-	cr_expect_eq(xl.num_vfbs, 1);
-	cr_expect_eq(xl.num_vkbs, 1);
-	libxl_domain_config_dispose(&xl);
-	expect_round_trip(&c, &back);
-	cr_expect(back.vnc);
-}
-
-Test(xen_convert, round_trip)
-{
-	for (unsigned t = 0; t < _VM_TYPE_COUNT; t++) {
-		struct hv_vm_config c = full_config((enum vm_type)t), back;
-
-		expect_round_trip(&c, &back);
-		cr_expect(mu_uuid_equal(&back.id.uuid, &c.id.uuid));
-		cr_expect_eq(back.type, c.type);
-		cr_expect_str_eq(back.name, c.name);
-		cr_expect_str_eq(back.kernel, c.kernel);
-		cr_expect_str_eq(back.cmdline, c.cmdline);
-		cr_expect_eq(back.vcpus, 2u);
-		cr_expect_eq(back.vcpus_max, 10u);
-		cr_expect_eq(back.memory_bytes, c.memory_bytes);
-		cr_expect_eq(back.memory_max_bytes, c.memory_max_bytes);
-		cr_expect_eq(back.n_disks, 2u);
-		cr_expect_str_eq(back.disks[1].path, "/srv/data.qcow2");
-		cr_expect_str_eq(back.disks[1].format, "qcow2");
-		cr_expect(back.disks[1].readonly);
-		cr_expect_eq(back.n_nics, 2u);
-		cr_expect_str_eq(back.nics[0].mac, "00:16:3e:01:02:03");
-		cr_expect_str_eq(back.nics[1].bridge, "xenbr1");
+	for (size_t i = 0; xl->c_info.xsdata && xl->c_info.xsdata[i]; i += 2) {
+		if (strcmp(xl->c_info.xsdata[i], XEN_OWNER_KEY) == 0)
+			return xl->c_info.xsdata[i + 1];
 	}
+	return NULL;
 }
 
-Test(xen_convert, derived_mac_is_stable_and_distinct)
+Test(xen_convert, claim_replaces_name_and_owner_and_keeps_the_rest)
 {
-	struct hv_vm_config c = full_config(VM_TYPE_PV), a, b;
-
-	c.nics[0].mac[0] = '\0';
-	expect_round_trip(&c, &a);
-	expect_round_trip(&c, &b);
-	cr_expect_str_eq(a.nics[0].mac, b.nics[0].mac);
-	cr_expect_str_neq(a.nics[0].mac, a.nics[1].mac);
-	cr_expect_eq(strncmp(a.nics[0].mac, "00:16:3e:", 9), 0, "%s", a.nics[0].mac);
-	c.id.uuid.bytes[15] ^= 1;
-	expect_round_trip(&c, &b);
-	cr_expect_str_neq(a.nics[0].mac, b.nics[0].mac);
-}
-
-Test(xen_convert, bad_mac_is_refused)
-{
-	struct hv_vm_config c = full_config(VM_TYPE_PV);
-	struct mu_error err = MU_ERROR_INIT;
 	libxl_domain_config xl;
 
-	snprintf(c.nics[1].mac, sizeof c.nics[1].mac, "00:16:3e:zz");
-	cr_assert_lt(xen_config_to_libxl(&c, &xl, &err), 0);
+	libxl_domain_config_init(&xl);
+	xl.c_info.name = strdup("saved");
+	xen_config_claim(&xl, "first");
+	cr_expect_str_eq(xl.c_info.name, "first");
+	cr_expect_str_eq(owner_of(&xl), XEN_OWNER_VALUE);
+	libxl_key_value_list_dispose(&xl.c_info.xsdata);
+	xl.c_info.xsdata = calloc(5, sizeof *xl.c_info.xsdata);
+	xl.c_info.xsdata[0] = strdup("vm-data/role");
+	xl.c_info.xsdata[1] = strdup("db");
+	xl.c_info.xsdata[2] = strdup(XEN_OWNER_KEY);
+	xl.c_info.xsdata[3] = strdup("another");
+	xen_config_claim(&xl, "second");
+	cr_expect_str_eq(xl.c_info.name, "second");
+	cr_expect_str_eq(xl.c_info.xsdata[1], "db");
+	cr_expect_str_eq(owner_of(&xl), XEN_OWNER_VALUE);
+	cr_expect_null(xl.c_info.xsdata[4]);
 	libxl_domain_config_dispose(&xl);
+}
+
+Test(xen_convert, cpuid_policies)
+{
+	libxl_cpuid_policy_list policy = NULL;
+	struct mu_error err = MU_ERROR_INIT;
+
+	cr_expect_eq(xen_cpuid_parse(&policy, "host", &err), 0);
+	cr_expect(policy == NULL);
+	cr_expect_eq(xen_cpuid_parse(&policy, "host,tm=0,family=6", &err), 0, "%s", err.text);
+	cr_expect(policy != NULL);
+	cr_expect_lt(xen_cpuid_parse(&policy, "host,warp=9", &err), 0);
 	cr_expect_eq(err.code, MU_E_INVALID);
-	cr_expect(strstr(err.text, "nic 1"), "%s", err.text);
-}
-
-static void expect_refused(const libxl_domain_config *xl, const char *word)
-{
-	struct mu_error err = MU_ERROR_INIT;
-	struct hv_vm_config back;
-
-	cr_assert_lt(xen_config_from_libxl(xl, &back, &err), 0);
-	cr_expect_eq(err.code, MU_E_UNSUPPORTED);
-	cr_expect(strstr(err.text, word), "\"%s\" has no \"%s\"", err.text, word);
-}
-
-Test(xen_convert, what_a_definition_cannot_hold_is_refused)
-{
-	struct hv_vm_config c = full_config(VM_TYPE_PV);
-	libxl_domain_config xl;
-
-	convert(&c, &xl);
-	xl.num_pcidevs = 1;
-	expect_refused(&xl, "PCI");
-	xl.num_pcidevs = 0;
-	xl.disks[1].format = LIBXL_DISK_FORMAT_VHD;
-	expect_refused(&xl, "disk 1: its format is vhd");
-	xl.disks[1].format = LIBXL_DISK_FORMAT_RAW;
-	xl.disks[0].backend_domid = 3;
-	expect_refused(&xl, "backend");
-	xl.disks[0].backend_domid = 0;
-	xl.b_info.max_memkb = LIBXL_MEMKB_DEFAULT;
-	expect_refused(&xl, "memory");
-	xl.b_info.max_memkb = 1024;
-	xl.b_info.max_vcpus = HV_VCPUS_MAX + 1;
-	expect_refused(&xl, "vCPUs");
-	xl.b_info.max_vcpus = 1;
-	free(xl.b_info.cmdline);
-	xl.b_info.cmdline = calloc(1, 4000);
-	memset(xl.b_info.cmdline, 'a', 3999);
-	expect_refused(&xl, "command line");
-	libxl_domain_config_dispose(&xl);
-}
-
-Test(xen_convert, defaults_of_libxl_become_values)
-{
-	struct hv_vm_config c = full_config(VM_TYPE_PV), back;
-	struct mu_error err = MU_ERROR_INIT;
-	libxl_domain_config xl;
-
-	convert(&c, &xl);
-	xl.b_info.max_vcpus = 0; /* as `xl create` leaves it in the record */
-	libxl_bitmap_dispose(&xl.b_info.avail_vcpus);
-	xl.b_info.target_memkb = LIBXL_MEMKB_DEFAULT;
-	cr_assert_eq(xen_config_from_libxl(&xl, &back, &err), 0, "%s", err.text);
-	cr_expect_eq(back.vcpus_max, 1u);
-	cr_expect_eq(back.vcpus, 1u);
-	cr_expect_eq(back.memory_bytes, back.memory_max_bytes);
-	libxl_domain_config_dispose(&xl);
-}
-
-Test(xen_convert, claim_replaces_name_and_owner)
-{
-	struct hv_vm_config c = full_config(VM_TYPE_PV);
-	libxl_domain_config xl;
-
-	convert(&c, &xl);
-	xen_config_claim(&xl, "other");
-	cr_expect_str_eq(xl.c_info.name, "other");
-	cr_expect_str_eq(xl.c_info.xsdata[1], XEN_OWNER_VALUE);
-	libxl_domain_config_dispose(&xl);
+	cr_expect(strstr(err.text, "warp=9"), "%s", err.text);
+	libxl_cpuid_dispose(&policy);
 }
 
 Test(xen_convert, domain_from_hypervisor)
