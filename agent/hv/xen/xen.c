@@ -13,6 +13,8 @@
 #include "agent/hv/xen/xen_host.h"
 #include "agent/hv/xen/xen_log.h"
 #include "agent/hv/xen/xen_ops.h"
+#include "agent/hv/xen/xen_pause.h"
+#include "agent/hv/xen/xen_pci.h"
 #include "agent/hv/xen/xen_readback.h"
 #include "agent/hv/xen/xen_stats.h"
 #include "agent/hv/xen/xen_store.h"
@@ -30,13 +32,22 @@ struct xen {
 	struct xen_readback *readback;
 	struct xen_ops *ops;
 	struct xen_store *store;
+	struct xen_pci_owners *pci_owners;
 	const struct hv_watch *watch;
+	uint8_t paused_here[DOMID_FIRST_RESERVED]; /* by xen_pause_now() */
 	bool freeing;
 	mu_loop_cb freed;
 	void *freed_ctx;
 };
 
 /* ---- news ---- */
+
+static uint8_t *pause_mark(struct xen *x, struct hv_domid domid)
+{
+	static uint8_t none;
+
+	return domid.value < MU_ARRAY_SIZE(x->paused_here) ? &x->paused_here[domid.value] : &none;
+}
 
 static void tell_domains(struct xen *x)
 {
@@ -49,6 +60,8 @@ static void on_facts(void *ctx, const struct xen_facts *facts, bool domain_news,
 	struct xen *x = ctx;
 
 	xen_domains_learn(x->domains, facts);
+	if (facts->gone)
+		*pause_mark(x, facts->domid) = 0;
 	if (domain_news)
 		tell_domains(x);
 	if (guest_news && x->watch && x->watch->guest_changed)
@@ -61,6 +74,14 @@ static void on_domains(void *ctx)
 
 	xen_ops_domains_changed(x->ops);
 	tell_domains(x);
+}
+
+static void on_pci_owners(void *ctx, struct xen_pci_owners *owners)
+{
+	struct xen *x = ctx;
+
+	xen_pci_owners_free(x->pci_owners);
+	x->pci_owners = owners;
 }
 
 /* What was built is in listings before its operation ends. */
@@ -131,6 +152,35 @@ static int xen_stats(void *impl, struct hv_host_stats *ret_host,
 	return xen_stats_read(x->domains, x->xch, ret_host, ret_domains, max, ret_n, err);
 }
 
+static int xen_console(void *impl, struct hv_domid domid, enum hv_console_kind kind,
+		       struct hv_console *ret, struct mu_error *err)
+{
+	struct xen *x = impl;
+	const struct xen_facts *facts = xen_domains_find(x->domains, domid);
+
+	if (!facts)
+		return no_domain(err);
+	if (kind == HV_CONSOLE_SERIAL && facts->console.tty[0] == '\0')
+		return mu_error_set(
+		    err, MU_E_NOT_FOUND,
+		    "it has no serial console; hint: an HVM VM needs serial=\"pty\"");
+	if (kind == HV_CONSOLE_VNC && facts->console.port == 0)
+		return mu_error_set(err, MU_E_NOT_FOUND, "it has no VNC console");
+	*ret = facts->console;
+	return 0;
+}
+
+static int xen_pcis(void *impl, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
+		    struct mu_error *err)
+{
+	struct xen *x = impl;
+
+	if (xen_pci_list(ret_devices, max, ret_n, err) < 0)
+		return MU_FAILED;
+	xen_pci_join(x->pci_owners, ret_devices, *ret_n);
+	return 0;
+}
+
 static int xen_config(void *impl, struct hv_domid domid, struct hv_vm_config *ret,
 		      struct mu_error *err)
 {
@@ -151,8 +201,13 @@ static void xen_op_start(void *impl, struct hv_op *op)
 {
 	struct xen *x = impl;
 	const struct xen_facts *facts = xen_domains_find(x->domains, op->domid);
+	bool hvm = !facts || !facts->type_known || facts->type == VM_TYPE_HVM;
 
-	xen_ops_start(x->ops, op, facts && facts->ours);
+	if (op->kind == HV_PAUSE && xen_pause_now(x->xch, op, pause_mark(x, op->domid)))
+		return;
+	if (op->kind == HV_UNPAUSE && xen_unpause_now(x->xch, op, hvm, pause_mark(x, op->domid)))
+		return;
+	xen_ops_start(x->ops, op, facts);
 }
 
 static void xen_op_cancel(void *impl, struct hv_op *op)
@@ -178,6 +233,7 @@ static void discard(struct xen *x)
 {
 	xen_readback_free(x->readback);
 	xen_domains_free(x->domains);
+	xen_pci_owners_free(x->pci_owners);
 	if (x->xch)
 		(void)xc_interface_close(x->xch);
 	xen_log_free(x->log);
@@ -232,6 +288,8 @@ static const struct hv_ops ops = {
     .op_cancel = xen_op_cancel,
     .config = xen_config,
     .emergency_destroy = xen_emergency_destroy,
+    .console = xen_console,
+    .pci_list = xen_pcis,
 };
 
 static int open_all(struct xen *x, struct mu_error *err)
@@ -239,6 +297,7 @@ static int open_all(struct xen *x, struct mu_error *err)
 	const struct xen_store_listener listener = {
 	    .facts = on_facts,
 	    .domains = on_domains,
+	    .pci_owners = on_pci_owners,
 	    .ctx = x,
 	};
 	const struct xen_ops_hooks hooks = {.settle = settle, .withdraw = withdraw, .ctx = x};

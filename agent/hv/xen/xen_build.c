@@ -82,7 +82,7 @@ static int check_bridge(const char *name, struct mu_error *err)
 			    "there is no bridge \"%s\"; hint: ip link show type bridge", name);
 }
 
-static int check_needs(const struct hv_vm_config *c, struct mu_error *err)
+int job_check_needs(const struct hv_vm_config *c, struct mu_error *err)
 {
 	if (check_file("kernel", c->kernel, err) < 0 || check_file("ramdisk", c->ramdisk, err) < 0)
 		return MU_FAILED;
@@ -161,7 +161,7 @@ void job_create(struct job *job)
 	const libxl_asyncop_how *how;
 
 	if (check_not_running(job, &job->err) < 0 || check_name_is_free(job, &job->err) < 0 ||
-	    check_needs(job->config, &job->err) < 0 ||
+	    job_check_needs(job->config, &job->err) < 0 ||
 	    xen_config_to_libxl(job->config, &job->xl, &job->err) < 0 ||
 	    check_memory(job, &job->err) < 0) {
 		job_finish(job, MU_FAILED);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <xen/sched.h>
 
-enum { PAGE_BYTES = 4096, KIB = 1024 };
+enum { PAGE_BYTES = 4096, KIB = 1024, USECS = 1000000 };
 
 /* ---- to libxl ---- */
 
@@ -156,7 +156,10 @@ static int fill_nics(libxl_domain_config *ret, const struct hv_vm_config *config
 		libxl_device_nic *to = &ret->nics[i];
 
 		libxl_device_nic_init(to);
-		to->devid = (int)i;
+		to->devid = (int)(from->has_device ? from->device : i);
+		to->model = text_or_null(from->model);
+		to->rate_bytes_per_interval = (uint64_t)from->rate_bytes * XEN_RATE_USECS / USECS;
+		to->rate_interval_usecs = from->rate_bytes ? XEN_RATE_USECS : 0;
 		to->bridge = text_or_null(from->bridge);
 		if (from->mac[0] == '\0')
 			derive_mac(&config->id, i, to->mac);
@@ -343,6 +346,13 @@ static int take_nic(const libxl_device_nic *from, struct hv_nic *to, struct mu_e
 		return mu_error_set(err, MU_E_UNSUPPORTED, "its backend is another domain");
 	(void)snprintf(to->mac, sizeof to->mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2],
 		       m[3], m[4], m[5]);
+	to->has_device = from->devid >= 0;
+	to->device = from->devid >= 0 ? (uint32_t)from->devid : 0;
+	if (from->rate_interval_usecs)
+		to->rate_bytes =
+		    (int64_t)(from->rate_bytes_per_interval * USECS / from->rate_interval_usecs);
+	if (take_text(to->model, sizeof to->model, "model", from->model, err) < 0)
+		return MU_FAILED;
 	return take_text(to->bridge, sizeof to->bridge, "bridge", from->bridge, err);
 }
 

@@ -16,6 +16,9 @@
 #define XEN_OWNER_KEY "muster/owner"
 #define XEN_OWNER_VALUE "muster-agent"
 
+/* In which netback hands out credit: libxl's own default. */
+#define XEN_RATE_USECS 50000
+
 /* `ret` is initialised here and must be disposed by the caller, also on failure. */
 int xen_config_to_libxl(const struct hv_vm_config *config, libxl_domain_config *ret,
 			struct mu_error *err);

@@ -7,6 +7,7 @@
 #define MUSTER_AGENT_HV_XEN_STORE_H
 
 #include "agent/hv/xen/xen_facts.h"
+#include "agent/hv/xen/xen_pci.h"
 #include "common/loop/loop.h"
 
 struct xen_store;
@@ -16,6 +17,8 @@ struct xen_store_listener {
 	void (*facts)(void *ctx, const struct xen_facts *facts, bool domain_news, bool guest_news);
 	/* On the loop thread: some domain came, went or stopped, or may have. */
 	void (*domains)(void *ctx);
+	/* On the loop thread: who has PCI devices now; taken over. */
+	void (*pci_owners)(void *ctx, struct xen_pci_owners *owners);
 	void *ctx;
 };
 
