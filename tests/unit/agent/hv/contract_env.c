@@ -256,6 +256,16 @@ int env_create(struct env *e, const struct hv_vm_config *config, struct hv_domid
 	return 0;
 }
 
+int env_create_booted(struct env *e, struct hv_vm_config *config, struct hv_domid *ret_domid,
+		      struct mu_error *err)
+{
+	*config = env_guest(e);
+	if (env_create(e, config, ret_domid, err) < 0)
+		return MU_FAILED;
+	env_pause(e, e->c->boot_ms);
+	return 0;
+}
+
 int env_find(struct env *e, struct hv_domid domid, bool *ret_found, struct hv_domain *ret,
 	     struct mu_error *err)
 {
