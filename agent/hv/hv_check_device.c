@@ -134,7 +134,8 @@ static int check_usb_named(const struct hv_device *d, struct mu_error *err)
 	return check_usb(&d->usb, err);
 }
 
-static int (*const device_checks[_HV_OP_KIND_COUNT])(const struct hv_device *, struct mu_error *) = {
+static int (*const device_checks[_HV_OP_KIND_COUNT])(const struct hv_device *,
+						     struct mu_error *) = {
     [HV_DISK_ATTACH] = check_disk_attach, [HV_DISK_DETACH] = check_disk_named,
     [HV_DISK_RESIZE] = check_resize,      [HV_CD_INSERT] = check_cd_insert,
     [HV_CD_EJECT] = check_disk_named,     [HV_NIC_ATTACH] = check_nic_attach,

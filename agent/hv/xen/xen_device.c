@@ -9,6 +9,7 @@
  */
 #include "agent/hv/xen/xen_convert.h"
 #include "agent/hv/xen/xen_job.h"
+#include "common/base/str.h"
 
 #include <inttypes.h>
 #include <libxl_utils.h>
@@ -51,39 +52,47 @@ static void record_after(struct job *job, int rc)
 
 /* ---- disks ---- */
 
-int job_find_disk(struct job *job, struct mu_error *err)
+/* By the list, as libxl warns when it is asked for a disk that is not there. */
+static bool look_for_disk(struct job *job, int *ret_n)
 {
-	const char *vdev = job->device->disk.vdev;
-
-	libxl_device_disk_dispose(&job->disk);
-	libxl_device_disk_init(&job->disk);
-	if (libxl_vdev_to_device_disk(job_ctx(job), job->domid.value, vdev, &job->disk) == 0)
-		return 0;
-	return mu_error_set(err, MU_E_NOT_FOUND, "the domain has no disk %s", vdev);
-}
-
-static int count_disks(struct job *job)
-{
+	bool found = false;
 	int n = 0;
 	libxl_device_disk *disks = libxl_device_disk_list(job_ctx(job), job->domid.value, &n);
 
+	for (int i = 0; i < n && !found; i++) {
+		found = mu_str_equal(disks[i].vdev, job->device->disk.vdev);
+		if (found)
+			libxl_device_disk_copy(job_ctx(job), &job->disk, &disks[i]);
+	}
 	libxl_device_disk_list_free(disks, n);
-	return n;
+	*ret_n = n;
+	return found;
+}
+
+int job_find_disk(struct job *job, struct mu_error *err)
+{
+	int n;
+
+	if (look_for_disk(job, &n))
+		return 0;
+	return mu_error_set(err, MU_E_NOT_FOUND, "the domain has no disk %s",
+			    job->device->disk.vdev);
 }
 
 static int prepare_disk(struct job *job, struct mu_error *err)
 {
 	const struct hv_disk *disk = &job->device->disk;
 	struct hv_vm_config *c;
+	int n;
 
-	if (job_find_disk(job, NULL) == 0)
+	if (look_for_disk(job, &n))
 		return mu_error_set(err, MU_E_EXISTS, "the domain has a disk %s already",
 				    disk->vdev);
 	if (disk->cdrom && (job->type == VM_TYPE_HVM || disk->path[0] == '\0'))
 		return mu_error_set(err, MU_E_UNSUPPORTED,
 				    "a CD drive cannot be added while the VM runs; hint: insert "
 				    "into one that is there, or attach the image as a disk");
-	if (count_disks(job) >= HV_DISKS_MAX)
+	if (n >= HV_DISKS_MAX)
 		return mu_error_set(err, MU_E_EXHAUSTED, "the domain has %d disks, the most",
 				    HV_DISKS_MAX);
 	c = one_device(job);
@@ -277,8 +286,17 @@ void job_nic_attach(struct job *job)
 static int find_nic(struct job *job, struct mu_error *err)
 {
 	uint32_t number = job->device->nic.device;
+	bool found = false;
+	int n = 0;
+	libxl_device_nic *nics = libxl_device_nic_list(job_ctx(job), job->domid.value, &n);
 
-	if (libxl_devid_to_device_nic(job_ctx(job), job->domid.value, (int)number, &job->nic) == 0)
+	for (int i = 0; i < n && !found; i++) {
+		found = nics[i].devid == (int)number;
+		if (found)
+			libxl_device_nic_copy(job_ctx(job), &job->nic, &nics[i]);
+	}
+	libxl_device_nic_list_free(nics, n);
+	if (found)
 		return 0;
 	return mu_error_set(err, MU_E_NOT_FOUND, "the domain has no network card %" PRIu32, number);
 }
