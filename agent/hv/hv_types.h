@@ -51,7 +51,7 @@ enum hv_op_kind {
 	 * guest has been told. Detached: the guest has let go of it. */
 	HV_DISK_ATTACH,
 	HV_DISK_DETACH,
-	HV_DISK_RESIZE, /* what is behind it has grown (qcow2: grow it); the guest is told */
+	HV_DISK_RESIZE, /* what is behind it has grown: the guest is told. UNSUPPORTED for qcow2 */
 	HV_CD_INSERT,   /* of a drive that is there; what was in it is taken out */
 	HV_CD_EJECT,    /* a drive that is empty already is success */
 	HV_NIC_ATTACH,  /* -> ret_number, which is its `device` */

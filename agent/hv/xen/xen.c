@@ -178,6 +178,14 @@ static int xen_pcis(void *impl, struct hv_host_pci *ret_devices, size_t max, siz
 	if (xen_pci_list(ret_devices, max, ret_n, err) < 0)
 		return MU_FAILED;
 	xen_pci_join(x->pci_owners, ret_devices, *ret_n);
+	for (size_t i = 0; i < *ret_n; i++) {
+		struct hv_domain d;
+
+		/* A domain that others destroyed may have left its mark. */
+		if (ret_devices[i].domid.value &&
+		    !xen_domains_probe(x->xch, ret_devices[i].domid, &d))
+			ret_devices[i].domid.value = 0;
+	}
 	return 0;
 }
 

@@ -421,14 +421,22 @@ static const struct env_case basics[] = {
     {NULL, NULL},
 };
 
-static const struct env_case *const lists[] = {basics, contract_trouble, contract_devices,
-					       contract_resources};
+static const struct {
+	const char *name;
+	const struct env_case *cases;
+} groups[] = {
+    {"basics", basics},
+    {"trouble", contract_trouble},
+    {"devices", contract_devices},
+    {"resources", contract_resources},
+};
 
 /* NULL behind the last. */
-static const struct env_case *find_case(size_t i)
+static const struct env_case *find_case(size_t i, const char **ret_group)
 {
-	for (size_t k = 0; k < MU_ARRAY_SIZE(lists); k++) {
-		for (const struct env_case *c = lists[k]; c->name; c++) {
+	for (size_t k = 0; k < MU_ARRAY_SIZE(groups); k++) {
+		for (const struct env_case *c = groups[k].cases; c->name; c++) {
+			*ret_group = groups[k].name;
 			if (i-- == 0)
 				return c;
 		}
@@ -438,20 +446,32 @@ static const struct env_case *find_case(size_t i)
 
 size_t hv_contract_n_cases(void)
 {
+	const char *group;
 	size_t n = 0;
 
-	while (find_case(n))
+	while (find_case(n, &group))
 		n++;
 	return n;
 }
 
 const char *hv_contract_case_name(size_t i)
 {
-	return find_case(i)->name;
+	const char *group;
+
+	return find_case(i, &group)->name;
+}
+
+const char *hv_contract_case_group(size_t i)
+{
+	const char *group = NULL;
+
+	(void)find_case(i, &group);
+	return group;
 }
 
 int hv_contract_run(const struct hv_contract *c, size_t i, struct mu_error *err)
 {
+	const char *group;
 	struct env e;
 	int r;
 
@@ -461,7 +481,7 @@ int hv_contract_run(const struct hv_contract *c, size_t i, struct mu_error *err)
 		mu_loop_free(e.loop);
 		return MU_FAILED;
 	}
-	r = find_case(i)->run(&e, err);
+	r = find_case(i, &group)->run(&e, err);
 	if (env_close(&e, r < 0 ? NULL : err) < 0)
 		r = MU_FAILED;
 	return r;

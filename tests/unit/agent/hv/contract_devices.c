@@ -167,7 +167,6 @@ static int paused_guest_keeps_its_disk(struct env *e, struct mu_error *err)
 	if (make_file(path, 8 * MIB, err) < 0 || env_create_booted(e, &config, &domid, err) < 0 ||
 	    run(e, HV_DISK_ATTACH, domid, &disk, err) < 0)
 		return MU_FAILED;
-	env_pause(e, e->c->boot_ms / 10); /* the guest connects to it */
 	if (env_on(e, HV_PAUSE, domid, err) < 0 ||
 	    refused(e, HV_DISK_DETACH, domid, &disk, MU_E_TIMEOUT, "force", err) < 0 ||
 	    expect_disks(e, domid, path, 1, config.n_disks + 1, err) < 0)

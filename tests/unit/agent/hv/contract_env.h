@@ -72,6 +72,8 @@ int env_on(struct env *e, enum hv_op_kind kind, struct hv_domid domid, struct mu
 int env_refused(struct env *e, struct wait *w, enum mu_error_code code, struct mu_error *err);
 int env_create(struct env *e, const struct hv_vm_config *config, struct hv_domid *ret_domid,
 	       struct mu_error *err);
+/* Until its agent reports, or for boot_ms: a guest without an agent has booted by then. */
+int env_wait_booted(struct env *e, struct hv_domid domid, struct mu_error *err);
 /* A guest that has booted far enough to be asked. */
 int env_create_booted(struct env *e, struct hv_vm_config *config, struct hv_domid *ret_domid,
 		      struct mu_error *err);

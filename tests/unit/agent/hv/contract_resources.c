@@ -36,8 +36,7 @@ static int create_with_room(struct env *e, struct hv_vm_config *config, struct h
 	config->memory_max_bytes = config->memory_bytes + 32 * (int64_t)MIB;
 	if (env_create(e, config, ret_domid, err) < 0)
 		return MU_FAILED;
-	env_pause(e, e->c->boot_ms);
-	return 0;
+	return env_wait_booted(e, *ret_domid, err);
 }
 
 static int wait_vcpus(struct env *e, struct hv_domid domid, uint32_t n, struct mu_error *err)
