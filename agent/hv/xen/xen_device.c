@@ -7,8 +7,8 @@
  * before it waits for the backend; if that fails it leaves both record and xenstore entries, so we
  * destroy the device and correct the record.
  */
+#include "agent/hv/xen/xen_change.h"
 #include "agent/hv/xen/xen_convert.h"
-#include "agent/hv/xen/xen_job.h"
 #include "common/base/str.h"
 
 #include <inttypes.h>

@@ -9,7 +9,7 @@
  * Without an IOMMU nothing is passed through: libxl fails half-way then, and a device that a guest
  * controls could write all of the host's memory.
  */
-#include "agent/hv/xen/xen_job.h"
+#include "agent/hv/xen/xen_change.h"
 #include "agent/hv/xen/xen_pci.h"
 #include "common/base/str.h"
 
@@ -99,11 +99,12 @@ static int check_pci_attach(struct job *job, struct mu_error *err)
 {
 	struct hv_host_pci device;
 
+	if (xen_pci_find(job->device->pci.address, &device, err) < 0)
+		return MU_FAILED;
 	if (job->type == VM_TYPE_PVH)
 		return mu_error_set(err, MU_E_UNSUPPORTED,
 				    "a PVH guest cannot have PCI devices of the host");
-	if (xen_pci_find(job->device->pci.address, &device, err) < 0 ||
-	    check_not_owned(job, err) < 0)
+	if (check_not_owned(job, err) < 0)
 		return MU_FAILED;
 	if (!device.assignable && job->device->pci.seize) {
 		if (xen_pci_check_idle(&device, err) < 0)

@@ -14,8 +14,8 @@
  *
  * What was done is done: a record that cannot be written is logged, and the operation succeeds.
  */
+#include "agent/hv/xen/xen_change.h"
 #include "agent/hv/xen/xen_convert.h"
-#include "agent/hv/xen/xen_job.h"
 #include "common/log/log.h"
 
 #include <inttypes.h>

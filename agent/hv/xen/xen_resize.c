@@ -9,7 +9,7 @@
  *
  * A disk that QEMU serves (qcow2) has its size from QEMU, which libxl has no call for.
  */
-#include "agent/hv/xen/xen_job.h"
+#include "agent/hv/xen/xen_change.h"
 #include "common/base/assert.h"
 #include "common/base/str.h"
 #include "common/os/clock.h"

@@ -4,7 +4,7 @@
  * balloon, itself: libxl asks it to, and what it has done is in the list of domains.
  */
 #include "agent/hv/hv_cpus.h"
-#include "agent/hv/xen/xen_job.h"
+#include "agent/hv/xen/xen_change.h"
 
 #include <inttypes.h>
 #include <libxl_utils.h>

@@ -179,26 +179,45 @@ static int paused_guest_keeps_its_disk(struct env *e, struct mu_error *err)
 	return mu_file_remove(path, err);
 }
 
+/* HVM: a drive that is empty at first. */
+static int cd_goes_in_and_out(struct env *e, struct hv_device *cd, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	struct hv_device none = disk_of("hdd", cd->disk.path);
+	struct hv_domid domid;
+
+	none.disk.cdrom = true;
+	config.disks[config.n_disks++] = (struct hv_disk){.vdev = "hdc", .cdrom = true};
+	if (env_create(e, &config, &domid, err) < 0 || run(e, HV_CD_INSERT, domid, cd, err) < 0 ||
+	    expect_disks(e, domid, cd->disk.path, 1, config.n_disks, err) < 0 ||
+	    run(e, HV_CD_EJECT, domid, cd, err) < 0 || run(e, HV_CD_EJECT, domid, cd, err) < 0 ||
+	    expect_disks(e, domid, cd->disk.path, 0, config.n_disks, err) < 0)
+		return MU_FAILED;
+	if (refused(e, HV_CD_INSERT, domid, &none, MU_E_NOT_FOUND, "hdd", err) < 0)
+		return MU_FAILED;
+	return refused(e, HV_DISK_DETACH, domid, cd, MU_E_UNSUPPORTED, "CD drive", err);
+}
+
 static int cd_needs_a_drive(struct env *e, struct mu_error *err)
 {
 	MU_CLEANUP(mu_free) char *path = mu_xasprintf("%s/cd.iso", e->c->dir);
 	struct hv_device cd = disk_of("hdc", path);
 	struct hv_vm_config config = env_guest(e);
 	struct hv_domid domid;
-	struct wait *w;
 
 	cd.disk.cdrom = true;
-	if (make_file(path, MIB, err) < 0 || env_create(e, &config, &domid, err) < 0)
+	if (make_file(path, MIB, err) < 0)
 		return MU_FAILED;
 	if (config.type == VM_TYPE_HVM) {
-		w = device_op(e, HV_CD_INSERT, domid, &cd);
-		if (env_refused(e, w, MU_E_NOT_FOUND, err) < 0)
+		if (cd_goes_in_and_out(e, &cd, err) < 0)
 			return MU_FAILED;
-		return mu_file_remove(path, err);
-	}
-	if (refused(e, HV_CD_INSERT, domid, &cd, MU_E_UNSUPPORTED, "attach the image", err) < 0 ||
-	    refused(e, HV_CD_EJECT, domid, &cd, MU_E_UNSUPPORTED, "attach the image", err) < 0)
+	} else if (env_create(e, &config, &domid, err) < 0 ||
+		   refused(e, HV_CD_INSERT, domid, &cd, MU_E_UNSUPPORTED, "attach the image", err) <
+		       0 ||
+		   refused(e, HV_CD_EJECT, domid, &cd, MU_E_UNSUPPORTED, "attach the image", err) <
+		       0) {
 		return MU_FAILED;
+	}
 	return mu_file_remove(path, err);
 }
 
@@ -311,8 +330,11 @@ static int pci_in_use_refused(struct env *e, struct mu_error *err)
 	    refused(e, HV_PCI_RELEASE, none, &device, MU_E_NOT_FOUND, "lspci", err) < 0)
 		return MU_FAILED;
 	memcpy(device.pci.address, used.address, sizeof used.address);
-	if (refused(e, HV_PCI_ATTACH, domid, &device, MU_E_STATE, used.driver, err) < 0 ||
-	    refused(e, HV_PCI_DETACH, domid, &device, MU_E_NOT_FOUND, used.address, err) < 0 ||
+	if (config.type == VM_TYPE_PVH
+		? refused(e, HV_PCI_ATTACH, domid, &device, MU_E_UNSUPPORTED, "PVH", err) < 0
+		: refused(e, HV_PCI_ATTACH, domid, &device, MU_E_STATE, used.driver, err) < 0)
+		return MU_FAILED;
+	if (refused(e, HV_PCI_DETACH, domid, &device, MU_E_NOT_FOUND, used.address, err) < 0 ||
 	    run(e, HV_PCI_RELEASE, none, &device, err) < 0)
 		return MU_FAILED;
 	memcpy(device.pci.address, "0000:00:1F.2", sizeof "0000:00:1F.2");
