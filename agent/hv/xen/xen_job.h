@@ -41,6 +41,7 @@ struct job {
 	bool ours;
 	bool type_known;
 	enum vm_type type;
+	int64_t memory_static_bytes; /* -1 = unknown */
 	struct hv_device *device;
 	struct hv_resources *resources;
 	/* loop thread */

@@ -382,6 +382,7 @@ void xen_ops_start(struct xen_ops *ops, struct hv_op *op, const struct xen_facts
 	job->ours = facts && facts->ours;
 	job->type_known = facts && facts->type_known;
 	job->type = facts ? facts->type : VM_TYPE_PV;
+	job->memory_static_bytes = facts ? facts->memory_static_bytes : -1;
 	if (op->device)
 		job->device = mu_xmemdup(op->device, sizeof *op->device);
 	if (op->resources)

@@ -53,12 +53,16 @@ void job_set_vcpus(struct job *job, const struct hv_domain *d)
 /* ---- memory ---- */
 
 /* libxl lets a target be beyond what the host has; the guest would be left to try. */
-static int check_free(struct job *job, const struct hv_domain *d, struct mu_error *err)
+static int check_target(struct job *job, const struct hv_domain *d, struct mu_error *err)
 {
 	int64_t more = job->resources->memory_bytes - d->memory_bytes;
 	xc_physinfo_t info = {0};
 	uint64_t free_bytes;
 
+	if (job->memory_static_bytes > 0 && job->resources->memory_bytes > job->memory_static_bytes)
+		return mu_error_set(err, MU_E_INVALID,
+				    "memory is %" PRId64 " bytes, more than its maximum %" PRId64,
+				    job->resources->memory_bytes, job->memory_static_bytes);
 	if (more <= 0 || xc_physinfo(job_xch(job), &info) < 0)
 		return 0;
 	free_bytes = (info.free_pages + info.scrub_pages) * PAGE_BYTES;
@@ -72,7 +76,7 @@ static int check_free(struct job *job, const struct hv_domain *d, struct mu_erro
 
 void job_set_memory(struct job *job, const struct hv_domain *d)
 {
-	if (check_free(job, d, &job->err) < 0) {
+	if (check_target(job, d, &job->err) < 0) {
 		job_finish(job, MU_FAILED);
 		return;
 	}
@@ -83,11 +87,18 @@ void job_set_memory(struct job *job, const struct hv_domain *d)
 
 /* ---- scheduler ---- */
 
-void job_set_sched(struct job *job)
+void job_set_sched(struct job *job, const struct hv_domain *d)
 {
 	const struct hv_resources *r = job->resources;
 	libxl_domain_sched_params params;
 	int rc;
+
+	if (r->cap > 100 * (int32_t)d->vcpus_max) {
+		job_fail(job, MU_E_INVALID,
+			 "cap is %" PRId32 " %%; this domain has %" PRIu32 " vCPUs", r->cap,
+			 d->vcpus_max);
+		return;
+	}
 
 	libxl_domain_sched_params_init(&params); /* all as they are, the pool's scheduler */
 	if (r->weight != 0)

@@ -32,7 +32,7 @@ static int create_with_room(struct env *e, struct hv_vm_config *config, struct h
 			    struct mu_error *err)
 {
 	*config = env_guest(e);
-	config->vcpus_max = 2;
+	config->vcpus = config->vcpus_max = 2;
 	config->memory_max_bytes = config->memory_bytes + 32 * (int64_t)MIB;
 	if (env_create(e, config, ret_domid, err) < 0)
 		return MU_FAILED;
@@ -53,22 +53,31 @@ static int wait_vcpus(struct env *e, struct hv_domid domid, uint32_t n, struct m
 	return 0;
 }
 
+static int expect_vcpus(struct env *e, struct hv_domid domid, uint32_t n, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) struct hv_vm_config *back = mu_xcalloc(1, sizeof *back);
+
+	if (hv_config(e->hv, domid, back, err) < 0)
+		return MU_FAILED;
+	EXPECT(back->vcpus == n && back->vcpus_max == 2, "%" PRIu32 " of %" PRIu32, back->vcpus,
+	       back->vcpus_max);
+	return 0;
+}
+
+/* A Linux takes vCPUs down itself; bringing one up is left to its userland, which the lab's guest
+ * does not have, so that is asked for only. */
 static int vcpus_change(struct env *e, struct mu_error *err)
 {
-	struct hv_resources r = {.vcpus = 2};
+	struct hv_resources r = {.vcpus = 1};
 	struct hv_vm_config config;
-	MU_CLEANUP(mu_free) struct hv_vm_config *back = mu_xcalloc(1, sizeof *back);
 	struct hv_domid domid;
 
-	if (create_with_room(e, &config, &domid, err) < 0 ||
-	    wait_vcpus(e, domid, config.vcpus, err) < 0 ||
-	    run(e, HV_SET_VCPUS, domid, &r, err) < 0 || wait_vcpus(e, domid, 2, err) < 0 ||
-	    hv_config(e->hv, domid, back, err) < 0)
+	if (create_with_room(e, &config, &domid, err) < 0 || wait_vcpus(e, domid, 2, err) < 0 ||
+	    run(e, HV_SET_VCPUS, domid, &r, err) < 0 || wait_vcpus(e, domid, 1, err) < 0 ||
+	    expect_vcpus(e, domid, 1, err) < 0)
 		return MU_FAILED;
-	EXPECT(back->vcpus == 2 && back->vcpus_max == 2, "%" PRIu32 " of %" PRIu32, back->vcpus,
-	       back->vcpus_max);
-	r.vcpus = 1;
-	if (run(e, HV_SET_VCPUS, domid, &r, err) < 0 || wait_vcpus(e, domid, 1, err) < 0)
+	r.vcpus = 2;
+	if (run(e, HV_SET_VCPUS, domid, &r, err) < 0 || expect_vcpus(e, domid, 2, err) < 0)
 		return MU_FAILED;
 	r.vcpus = 3;
 	if (refused(e, HV_SET_VCPUS, domid, &r, err) < 0)
