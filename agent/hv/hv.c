@@ -50,6 +50,8 @@ struct running {
 	struct mu_timer *timer;
 	struct hv_vm_config *config;
 	char *path;
+	struct hv_device *device;
+	struct hv_resources *resources;
 	bool driver_done;
 	bool cancelled;
 	bool abandoned; /* the driver hangs and is being freed */
@@ -57,23 +59,55 @@ struct running {
 	int r;
 	struct mu_error err;
 	struct hv_domid ret_domid;
+	uint32_t ret_number;
+};
+
+/* An operation's inputs. */
+enum {
+	DOMID = 1 << 0,
+	CONFIG = 1 << 1,
+	PATH = 1 << 2,
+	DEVICE = 1 << 3,
+	RESOURCES = 1 << 4,
 };
 
 static const struct {
 	const char *name;
 	mu_msec deadline;
-	bool has_config;
-	bool has_path;
+	unsigned inputs;
 } op_kinds[_HV_OP_KIND_COUNT] = {
-    [HV_CREATE] = {"create", MU_SEC(180), true, false},
-    [HV_RESTORE] = {"restore", MU_SEC(600), true, true},
-    [HV_SHUTDOWN] = {"shutdown", MU_SEC(180), false, false},
-    [HV_REBOOT] = {"reboot", MU_SEC(180), false, false},
-    [HV_DESTROY] = {"destroy", MU_SEC(120), false, false},
-    [HV_PAUSE] = {"pause", MU_SEC(30), false, false},
-    [HV_UNPAUSE] = {"unpause", MU_SEC(30), false, false},
-    [HV_SAVE] = {"save", MU_SEC(600), false, true},
+    [HV_CREATE] = {"create", MU_SEC(180), CONFIG},
+    [HV_RESTORE] = {"restore", MU_SEC(600), CONFIG | PATH},
+    [HV_SHUTDOWN] = {"shutdown", MU_SEC(180), DOMID},
+    [HV_REBOOT] = {"reboot", MU_SEC(180), DOMID},
+    [HV_DESTROY] = {"destroy", MU_SEC(120), DOMID},
+    [HV_PAUSE] = {"pause", MU_SEC(30), DOMID},
+    [HV_UNPAUSE] = {"unpause", MU_SEC(30), DOMID},
+    [HV_SAVE] = {"save", MU_SEC(600), DOMID | PATH},
+    [HV_DISK_ATTACH] = {"disk-attach", MU_SEC(90), DOMID | DEVICE},
+    [HV_DISK_DETACH] = {"disk-detach", MU_SEC(90), DOMID | DEVICE},
+    [HV_DISK_RESIZE] = {"disk-resize", MU_SEC(90), DOMID | DEVICE},
+    [HV_CD_INSERT] = {"cd-insert", MU_SEC(90), DOMID | DEVICE},
+    [HV_CD_EJECT] = {"cd-eject", MU_SEC(90), DOMID | DEVICE},
+    [HV_NIC_ATTACH] = {"nic-attach", MU_SEC(90), DOMID | DEVICE},
+    [HV_NIC_DETACH] = {"nic-detach", MU_SEC(90), DOMID | DEVICE},
+    [HV_NIC_RATE] = {"nic-rate", MU_SEC(90), DOMID | DEVICE},
+    [HV_PCI_ATTACH] = {"pci-attach", MU_SEC(90), DOMID | DEVICE},
+    [HV_PCI_DETACH] = {"pci-detach", MU_SEC(90), DOMID | DEVICE},
+    [HV_USB_ATTACH] = {"usb-attach", MU_SEC(90), DOMID | DEVICE},
+    [HV_USB_DETACH] = {"usb-detach", MU_SEC(90), DOMID | DEVICE},
+    [HV_PCI_ASSIGN] = {"pci-assign", MU_SEC(90), DEVICE},
+    [HV_PCI_RELEASE] = {"pci-release", MU_SEC(90), DEVICE},
+    [HV_SET_VCPUS] = {"set-vcpus", MU_SEC(30), DOMID | RESOURCES},
+    [HV_SET_MEMORY] = {"set-memory", MU_SEC(30), DOMID | RESOURCES},
+    [HV_SET_SCHED] = {"set-sched", MU_SEC(30), DOMID | RESOURCES},
+    [HV_SET_AFFINITY] = {"set-affinity", MU_SEC(30), DOMID | RESOURCES},
 };
+
+static bool takes(const struct hv_op *op, unsigned input)
+{
+	return (op_kinds[op->kind].inputs & input) != 0;
+}
 
 const char *hv_op_kind_name(enum hv_op_kind kind)
 {
@@ -203,6 +237,35 @@ int hv_dmesg(struct hv *hv, struct mu_str *out, struct mu_error *err)
 	return hv->ops->dmesg(hv->impl, out, err);
 }
 
+int hv_console(struct hv *hv, struct hv_domid domid, enum hv_console_kind kind,
+	       struct hv_console *ret, struct mu_error *err)
+{
+	mu_assert((unsigned)kind < _HV_CONSOLE_KIND_COUNT);
+	if (check_domid(domid, err) < 0)
+		return MU_FAILED;
+	if (!hv->ops->console)
+		return mu_error_set(err, MU_E_UNSUPPORTED, "driver %s has no consoles",
+				    hv->ops->name);
+	if (hv->ops->console(hv->impl, domid, kind, ret, err) < 0)
+		return mu_error_prefix(err, "console of domain %" PRIu32, domid.value);
+	return 0;
+}
+
+int hv_pci_list(struct hv *hv, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
+		struct mu_error *err)
+{
+	size_t n = 0;
+
+	if (!hv->ops->pci_list)
+		return mu_error_set(err, MU_E_UNSUPPORTED, "driver %s does not list PCI devices",
+				    hv->ops->name);
+	if (hv->ops->pci_list(hv->impl, ret_devices, max, &n, err) < 0)
+		return mu_error_prefix(err, "list PCI devices");
+	mu_assert(n <= max);
+	*ret_n = n;
+	return 0;
+}
+
 void hv_watch(struct hv *hv, const struct hv_watch *watch)
 {
 	if (hv->closing)
@@ -212,6 +275,18 @@ void hv_watch(struct hv *hv, const struct hv_watch *watch)
 
 /* ---- operations ---- */
 
+static int check_path(const char *path, struct mu_error *err)
+{
+	if (!path || path[0] != '/')
+		return mu_error_set(err, MU_E_INVALID,
+				    "path \"%s\" of the save file is not absolute",
+				    path ? path : "");
+	if (strlen(path) > HV_PATH_MAX)
+		return mu_error_set(err, MU_E_INVALID,
+				    "path of the save file is longer than %d bytes", HV_PATH_MAX);
+	return 0;
+}
+
 static int check_op(const struct hv *hv, const struct hv_op *op, struct mu_error *err)
 {
 	if (hv->closing)
@@ -219,23 +294,25 @@ static int check_op(const struct hv *hv, const struct hv_op *op, struct mu_error
 	if (op->deadline < 0)
 		return mu_error_set(err, MU_E_INVALID, "deadline %" PRId64 " ms is in the past",
 				    op->deadline);
-	if (op_kinds[op->kind].has_config) {
+	if (takes(op, CONFIG)) {
 		if (!op->config)
 			return mu_error_set(err, MU_E_INVALID, "there is no configuration");
 		if (hv_check_config(op->config, err) < 0)
 			return mu_error_prefix(err, "configuration");
-	} else if (check_domid(op->domid, err) < 0) {
-		return MU_FAILED;
 	}
-	if (op_kinds[op->kind].has_path) {
-		if (!op->path || op->path[0] != '/')
-			return mu_error_set(err, MU_E_INVALID,
-					    "path \"%s\" of the save file is not absolute",
-					    op->path ? op->path : "");
-		if (strlen(op->path) > HV_PATH_MAX)
-			return mu_error_set(err, MU_E_INVALID,
-					    "path of the save file is longer than %d bytes",
-					    HV_PATH_MAX);
+	if (takes(op, DOMID) && check_domid(op->domid, err) < 0)
+		return MU_FAILED;
+	if (takes(op, PATH) && check_path(op->path, err) < 0)
+		return MU_FAILED;
+	if (takes(op, DEVICE)) {
+		if (!op->device)
+			return mu_error_set(err, MU_E_INVALID, "there is no device");
+		return hv_check_device(op->kind, op->device, err);
+	}
+	if (takes(op, RESOURCES)) {
+		if (!op->resources)
+			return mu_error_set(err, MU_E_INVALID, "there are no resources");
+		return hv_check_resources(op->kind, op->resources, err);
 	}
 	return 0;
 }
@@ -248,6 +325,8 @@ static void running_free(struct running *run)
 	mu_list_remove(&run->link);
 	free(run->config);
 	free(run->path);
+	free(run->device);
+	free(run->resources);
 	free(run);
 }
 
@@ -269,6 +348,7 @@ static void deliver(void *ctx)
 	user->r = run->r;
 	user->err = run->err;
 	user->ret_domid = run->ret_domid;
+	user->ret_number = run->ret_number;
 	user->active = false;
 	user->priv = NULL;
 	user->done(user);
@@ -286,6 +366,7 @@ static void settle(struct running *run, int r, const struct mu_error *err)
 	if (r < 0 && err)
 		run->err = *err;
 	run->ret_domid = run->op.ret_domid;
+	run->ret_number = run->op.ret_number;
 	mu_loop_post(run->hv->loop, deliver, run);
 }
 
@@ -318,7 +399,7 @@ static void on_driver_complete(struct hv_op *op, int r, const struct mu_error *e
 	if (run->settled && r == 0)
 		mu_log_info("late completion driver=%s op=%s domid=%" PRIu32, run->hv->ops->name,
 			    op_kinds[op->kind].name,
-			    op_kinds[op->kind].has_config ? op->ret_domid.value : op->domid.value);
+			    takes(op, CONFIG) ? op->ret_domid.value : op->domid.value);
 	settle(run, r, err);
 	maybe_free(run);
 }
@@ -329,6 +410,19 @@ static void on_driver_progress(struct hv_op *op, int percent)
 
 	if (run->user && !run->settled && run->user->progress)
 		run->user->progress(run->user, percent);
+}
+
+static void copy_inputs(struct running *run, const struct hv_op *op)
+{
+	if (takes(op, CONFIG))
+		run->op.config = run->config = mu_xmemdup(op->config, sizeof *op->config);
+	if (takes(op, PATH))
+		run->op.path = run->path = mu_xstrdup(op->path);
+	if (takes(op, DEVICE))
+		run->op.device = run->device = mu_xmemdup(op->device, sizeof *op->device);
+	if (takes(op, RESOURCES))
+		run->op.resources = run->resources =
+		    mu_xmemdup(op->resources, sizeof *op->resources);
 }
 
 void hv_op_start(struct hv *hv, struct hv_op *op)
@@ -355,10 +449,7 @@ void hv_op_start(struct hv *hv, struct hv_op *op)
 		settle(run, MU_FAILED, &err);
 		return;
 	}
-	if (op_kinds[op->kind].has_config)
-		run->op.config = run->config = mu_xmemdup(op->config, sizeof *op->config);
-	if (op_kinds[op->kind].has_path)
-		run->op.path = run->path = mu_xstrdup(op->path);
+	copy_inputs(run, op);
 	mu_timer_set(run->timer, run->op.deadline);
 	hv->ops->op_start(hv->impl, &run->op);
 }

@@ -15,6 +15,7 @@
 #define MUSTER_AGENT_HV_H
 
 #include "agent/hv/hv_host.h"
+#include "agent/hv/hv_device.h"
 #include "agent/hv/hv_stats.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/error.h"
@@ -27,29 +28,41 @@ struct hv_op;
 /*
  * Errors that callers rely on, of every driver:
  *   MU_E_INVALID    the configuration or the operation's arguments (hv.c), before anything starts
- *   MU_E_NOT_FOUND  no such domain; or a kernel, ramdisk, disk or save file that is not there
- *   MU_E_EXISTS     a domain of that id or name exists
- *   MU_E_EXHAUSTED  not enough memory on the host
+ *   MU_E_NOT_FOUND  no such domain, or device of it or of the host; or a kernel, ramdisk, disk,
+ *                   bridge or save file that is not there
+ *   MU_E_EXISTS     a domain of that id or name exists; the domain has such a device already
+ *   MU_E_EXHAUSTED  not enough memory on the host, or no free device number
+ *   MU_E_STATE      the device is in use: by dom0 (with its driver's name) or another domain; or
+ *                   the guest has stopped
+ *   MU_E_UNSUPPORTED  this type of domain, or this host, cannot have or do that
  *   MU_E_TIMEOUT    the deadline passed; the driver was asked to stop, the outcome is unknown
  *   MU_E_CANCELLED  hv_op_cancel() or hv_free()
- * A create or restore that fails leaves no domain behind.
+ * A create or restore that fails leaves no domain behind, an attach that fails no device. What an
+ * attach, detach or change has done is in hv_config() when its callback comes.
+ *
+ * HV_PAUSE and HV_UNPAUSE take milliseconds whatever other operations are under way, so that they
+ * can bracket a snapshot of disks (except the first unpause of an HVM domain that was created
+ * paused, or was suspended).
  */
 
 struct hv_op {
 	/* inputs */
 	enum hv_op_kind kind;
-	struct hv_domid domid;             /* all but CREATE, RESTORE */
+	struct hv_domid domid;             /* all but CREATE, RESTORE, PCI_ASSIGN, PCI_RELEASE */
 	const struct hv_vm_config *config; /* CREATE, RESTORE: valid until the callback */
 	const char *path;                  /* SAVE, RESTORE: valid until the callback */
 	bool paused;                       /* CREATE, RESTORE: leave it paused */
-	mu_msec deadline;                  /* from start, 0 = hv_op_default_deadline(kind) */
-	void (*done)(struct hv_op *op);    /* may start it again, or free it */
+	const struct hv_device *device;    /* DISK_*, CD_*, NIC_*, PCI_*, USB_*: copied by start */
+	const struct hv_resources *resources; /* SET_*: copied by start */
+	mu_msec deadline;                     /* from start, 0 = hv_op_default_deadline(kind) */
+	void (*done)(struct hv_op *op);       /* may start it again, or free it */
 	void (*progress)(struct hv_op *op, int percent); /* may be NULL */
 	void *ctx;
 	/* results */
 	int r; /* 0, or MU_FAILED with err */
 	struct mu_error err;
 	struct hv_domid ret_domid; /* CREATE, RESTORE */
+	uint32_t ret_number;       /* NIC_ATTACH */
 	/* private: zero before the first start */
 	bool active;
 	void *priv; /* in the user's op hv.c's, in the driver's op the driver's */
@@ -109,6 +122,12 @@ struct hv_ops {
 			struct mu_error *err);
 	/* Append what the hypervisor has logged, at most HV_DMESG_MAX bytes, which stay in it. */
 	int (*dmesg)(void *impl, struct mu_str *out, struct mu_error *err);
+	/* Where its console is. Does not wait for anything. */
+	int (*console)(void *impl, struct hv_domid domid, enum hv_console_kind kind,
+		       struct hv_console *ret, struct mu_error *err);
+	/* All PCI devices of the host, sorted by address. */
+	int (*pci_list)(void *impl, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
+			struct mu_error *err);
 };
 
 /* Takes over `impl`: hv_free() frees it through ops->free. */
@@ -134,6 +153,13 @@ int hv_host_details(struct hv *hv, struct hv_host_details *ret_details, struct m
 int hv_cpupools(struct hv *hv, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
 		struct mu_error *err);
 int hv_dmesg(struct hv *hv, struct mu_str *out, struct mu_error *err);
+/* MU_E_NOT_FOUND when the domain is not there, or has no such console (yet: a paused domain's VNC
+ * server is there, a domain that is being built may have none). */
+int hv_console(struct hv *hv, struct hv_domid domid, enum hv_console_kind kind,
+	       struct hv_console *ret, struct mu_error *err);
+/* At most `max` (HV_HOST_PCI_MAX is enough). MU_E_UNSUPPORTED when the driver has no such call. */
+int hv_pci_list(struct hv *hv, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
+		struct mu_error *err);
 /* Copied; NULL stops. Callbacks come from the loop, never inside another hv_ call. */
 void hv_watch(struct hv *hv, const struct hv_watch *watch);
 /* The callback comes at the deadline even when the driver hangs; what the driver does afterwards
@@ -144,7 +170,7 @@ void hv_op_cancel(struct hv_op *op);
 /* "create", ... for messages. */
 const char *hv_op_kind_name(enum hv_op_kind kind);
 /* create, shutdown and reboot 180 s, destroy 120 s, pause and unpause 30 s, save and restore
- * 600 s. */
+ * 600 s, devices 90 s, resources 30 s. */
 mu_msec hv_op_default_deadline(enum hv_op_kind kind);
 /* For drivers. `err` may be NULL when r is 0. */
 void hv_op_complete(struct hv_op *op, int r, const struct mu_error *err);

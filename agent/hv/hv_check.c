@@ -6,6 +6,7 @@
  */
 #include "agent/hv/hv_check.h"
 
+#include "common/base/mem.h"
 #include "common/base/str.h"
 
 #include <inttypes.h>
@@ -202,6 +203,16 @@ static int check_nic(const struct hv_nic *n, size_t i, struct mu_error *err)
 				    "nic %zu: mac \"%s\" is no unicast address like "
 				    "00:16:3e:12:34:56",
 				    i, n->mac);
+	if (n->rate_bytes < 0)
+		return mu_error_set(err, MU_E_INVALID,
+				    "nic %zu: rate_bytes is %" PRId64 "; hint: 0 is no limit", i,
+				    n->rate_bytes);
+	if (check_text("model", n->model, sizeof n->model, false, err) < 0)
+		return mu_error_prefix(err, "nic %zu", i);
+	if (n->has_device && n->device >= HV_NICS_MAX)
+		return mu_error_set(err, MU_E_INVALID,
+				    "nic %zu: device is %" PRIu32 "; allowed: 0 to %d", i,
+				    n->device, HV_NICS_MAX - 1);
 	if (strpbrk(n->bridge, "/ "))
 		return mu_error_set(err, MU_E_INVALID, "nic %zu: bridge \"%s\" is no device name",
 				    i, n->bridge);
@@ -299,4 +310,17 @@ int hv_check_config(const struct hv_vm_config *c, struct mu_error *err)
 			return MU_FAILED;
 	}
 	return 0;
+}
+
+int hv_check_disk(const struct hv_disk *disk, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) struct hv_vm_config *c = mu_xcalloc(1, sizeof *c);
+
+	c->disks[0] = *disk;
+	return check_disk(c, 0, err);
+}
+
+int hv_check_nic(const struct hv_nic *nic, struct mu_error *err)
+{
+	return check_nic(nic, nic->has_device ? nic->device : 0, err);
 }

@@ -12,6 +12,7 @@
 #include "common/model/vm.h"
 
 enum {
+	HV_CPUS_MAX = 4096, /* physical ones, in a CPU list */
 	HV_PIFS_MAX = 32,
 	HV_DOMAINS_MAX = 4096, /* one host */
 };
@@ -43,6 +44,28 @@ enum hv_op_kind {
 	HV_PAUSE,    /* a domain that is paused already is success */
 	HV_UNPAUSE,  /* a domain that runs already is success */
 	HV_SAVE,     /* suspend to file `path`, then the domain is gone; on failure it lives on */
+	/* `device` of a running or paused domain (hv_device.h). Attached: its backend is there, the
+	 * guest has been told. Detached: the guest has let go of it. */
+	HV_DISK_ATTACH,
+	HV_DISK_DETACH,
+	HV_DISK_RESIZE, /* what is behind it has grown: the guest is told. UNSUPPORTED for qcow2 */
+	HV_CD_INSERT,   /* of a drive that is there; what was in it is taken out */
+	HV_CD_EJECT,    /* a drive that is empty already is success */
+	HV_NIC_ATTACH,  /* -> ret_number, which is its `device` */
+	HV_NIC_DETACH,
+	HV_NIC_RATE, /* its rate limit becomes that of device->nic */
+	HV_PCI_ATTACH,
+	HV_PCI_DETACH,
+	HV_USB_ATTACH, /* makes a controller if no port is free */
+	HV_USB_DETACH,
+	/* `device` of the host, no domain */
+	HV_PCI_ASSIGN,  /* dom0 gives it up, so that it can be attached; done already is success */
+	HV_PCI_RELEASE, /* dom0 gets it back; done already is success */
+	/* `resources` of a domain */
+	HV_SET_VCPUS,  /* the guest was asked; hv_list() tells when it has done so */
+	HV_SET_MEMORY, /* the same */
+	HV_SET_SCHED,
+	HV_SET_AFFINITY,
 	_HV_OP_KIND_COUNT,
 };
 
@@ -66,4 +89,24 @@ struct hv_domain {
 	mu_msec created_at; /* wall clock, 0 = unknown */
 };
 
+	bool has_device; /* `device` is said; else its place in the list */
+	uint32_t device;
+	char model[16];     /* HVM: the emulated card, "e1000" */
+	int64_t rate_bytes; /* per second, from the guest; 0 = no limit */
+};
+
+struct hv_pci {
+	char address[16]; /* "0000:03:00.0" */
+	bool permissive;
+	bool msitranslate;
+	bool power_mgmt;
+	bool seize; /* take it from its driver in dom0 */
+};
+
+struct hv_usb_device {
+	uint32_t bus; /* of the host */
+	uint32_t address;
+	bool has_port; /* `controller` and `port` are said; else the first that is free */
+	uint32_t controller;
+	uint32_t port;
 #endif

@@ -71,6 +71,7 @@ static void on_inner_complete(struct hv_op *op, int r, const struct mu_error *er
 	struct held *h = MU_CONTAINER_OF(op, struct held, inner);
 
 	h->op->ret_domid = op->ret_domid;
+	h->op->ret_number = op->ret_number;
 	if (r == 0)
 		complete_failed(h, h->fate.code);
 	else
@@ -275,6 +276,34 @@ static int fault_config(void *impl, struct hv_domid domid, struct hv_vm_config *
 	return 0;
 }
 
+static int fault_console(void *impl, struct hv_domid domid, enum hv_console_kind kind,
+			 struct hv_console *ret, struct mu_error *err)
+{
+	struct fault *f = impl;
+	int r = call_fate(f, FAULT_CALL_CONSOLE, domid.value, err);
+
+	if (r < 0)
+		return MU_FAILED;
+	if (r == 0)
+		return f->ops->console(f->impl, domid, kind, ret, err);
+	*ret = (struct hv_console){.port = 0};
+	return 0;
+}
+
+static int fault_pci_list(void *impl, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
+			  struct mu_error *err)
+{
+	struct fault *f = impl;
+	int r = call_fate(f, FAULT_CALL_PCI, 0, err);
+
+	if (r < 0)
+		return MU_FAILED;
+	if (r == 0)
+		return f->ops->pci_list(f->impl, ret_devices, max, ret_n, err);
+	*ret_n = 0;
+	return 0;
+}
+
 static void fault_watch(void *impl, const struct hv_watch *watch)
 {
 	struct fault *f = impl;
@@ -332,6 +361,8 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 	    .host_details = under_ops->host_details ? fault_host_details : NULL,
 	    .cpupools = under_ops->cpupools ? fault_cpupools : NULL,
 	    .dmesg = under_ops->dmesg ? fault_dmesg : NULL,
+	    .console = under_ops->console ? fault_console : NULL,
+	    .pci_list = under_ops->pci_list ? fault_pci_list : NULL,
 	};
 	struct fault *f = mu_xcalloc(1, sizeof *f);
 

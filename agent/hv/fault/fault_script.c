@@ -4,8 +4,11 @@
  *
  *     TARGET[@DOMID]:ACTION[:OPTION]...        seed=N
  *
- *     TARGET   create restore shutdown reboot destroy pause unpause save   (operations)
- *              list stats guest config host                                (calls)
+ *     TARGET   create restore shutdown reboot destroy pause unpause save disk-attach disk-detach
+ *              disk-resize cd-insert cd-eject nic-attach nic-detach nic-rate pci-attach
+ *              pci-detach pci-assign pci-release usb-attach usb-detach set-vcpus set-memory
+ *              set-sched set-affinity                                      (operations)
+ *              list stats guest config host console pcis                   (calls)
  *     ACTION   fail[=CODE]   report CODE (IO, EXHAUSTED, ...; default IO), do nothing
  *              deny[=CODE]   do it, but report CODE                        operations only
  *              lie           report success, do nothing; calls answer with nothing
@@ -31,11 +34,23 @@
 #define DELAY_MAX MU_SEC(3600)
 
 static const char *const target_names[_FAULT_TARGET_COUNT] = {
-    [HV_CREATE] = "create",       [HV_RESTORE] = "restore",     [HV_SHUTDOWN] = "shutdown",
-    [HV_REBOOT] = "reboot",       [HV_DESTROY] = "destroy",     [HV_PAUSE] = "pause",
-    [HV_UNPAUSE] = "unpause",     [HV_SAVE] = "save",           [FAULT_CALL_LIST] = "list",
-    [FAULT_CALL_STATS] = "stats", [FAULT_CALL_GUEST] = "guest", [FAULT_CALL_CONFIG] = "config",
-    [FAULT_CALL_HOST] = "host",
+    [HV_CREATE] = "create",           [HV_RESTORE] = "restore",
+    [HV_SHUTDOWN] = "shutdown",       [HV_REBOOT] = "reboot",
+    [HV_DESTROY] = "destroy",         [HV_PAUSE] = "pause",
+    [HV_UNPAUSE] = "unpause",         [HV_SAVE] = "save",
+    [HV_DISK_ATTACH] = "disk-attach", [HV_DISK_DETACH] = "disk-detach",
+    [HV_DISK_RESIZE] = "disk-resize", [HV_CD_INSERT] = "cd-insert",
+    [HV_CD_EJECT] = "cd-eject",       [HV_NIC_ATTACH] = "nic-attach",
+    [HV_NIC_DETACH] = "nic-detach",   [HV_NIC_RATE] = "nic-rate",
+    [HV_PCI_ATTACH] = "pci-attach",   [HV_PCI_DETACH] = "pci-detach",
+    [HV_USB_ATTACH] = "usb-attach",   [HV_USB_DETACH] = "usb-detach",
+    [HV_PCI_ASSIGN] = "pci-assign",   [HV_PCI_RELEASE] = "pci-release",
+    [HV_SET_VCPUS] = "set-vcpus",     [HV_SET_MEMORY] = "set-memory",
+    [HV_SET_SCHED] = "set-sched",     [HV_SET_AFFINITY] = "set-affinity",
+    [FAULT_CALL_LIST] = "list",       [FAULT_CALL_STATS] = "stats",
+    [FAULT_CALL_GUEST] = "guest",     [FAULT_CALL_CONFIG] = "config",
+    [FAULT_CALL_HOST] = "host",       [FAULT_CALL_CONSOLE] = "console",
+    [FAULT_CALL_PCI] = "pcis",
 };
 
 static const struct {
@@ -92,8 +107,8 @@ static int parse_target(char *piece, struct fault_rule *rule, struct mu_error *e
 		}
 	}
 	return mu_error_set(err, MU_E_INVALID,
-			    "target \"%s\" is unknown; allowed: create restore shutdown reboot "
-			    "destroy pause unpause save list stats guest config host",
+			    "target \"%s\" is unknown; allowed: create, shutdown, disk-attach "
+			    "and the other operations, list stats guest config host console pcis",
 			    piece);
 }
 

@@ -54,6 +54,11 @@ struct mu_value *sim_config_encode(struct mu_arena *a, const struct hv_vm_config
 
 		set_text(a, n, "mac", c->nics[i].mac);
 		set_text(a, n, "bridge", c->nics[i].bridge);
+		set_text(a, n, "model", c->nics[i].model);
+		if (c->nics[i].has_device)
+			mu_value_set_int(a, n, "device", c->nics[i].device);
+		if (c->nics[i].rate_bytes)
+			mu_value_set_int(a, n, "rate_bytes", c->nics[i].rate_bytes);
 	}
 	mu_value_set(a, v, "disks", disks);
 	mu_value_set(a, v, "nics", nics);
@@ -113,6 +118,10 @@ static int decode_devices(const struct mu_value *v, struct hv_vm_config *c, stru
 
 		GET_TEXT(n, "mac", nic->mac);
 		GET_TEXT(n, "bridge", nic->bridge);
+		GET_TEXT(n, "model", nic->model);
+		nic->has_device = mu_value_get(n, "device") != NULL;
+		nic->device = (uint32_t)sim_get_int(n, "device", 0, HV_NICS_MAX - 1, HV_NICS_MAX);
+		nic->rate_bytes = sim_get_int(n, "rate_bytes", 0, INT64_MAX / 2, 0);
 	}
 	return 0;
 }

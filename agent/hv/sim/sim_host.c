@@ -142,6 +142,12 @@ struct sim_domain *sim_add(struct sim_model *m, struct hv_domid domid,
 	m->n_domains++;
 	d->domid = domid;
 	d->config = *config;
+	for (size_t i = 0; i < d->config.n_nics; i++) {
+		if (!d->config.nics[i].has_device)
+			d->config.nics[i].device = (uint32_t)i;
+		d->config.nics[i].has_device = true;
+	}
+	d->weight = SIM_WEIGHT_DEFAULT;
 	d->seed = seed_of(m, &config->id);
 	d->created_at = m->now;
 	traits_read(config, d->seed, &d->traits);
@@ -154,13 +160,15 @@ static double advance_domain(struct sim_domain *d, const struct sim_load *load, 
 {
 	uint64_t slot = (uint64_t)(at / SIM_SLOT);
 	double each = load->cpu * share / d->config.vcpus;
+	double most = d->cap ? d->cap / 100.0 / d->config.vcpus : 1;
 	double used = 0;
 
+	most = most > 1 ? 1 : most;
 	for (uint32_t i = 0; i < d->config.vcpus; i++) {
 		double skew = load->uneven * (sim_load_unit(d->seed + i, slot) - 0.5);
 		double busy = each * (1 + skew);
 
-		busy = busy > 1 ? 1 : busy;
+		busy = busy > most ? most : busy;
 		d->vcpu_ns[i] += busy * ms * 1e6;
 		used += busy * ms * 1e6;
 	}

@@ -68,6 +68,7 @@ struct job {
 	uint64_t op;
 	char *path;
 	struct hv_vm_config *config;
+	int64_t size_bytes;
 	struct mu_str data;
 	int r;
 	struct mu_error err;
@@ -133,6 +134,21 @@ static int check_file(const char *what, const char *path, struct mu_error *err)
 	return 0;
 }
 
+static int check_size(const char *path, int64_t size_bytes, struct mu_error *err)
+{
+	struct stat st;
+
+	if (check_file("disk", path, err) < 0)
+		return MU_FAILED;
+	if (size_bytes == 0 || mu_str_has_prefix(path, SIM_FILES) || stat(path, &st) < 0 ||
+	    !S_ISREG(st.st_mode) || st.st_size >= size_bytes)
+		return 0;
+	return mu_error_set(err, MU_E_STATE,
+			    "%s has %" PRId64 " bytes, less than the %" PRId64
+			    " that the guest shall see; hint: grow it first",
+			    path, (int64_t)st.st_size, size_bytes);
+}
+
 static int check_files(const struct hv_vm_config *c, struct mu_error *err)
 {
 	if (check_file("kernel", c->kernel, err) < 0 || check_file("ramdisk", c->ramdisk, err) < 0)
@@ -148,7 +164,9 @@ static void job_run(struct mu_work *w)
 {
 	struct job *j = MU_CONTAINER_OF(w, struct job, work);
 
-	if (j->kind == SIM_FILE_CHECK)
+	if (j->kind == SIM_FILE_CHECK && !j->config)
+		j->r = check_size(j->path, j->size_bytes, &j->err);
+	else if (j->kind == SIM_FILE_CHECK)
 		j->r = check_files(j->config, &j->err);
 	else if (j->kind == SIM_FILE_READ)
 		j->r = mu_file_read(j->path, SIM_SAVE_MAX, &j->data, &j->err);
@@ -186,9 +204,12 @@ static void job_start(struct sim_hv *s, const struct sim_action *a, const struct
 	j->s = s;
 	j->kind = a->kind;
 	j->op = a->op;
+	j->size_bytes = a->size_bytes;
 	if (op->path)
 		j->path = mu_xstrdup(op->path);
-	if (a->kind == SIM_FILE_CHECK)
+	else if (a->kind == SIM_FILE_CHECK && a->data)
+		j->path = mu_xstrdup(a->data);
+	else if (a->kind == SIM_FILE_CHECK)
 		j->config = mu_xmemdup(op->config, sizeof *op->config);
 	if (a->kind == SIM_FILE_WRITE)
 		mu_str_add_bytes(&j->data, a->data, a->len);
@@ -219,6 +240,7 @@ static void op_done(struct running *run, const struct sim_action *a)
 	op->priv = NULL;
 	if (a->r == 0 && (op->kind == HV_CREATE || op->kind == HV_RESTORE))
 		op->ret_domid = a->domid;
+	op->ret_number = a->number;
 	hv_op_complete(op, a->r, &a->err);
 }
 
@@ -400,6 +422,8 @@ static void sim_op_start(void *impl, struct hv_op *op)
 	    .op_kind = op->kind,
 	    .domid = op->domid,
 	    .config = op->config,
+	    .device = op->device,
+	    .resources = op->resources,
 	    .path = op->path,
 	    .paused = op->paused,
 	};
@@ -426,6 +450,16 @@ static int sim_config(void *impl, struct hv_domid domid, struct hv_vm_config *re
 
 	tick(s);
 	return sim_model_config(s->model, domid, ret_config, err);
+}
+
+static int sim_pci_list(void *impl, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
+			struct mu_error *err)
+{
+	struct sim_hv *s = impl;
+
+	(void)err;
+	*ret_n = sim_model_pci_list(s->model, ret_devices, max);
+	return 0;
 }
 
 static int sim_emergency_destroy(void *impl, struct hv_domid domid, struct mu_error *err)
@@ -481,6 +515,7 @@ static const struct hv_ops sim_ops = {
     .host_details = sim_host_details,
     .cpupools = sim_cpupools,
     .dmesg = sim_dmesg,
+    .pci_list = sim_pci_list,
 };
 
 void hv_sim_xl_create(void *impl, const struct hv_vm_config *config)

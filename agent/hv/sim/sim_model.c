@@ -83,6 +83,7 @@ void sim_remove(struct sim_step *s, struct sim_domain *d)
 	memmove(&m->domains[at], &m->domains[at + 1],
 		(m->n_domains - at - 1) * sizeof(struct sim_domain *));
 	m->n_domains--;
+	sim_devices_drop(&m->devices, d->domid);
 	free(d);
 	sim_changed(s);
 }

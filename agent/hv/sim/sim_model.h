@@ -11,6 +11,7 @@
 #define MUSTER_AGENT_HV_SIM_MODEL_H
 
 #include "agent/hv/hv_host.h"
+#include "agent/hv/hv_device.h"
 #include "agent/hv/hv_stats.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/arena.h"
@@ -29,7 +30,7 @@ struct sim_params {
 
 enum sim_event_kind {
 	SIM_TICK,
-	SIM_OP_START,  /* op, op_kind, domid, config, path, paused */
+	SIM_OP_START,  /* op, op_kind, domid, config, device, resources, path, paused */
 	SIM_OP_CANCEL, /* op */
 	SIM_FILE_DONE, /* op, r and err of a file action; data of SIM_FILE_READ */
 	SIM_XL_CREATE, /* config: somebody else makes a domain, at once */
@@ -44,6 +45,8 @@ struct sim_event {
 	enum hv_op_kind op_kind;
 	struct hv_domid domid;
 	const struct hv_vm_config *config;
+	const struct hv_device *device;
+	const struct hv_resources *resources;
 	const char *path;
 	bool paused;
 	int r;
@@ -54,11 +57,12 @@ struct sim_event {
 
 enum sim_action_kind {
 	SIM_STORE, /* make sim_state_encode() durable before the actions behind it */
-	SIM_DONE,  /* op is over: r, err, domid */
+	SIM_DONE,  /* op is over: r, err, domid, number */
 	SIM_PROGRESS,
 	SIM_DOMAINS_CHANGED,
 	SIM_GUEST_CHANGED, /* domid */
-	SIM_FILE_CHECK,    /* do the files of op's config exist? answer with SIM_FILE_DONE */
+	SIM_FILE_CHECK,    /* do the files of op's config exist, or the one called `data`, and has
+			      it `size_bytes`? answer with SIM_FILE_DONE */
 	SIM_FILE_READ,     /* read op's path; at most SIM_SAVE_MAX bytes */
 	SIM_FILE_WRITE,    /* write `data` to op's path */
 };
@@ -70,7 +74,9 @@ struct sim_action {
 	int r;
 	struct mu_error err;
 	struct hv_domid domid;
+	uint32_t number;
 	int percent;
+	int64_t size_bytes;
 	const char *data; /* in the arena */
 	size_t len;
 };
@@ -106,6 +112,8 @@ int sim_model_config(const struct sim_model *m, struct hv_domid domid,
 void sim_model_host_details(const struct sim_model *m, struct hv_host_details *ret);
 size_t sim_model_cpupools(const struct sim_model *m, struct hv_cpupool *ret_pools, size_t max);
 void sim_model_dmesg(const struct sim_model *m, struct mu_str *out);
+
+size_t sim_model_pci_list(const struct sim_model *m, struct hv_host_pci *ret_devices, size_t max);
 
 /* Files below here every simulated host has; other paths are looked up where it runs. */
 #define SIM_FILES "/sim/"

@@ -27,6 +27,8 @@ void sim_op_free(struct sim_op *op)
 {
 	mu_list_remove(&op->link);
 	free(op->config);
+	free(op->device);
+	free(op->resources);
 	free(op);
 }
 
@@ -36,6 +38,7 @@ static void end_op(struct sim_step *s, struct sim_op *op, const struct mu_error 
 	struct sim_action *a = sim_act(s, SIM_DONE, op->id);
 
 	a->domid = op->domid;
+	a->number = op->number;
 	if (err) {
 		a->r = MU_FAILED;
 		a->err = *err;
@@ -80,6 +83,28 @@ static void ask_to_stop(struct sim_model *m, struct sim_domain *d, enum hv_shutd
 	d->stop_reason = reason;
 }
 
+/* r is the change's: positive when it is not over. */
+static void end_change(struct sim_step *s, struct sim_op *op, int r, const struct mu_error *err)
+{
+	if (r <= 0)
+		end_op(s, op, r < 0 ? err : NULL);
+}
+
+/* The file was looked at, or the guest had its time. */
+static void go_on_with_change(struct sim_step *s, struct sim_op *op)
+{
+	struct sim_domain *d = sim_find(s->m, op->domid);
+	struct mu_error err = MU_ERROR_INIT;
+
+	op->next_at = MU_MSEC_NEVER;
+	if (!d || d->phase != SIM_LIVE)
+		fail_op(s, op, MU_E_NOT_FOUND, "the domain stopped meanwhile");
+	else if (op->cancelled)
+		fail_op(s, op, MU_E_CANCELLED, "cancelled");
+	else
+		end_change(s, op, sim_change_go_on(s, op, d, &err), &err);
+}
+
 static void start_on_domain(struct sim_step *s, struct sim_op *op)
 {
 	struct sim_domain *d = sim_find(s->m, op->domid);
@@ -108,6 +133,10 @@ static void start_on_domain(struct sim_step *s, struct sim_op *op)
 		fail_op(s, op, MU_E_STATE, "the domain has stopped");
 		return;
 	}
+	if (sim_op_changes(op)) {
+		end_change(s, op, sim_change_start(s, op, d, &err), &err);
+		return;
+	}
 	if (op->kind == HV_SAVE) {
 		if (d->paused)
 			fail_op(s, op, MU_E_STATE,
@@ -126,6 +155,7 @@ static void start_on_domain(struct sim_step *s, struct sim_op *op)
 void sim_op_start(struct sim_step *s, const struct sim_event *e)
 {
 	struct sim_op *op = mu_xcalloc(1, sizeof *op);
+	struct mu_error err = MU_ERROR_INIT;
 
 	mu_assert(e->op != 0 && !find_op(s->m, e->op));
 	op->id = e->op;
@@ -136,6 +166,14 @@ void sim_op_start(struct sim_step *s, const struct sim_event *e)
 	mu_list_push_back(&s->m->ops, &op->link);
 	if (makes_domain(op)) {
 		start_making(s, op, e);
+		return;
+	}
+	if (e->device)
+		op->device = mu_xmemdup(e->device, sizeof *e->device);
+	if (e->resources)
+		op->resources = mu_xmemdup(e->resources, sizeof *e->resources);
+	if (op->kind == HV_PCI_ASSIGN || op->kind == HV_PCI_RELEASE) {
+		end_change(s, op, sim_change_start(s, op, NULL, &err), &err);
 		return;
 	}
 	op->domid = e->domid;
@@ -204,6 +242,8 @@ void sim_op_file_done(struct sim_step *s, const struct sim_event *e)
 		end_op(s, op, e->err);
 	else if (makes_domain(op))
 		make_domain(s, op, e);
+	else if (sim_op_changes(op))
+		go_on_with_change(s, op);
 }
 
 static void save_due(struct sim_step *s, struct sim_op *op)
@@ -238,6 +278,10 @@ void sim_op_due(struct sim_step *s, struct sim_op *op)
 		save_due(s, op);
 		return;
 	}
+	if (sim_op_changes(op)) {
+		go_on_with_change(s, op);
+		return;
+	}
 	mu_assert(d && makes_domain(op));
 	sim_go_live(s->m, d, op->paused);
 	sim_changed(s);
@@ -258,6 +302,12 @@ bool sim_op_look(struct sim_step *s, struct sim_op *op)
 			sim_begin_dying(s, d);
 		else
 			return false;
+		return true;
+	}
+	if (sim_op_changes(op)) {
+		if (op->in_file)
+			return false;
+		go_on_with_change(s, op);
 		return true;
 	}
 	if (op->kind == HV_SAVE) {

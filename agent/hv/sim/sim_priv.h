@@ -3,10 +3,13 @@
 #ifndef MUSTER_AGENT_HV_SIM_PRIV_H
 #define MUSTER_AGENT_HV_SIM_PRIV_H
 
+#include "agent/hv/sim/sim_devices.h"
 #include "agent/hv/sim/sim_load.h"
 #include "agent/hv/sim/sim_model.h"
 #include "common/base/list.h"
 #include "common/base/rand.h"
+
+#define SIM_WEIGHT_DEFAULT 256 /* Xen's */
 
 enum sim_phase {
 	SIM_BUILDING, /* by an operation of this process */
@@ -32,7 +35,11 @@ struct sim_domain {
 	uint64_t seed;
 	enum sim_phase phase;
 	bool paused;
-	bool saving;  /* its guest is suspended while the file is written */
+	bool saving; /* its guest is suspended while the file is written */
+	uint32_t weight;
+	uint32_t cap; /* percent of one CPU, 0 = none */
+	char cpus_hard[HV_PATH_MAX + 1];
+	char cpus_soft[HV_PATH_MAX + 1];
 	bool foreign; /* somebody else made it, and cleans up behind it */
 	enum hv_shutdown shutdown;
 	mu_msec created_at;
@@ -56,6 +63,9 @@ struct sim_op {
 	enum hv_op_kind kind;
 	struct hv_domid domid; /* CREATE, RESTORE: 0 until the domain is made */
 	struct hv_vm_config *config;
+	struct hv_device *device;
+	struct hv_resources *resources;
+	uint32_t number; /* NIC_ATTACH: what it got */
 	bool paused;
 	bool cancelled;
 	bool in_file; /* a file action is out */
@@ -75,6 +85,7 @@ struct sim_model {
 	size_t domains_cap;
 	struct sim_domain **domains; /* by domid */
 	struct mu_link ops;
+	struct sim_devices devices;
 	double cpu_idle_ns[HV_VCPUS_MAX];
 	double pif_rx, pif_tx;
 };
@@ -120,6 +131,17 @@ void sim_op_due(struct sim_step *s, struct sim_op *op);
  * ended the operation or moved the domain. */
 bool sim_op_look(struct sim_step *s, struct sim_op *op);
 void sim_op_free(struct sim_op *op);
+
+/* ---- sim_change.c ---- */
+
+/* Is it a change of a domain, or of the host's devices? */
+bool sim_op_changes(const struct sim_op *op);
+/* 0 done, 1 it waits for a file or the guest (next_at). `d` is NULL where it needs none. */
+int sim_change_start(struct sim_step *s, struct sim_op *op, struct sim_domain *d,
+		     struct mu_error *err);
+/* The file is there, or the guest had its time: 0 done. */
+int sim_change_go_on(struct sim_step *s, struct sim_op *op, struct sim_domain *d,
+		     struct mu_error *err);
 
 static inline bool sim_runs(const struct sim_domain *d)
 {

@@ -5,6 +5,7 @@
  */
 #include "agent/hv/sim/sim_state.h"
 
+#include "agent/hv/hv_cpus.h"
 #include "agent/hv/sim/sim_codec.h"
 #include "agent/hv/sim/sim_priv.h"
 #include "common/base/assert.h"
@@ -75,7 +76,11 @@ static struct mu_value *domain_encode(struct mu_arena *a, const struct sim_domai
 	mu_value_set_int(a, v, "stop_reason", d->stop_reason);
 	mu_value_set_int(a, v, "report_at", d->report_at);
 	mu_value_set_bool(a, v, "reported", d->reported);
-	mu_value_set(a, v, "vcpu_ns", numbers_encode(a, d->vcpu_ns, d->config.vcpus));
+	mu_value_set_int(a, v, "weight", d->weight);
+	mu_value_set_int(a, v, "cap", d->cap);
+	mu_value_set_string(a, v, "cpus_hard", d->cpus_hard);
+	mu_value_set_string(a, v, "cpus_soft", d->cpus_soft);
+	mu_value_set(a, v, "vcpu_ns", numbers_encode(a, d->vcpu_ns, d->config.vcpus_max));
 	mu_value_set(a, v, "io", numbers_encode(a, io, MU_ARRAY_SIZE(io)));
 	mu_value_set(a, v, "config", sim_config_encode(a, &d->config));
 	return v;
@@ -100,6 +105,7 @@ void sim_state_encode(const struct sim_model *m, struct mu_str *out)
 	for (size_t i = 0; i < m->n_domains; i++)
 		mu_value_push(domains, domain_encode(a, m->domains[i]));
 	mu_value_set(a, v, "domains", domains);
+	mu_value_set(a, v, "devices", sim_devices_encode(a, &m->devices));
 	mu_json_write(out, v, true);
 }
 
@@ -114,6 +120,15 @@ static int phase_decode(const struct mu_value *v, enum sim_phase *ret, struct mu
 		}
 	}
 	return mu_error_set(err, MU_E_PROTOCOL, "phase is unknown");
+}
+
+/* A list that is wrong stands for all CPUs. */
+static void cpus_decode(const struct mu_value *v, const char *name, char ret[HV_PATH_MAX + 1])
+{
+	const char *text = mu_value_as_string(mu_value_get(v, name));
+
+	if (text && strlen(text) <= HV_PATH_MAX && hv_cpus_check(text, NULL) == 0)
+		memcpy(ret, text, strlen(text) + 1);
 }
 
 static int domain_decode(struct sim_model *m, const struct mu_value *v, struct mu_error *err)
@@ -143,11 +158,28 @@ static int domain_decode(struct sim_model *m, const struct mu_value *v, struct m
 	    (enum hv_shutdown)sim_get_int(v, "stop_reason", 0, _HV_SHUTDOWN_COUNT - 1, 0);
 	d->report_at = sim_get_int(v, "report_at", 0, TIME_MAX, 0);
 	d->reported = sim_get_flag(v, "reported");
+	d->weight = (uint32_t)sim_get_int(v, "weight", 1, HV_WEIGHT_MAX, SIM_WEIGHT_DEFAULT);
+	d->cap = (uint32_t)sim_get_int(v, "cap", 0, 100 * HV_VCPUS_MAX, 0);
+	cpus_decode(v, "cpus_hard", d->cpus_hard);
+	cpus_decode(v, "cpus_soft", d->cpus_soft);
 	numbers_decode(v, "vcpu_ns", d->vcpu_ns, HV_VCPUS_MAX);
 	numbers_decode(v, "io", io, MU_ARRAY_SIZE(io));
 	d->rx = io[0], d->tx = io[1], d->rd = io[2], d->wr = io[3];
 	d->rx_packets = io[4], d->tx_packets = io[5], d->rd_reqs = io[6], d->wr_reqs = io[7];
 	return 0;
+}
+
+/* Devices of domains that are not there are free. */
+static void drop_ownerless(struct sim_model *m)
+{
+	for (size_t i = 0; i < SIM_PCI_COUNT + SIM_USB_COUNT; i++) {
+		struct hv_domid owner = {i < SIM_PCI_COUNT
+					     ? m->devices.pci_domid[i]
+					     : m->devices.usb_domid[i - SIM_PCI_COUNT]};
+
+		if (owner.value && !sim_find(m, owner))
+			sim_devices_drop(&m->devices, owner);
+	}
 }
 
 static int host_decode(struct sim_model *m, const struct mu_value *v, struct mu_error *err)
@@ -179,6 +211,8 @@ static int host_decode(struct sim_model *m, const struct mu_value *v, struct mu_
 		if (domain_decode(m, d, err) < 0)
 			return MU_FAILED;
 	}
+	sim_devices_decode(mu_value_get(v, "devices"), &m->devices);
+	drop_ownerless(m);
 	return 0;
 }
 

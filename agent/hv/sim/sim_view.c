@@ -43,7 +43,7 @@ static uint64_t cpu_time_ns(const struct sim_domain *d)
 {
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < d->config.vcpus; i++)
+	for (uint32_t i = 0; i < d->config.vcpus_max; i++)
 		sum += (uint64_t)d->vcpu_ns[i];
 	return sum;
 }
@@ -95,13 +95,13 @@ static void add_addrs(const struct sim_domain *d, struct vm_guest *g)
 		struct mu_uuid u;
 		char part[32];
 
-		snprintf(part, sizeof part, "addr/%zu", i);
+		snprintf(part, sizeof part, "addr/%" PRIu32, d->config.nics[i].device);
 		u = mu_uuid_derive(&d->config.id.uuid, part);
-		g->addrs[g->n_addrs].device = (uint16_t)i;
+		g->addrs[g->n_addrs].device = (uint16_t)d->config.nics[i].device;
 		snprintf(g->addrs[g->n_addrs].addr, sizeof g->addrs[0].addr, "10.%u.%u.%u",
 			 u.bytes[0], u.bytes[1], 1 + u.bytes[2] % 254u);
 		g->n_addrs++;
-		g->addrs[g->n_addrs].device = (uint16_t)i;
+		g->addrs[g->n_addrs].device = (uint16_t)d->config.nics[i].device;
 		g->addrs[g->n_addrs].v6 = true;
 		snprintf(g->addrs[g->n_addrs].addr, sizeof g->addrs[0].addr, "fd00::%x:%x:%x",
 			 1u + u.bytes[0], 1u + u.bytes[1], 1u + u.bytes[2]);
@@ -172,7 +172,7 @@ static void domain_stats(const struct sim_domain *d, struct hv_domain_stats *ret
 		double part = i == 0 ? 1 : 0.1;
 
 		ret->vifs[i] = (struct hv_vif_stats){
-		    .device = (uint16_t)i,
+		    .device = (uint16_t)d->config.nics[i].device,
 		    .rx_bytes = (uint64_t)(d->rx * part),
 		    .tx_bytes = (uint64_t)(d->tx * part),
 		    .rx_packets = (uint64_t)(d->rx_packets * part),
@@ -240,6 +240,13 @@ int sim_model_config(const struct sim_model *m, struct hv_domid domid,
 	for (size_t i = 0; i < ret_config->n_nics; i++) {
 		if (ret_config->nics[i].mac[0] == '\0')
 			vm_default_mac(&d->config.id, i, ret_config->nics[i].mac);
+			hv_check_default_mac(&d->config.id, ret_config->nics[i].device,
+					     ret_config->nics[i].mac);
 	}
 	return 0;
+}
+
+size_t sim_model_pci_list(const struct sim_model *m, struct hv_host_pci *ret_devices, size_t max)
+{
+	return sim_devices_list(&m->devices, ret_devices, max);
 }

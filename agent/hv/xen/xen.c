@@ -15,6 +15,8 @@
 #include "agent/hv/xen/xen_host.h"
 #include "agent/hv/xen/xen_log.h"
 #include "agent/hv/xen/xen_ops.h"
+#include "agent/hv/xen/xen_pause.h"
+#include "agent/hv/xen/xen_pci.h"
 #include "agent/hv/xen/xen_readback.h"
 #include "agent/hv/xen/xen_stats.h"
 #include "agent/hv/xen/xen_store.h"
@@ -33,13 +35,22 @@ struct xen {
 	struct xen_ops *ops;
 	struct xen_store *store;
 	struct xen_cpupool_names pools;
+	struct xen_pci_owners *pci_owners;
 	const struct hv_watch *watch;
+	uint8_t paused_here[DOMID_FIRST_RESERVED]; /* by xen_pause_now() */
 	bool freeing;
 	mu_loop_cb freed;
 	void *freed_ctx;
 };
 
 /* ---- news ---- */
+
+static uint8_t *pause_mark(struct xen *x, struct hv_domid domid)
+{
+	static uint8_t none;
+
+	return domid.value < MU_ARRAY_SIZE(x->paused_here) ? &x->paused_here[domid.value] : &none;
+}
 
 static void tell_domains(struct xen *x)
 {
@@ -52,6 +63,8 @@ static void on_facts(void *ctx, const struct xen_facts *facts, bool domain_news,
 	struct xen *x = ctx;
 
 	xen_domains_learn(x->domains, facts);
+	if (facts->gone)
+		*pause_mark(x, facts->domid) = 0;
 	if (domain_news)
 		tell_domains(x);
 	if (guest_news && x->watch && x->watch->guest_changed)
@@ -71,6 +84,14 @@ static void on_pools(void *ctx, const struct xen_cpupool_names *names)
 	struct xen *x = ctx;
 
 	x->pools = *names;
+}
+
+static void on_pci_owners(void *ctx, struct xen_pci_owners *owners)
+{
+	struct xen *x = ctx;
+
+	xen_pci_owners_free(x->pci_owners);
+	x->pci_owners = owners;
 }
 
 /* What was built is in listings before its operation ends. */
@@ -141,6 +162,43 @@ static int xen_stats(void *impl, struct hv_host_stats *ret_host,
 	return xen_stats_read(x->domains, x->xch, ret_host, ret_domains, max, ret_n, err);
 }
 
+static int xen_console(void *impl, struct hv_domid domid, enum hv_console_kind kind,
+		       struct hv_console *ret, struct mu_error *err)
+{
+	struct xen *x = impl;
+	const struct xen_facts *facts = xen_domains_find(x->domains, domid);
+
+	if (!facts)
+		return no_domain(err);
+	if (kind == HV_CONSOLE_SERIAL && facts->console.tty[0] == '\0')
+		return mu_error_set(
+		    err, MU_E_NOT_FOUND,
+		    "it has no serial console; hint: an HVM VM needs serial=\"pty\"");
+	if (kind == HV_CONSOLE_VNC && facts->console.port == 0)
+		return mu_error_set(err, MU_E_NOT_FOUND, "it has no VNC console");
+	*ret = facts->console;
+	return 0;
+}
+
+static int xen_pcis(void *impl, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
+		    struct mu_error *err)
+{
+	struct xen *x = impl;
+
+	if (xen_pci_list(ret_devices, max, ret_n, err) < 0)
+		return MU_FAILED;
+	xen_pci_join(x->pci_owners, ret_devices, *ret_n);
+	for (size_t i = 0; i < *ret_n; i++) {
+		struct hv_domain d;
+
+		/* A domain that others destroyed may have left its mark. */
+		if (ret_devices[i].domid.value &&
+		    !xen_domains_probe(x->xch, ret_devices[i].domid, &d))
+			ret_devices[i].domid.value = 0;
+	}
+	return 0;
+}
+
 static int xen_config(void *impl, struct hv_domid domid, struct hv_vm_config *ret,
 		      struct mu_error *err)
 {
@@ -183,8 +241,13 @@ static void xen_op_start(void *impl, struct hv_op *op)
 {
 	struct xen *x = impl;
 	const struct xen_facts *facts = xen_domains_find(x->domains, op->domid);
+	bool hvm = !facts || !facts->type_known || facts->type == VM_TYPE_HVM;
 
-	xen_ops_start(x->ops, op, facts && facts->ours);
+	if (op->kind == HV_PAUSE && xen_pause_now(x->xch, op, pause_mark(x, op->domid)))
+		return;
+	if (op->kind == HV_UNPAUSE && xen_unpause_now(x->xch, op, hvm, pause_mark(x, op->domid)))
+		return;
+	xen_ops_start(x->ops, op, facts);
 }
 
 static void xen_op_cancel(void *impl, struct hv_op *op)
@@ -210,6 +273,7 @@ static void discard(struct xen *x)
 {
 	xen_readback_free(x->readback);
 	xen_domains_free(x->domains);
+	xen_pci_owners_free(x->pci_owners);
 	if (x->xch)
 		(void)xc_interface_close(x->xch);
 	xen_log_free(x->log);
@@ -267,6 +331,8 @@ static const struct hv_ops ops = {
     .host_details = xen_host_details,
     .cpupools = xen_cpupools,
     .dmesg = xen_dmesg,
+    .console = xen_console,
+    .pci_list = xen_pcis,
 };
 
 static int open_all(struct xen *x, struct mu_error *err)
@@ -275,6 +341,7 @@ static int open_all(struct xen *x, struct mu_error *err)
 	    .facts = on_facts,
 	    .domains = on_domains,
 	    .pools = on_pools,
+	    .pci_owners = on_pci_owners,
 	    .ctx = x,
 	};
 	const struct xen_ops_hooks hooks = {.settle = settle, .withdraw = withdraw, .ctx = x};

@@ -88,7 +88,7 @@ static bool served_elsewhere(const char *extra)
 	return strstr(extra, "\"backend_dom") != NULL;
 }
 
-static int check_needs(const struct hv_vm_config *c, struct mu_error *err)
+int job_check_needs(const struct hv_vm_config *c, struct mu_error *err)
 {
 	if (check_file("kernel", c->kernel, err) < 0 || check_file("ramdisk", c->ramdisk, err) < 0)
 		return MU_FAILED;
@@ -168,7 +168,7 @@ void job_create(struct job *job)
 	const libxl_asyncop_how *how;
 
 	if (check_not_running(job, &job->err) < 0 || check_name_is_free(job, &job->err) < 0 ||
-	    check_needs(job->config, &job->err) < 0 ||
+	    job_check_needs(job->config, &job->err) < 0 ||
 	    xen_config_to_libxl(job_ctx(job), job->config, &job->xl, &job->err) < 0 ||
 	    check_memory(job, &job->err) < 0) {
 		job_finish(job, MU_FAILED);

@@ -39,6 +39,11 @@ struct job {
 	char *path;
 	bool paused;
 	bool ours;
+	bool type_known;
+	enum vm_type type;
+	int64_t memory_static_bytes; /* -1 = unknown */
+	struct hv_device *device;
+	struct hv_resources *resources;
 	/* loop thread */
 	struct mu_link home_link;
 	struct hv_op *op; /* NULL: nobody wants to know any more */
@@ -59,9 +64,19 @@ struct job {
 	enum job_wait wait;
 	struct mu_timer *timer;
 	int n_unpauses;
-	bool others_began; /* to destroy the stopped domain */
-	struct vm_id id;   /* of the domain: numbers are used again */
-	libxl_domain_config xl;
+	bool others_began;          /* to destroy the stopped domain */
+	struct vm_id id;            /* of the domain: numbers are used again */
+	libxl_domain_config xl;     /* what to build, or one device */
+	libxl_domain_config record; /* of a domain that runs */
+	char *record_before;
+	int n_retrieved;
+	libxl_bitmap cpus;
+	libxl_device_disk disk; /* one that the domain has */
+	libxl_device_nic nic;
+	libxl_device_pci pci;
+	libxl_device_usbdev usb;
+	char *backend;      /* of a disk, in xenstore */
+	mu_msec give_up_at; /* monotonic: waiting for it */
 	libxl_domain_restore_params restore;
 	uint32_t xl_domid;
 	int fd;
@@ -72,10 +87,13 @@ struct job {
 	/* result */
 	struct mu_error err;
 	int r;
+	uint32_t ret_number;
 };
 
 libxl_ctx *job_ctx(const struct job *job);
 xc_interface *job_xch(const struct job *job);
+/* A connection to xenstore of the libxl thread's own. */
+struct xs_handle *job_xs(const struct job *job);
 struct mu_loop *job_loop(const struct job *job);
 const libxl_asyncop_how *job_expect(struct job *job, const char *what, job_step next);
 void job_begun(struct job *job, int rc);
@@ -88,12 +106,17 @@ void job_fail(struct job *job, enum mu_error_code code, const char *fmt, ...)
 /* Another job is building this VM. */
 bool job_vm_is_being_built(const struct job *job);
 
+/* Finishes by libxl's code: with what it said, or well. */
+void job_finish_by_rc(struct job *job, int rc);
+
 /* xen_pause.c; `d` is the domain as it is now */
 void job_pause(struct job *job, const struct hv_domain *d);
 void job_unpause(struct job *job, const struct hv_domain *d);
 /* xen_build.c */
 void job_create(struct job *job);
 void job_restore(struct job *job);
+/* MU_E_NOT_FOUND when files or bridges of the configuration are missing. */
+int job_check_needs(const struct hv_vm_config *config, struct mu_error *err);
 /* xen_stop.c */
 void job_shutdown(struct job *job);
 /* Destroys its domain and waits until it is gone; finishes with job->err, if that is set. */
@@ -103,5 +126,4 @@ void job_save(struct job *job);
 bool job_probe(const struct job *job, struct hv_domain *ret);
 /* Looks again whether what it waits for has come. */
 void job_recheck(struct job *job);
-
 #endif

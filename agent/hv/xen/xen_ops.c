@@ -20,8 +20,10 @@
  */
 #include "agent/hv/xen/xen_ops.h"
 
+#include "agent/hv/xen/xen_change.h"
 #include "agent/hv/xen/xen_convert.h"
 #include "agent/hv/xen/xen_domains.h"
+#include "agent/hv/xen/xen_facts.h"
 #include "agent/hv/xen/xen_job.h"
 #include "agent/hv/xen/xen_log.h"
 #include "agent/hv/xen/xen_osevent.h"
@@ -37,6 +39,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <xenstore.h>
 
 /* How long freeing waits for libxl to let go of what it does. */
 #define FREE_GRACE MU_SEC(20)
@@ -50,6 +53,7 @@ struct xen_ops {
 	struct xen_log *log;
 	libxl_ctx *ctx;
 	xc_interface *xch;
+	struct xs_handle *xs;
 	struct xen_osevent *osevent;
 	struct mu_link running;
 	struct mu_link builds; /* of the running: those that wait for their turn */
@@ -74,6 +78,11 @@ libxl_ctx *job_ctx(const struct job *job)
 xc_interface *job_xch(const struct job *job)
 {
 	return job->ops->xch;
+}
+
+struct xs_handle *job_xs(const struct job *job)
+{
+	return job->ops->xs;
 }
 
 struct mu_loop *job_loop(const struct job *job)
@@ -151,6 +160,13 @@ void job_note_error(struct job *job, int rc)
 			   rc, xen_error_name(rc), reason[0] ? ": " : "", reason);
 }
 
+void job_finish_by_rc(struct job *job, int rc)
+{
+	if (rc != 0)
+		job_note_error(job, rc);
+	job_finish(job, rc == 0 ? 0 : MU_FAILED);
+}
+
 static void on_save_progress(void *ctx, int percent);
 
 /* ---- the end of a job ---- */
@@ -160,10 +176,20 @@ static void job_free(void *ctx)
 	struct job *job = ctx;
 
 	libxl_domain_config_dispose(&job->xl);
+	libxl_domain_config_dispose(&job->record);
 	libxl_domain_restore_params_dispose(&job->restore);
+	libxl_bitmap_dispose(&job->cpus);
+	libxl_device_disk_dispose(&job->disk);
+	libxl_device_nic_dispose(&job->nic);
+	libxl_device_pci_dispose(&job->pci);
+	libxl_device_usbdev_dispose(&job->usb);
 	free(job->config);
 	free(job->path);
 	free(job->part_path);
+	free(job->record_before);
+	free(job->backend);
+	free(job->device);
+	free(job->resources);
 	free(job);
 }
 
@@ -176,6 +202,7 @@ static void deliver_now(void *ctx)
 	if (op) {
 		op->priv = NULL;
 		op->ret_domid.value = job->r == 0 && job->config ? job->xl_domid : 0;
+		op->ret_number = job->r == 0 ? job->ret_number : 0;
 		hv_op_complete(op, job->r, &job->err);
 	}
 	xen_thread_post(&job->ops->thread, job_free, job);
@@ -295,8 +322,28 @@ static void run_on_domain(struct job *job)
 	case HV_SAVE:
 		job_save(job);
 		return;
+	case HV_DISK_ATTACH:
+	case HV_DISK_DETACH:
+	case HV_DISK_RESIZE:
+	case HV_CD_INSERT:
+	case HV_CD_EJECT:
+	case HV_NIC_ATTACH:
+	case HV_NIC_DETACH:
+	case HV_NIC_RATE:
+	case HV_PCI_ATTACH:
+	case HV_PCI_DETACH:
+	case HV_USB_ATTACH:
+	case HV_USB_DETACH:
+	case HV_SET_VCPUS:
+	case HV_SET_MEMORY:
+	case HV_SET_SCHED:
+	case HV_SET_AFFINITY:
+		job_change(job, &d);
+		return;
 	case HV_CREATE:
 	case HV_RESTORE:
+	case HV_PCI_ASSIGN:
+	case HV_PCI_RELEASE:
 	case _HV_OP_KIND_COUNT:
 		break;
 	}
@@ -310,6 +357,8 @@ static void run(void *ctx)
 	mu_list_push_back(&job->ops->running, &job->link);
 	if (job->cancelled || job->ops->winding_down)
 		job_fail(job, MU_E_CANCELLED, "cancelled before it began");
+	else if (job->kind == HV_PCI_ASSIGN || job->kind == HV_PCI_RELEASE)
+		job_change_host(job);
 	else if (!job->config)
 		run_on_domain(job);
 	else {
@@ -318,7 +367,7 @@ static void run(void *ctx)
 	}
 }
 
-void xen_ops_start(struct xen_ops *ops, struct hv_op *op, bool ours)
+void xen_ops_start(struct xen_ops *ops, struct hv_op *op, const struct xen_facts *facts)
 {
 	struct job *job = mu_xcalloc(1, sizeof *job);
 
@@ -330,13 +379,26 @@ void xen_ops_start(struct xen_ops *ops, struct hv_op *op, bool ours)
 	job->config = op->config ? mu_xmemdup(op->config, sizeof *op->config) : NULL;
 	job->path = op->path ? mu_xstrdup(op->path) : NULL;
 	job->paused = op->paused;
-	job->ours = ours;
+	job->ours = facts && facts->ours;
+	job->type_known = facts && facts->type_known;
+	job->type = facts ? facts->type : VM_TYPE_PV;
+	job->memory_static_bytes = facts ? facts->memory_static_bytes : -1;
+	if (op->device)
+		job->device = mu_xmemdup(op->device, sizeof *op->device);
+	if (op->resources)
+		job->resources = mu_xmemdup(op->resources, sizeof *op->resources);
 	job->fd = -1;
 	job->xl_domid = UINT32_MAX;
 	mu_link_init(&job->link);
 	mu_link_init(&job->build_link);
 	libxl_domain_config_init(&job->xl);
+	libxl_domain_config_init(&job->record);
 	libxl_domain_restore_params_init(&job->restore);
+	libxl_bitmap_init(&job->cpus);
+	libxl_device_disk_init(&job->disk);
+	libxl_device_nic_init(&job->nic);
+	libxl_device_pci_init(&job->pci);
+	libxl_device_usbdev_init(&job->usb);
 	mu_list_push_back(&ops->jobs, &job->home_link);
 	xen_thread_post(&ops->thread, run, job);
 }
@@ -476,6 +538,13 @@ int xen_ops_new(struct mu_loop *home, const struct xen_ops_hooks *hooks, struct 
 				    "libxl does not start (rc %d, %s); hint: is xenstored running?",
 				    rc, xen_error_name(rc));
 	}
+	ops->xs = xs_open(0);
+	if (!ops->xs) {
+		(void)libxl_ctx_free(ops->ctx);
+		(void)xc_interface_close(ops->xch);
+		ops_discard(ops);
+		return mu_error_errno(err, errno, "cannot connect to xenstored");
+	}
 	libxl_event_register_callbacks(ops->ctx, &event_hooks, ops);
 	ops->osevent = xen_osevent_new(ops->thread.loop, ops->ctx);
 	ops->build_timer = mu_timer_new(ops->thread.loop, build_next, ops);
@@ -495,6 +564,7 @@ static void close_libxl(void *ctx)
 	ops->osevent = xen_osevent_free(ops->osevent);
 	ops->build_timer = mu_timer_free(ops->build_timer);
 	(void)xc_interface_close(ops->xch);
+	xs_close(ops->xs);
 }
 
 static void on_ended(void *ctx)

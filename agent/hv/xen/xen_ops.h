@@ -7,6 +7,7 @@
 
 #include "agent/hv/hv.h"
 
+struct xen_facts;
 struct xen_ops;
 
 /* What operations want from xenstore, which is another thread's; on the loop thread. */
@@ -20,9 +21,8 @@ struct xen_ops_hooks {
 
 int xen_ops_new(struct mu_loop *home, const struct xen_ops_hooks *hooks, struct xen_ops **ret,
 		struct mu_error *err);
-/* As hv_ops.op_start and op_cancel. `ours`: the domain was built by us, so no other toolstack
- * waits to clean up after it. */
-void xen_ops_start(struct xen_ops *ops, struct hv_op *op, bool ours);
+/* As hv_ops.op_start and op_cancel. `facts` of its domain: NULL if there are none. */
+void xen_ops_start(struct xen_ops *ops, struct hv_op *op, const struct xen_facts *facts);
 void xen_ops_cancel(struct xen_ops *ops, struct hv_op *op);
 /* Some domain came, stopped or went. */
 void xen_ops_domains_changed(struct xen_ops *ops);

@@ -1,14 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/hv/xen/xen_pause.h"
+
+#include "agent/hv/xen/xen_domains.h"
 #include "agent/hv/xen/xen_job.h"
+
+#include <errno.h>
 
 enum { UNPAUSES_MAX = 16 };
 
-static void finish_by_rc(struct job *job, int rc)
+/* ---- on the loop thread ---- */
+
+/* Xen's answer to a hypercall that failed; a domain that went meanwhile is libxl's to report. */
+static bool complete(struct hv_op *op, const char *what, int rc)
 {
-	if (rc != 0)
-		job_note_error(job, rc);
-	job_finish(job, rc == 0 ? 0 : MU_FAILED);
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (rc < 0 && errno == ESRCH)
+		return false;
+	if (rc < 0)
+		(void)mu_error_errno(&err, errno, "%s", what);
+	hv_op_complete(op, rc < 0 ? MU_FAILED : 0, &err);
+	return true;
 }
+
+bool xen_pause_now(xc_interface *xch, struct hv_op *op, uint8_t *mark)
+{
+	struct hv_domain d;
+
+	if (!xen_domains_probe(xch, op->domid, &d) || d.dying)
+		return false;
+	if (d.paused)
+		return complete(op, "", 0);
+	*mark = 1;
+	return complete(op, "xc_domain_pause", xc_domain_pause(xch, op->domid.value));
+}
+
+bool xen_unpause_now(xc_interface *xch, struct hv_op *op, bool hvm, uint8_t *mark)
+{
+	struct hv_domain d;
+	int rc = 0;
+
+	if (!xen_domains_probe(xch, op->domid, &d) || d.dying ||
+	    d.shutdown == HV_SHUTDOWN_SUSPEND || (hvm && !*mark))
+		return false;
+	*mark = 0;
+	for (int i = 0; i < UNPAUSES_MAX && rc == 0 && d.paused; i++) {
+		rc = xc_domain_unpause(xch, op->domid.value);
+		if (!xen_domains_probe(xch, op->domid, &d))
+			return false;
+	}
+	return complete(op, "xc_domain_unpause", rc);
+}
+
+/* ---- on the libxl thread ---- */
 
 /* Xen counts pauses: two would need two unpauses. */
 void job_pause(struct job *job, const struct hv_domain *d)
@@ -18,7 +62,7 @@ void job_pause(struct job *job, const struct hv_domain *d)
 		return;
 	}
 	job_begun(job, libxl_domain_pause(job_ctx(job), job->domid.value,
-					  job_expect(job, "libxl_domain_pause", finish_by_rc)));
+					  job_expect(job, "libxl_domain_pause", job_finish_by_rc)));
 }
 
 static void unpause_once(struct job *job);
@@ -30,7 +74,7 @@ static void on_unpaused(struct job *job, int rc)
 	if (rc == 0 && job_probe(job, &d) && d.paused && ++job->n_unpauses < UNPAUSES_MAX)
 		unpause_once(job);
 	else
-		finish_by_rc(job, rc);
+		job_finish_by_rc(job, rc);
 }
 
 static void unpause_once(struct job *job)

@@ -384,6 +384,49 @@ void xen_store_withdraw(struct xen_store *s, struct hv_domid domid)
 	xen_thread_post(&s->thread, run_withdraw, w);
 }
 
+/* ---- PCI devices ---- */
+
+/* What libxl notes of devices that it has attached. */
+#define PCI_PATH "/libxl/pciback"
+#define PCI_TOKEN "pci"
+
+struct pci_news {
+	struct xen_store *store;
+	struct xen_pci_owners *owners;
+};
+
+static void deliver_owners(void *ctx)
+{
+	struct pci_news *n = ctx;
+	struct xen_store *s = n->store;
+
+	if (s->stopped)
+		xen_pci_owners_free(n->owners);
+	else
+		s->listener.pci_owners(s->listener.ctx, n->owners);
+	free(n);
+}
+
+static void read_owners(struct xen_store *s)
+{
+	unsigned n_names = 0;
+	MU_CLEANUP(mu_free) char **names = xs_directory(s->xs, XBT_NULL, PCI_PATH, &n_names);
+	struct pci_news *news = mu_xmalloc(sizeof *news);
+
+	*news = (struct pci_news){s, xen_pci_owners_new()};
+	for (unsigned i = 0; names && i < n_names; i++) {
+		MU_CLEANUP(mu_free) char *domid = NULL;
+		char path[PATH_BYTES];
+		uint64_t number;
+
+		(void)snprintf(path, sizeof path, PCI_PATH "/%s/domid", names[i]);
+		domid = xs_read(s->xs, XBT_NULL, path, NULL);
+		if (domid && mu_parse_u64(domid, &number) && number <= UINT32_MAX)
+			xen_pci_owners_add(news->owners, names[i], (uint32_t)number);
+	}
+	mu_loop_post_from_thread(s->thread.home, deliver_owners, news);
+}
+
 /* ---- events ---- */
 
 /* libxenstore closes its pipe when the connection breaks: readable for ever, and nothing to read.
@@ -403,6 +446,7 @@ static void on_xenstore(uv_poll_t *handle, int status, int events)
 {
 	struct xen_store *s = handle->data;
 	bool domains_changed = false, pools_changed = false;
+	bool domains_changed = false, pci_changed = false;
 
 	(void)status, (void)events;
 	for (int i = 0; i < EVENTS_PER_TURN; i++) {
@@ -414,6 +458,10 @@ static void on_xenstore(uv_poll_t *handle, int status, int events)
 			if (i == 0)
 				check_connection(s);
 			break;
+		}
+		if (mu_str_equal(event[XS_WATCH_TOKEN], PCI_TOKEN)) {
+			pci_changed = true;
+			continue;
 		}
 		if (!mu_parse_u64(event[XS_WATCH_TOKEN], &domid)) {
 			if (mu_str_equal(event[XS_WATCH_TOKEN], POOL_TOKEN))
@@ -430,6 +478,8 @@ static void on_xenstore(uv_poll_t *handle, int status, int events)
 		rescan(s);
 	if (pools_changed)
 		tell_pools(s);
+	if (pci_changed)
+		read_owners(s);
 }
 
 /* "userdata-d.5.<uuid>.libxl-json" was moved to its place. */
@@ -477,6 +527,8 @@ static int store_connect(struct xen_store *s, struct mu_error *err)
 		return mu_error_errno(err, errno, "cannot watch for domains in xenstore");
 	if (!xs_watch(s->xs, XEN_CPUPOOL_DIR, POOL_TOKEN))
 		return mu_error_errno(err, errno, "cannot watch for CPU pools in xenstore");
+	if (!xs_watch(s->xs, PCI_PATH, PCI_TOKEN)) /* fires at once */
+		return mu_error_errno(err, errno, "cannot watch for PCI devices in xenstore");
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "agent/hv/xen/xen_cpupool.h"
 #include "agent/hv/xen/xen_facts.h"
+#include "agent/hv/xen/xen_pci.h"
 #include "common/loop/loop.h"
 
 struct xen_store;
@@ -19,6 +20,8 @@ struct xen_store_listener {
 	void (*domains)(void *ctx);
 	/* On the loop thread: the CPU pools' names, all of them. */
 	void (*pools)(void *ctx, const struct xen_cpupool_names *names);
+	/* On the loop thread: who has PCI devices now; taken over. */
+	void (*pci_owners)(void *ctx, struct xen_pci_owners *owners);
 	void *ctx;
 };
 

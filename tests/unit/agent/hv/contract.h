@@ -16,7 +16,8 @@ struct hv_contract {
 	/* A guest that boots, and stops when asked to. id and name are filled in by the cases. */
 	struct hv_vm_config guest;
 	const char *dir; /* for save files */
-	/* How long to wait until a guest that was started can be asked to stop. */
+	/* How long to wait for a guest that was started to report, and so to be able to do what it
+	 * is asked for; at the latest then it is asked. */
 	mu_msec boot_ms;
 	/* How many guests at once; more than 1. */
 	size_t n_concurrent;
@@ -24,6 +25,8 @@ struct hv_contract {
 
 size_t hv_contract_n_cases(void);
 const char *hv_contract_case_name(size_t i);
+/* "basics", "trouble", "devices" or "resources" */
+const char *hv_contract_case_group(size_t i);
 /* Run one case; what it leaves behind is destroyed. */
 int hv_contract_run(const struct hv_contract *c, size_t i, struct mu_error *err);
 

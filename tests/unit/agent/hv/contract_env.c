@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define PATIENCE MU_SEC(120)
+#define BOOT_LOOK 100 /* ms */
 #define NAME_PREFIX "contract-"
 
 static void on_guard(void *ctx)
@@ -254,6 +255,29 @@ int env_create(struct env *e, const struct hv_vm_config *config, struct hv_domid
 		return MU_FAILED;
 	*ret_domid = w->op.ret_domid;
 	return 0;
+}
+
+int env_wait_booted(struct env *e, struct hv_domid domid, struct mu_error *err)
+{
+	struct vm_guest guest;
+
+	for (mu_msec ms = 0; ms < e->c->boot_ms; ms += BOOT_LOOK) {
+		if (hv_guest(e->hv, domid, &guest, err) < 0)
+			return MU_FAILED;
+		if (guest.agent_detected)
+			break;
+		env_pause(e, BOOT_LOOK);
+	}
+	return 0;
+}
+
+int env_create_booted(struct env *e, struct hv_vm_config *config, struct hv_domid *ret_domid,
+		      struct mu_error *err)
+{
+	*config = env_guest(e);
+	if (env_create(e, config, ret_domid, err) < 0)
+		return MU_FAILED;
+	return env_wait_booted(e, *ret_domid, err);
 }
 
 int env_find(struct env *e, struct hv_domid domid, bool *ret_found, struct hv_domain *ret,

@@ -36,6 +36,17 @@ struct wait {
 		}                                                                                  \
 	} while (0)
 
+struct env_case {
+	const char *name;
+	int (*run)(struct env *e, struct mu_error *err);
+};
+
+/* Lists of cases, ended by one without a name: contract_trouble.c, contract_devices.c,
+ * contract_resources.c */
+extern const struct env_case contract_trouble[];
+extern const struct env_case contract_devices[];
+extern const struct env_case contract_resources[];
+
 int env_open(struct env *e, const struct hv_contract *c, struct mu_error *err);
 /* Destroys what the case left, frees the driver. */
 int env_close(struct env *e, struct mu_error *err);
@@ -61,6 +72,11 @@ int env_on(struct env *e, enum hv_op_kind kind, struct hv_domid domid, struct mu
 int env_refused(struct env *e, struct wait *w, enum mu_error_code code, struct mu_error *err);
 int env_create(struct env *e, const struct hv_vm_config *config, struct hv_domid *ret_domid,
 	       struct mu_error *err);
+/* Until its agent reports, or for boot_ms: a guest without an agent has booted by then. */
+int env_wait_booted(struct env *e, struct hv_domid domid, struct mu_error *err);
+/* A guest that has booted far enough to be asked. */
+int env_create_booted(struct env *e, struct hv_vm_config *config, struct hv_domid *ret_domid,
+		      struct mu_error *err);
 /* *ret_found is false when there is none. */
 int env_find(struct env *e, struct hv_domid domid, bool *ret_found, struct hv_domain *ret,
 	     struct mu_error *err);

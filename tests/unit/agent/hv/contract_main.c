@@ -6,6 +6,7 @@
  *   hv-contract --driver xen --kernel FILE --ramdisk FILE --memory 96
  *   hv-contract --driver sim|fault
  *   hv-contract ... --only TEXT     only the cases with TEXT in their name
+ *   hv-contract ... --group NAME    only basics, trouble, devices or resources
  */
 #include "agent/hv/drivers.h"
 #include "common/log/log.h"
@@ -22,6 +23,7 @@
 struct settings {
 	const char *driver;
 	const char *only;
+	const char *group;
 	const char *state_dir;
 };
 
@@ -72,8 +74,8 @@ static void usage(const char *program)
 {
 	fprintf(stderr,
 		"usage: %s --driver sim|fault|xen [--type pv|pvh|hvm] [--kernel PATH]\n"
-		"       [--ramdisk PATH] [--memory MIB] [--cmdline TEXT] [--boot-ms MS] [--only "
-		"TEXT]\n",
+		"       [--ramdisk PATH] [--memory MIB] [--cmdline TEXT] [--boot-ms MS]\n"
+		"       [--only TEXT] [--group basics|trouble|devices|resources]\n",
 		program);
 	exit(2);
 }
@@ -88,15 +90,11 @@ static void copy_path(char *dst, const char *value, const char *program)
 static void parse(int argc, char **argv, struct settings *s, struct hv_contract *c)
 {
 	static const struct option table[] = {
-	    {"driver", required_argument, NULL, 'd'},
-	    {"kernel", required_argument, NULL, 'k'},
-	    {"ramdisk", required_argument, NULL, 'r'},
-	    {"memory", required_argument, NULL, 'm'},
-	    {"cmdline", required_argument, NULL, 'c'},
-	    {"boot-ms", required_argument, NULL, 'b'},
-	    {"only", required_argument, NULL, 'o'},
-	    {"type", required_argument, NULL, 't'},
-	    {NULL, 0, NULL, 0},
+	    {"driver", required_argument, NULL, 'd'},  {"kernel", required_argument, NULL, 'k'},
+	    {"ramdisk", required_argument, NULL, 'r'}, {"memory", required_argument, NULL, 'm'},
+	    {"cmdline", required_argument, NULL, 'c'}, {"boot-ms", required_argument, NULL, 'b'},
+	    {"only", required_argument, NULL, 'o'},    {"group", required_argument, NULL, 'g'},
+	    {"type", required_argument, NULL, 't'},    {NULL, 0, NULL, 0},
 	};
 	int opt;
 
@@ -115,6 +113,8 @@ static void parse(int argc, char **argv, struct settings *s, struct hv_contract 
 			c->boot_ms = (mu_msec)strtoul(optarg, NULL, 10);
 		else if (opt == 'o')
 			s->only = optarg;
+		else if (opt == 'g')
+			s->group = optarg;
 		else if (opt != 't' || !vm_type_parse(optarg, &c->guest.type))
 			usage(argv[0]);
 	}
@@ -168,7 +168,8 @@ int main(int argc, char **argv)
 		c.boot_ms = MU_SEC(15);
 	printf("1..%zu\n", hv_contract_n_cases());
 	for (size_t i = 0; i < hv_contract_n_cases(); i++) {
-		if (s.only && !strstr(hv_contract_case_name(i), s.only))
+		if ((s.only && !strstr(hv_contract_case_name(i), s.only)) ||
+		    (s.group && strcmp(hv_contract_case_group(i), s.group) != 0))
 			printf("ok %zu - %s # SKIP not asked for\n", i + 1,
 			       hv_contract_case_name(i));
 		else

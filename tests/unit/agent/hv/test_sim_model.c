@@ -545,19 +545,45 @@ static void drive(struct world *w, struct sim_event e, int done[static N_RANDOM]
 	}
 }
 
+static void random_device(enum hv_op_kind kind, struct mu_rand *rand, struct hv_device *ret)
+{
+	static const char *const pcis[] = {"0000:03:00.1", "0000:04:00.0", "0000:03:00.0"};
+	unsigned n = (unsigned)mu_rand_below(rand, 3);
+
+	*ret = (struct hv_device){.force = mu_rand_below(rand, 2) == 0, .size_bytes = 512};
+	if (kind >= HV_DISK_ATTACH && kind <= HV_CD_EJECT) {
+		snprintf(ret->disk.vdev, sizeof ret->disk.vdev, "xvd%c", 'a' + (char)n);
+		snprintf(ret->disk.path, sizeof ret->disk.path, "/sim/disk-%u", n);
+	} else if (kind >= HV_NIC_ATTACH && kind <= HV_NIC_RATE) {
+		ret->nic = (struct hv_nic){.has_device = n > 0, .device = n};
+	} else if (kind == HV_USB_ATTACH || kind == HV_USB_DETACH) {
+		ret->usb = (struct hv_usb_device){.bus = 1, .address = 1 + n};
+	} else {
+		snprintf(ret->pci.address, sizeof ret->pci.address, "%s", pcis[n]);
+	}
+}
+
 static void random_event(struct world *w, struct mu_rand *rand, uint64_t i,
 			 int done[static N_RANDOM])
 {
 	struct hv_vm_config c = guest((uint8_t)(1 + mu_rand_below(rand, 20)), "");
+	struct hv_resources resources = {.vcpus = 1 + (uint32_t)mu_rand_below(rand, 3),
+					 .memory_bytes = 200 * MIB,
+					 .weight = 100,
+					 .cap = (int32_t)mu_rand_below(rand, 250)};
+	struct hv_device device;
 	struct sim_event e = {
 	    .kind = SIM_OP_START,
 	    .op = i,
 	    .op_kind = (enum hv_op_kind)mu_rand_below(rand, _HV_OP_KIND_COUNT),
 	    .domid = {(uint32_t)(1 + mu_rand_below(rand, 1 + i / 4))},
 	    .config = &c,
+	    .device = &device,
+	    .resources = &resources,
 	    .paused = mu_rand_below(rand, 10) == 0,
 	};
 
+	random_device(e.op_kind, rand, &device);
 	if (e.op_kind == HV_RESTORE)
 		e.op_kind = HV_CREATE;
 	if (mu_rand_below(rand, 5) == 0) {
