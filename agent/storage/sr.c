@@ -27,14 +27,16 @@ struct sr {
 	struct sr_caps caps;
 };
 
-static void unlock_cleanup(pthread_mutex_t **m)
+static void unlock_cleanup(struct sr **sr)
 {
-	(void)pthread_mutex_unlock(*m);
+	if ((*sr)->ops->idle)
+		(*sr)->ops->idle((*sr)->impl);
+	(void)pthread_mutex_unlock(&(*sr)->lock);
 }
 
 #define LOCKED(sr)                                                                                 \
-	__attribute__((cleanup(unlock_cleanup))) pthread_mutex_t *locked_ = &(sr)->lock;           \
-	(void)pthread_mutex_lock(locked_)
+	__attribute__((cleanup(unlock_cleanup))) struct sr *locked_ = (sr);                        \
+	(void)pthread_mutex_lock(&locked_->lock)
 
 int sr_check_text(const char *what, const char *text, size_t max, struct mu_error *err)
 {

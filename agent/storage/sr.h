@@ -56,6 +56,8 @@ struct sr_ops {
 	int (*activate)(void *impl, const struct sr_vdi *vdi, bool readonly,
 			struct sr_path *ret_path, struct mu_error *err);
 	int (*deactivate)(void *impl, const struct mu_uuid *id, struct mu_error *err);
+	/* optional: an operation of sr.c is over; what was read for it is no longer needed */
+	void (*idle)(void *impl);
 	/* optional, all NULL together: an SR whose VDIs are made by others */
 	int (*vdi_create)(void *impl, const struct sr_vdi *vdi, struct mu_error *err);
 	int (*vdi_remove)(void *impl, const struct mu_uuid *id, struct mu_error *err);
