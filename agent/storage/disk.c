@@ -307,6 +307,24 @@ static void describe(struct disk_snapshot *s, mu_msec now)
 	s->vdi.parent = s->source.id;
 }
 
+static int prepare_one(const struct disk_env *e, struct disk_snapshot *one, struct mu_error *err)
+{
+	struct making m = {.env = e, .sr = one->sr, .vdi = &one->vdi};
+
+	if (sr_caps_of(one->sr).instant_clone)
+		return sr_clone_prepare(one->sr, &one->source, &one->vdi, err);
+	if (!one->may_copy)
+		return mu_error_set(
+		    err, MU_E_UNSUPPORTED,
+		    "%s cannot take a snapshot of a disk that is in use: it would have to "
+		    "copy it; hint: shut the VM down, or move the disk to LVM, XFS or btrfs",
+		    sr_caps_of(one->sr).location);
+	one->copied = true;
+	if (fill_by_copy(&m, one->sr, &one->source, err) < 0)
+		return MU_FAILED;
+	return sr_deactivate(one->sr, &one->vdi.id, err);
+}
+
 int disk_snapshots_prepare(const struct disk_env *e, struct disk_snapshots *s, struct mu_error *err)
 {
 	mu_msec now = mu_clock_wall();
@@ -324,7 +342,7 @@ int disk_snapshots_prepare(const struct disk_env *e, struct disk_snapshots *s, s
 	if (intent_begin(e->state_dir, &s->intent, err) < 0)
 		return MU_FAILED;
 	for (size_t i = 0; i < s->n; i++) {
-		if (sr_clone_prepare(s->list[i].sr, &s->list[i].source, &s->list[i].vdi, err) < 0) {
+		if (prepare_one(e, &s->list[i], err) < 0) {
 			(void)mu_error_prefix(err, "%s", s->list[i].source.name);
 			(void)disk_snapshots_abort(e, s, NULL);
 			return MU_FAILED;
@@ -336,7 +354,8 @@ int disk_snapshots_prepare(const struct disk_env *e, struct disk_snapshots *s, s
 int disk_snapshots_take(struct disk_snapshots *s, struct mu_error *err)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		if (sr_clone_take(s->list[i].sr, &s->list[i].source, &s->list[i].vdi, err) < 0)
+		if (!s->list[i].copied &&
+		    sr_clone_take(s->list[i].sr, &s->list[i].source, &s->list[i].vdi, err) < 0)
 			return mu_error_prefix(err, "%s", s->list[i].source.name);
 	}
 	return 0;
@@ -358,6 +377,7 @@ int disk_snapshots_finish(const struct disk_env *e, struct disk_snapshots *s, st
 int disk_snapshots_abort(const struct disk_env *e, struct disk_snapshots *s, struct mu_error *err)
 {
 	for (size_t i = 0; i < s->n; i++) {
+		(void)sr_deactivate(s->list[i].sr, &s->list[i].vdi.id, NULL);
 		if (sr_vdi_remove(s->list[i].sr, &s->list[i].vdi.id, err) < 0)
 			return mu_error_prefix(err, "%s", s->list[i].source.name);
 	}

@@ -51,6 +51,9 @@ struct disk_snapshot {
 	struct sr *sr;
 	struct sr_vdi source;
 	struct sr_vdi vdi; /* the snapshot: id and name are given, the rest is filled in */
+	bool may_copy;     /* nobody writes the source: prepare copies it if the SR cannot share */
+	/* private */
+	bool copied;
 };
 
 struct disk_snapshots {
@@ -60,7 +63,7 @@ struct disk_snapshots {
 	struct intent intent;
 };
 
-/* MU_E_UNSUPPORTED when an SR would have to copy. */
+/* MU_E_UNSUPPORTED when an SR would have to copy a disk that is being written. */
 int disk_snapshots_prepare(const struct disk_env *e, struct disk_snapshots *s,
 			   struct mu_error *err);
 int disk_snapshots_take(struct disk_snapshots *s, struct mu_error *err);

@@ -61,7 +61,8 @@ struct sr_ops {
 	/* optional, all NULL together: an SR whose VDIs are made by others */
 	int (*vdi_create)(void *impl, const struct sr_vdi *vdi, struct mu_error *err);
 	int (*vdi_remove)(void *impl, const struct mu_uuid *id, struct mu_error *err);
-	/* New metadata, all at once. From partial to whole: its data is durable first. */
+	/* New metadata, all at once; never the size. From partial to whole: its data is durable
+	 * first. */
 	int (*vdi_set)(void *impl, const struct sr_vdi *vdi, struct mu_error *err);
 	/* Grow, also while it is active. */
 	int (*vdi_resize)(void *impl, const struct mu_uuid *id, int64_t size_bytes,

@@ -267,11 +267,14 @@ static int fake_vdi_remove(void *impl, const struct mu_uuid *id, struct mu_error
 
 static int fake_vdi_set(void *impl, const struct sr_vdi *vdi, struct mu_error *err)
 {
+	int64_t size_bytes;
 	struct disk *d;
 
 	if (get_disk(impl, &vdi->id, &d, err) < 0)
 		return MU_FAILED;
+	size_bytes = d->vdi.size_bytes;
 	d->vdi = *vdi;
+	d->vdi.size_bytes = size_bytes;
 	return 0;
 }
 

@@ -388,10 +388,15 @@ static int lvm_attach(void *impl, struct sr_caps *ret_caps, struct mu_error *err
 	*ret_caps = (struct sr_caps){.thin = true, .instant_clone = true};
 	(void)snprintf(ret_caps->location, sizeof ret_caps->location, "%.*s/%.*s", LVM_NAME_MAX - 1,
 		       l->group, LVM_NAME_MAX - 1, l->pool);
-	if (change_activation(l, l->pool, true, err) < 0 || get_report(l, &report, err) < 0)
+	if (get_report(l, &report, err) < 0)
 		return MU_FAILED;
 	pool = lvm_report_find(report, l->pool);
-	l->zero = pool && pool->zero;
+	if (!pool)
+		return mu_error_set(err, MU_E_NOT_FOUND, "there is no thin pool %s/%s", l->group,
+				    l->pool);
+	if (!pool->active && change_activation(l, l->pool, true, err) < 0)
+		return MU_FAILED;
+	l->zero = pool->zero;
 	for (size_t i = 0; i < report->n; i++) {
 		if (lvm_tags_find_id(report->list[i].tags, LVM_TAG_REPLACES, &to) &&
 		    finish_replace(l, report, &report->list[i], &to, err) < 0)

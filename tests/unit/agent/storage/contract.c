@@ -107,6 +107,7 @@ static int edit_changes_metadata(struct env *e, struct mu_error *err)
 		return MU_FAILED;
 	vdi.name[0] = '\0';
 	vdi.n_tags = 0;
+	vdi.size_bytes = 1; /* no edit of text changes it */
 	if (sr_find(e->sr, &vdi.id, &got, err) < 0)
 		return MU_FAILED;
 	EXPECT(strcmp(got.name, "after") == 0 && got.n_tags == 1, "%s, %zu tags", got.name,
@@ -114,6 +115,7 @@ static int edit_changes_metadata(struct env *e, struct mu_error *err)
 	if (sr_vdi_set(e->sr, &vdi, err) < 0 || sr_find(e->sr, &vdi.id, &got, err) < 0)
 		return MU_FAILED;
 	EXPECT(got.name[0] == '\0' && got.n_tags == 0, "%s, %zu tags", got.name, got.n_tags);
+	EXPECT(got.size_bytes == DISK_SIZE, "%" PRId64 " bytes", got.size_bytes);
 	vdi.id = mu_random_uuid();
 	REFUSED(MU_E_NOT_FOUND, sr_vdi_set(e->sr, &vdi, err));
 	return 0;
