@@ -14,8 +14,8 @@
 #ifndef MUSTER_AGENT_HV_H
 #define MUSTER_AGENT_HV_H
 
-#include "agent/hv/hv_host.h"
 #include "agent/hv/hv_device.h"
+#include "agent/hv/hv_host.h"
 #include "agent/hv/hv_stats.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/error.h"

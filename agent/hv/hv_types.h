@@ -12,7 +12,6 @@
 #include "common/model/vm.h"
 
 enum {
-	HV_CPUS_MAX = 4096, /* physical ones, in a CPU list */
 	HV_PIFS_MAX = 32,
 	HV_DOMAINS_MAX = 4096, /* one host */
 };
@@ -89,24 +88,4 @@ struct hv_domain {
 	mu_msec created_at; /* wall clock, 0 = unknown */
 };
 
-	bool has_device; /* `device` is said; else its place in the list */
-	uint32_t device;
-	char model[16];     /* HVM: the emulated card, "e1000" */
-	int64_t rate_bytes; /* per second, from the guest; 0 = no limit */
-};
-
-struct hv_pci {
-	char address[16]; /* "0000:03:00.0" */
-	bool permissive;
-	bool msitranslate;
-	bool power_mgmt;
-	bool seize; /* take it from its driver in dom0 */
-};
-
-struct hv_usb_device {
-	uint32_t bus; /* of the host */
-	uint32_t address;
-	bool has_port; /* `controller` and `port` are said; else the first that is free */
-	uint32_t controller;
-	uint32_t port;
 #endif

@@ -10,8 +10,8 @@
 #ifndef MUSTER_AGENT_HV_SIM_MODEL_H
 #define MUSTER_AGENT_HV_SIM_MODEL_H
 
-#include "agent/hv/hv_host.h"
 #include "agent/hv/hv_device.h"
+#include "agent/hv/hv_host.h"
 #include "agent/hv/hv_stats.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/arena.h"

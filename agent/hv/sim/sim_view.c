@@ -239,9 +239,8 @@ int sim_model_config(const struct sim_model *m, struct hv_domid domid,
 	*ret_config = d->config;
 	for (size_t i = 0; i < ret_config->n_nics; i++) {
 		if (ret_config->nics[i].mac[0] == '\0')
-			vm_default_mac(&d->config.id, i, ret_config->nics[i].mac);
-			hv_check_default_mac(&d->config.id, ret_config->nics[i].device,
-					     ret_config->nics[i].mac);
+			vm_default_mac(&d->config.id, ret_config->nics[i].device,
+				       ret_config->nics[i].mac);
 	}
 	return 0;
 }

@@ -14,7 +14,6 @@
 #include <xen/sched.h>
 
 enum { PAGE_BYTES = 4096 };
-enum { PAGE_BYTES = 4096, KIB = 1024, USECS = 1000000 };
 
 /* ---- to libxl ---- */
 
@@ -53,10 +52,6 @@ int xen_cpuid_parse(libxl_cpuid_policy_list *policy, const char *text, struct mu
 	MU_CLEANUP(mu_free) char *copy = mu_xstrdup(text);
 	char *rest = copy;
 
-		to->devid = (int)(from->has_device ? from->device : i);
-		to->model = text_or_null(from->model);
-		to->rate_bytes_per_interval = (uint64_t)from->rate_bytes * XEN_RATE_USECS / USECS;
-		to->rate_interval_usecs = from->rate_bytes ? XEN_RATE_USECS : 0;
 	strsep(&rest, ","); /* "host" */
 	for (char *item; (item = strsep(&rest, ","));) {
 		if (libxl_cpuid_parse_config(policy, item) != 0)
@@ -82,13 +77,6 @@ int xen_config_to_libxl(libxl_ctx *ctx, const struct hv_vm_config *config, libxl
 	mu_json_write(&text, v, false);
 	if (libxl_domain_config_from_json(ctx, ret, text.data) != 0)
 		return mu_error_set(
-	to->has_device = from->devid >= 0;
-	to->device = from->devid >= 0 ? (uint32_t)from->devid : 0;
-	if (from->rate_interval_usecs)
-		to->rate_bytes =
-		    (int64_t)(from->rate_bytes_per_interval * USECS / from->rate_interval_usecs);
-	if (take_text(to->model, sizeof to->model, "model", from->model, err) < 0)
-		return MU_FAILED;
 		    err, MU_E_INVALID,
 		    "libxl cannot read the configuration; hint: look for a value of "
 		    "the wrong type in the definition's libxl members");

@@ -17,9 +17,6 @@
 #define XEN_OWNER_KEY "muster/owner"
 #define XEN_OWNER_VALUE "muster-agent"
 
-/* In which netback hands out credit: libxl's own default. */
-#define XEN_RATE_USECS 50000
-
 /* `ret` is initialised here and must be disposed by the caller, also on failure. It is marked as
  * ours. `ctx` is for libxl's parser, which asks nothing of the hypervisor. */
 int xen_config_to_libxl(libxl_ctx *ctx, const struct hv_vm_config *config, libxl_domain_config *ret,

@@ -18,7 +18,10 @@
 #include <string.h>
 #include <xenstore.h>
 
-enum { PATH_BYTES = 256 };
+enum {
+	PATH_BYTES = 256,
+	RATE_USECS = 50000, /* in which netback hands out credit: libxl's own default */
+};
 
 /* A configuration with a single device, to be filled in and given to convert(). */
 static struct hv_vm_config *one_device(const struct job *job)
@@ -37,7 +40,7 @@ static int convert(struct job *job, struct hv_vm_config *c, struct mu_error *err
 	int r = job_check_needs(c, err);
 
 	if (r == 0)
-		r = xen_config_to_libxl(c, &job->xl, err);
+		r = xen_config_to_libxl(job_ctx(job), c, &job->xl, err);
 	free(c);
 	return r;
 }
@@ -351,8 +354,8 @@ void job_nic_rate(struct job *job)
 		job_finish(job, MU_FAILED);
 		return;
 	}
-	job->nic.rate_bytes_per_interval = (uint64_t)rate * XEN_RATE_USECS / MU_SEC(1) / 1000;
-	job->nic.rate_interval_usecs = rate ? XEN_RATE_USECS : 0;
+	job->nic.rate_bytes_per_interval = (uint64_t)rate * RATE_USECS / MU_SEC(1) / 1000;
+	job->nic.rate_interval_usecs = rate ? RATE_USECS : 0;
 	if (write_rate(job, &job->err) < 0) {
 		job_finish(job, MU_FAILED);
 		return;

@@ -445,8 +445,7 @@ static void check_connection(struct xen_store *s)
 static void on_xenstore(uv_poll_t *handle, int status, int events)
 {
 	struct xen_store *s = handle->data;
-	bool domains_changed = false, pools_changed = false;
-	bool domains_changed = false, pci_changed = false;
+	bool domains_changed = false, pools_changed = false, pci_changed = false;
 
 	(void)status, (void)events;
 	for (int i = 0; i < EVENTS_PER_TURN; i++) {

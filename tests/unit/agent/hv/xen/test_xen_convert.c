@@ -20,31 +20,6 @@ static const char *owner_of(const libxl_domain_config *xl)
 
 Test(xen_convert, claim_replaces_name_and_owner_and_keeps_the_rest)
 {
-Test(xen_convert, nic_with_number_rate_and_model)
-{
-	struct hv_vm_config c = full_config(VM_TYPE_HVM);
-	struct hv_vm_config back;
-	struct mu_error err = MU_ERROR_INIT;
-	libxl_domain_config xl;
-
-	c.nics[1].has_device = true;
-	c.nics[1].device = 5;
-	c.nics[1].rate_bytes = 1000000;
-	snprintf(c.nics[1].model, sizeof c.nics[1].model, "e1000");
-	cr_assert_eq(xen_config_to_libxl(&c, &xl, &err), 0, "%s", err.text);
-	cr_expect_eq(xl.nics[1].devid, 5);
-	cr_expect_eq(xl.nics[1].rate_bytes_per_interval, 50000u);
-	cr_expect_eq(xl.nics[1].rate_interval_usecs, 50000u);
-	cr_expect_eq(xl.nics[0].rate_interval_usecs, 0u);
-	cr_assert_eq(xen_config_from_libxl(&xl, &back, &err), 0, "%s", err.text);
-	libxl_domain_config_dispose(&xl);
-	cr_expect(back.nics[1].has_device);
-	cr_expect_eq(back.nics[1].device, 5u);
-	cr_expect_eq(back.nics[1].rate_bytes, 1000000);
-	cr_expect_str_eq(back.nics[1].model, "e1000");
-	cr_expect_eq(back.nics[0].rate_bytes, 0);
-}
-
 	libxl_domain_config xl;
 
 	libxl_domain_config_init(&xl);
