@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/link/message.h"
 
+#include "agent/core/object_view.h"
 #include "common/base/assert.h"
 #include "common/wire/wire.h"
 
 /* Of a snapshot's VMs and objects together. The rest of the message (the ids that are for later, at
  * 18 bytes each, and the host) fits into what is left of WIRE_MESSAGE_MAX. */
 enum { SNAPSHOT_STATES_MAX = 3 << 20 };
+
+_Static_assert((int)OBJECT_VIEW_MAX <= (int)WIRE_OBJECTS_MAX, "what is shown here can be said");
 
 typedef Muster__V1__AgentMessage agent_message;
 

@@ -148,7 +148,8 @@ static void put_object(struct app *app, struct store_tx *tx, const struct host_i
 	store_objects_put(tx, &row);
 }
 
-/* Nothing is said of it, but it is not gone: it stays as it was. */
+/* Nothing is said of it, but it is not gone: it stays as it was. The host is connected, so what is
+ * shown is what it said. */
 static void put_later(struct app *app, struct store_tx *tx, const struct host_id *host,
 		      const struct mu_uuid *id)
 {

@@ -273,9 +273,8 @@ static void encode_kind(struct mu_arena *a, const struct model_object *o,
 		m->pci = encode_pci(a, &o->pci);
 		return;
 	case _OBJECT_KIND_COUNT:
-		break;
+		mu_assert_unreachable();
 	}
-	mu_assert_unreachable();
 }
 
 Muster__V1__ObjectState *wire_object_encode(struct mu_arena *a, const struct model_object *o)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The inventory's objects: scripts of what hosts say, and the trace of what spectators hear. */
-#include "aggregator/core/inventory.h"
+#include "aggregator/core/objects.h"
 #include "common/base/mem.h"
 #include "common/base/rand.h"
 #include "common/base/str.h"
@@ -232,8 +232,9 @@ Test(objects, several_hosts_are_no_conflict_and_the_best_is_shown)
 	take(2, 1);
 	cr_assert_str_eq(heard(), "r-sr1@2* ~sr1@1");
 	take(1, 1);
+	cr_assert_str_eq(heard(), "r-sr1@1 ~sr1@3");
 	take(3, 1);
-	cr_assert_str_eq(heard(), "r-sr1@1 ~sr1@3 r-sr1@3 -sr1@3");
+	cr_assert_str_eq(heard(), "r-sr1@3 -sr1@3");
 }
 
 Test(objects, of_a_host_that_is_away)
@@ -311,6 +312,11 @@ Test(objects, go_with_their_host)
 	cr_assert_str_eq(heard(), "", "a host that is not known");
 	cr_assert_null(inventory_host_object(inv, &h, &o[0].id));
 	cr_assert_eq(inventory_host_n_objects(inv, &h), 0);
+}
+
+Test(objects, nothing_is_freed_too)
+{
+	cr_assert_null(objects_free(NULL));
 }
 
 /* Random hosts, said in random order: every host's view is what it said last, and what is shown

@@ -238,6 +238,10 @@ Test(objects, networks_and_cards)
 	       "\"$host\":\"" HOST_1
 	       "\",\"class_name\":\"VGA controller\",\"pci_id\":\"0000:03:00.0\","
 	       "\"assignable\":true,\"$VM\":\"" VM_WEB "\"");
+	expect_one("pcis", report_id(R_PCI), 200, "\"pci_id\":\"0000:03:00.0\"");
+	expect_one("pcis", report_id(R_ETH0), 404, "no such PCI");
+	expect_one("pifs", report_id(R_ETH0), 200, "\"device\":\"eth0\"");
+	expect_one("networks", report_id(R_BRIDGE), 200, "\"bridge\":\"xenbr0\"");
 	EXPECT("hosts", HOST_1, "PIFs,$PIFs,PCIs",
 	       "\"PIFs\":[\"%s\",\"%s\",\"%s\"],\"$PIFs\":[\"%s\",\"%s\",\"%s\"],\"PCIs\":[\"%s\"]",
 	       report_id(R_ETH0), report_id(R_BOND), report_id(R_VLAN), report_id(R_ETH0),
