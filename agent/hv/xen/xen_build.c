@@ -105,10 +105,17 @@ int job_check_needs(const struct hv_vm_config *c, struct mu_error *err)
 static int check_memory(struct job *job, struct mu_error *err)
 {
 	xc_physinfo_t info = {0};
+	libxl_domain_config filled;
 	uint64_t need_kib, free_kib;
+	int rc;
 
-	if (libxl_domain_need_memory(job_ctx(job), &job->xl, UINT32_MAX, &need_kib) != 0 ||
-	    xc_physinfo(job_xch(job), &info) < 0)
+	/* The call fills in defaults, which would then be in libxl's record of the domain as if
+	 * they had been asked for. */
+	libxl_domain_config_init(&filled);
+	libxl_domain_config_copy(job_ctx(job), &filled, &job->xl);
+	rc = libxl_domain_need_memory(job_ctx(job), &filled, UINT32_MAX, &need_kib);
+	libxl_domain_config_dispose(&filled);
+	if (rc != 0 || xc_physinfo(job_xch(job), &info) < 0)
 		return 0; /* building it will tell */
 	free_kib = (info.free_pages + info.scrub_pages) * (PAGE_BYTES / KIB);
 	if (need_kib <= free_kib)
