@@ -131,3 +131,9 @@ def read_until(s, text):
             raise AssertionError(f"ended before {text!r}: {data!r}")
         data += piece
     return data
+
+
+def frame(kind, flags, stream, payload=b""):
+    """An HTTP/2 frame."""
+    return (len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") +
+            payload)

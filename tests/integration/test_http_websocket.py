@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""WebSocket on common/http over real sockets: what the standard wants, and hostile clients."""
+
+import json
+import random
+import ssl
+import time
+import unittest
+
+from http_probe import Probe, frame
+from tests.support.websocket import BINARY, CLOSE, CONT, PING, TEXT, Refused, WebSocket
+
+MESSAGE_MAX = 100000  # of the probe
+WEBSOCKETS_MAX = 20
+
+
+class WebSocketTest(unittest.TestCase):
+    def setUp(self):
+        self.probe = None
+
+    def start(self, **options):
+        self.probe = Probe(**options)
+        return self.probe
+
+    def tearDown(self):
+        if self.probe:
+            code, errors = self.probe.stop()
+            self.assertEqual(code, 0, errors)
+
+    def open(self, path="/ws", tls=True, **options):
+        s = self.probe.connect(tls)
+        self.addCleanup(s.close)
+        return WebSocket(s, path, **options)
+
+    def refused(self, status, words, **options):
+        with self.assertRaises(Refused) as caught:
+            self.open(**options)
+        self.assertEqual(caught.exception.status, status, caught.exception.body)
+        self.assertIn(words, json.loads(caught.exception.body)["error"])
+
+    def closed(self, ws, code, words=""):
+        end = ws.ended()
+        self.assertEqual(end.code, code, end.reason)
+        self.assertIn(words, end.reason)
+
+    def test_echo(self):
+        """Of every length at which the frame's form changes, over TLS and the Unix socket."""
+        self.start()
+        for tls in (True, False):
+            ws = self.open(tls=tls)
+            for n in (0, 1, 125, 126, 127, 16383, 16384, 16385, 65535, 65536, MESSAGE_MAX):
+                data = bytes(random.Random(n).randbytes(n))
+                ws.send(data)
+                self.assertEqual(ws.message(), (BINARY, data), n)
+            ws.text("größer")
+            self.assertEqual(ws.message(), (TEXT, "größer".encode()))
+            ws.close(1000, b"bye")
+            self.closed(ws, 1000)
+            self.probe.line("closed 1000 bye")
+
+    def test_fragments_and_control_frames_between_them(self):
+        ws = (self.start(), self.open())[1]
+        ws.send(b"a", BINARY, fin=False)
+        ws.send(b"hello", PING)
+        ws.send(b"b", CONT, fin=False)
+        ws.send(b"", CONT, fin=False)
+        ws.send(b"c", CONT)
+        self.assertEqual(ws.message(), (BINARY, b"abc"))
+        self.assertEqual(ws.pongs, [b"hello"])
+
+    def test_many_messages_in_one_segment(self):
+        ws = (self.start(), self.open())[1]
+        ws.sock.sendall(b"".join(ws.frame(b"%d" % i) for i in range(500)))
+        self.assertEqual([ws.message()[1] for _ in range(500)], [b"%d" % i for i in range(500)])
+
+    def test_the_handler_refuses(self):
+        self.start()
+        for tls in (True, False):
+            self.refused(403, "no WebSocket for you", path="/ws?refuse=1", tls=tls)
+
+    def test_paths_that_know_nothing_of_it(self):
+        self.start()
+        for path in ("/echo", "/large?n=1000000", "/later", "/never", "/events", "/empty"):
+            self.refused(400, "no WebSocket at", path=path)
+        self.probe.line("gone /events")
+        self.assertEqual(self.probe.curl("/ws")[0], 403)
+
+    def test_handshakes_that_lack_something(self):
+        self.start()
+        whole = ["GET /ws HTTP/1.1", "Host: x", "Upgrade: websocket", "Connection: Upgrade",
+                 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"]
+
+        def changed(**change):
+            lines = []
+            for line in whole:
+                name = line.split(":")[0].split()[0].lower().replace("-", "_")
+                line = change.get(name, line)
+                lines += [line] if line else []
+            return lines + change.get("more", [])
+
+        for words, change in (
+                ("version 13", {"sec_websocket_version": ""}),
+                ("version 13", {"sec_websocket_version": "Sec-WebSocket-Version: 8"}),
+                ("Sec-WebSocket-Key", {"sec_websocket_key": ""}),
+                ("Sec-WebSocket-Key", {"sec_websocket_key": "Sec-WebSocket-Key: " + "x" * 200}),
+                ("Sec-WebSocket-Key", {"host": ""}),
+                ("Connection", {"connection": ""}),
+                ("Connection", {"connection": "Connection: keep-alive"}),
+                ("subprotocol", {"more": ["Sec-WebSocket-Protocol: mqtt"]}),
+                ("GET without body", {"get": "POST /ws HTTP/1.1", "more": ["Content-Length: 0"]}),
+                ("GET without body", {"more": ["Content-Length: 5"]}),
+                ("more than the", {"more": ["Content-Length: 1000000000"]}),
+                ("another origin", {"more": ["Origin: https://evil.example"]}),
+                ("another origin", {"more": ["Origin: null"]})):
+            with self.subTest(words=words, change=change):
+                status = 403 if "origin" in words else 413 if "more" in words else 400
+                self.refused(status, words, replace=changed(**change))
+        self.open(replace=changed(more=["Origin: https://x"]))
+        ws = self.open(replace=changed(more=["Sec-WebSocket-Protocol: base64, binary"]))
+        self.assertIn("binary", ws.head)
+        ws.send(b"x")
+        self.assertEqual(ws.message()[1], b"x")
+
+    def test_the_server_closes(self):
+        self.start()
+        for code, reason in ((1000, "done"), (4409, "x" * 200), (1011, "\u00e4" * 100)):
+            ws = self.open()
+            ws.text("last words")
+            ws.text(f"close {code} {reason}")
+            self.assertEqual(ws.message()[1], b"last words")
+            end = ws.ended()
+            self.assertEqual(end.code, code)
+            self.assertTrue(reason.startswith(end.reason) and len(end.reason.encode()) > 120 or
+                            end.reason == reason)
+            self.probe.line(f"closed {code} ")
+
+    def test_a_message_that_is_too_long(self):
+        self.start()
+        ws = self.open()
+        ws.send(b"x" * (MESSAGE_MAX + 1))
+        self.closed(ws, 1009, "too long")
+        ws = self.open()
+        try:
+            for _ in range(1000):
+                ws.send(b"x" * 1000, BINARY if _ == 0 else CONT, fin=False)
+        except OSError:
+            pass
+        self.assertIn(ws.ended().code, (1009, 1006))
+        ws = self.open()
+        ws.sock.sendall(ws.frame(b"x" * 1000, length=1 << 62))  # announced only
+        ws.sock.sendall(b"x" * 300000)
+        self.assertIn(ws.ended().code, (1009, 1006))
+
+    def test_broken_frames(self):
+        """Each ends its own connection and nothing else."""
+        self.start()
+        bad = {
+            "reserved opcode 3": WebSocket.frame(b"x", 3),
+            "reserved opcode 11": WebSocket.frame(b"x", 11),
+            "reserved bits": WebSocket.frame(b"x", rsv=4),
+            "continuation of nothing": WebSocket.frame(b"x", CONT),
+            "text that is no UTF-8": WebSocket.frame(b"\xff\xfe", TEXT),
+            "long ping": WebSocket.frame(b"x" * 126, PING),
+            "ping in pieces": WebSocket.frame(b"x", PING, fin=False),
+            "new message inside another": WebSocket.frame(b"x", fin=False) + WebSocket.frame(b"y"),
+            "close of one byte": WebSocket.frame(b"\x03", CLOSE),
+        }
+        for what, data in bad.items():
+            with self.subTest(what):
+                ws = self.open()
+                ws.sock.sendall(data)
+                try:
+                    ws.close()
+                except OSError:
+                    pass
+                end = ws.ended()
+                if what != "close of one byte":
+                    self.assertIn(end.code, (1002, 1006, 1007), end.reason)
+        ws = self.open()
+        ws.send(b"fine")
+        self.assertEqual(ws.message()[1], b"fine")
+
+    def test_noise(self):
+        """Random bytes after the handshake; repeatable."""
+        self.start()
+        noise = random.Random(7)
+        for _ in range(60):
+            ws = self.open(tls=False)
+            try:
+                ws.sock.sendall(noise.randbytes(noise.randrange(1, 5000)))
+                ws.close()
+            except OSError:
+                pass
+            ws.sock.close()
+        ws = self.open()
+        ws.send(b"fine")
+        self.assertEqual(ws.message()[1], b"fine")
+
+    def test_a_reader_that_stops_costs_no_memory_and_is_cut(self):
+        probe = self.start(idle_ms=3000)
+        for tls in (True, False):
+            ws = self.open(tls=tls)
+            before = self.resident_kib()
+            ws.text("flood")
+            other = self.open()
+            other.send(b"fine")
+            self.assertEqual(other.message()[1], b"fine")
+            probe.line("closed 1006")
+            self.assertLess(self.resident_kib() - before, 4000)
+
+    def resident_kib(self):
+        with open(f"/proc/{self.probe.process.pid}/status", encoding="ascii") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+    def test_a_slow_reader_gets_all_in_order(self):
+        self.start()
+        ws = self.open()
+        ws.text("flood")
+        n = 0
+        for _ in range(200):
+            opcode, data = ws.message()
+            self.assertEqual((opcode, data), (BINARY, b"x" * 4000))
+            n += len(data)
+        self.assertEqual(n, 800000)
+
+    def test_a_server_that_does_not_read_holds_the_peer_back(self):
+        probe = self.start(idle_ms=60000)
+        for tls in (True, False):
+            ws = self.open(tls=tls)
+            before = self.resident_kib()
+            ws.text("pause")
+            ws.sock.settimeout(1)
+            sent = 0
+            with self.assertRaises((TimeoutError, ssl.SSLWantWriteError)):
+                while sent < 100 << 20:
+                    ws.sock.sendall(ws.frame(b"x" * 50000))
+                    sent += 50000
+            self.assertLess(self.resident_kib() - before, 4000)
+            cpu = probe.cpu_seconds()
+            with self.assertRaises(TimeoutError):
+                ws.sock.settimeout(2)
+                ws.sock.recv(1)
+            self.assertLess(probe.cpu_seconds() - cpu, 1, "it spins on what it does not read")
+            ws.sock.close()
+            probe.line("closed 1006")
+
+    def test_silence_is_pinged_and_then_cut(self):
+        probe = self.start(idle_ms=2000)
+        ws = self.open()
+        end = time.monotonic() + 6
+        pings = 0
+        while time.monotonic() < end:  # longer than three idle times
+            opcode, _, payload = ws.read_frame()
+            self.assertEqual(opcode, PING)
+            pings += 1
+            ws.send(payload, 10)
+        self.assertGreaterEqual(pings, 3)
+        probe.line("closed 1006")  # now nobody answers
+
+    def test_no_more_than_the_limit(self):
+        self.start()
+        open_ones = [self.open() for _ in range(WEBSOCKETS_MAX)]
+        self.refused(503, "20 WebSockets are open")
+        open_ones.pop().close()
+        self.probe.line("closed 1000")
+        self.open()
+
+    def test_not_over_http2(self):
+        """Extended CONNECT (RFC 8441) was not offered; who sends it all the same gets none."""
+        probe = self.start()
+        context = ssl.create_default_context(cafile=str(probe.cert))
+        context.set_alpn_protocols(["h2"])
+        s = context.wrap_socket(probe.connect_tcp(), server_hostname="127.0.0.1")
+        headers = (b"\x02\x07CONNECT" b"\x00\x09:protocol\x09websocket" b"\x87\x04\x03/ws"
+                   b"\x01\x01x" b"\x00\x15sec-websocket-version\x0213")
+        s.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0) + frame(1, 4, 1, headers))
+        s.settimeout(5)
+        data = b""
+        try:
+            while piece := s.recv(65536):
+                data += piece
+        except (TimeoutError, OSError):
+            pass
+        s.close()
+        self.assertNotIn(b"\x88", [data[i + 9:i + 10] for i in range(len(data) - 9)
+                                   if data[i + 3:i + 4] == b"\x01"], "a 200 would be an upgrade")
+        self.assertEqual(probe.echo()["path"], "/echo")
+
+    def test_stopping_says_goodbye(self):
+        probe = self.start()
+        ws, deaf = self.open(), self.open()
+        deaf.text("pause")
+        code, errors = probe.stop()
+        self.probe = None
+        self.assertEqual(code, 0, errors)
+        self.closed(ws, 1001, "stopping")
+
+
+if __name__ == "__main__":
+    unittest.main()
