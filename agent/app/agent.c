@@ -113,6 +113,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 		app_free(app);
 		return MU_FAILED;
 	}
+	consoles_init(app);
 	hv_watch(app->hv, &app->watch);
 	startup_resume(app);
 	facts_start(app);
@@ -148,6 +149,7 @@ void app_stop(struct app *app, mu_loop_cb done, void *arg)
 	app->stopping = true;
 	app->stopped = done;
 	app->stopped_arg = arg;
+	consoles_deinit(app);
 	hv_watch(app->hv, NULL);
 	mu_timer_cancel(app->look);
 	mu_timer_cancel(app->wake);

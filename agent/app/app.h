@@ -9,12 +9,14 @@
 
 #include "agent/core/journal.h"
 #include "common/base/list.h"
+#include "common/base/pipe.h"
 #include "common/base/value.h"
 #include "common/model/host.h"
 #include "common/model/task.h"
 #include "common/model/vm.h"
 
 struct app;
+struct console_request;
 
 /* Looking */
 
@@ -58,6 +60,10 @@ void app_define(struct app *app, const struct mu_value *definition, app_defined 
 /* Only of a halted VM. */
 void app_undefine(struct app *app, const struct vm_id *vm, app_defined done, void *arg);
 int app_task_abort(struct app *app, const struct mu_uuid *id, struct mu_error *err);
+
+/* A viewer of a VM's console (agent/console/console.h), for either door. */
+int app_console_open(struct app *app, const struct console_request *rq, struct mu_pipe near,
+		     struct mu_pipe *ret_far, struct mu_error *err);
 
 /* Asked for by the aggregator */
 

@@ -2,7 +2,7 @@
 /*
  * The agent's state, for the files of this folder only. Who writes what:
  * app.c lifecycle, facts.c the view, ops.c the queues, tasks.c tasks and journal, define.c
- * definitions, startup.c what was there before.
+ * definitions, startup.c what was there before, console.c the consoles.
  */
 #ifndef MUSTER_AGENT_APP_APP_PRIV_H
 #define MUSTER_AGENT_APP_APP_PRIV_H
@@ -50,6 +50,9 @@ struct app {
 	size_t next_autostart;
 	mu_msec autostart_from;
 	struct mu_timer *autostart_timer;
+	/* console.c */
+	struct console_hub *consoles;
+	struct app_listener console_listener;
 	/* app.c */
 	mu_loop_cb stopped;
 	void *stopped_arg;
@@ -122,6 +125,10 @@ void define_remove(struct app *app, const struct vm_id *id, app_defined done, vo
 void define_store(struct app *app, const struct vm_spec *spec, app_defined done, void *arg);
 /* Read a domain's configuration and store it as its definition. */
 void define_adopt(struct app *app, const struct vm_id *id, app_defined done, void *arg);
+
+/* console.c */
+void consoles_init(struct app *app);
+void consoles_deinit(struct app *app);
 
 /* startup.c */
 /* Definitions, save files, journal. */

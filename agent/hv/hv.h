@@ -14,6 +14,7 @@
 #ifndef MUSTER_AGENT_HV_H
 #define MUSTER_AGENT_HV_H
 
+#include "agent/hv/hv_device.h"
 #include "agent/hv/hv_stats.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/error.h"
@@ -100,6 +101,9 @@ struct hv_ops {
 	/* optional: */
 	/* Stop a domain without libxl, at once: the emergency path. */
 	int (*emergency_destroy)(void *impl, struct hv_domid domid, struct mu_error *err);
+	/* Where its console is. Does not wait for anything. */
+	int (*console)(void *impl, struct hv_domid domid, enum hv_console_kind kind,
+		       struct hv_console *ret, struct mu_error *err);
 };
 
 /* Takes over `impl`: hv_free() frees it through ops->free. */
@@ -120,6 +124,10 @@ int hv_config(struct hv *hv, struct hv_domid domid, struct hv_vm_config *ret_con
 	      struct mu_error *err);
 /* MU_E_UNSUPPORTED when the driver has no such path. */
 int hv_emergency_destroy(struct hv *hv, struct hv_domid domid, struct mu_error *err);
+/* MU_E_NOT_FOUND when the domain is not there, or has no such console (yet: a paused domain's VNC
+ * server is there, a domain that is being built may have none). */
+int hv_console(struct hv *hv, struct hv_domid domid, enum hv_console_kind kind,
+	       struct hv_console *ret, struct mu_error *err);
 /* Copied; NULL stops. Callbacks come from the loop, never inside another hv_ call. */
 void hv_watch(struct hv *hv, const struct hv_watch *watch);
 /* The callback comes at the deadline even when the driver hangs; what the driver does afterwards

@@ -275,6 +275,14 @@ static int fault_config(void *impl, struct hv_domid domid, struct hv_vm_config *
 	return 0;
 }
 
+static int fault_console(void *impl, struct hv_domid domid, enum hv_console_kind kind,
+			 struct hv_console *ret, struct mu_error *err)
+{
+	struct fault *f = impl;
+
+	return f->ops->console(f->impl, domid, kind, ret, err);
+}
+
 static void fault_watch(void *impl, const struct hv_watch *watch)
 {
 	struct fault *f = impl;
@@ -306,6 +314,7 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 	    .op_cancel = fault_op_cancel,
 	    .config = fault_config,
 	    .emergency_destroy = under_ops->emergency_destroy ? fault_emergency_destroy : NULL,
+	    .console = under_ops->console ? fault_console : NULL,
 	};
 	struct fault *f = mu_xcalloc(1, sizeof *f);
 

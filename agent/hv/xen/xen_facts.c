@@ -79,6 +79,34 @@ static bool is_complete(uint32_t domid, const char *uuid)
 	return access(path, F_OK) == 0;
 }
 
+static void read_text(struct place *p, const char *path, char *ret, size_t size)
+{
+	MU_CLEANUP(mu_free) char *text = place_read(p, path);
+
+	if (text && strlen(text) < size)
+		memcpy(ret, text, strlen(text) + 1);
+}
+
+/*
+ * A guest can write none of these. PV and PVH guests' console has a terminal of xenconsoled's; an
+ * HVM guest's serial port has one of QEMU's, if it has a serial port.
+ */
+static void read_console(struct place *p, const struct xen_facts *f, struct hv_console *ret)
+{
+	MU_CLEANUP(mu_free) char *port = place_read(p, "console/vnc-port");
+	bool hvm = f->type_known && f->type == VM_TYPE_HVM;
+	uint64_t number;
+
+	read_text(p, hvm ? "serial/0/tty" : "console/tty", ret->tty, sizeof ret->tty);
+	if (!port || !mu_parse_u64(port, &number) || number == 0 || number > UINT16_MAX)
+		return;
+	ret->port = (uint16_t)number;
+	read_text(p, "console/vnc-listen", ret->host, sizeof ret->host);
+	if (ret->host[0] == '\0')
+		(void)snprintf(ret->host, sizeof ret->host, "127.0.0.1");
+	read_text(p, "console/vnc-pass", ret->password, sizeof ret->password);
+}
+
 void xen_facts_read(struct xs_handle *xs, struct hv_domid domid, const struct vm_id *id,
 		    struct xen_facts *ret)
 {
@@ -95,6 +123,7 @@ void xen_facts_read(struct xs_handle *xs, struct hv_domid domid, const struct vm
 	if (name)
 		mu_utf8_sanitize(ret->name, MODEL_NAME_MAX, name, strlen(name));
 	read_type(xs, ret);
+	read_console(&place, ret, &ret->console);
 	ret->complete = is_complete(domid.value, uuid);
 	ret->ours = mu_str_equal(owner, XEN_OWNER_VALUE);
 	ret->created_at = read_start(xs, uuid);

@@ -6,7 +6,7 @@
 #ifndef MUSTER_AGENT_HV_XEN_FACTS_H
 #define MUSTER_AGENT_HV_XEN_FACTS_H
 
-#include "agent/hv/hv_types.h"
+#include "agent/hv/hv_device.h"
 
 /* Where libxl keeps what it records about domains. */
 #define XEN_LIBXL_DIR "/var/lib/xen"
@@ -25,6 +25,7 @@ struct xen_facts {
 	mu_msec created_at;          /* wall clock, 0 = unknown */
 	int64_t memory_target_bytes; /* -1 = unknown */
 	int64_t memory_static_bytes; /* -1 = unknown */
+	struct hv_console console;   /* all of it; tty "", port 0: it has none */
 	struct vm_guest guest;
 };
 
