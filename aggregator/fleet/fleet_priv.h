@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state shared by fleet.c (hosts, server), link.c (one stream) and request.c (definitions). */
+/* The state shared by fleet.c (hosts, server), link.c (one stream), request.c (definitions) and
+ * tunnel.c. */
 #ifndef MUSTER_AGGREGATOR_FLEET_FLEET_PRIV_H
 #define MUSTER_AGGREGATOR_FLEET_FLEET_PRIV_H
 
@@ -30,6 +31,7 @@ struct fleet {
 	struct mu_map *hosts; /* host id -> struct fleet_host */
 	struct mu_link links;
 	struct mu_link requests;
+	struct mu_link tunnels; /* tunnel.c */
 	struct mu_arena *arena; /* of the message at hand */
 	mu_loop_cb stopped;
 	void *stopped_ctx;
@@ -65,5 +67,12 @@ bool request_result(struct fleet *f, const struct host_id *id, const struct flee
 		    const struct vm_id *vm);
 /* The host's stream is gone: nobody will answer. */
 void request_host_away(struct fleet *f, const struct host_id *id);
+
+/* tunnel.c */
+#define FLEET_TUNNEL_PATH "/muster.v1.Fleet/Tunnel"
+const struct rpc_stream_ops *tunnel_accept(struct fleet *f, struct rpc_stream *s, void **ret_ctx);
+/* Those of this host end; `waiting` only: those that the host has not opened yet. */
+void tunnel_host_away(struct fleet *f, const struct host_id *id, bool waiting,
+		      const struct mu_error *why);
 
 #endif

@@ -80,8 +80,8 @@ class Serial(ConsoleCase):
         writer = self.open(vm)
         self.login(writer)
         reader = self.open(vm)  # wants to write as well: second
-        reader.read_until(b"joe@web:~$ ")  # what was said before it came
         reader.read_until(b"you can read; ")
+        reader.read_until(b"joe@web:~$ ")  # what was said before it came
         onlooker = self.open(vm, "?mode=read")
         reader.send(b"echo from the reader\r")
         onlooker.send(b"echo from the onlooker\r")
