@@ -21,6 +21,7 @@ enum {
 	CLI_OPT_WAIT = 1 << 2,   /* starts or watches a task */
 	CLI_OPT_FORCE = 1 << 3,
 	CLI_OPT_HOST = 1 << 4,
+	CLI_OPT_CONSOLE = 1 << 5,
 };
 
 struct cli_options {
@@ -34,6 +35,8 @@ struct cli_options {
 	mu_msec timeout;
 	bool force;
 	const char *host;
+	bool read_only;
+	bool take;
 	const char *url;
 	const char *token;
 	const char *ca;

@@ -33,6 +33,8 @@ static const struct cli_verb table[] = {
      NULL, "resumed"},
     {"vm", "adopt", "VM...", 1, -1, ACT, "manage a domain that somebody else made", cli_vm_action,
      "adopt", NULL, "adopted"},
+    {"vm", "console", "VM", 1, 1, CLI_OPT_CONSOLE,
+     "its serial console in this terminal; Ctrl-] leaves", cli_vm_console, NULL, NULL, NULL},
     {"vm", "define", "FILE|-", 1, 1, CLI_OPT_OUTPUT | CLI_OPT_HOST,
      "store a definition (JSON) on a host; of the same id: replace it", cli_vm_define, NULL, NULL,
      NULL},
