@@ -3,6 +3,10 @@
  * One libwebsockets context, one connection. The context runs on our loop and is destroyed by two
  * calls with turns of the loop between them, as the server's (server.c).
  *
+ * A connect() that fails at once leaves a handle of the library's on the loop for good. On a Unix
+ * socket that is how it fails, so it is tried here first, which also gives the better error. On TCP
+ * only an unreachable network fails so; who called the server a moment ago does not meet it.
+ *
  * The library checks the server's name against its certificate, but cuts the name at the first
  * colon, which leaves nothing of an IPv6 address: so the name to be checked is set on its TLS
  * context as well, where what it sets afterwards does not take it away.
@@ -13,10 +17,14 @@
 #include "common/http/ws_lws.h"
 
 #include <curl/curl.h>
+#include <errno.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 enum { FDS_MAX = 64, TICK_MS = 1000, STOP_TURNS = 4, REASON_MAX = 200, GOODBYE_MS = 2000 };
 
@@ -303,6 +311,28 @@ static void dial(void *ctx)
 		over(c, last_complaint[0] ? last_complaint : "the connection cannot be begun");
 }
 
+static int try_unix(const char *path, struct mu_error *err)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int code = 0;
+	int fd;
+
+	if (strlen(path) >= sizeof addr.sun_path)
+		return mu_error_set(err, MU_E_INVALID,
+				    "the socket path %s is longer than %zu bytes", path,
+				    sizeof addr.sun_path - 1);
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&addr, sizeof addr) < 0)
+		code = errno;
+	if (fd >= 0)
+		(void)close(fd);
+	if (code == 0)
+		return 0;
+	return mu_error_set(err, MU_E_UNAVAILABLE, "cannot connect to the socket %s: %s", path,
+			    strerror(code));
+}
+
 static void client_free(struct http_ws_client *c)
 {
 	mu_timer_free(c->tick);
@@ -352,7 +382,8 @@ int http_ws_client_new(struct mu_loop *loop, const struct http_ws_client_options
 	c->options = *options;
 	c->tick = mu_timer_new(loop, on_tick, c);
 	c->begun_at = mu_loop_now(loop);
-	if (read_url(c, err) < 0 || create_context(c, err) < 0) {
+	if (read_url(c, err) < 0 || (options->unix_path && try_unix(options->unix_path, err) < 0) ||
+	    create_context(c, err) < 0) {
 		client_free(c);
 		return MU_FAILED;
 	}

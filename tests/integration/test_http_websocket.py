@@ -2,19 +2,25 @@
 """WebSocket on common/http over real sockets: what the standard wants, and hostile clients."""
 
 import json
+import pathlib
 import random
+import signal
+import socket
 import ssl
+import subprocess
+import tempfile
+import threading
 import time
 import unittest
 
-from http_probe import Probe, frame
+from http_probe import BUILD, DEADLINE, Probe, frame
 from tests.support.websocket import BINARY, CLOSE, CONT, PING, TEXT, Refused, WebSocket
 
 MESSAGE_MAX = 100000  # of the probe
 WEBSOCKETS_MAX = 20
 
 
-class WebSocketTest(unittest.TestCase):
+class WebSocketCase(unittest.TestCase):
     def setUp(self):
         self.probe = None
 
@@ -43,6 +49,9 @@ class WebSocketTest(unittest.TestCase):
         self.assertEqual(end.code, code, end.reason)
         self.assertIn(words, end.reason)
 
+
+
+class WebSocketTest(WebSocketCase):
     def test_echo(self):
         """Of every length at which the frame's form changes, over TLS and the Unix socket."""
         self.start()
@@ -294,6 +303,135 @@ class WebSocketTest(unittest.TestCase):
         self.probe = None
         self.assertEqual(code, 0, errors)
         self.closed(ws, 1001, "stopping")
+
+
+class ClientTest(WebSocketCase):
+    """The command line's client against the server, and against servers that are none."""
+
+    def setUp(self):
+        super().setUp()
+        self.start()
+        self.url = f"https://127.0.0.1:{self.probe.port}/ws"
+
+    def client(self, url, *args, **options):
+        done = subprocess.run([BUILD / "tests/integration/ws_client_probe", url, *args],
+                              capture_output=True, text=True, timeout=DEADLINE, check=True,
+                              **options)
+        self.assertEqual("", done.stderr)
+        return done.stdout.splitlines()
+
+    def test_echo(self):
+        words = ["a" * n for n in (1, 125, 126, 16384, 65536, 99999)]
+        for where in ((self.url, f"ca={self.probe.cert}"),
+                      ("http://localhost/ws", f"unix={self.probe.socket}"),
+                      (self.url, "insecure=1")):
+            lines = self.client(*where, "close=1000", *words)
+            self.assertEqual(["open"] + [f"message text {len(w)} {97 * len(w)}" for w in words] +
+                             ["closed 1000: enough"], lines)
+            self.probe.line("closed 1000 enough")
+
+    def test_the_server_ends_it(self):
+        lines = self.client(self.url, f"ca={self.probe.cert}", "close 4409 not now")
+        self.assertEqual(["open", "closed 4409: not now"], lines)
+
+    def test_a_flood_is_taken(self):
+        lines = self.client(self.url, f"ca={self.probe.cert}", "close=1000", "flood")
+        self.assertEqual("message binary 4000 480000", lines[1])
+        self.assertEqual("closed 1000: enough", lines[-1])
+
+    def fails(self, words, *args, **options):
+        lines = self.client(*args, **options)
+        self.assertEqual(1, len(lines), lines)
+        self.assertRegex(lines[0], r"^(closed 1006|error [A-Z]+): ")
+        self.assertRegex(lines[0], words)
+
+    def test_no_connection(self):
+        ca = f"ca={self.probe.cert}"
+        for words, args in (
+                ("closed before established|(?i:connect)", ("https://127.0.0.1:1/ws", ca)),
+                ("UNAVAILABLE: cannot connect to the socket /nowhere/x.sock: No such file",
+                 ("http://localhost/ws", "unix=/nowhere/x.sock")),
+                ("does not begin with https", ("http://127.0.0.1:1/ws", ca)),
+                ("not a URL", ("https://", ca)),
+                ("(?i)HS: |upgrade|403", (self.url + "?refuse=1", ca)),
+                ("(?i)HS: |upgrade|400", (self.url[:-3] + "/echo", ca))):
+            with self.subTest(args):
+                self.fails(words, *args)
+
+    def test_whom_to_trust(self):
+        """A certificate of another authority, and of another name, by address and by name."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        other = pathlib.Path(folder.name, "other.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-keyout", "/dev/null", "-out", other, "-days", "2", "-subj", "/CN=other"],
+            check=True, capture_output=True)
+        self.fails("(?i)certificate|verif", self.url, f"ca={other}")
+        self.fails("(?i)certificate|verif", self.url)  # the system's authorities
+        named = f"https://localhost:{self.probe.port}/ws"  # the certificate is for the address
+        self.fails("(?i)certificate|verif|mismatch", named, f"ca={self.probe.cert}")
+        self.assertEqual("open", self.client(named, "insecure=1", "close=1000", "x")[0])
+
+    def test_an_ipv6_address_is_checked_too(self):
+        """The library cuts names at the first colon: that must not leave any name acceptable."""
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        for name, good in (("IP:::1", True), ("IP:::2", False), ("DNS:localhost", False)):
+            with self.subTest(name):
+                cert, key = pathlib.Path(folder.name, "cert"), pathlib.Path(folder.name, "key")
+                subprocess.run(
+                    ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                     "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days",
+                     "2", "-subj", "/CN=x", "-addext", f"subjectAltName={name}"],
+                    check=True, capture_output=True)
+                try:
+                    server = socket.create_server(("::1", 0), family=socket.AF_INET6)
+                except OSError:
+                    self.skipTest("this machine has no IPv6 loopback address")
+                thread = threading.Thread(target=self.serve_refusal, args=(server, cert, key))
+                thread.start()
+                line = self.client(f"https://[::1]:{server.getsockname()[1]}/ws", f"ca={cert}")[0]
+                thread.join(DEADLINE)
+                server.close()
+                self.assertEqual(good, self.handshake_done, line)
+
+    def serve_refusal(self, server, cert, key):
+        """TLS, then any HTTP that is no upgrade; did the client get through the handshake?"""
+        self.handshake_done = False
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(cert, key)
+        s, _ = server.accept()
+        s.settimeout(DEADLINE)
+        try:
+            with context.wrap_socket(s, server_side=True) as tls:
+                self.handshake_done = tls.recv(100).startswith(b"GET /ws")
+                tls.sendall(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n")
+        except OSError:
+            pass
+
+    def test_servers_that_say_nothing(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        self.fails("(?i)time|answer", f"https://127.0.0.1:{silent.getsockname()[1]}/ws",
+                   "insecure=1", "timeout=1500")
+
+    def test_a_server_that_falls_silent(self):
+        process = subprocess.Popen(
+            [BUILD / "tests/integration/ws_client_probe", self.url, f"ca={self.probe.cert}",
+             "idle=2000", "x"], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.assertEqual("open\n", process.stdout.readline())
+        self.probe.process.send_signal(signal.SIGSTOP)
+        try:
+            self.assertIn("does not answer any more", process.communicate(timeout=DEADLINE)[0])
+        finally:
+            self.probe.process.send_signal(signal.SIGCONT)
+
+    def test_the_environments_proxy_is_not_used(self):
+        lines = self.client(self.url, f"ca={self.probe.cert}", "close=1000", "x",
+                            env={"http_proxy": "127.0.0.1:1", "https_proxy": "127.0.0.1:1"})
+        self.assertEqual("open", lines[0])
 
 
 if __name__ == "__main__":
