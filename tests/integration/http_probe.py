@@ -33,8 +33,11 @@ class Probe:
         limit = None if nofile is None else lambda: resource.setrlimit(
             resource.RLIMIT_NOFILE, (nofile, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         self.errors = (self.folder / "stderr").open("w+")
+        # AddressSanitizer keeps what was freed: memory would not be the server's.
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
         self.process = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=self.errors,
-                                        text=True, preexec_fn=limit)
+                                        text=True, preexec_fn=limit,
+                                        env={**os.environ, "ASAN_OPTIONS": sanitizer})
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

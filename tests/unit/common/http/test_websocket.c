@@ -86,7 +86,7 @@ Test(websocket, pieces_of_messages)
 	cr_assert_eq(http_ws_send(ws, "0123456789abc", 13, true), 0);
 	cr_assert_eq(http_ws_send(ws, "", 0, false), 0);
 	cr_expect_eq(seen.n_changed, 2);
-	cr_expect_str_eq(http_ws_next(ws, 10, &len, &text, &first, &last), "0123456789abc");
+	cr_expect_eq(memcmp(http_ws_next(ws, 10, &len, &text, &first, &last), "0123456789", 10), 0);
 	cr_expect(text && first && !last && len == 10);
 	http_ws_sent(ws, 10);
 	(void)http_ws_next(ws, 10, &len, &text, &first, &last);

@@ -50,6 +50,7 @@ struct fixture {
 	bool console_ended;
 	bool console_closed;
 	char typed[256];
+	size_t n_typed;
 };
 
 /* One for each test; freed by fixture_free(). */
