@@ -3,6 +3,7 @@
 #include "agent/admin/admin.h"
 
 #include "agent/admin/host_routes.h"
+#include "agent/console/console.h"
 #include "agent/core/vm_spec.h"
 #include "common/log/log.h"
 #include "common/rest/rest.h"
@@ -15,6 +16,7 @@ enum {
 	BODY_MAX = VM_SPEC_TEXT_MAX,
 	EVENTS_MAX = 4 << 20,
 	CONNECTIONS_MAX = 64,
+	WEBSOCKETS_MAX = 32,
 };
 #define IDLE_TIMEOUT MU_SEC(60)
 
@@ -220,6 +222,23 @@ static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_use
 	return app_task_abort(admin->app, id, err);
 }
 
+static int console_open(void *ctx, const struct rest_console *rq, const struct rest_user *user,
+			const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
+			struct mu_error *err)
+{
+	const struct admin *admin = ctx;
+	const struct console_request request = {
+	    .vm = rq->vm,
+	    .kind = rq->kind == REST_CONSOLE_VNC ? HV_CONSOLE_VNC : HV_CONSOLE_SERIAL,
+	    .write = rq->write,
+	    .take = rq->take,
+	    .user = user->name,
+	    .from = from,
+	};
+
+	return app_console_open(admin->app, &request, near, ret_far, err);
+}
+
 /* Changes, for events and waiting requests */
 
 static enum rest_change change_of(enum app_change what)
@@ -292,6 +311,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .body_max = BODY_MAX,
 	    .events_max = EVENTS_MAX,
 	    .connections_max = CONNECTIONS_MAX,
+	    .websockets_max = WEBSOCKETS_MAX,
 	    .idle_timeout = IDLE_TIMEOUT,
 	};
 
@@ -316,6 +336,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .host_read = host_read,
 	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
+	    .console_open = console_open,
 	};
 	admin->rest = rest_new(loop, &admin->backend);
 	host_routes_add(admin->rest, app);

@@ -123,6 +123,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	app->sysfs = strcmp(config->hypervisor, "sim") ? "/sys" : config->sim_sysfs;
 	app->power_program = strcmp(config->hypervisor, "sim") ? "systemctl" : config->sim_power;
 	host_learn(app);
+	consoles_init(app);
 	hv_watch(app->hv, &app->watch);
 	startup_resume(app);
 	facts_start(app);
@@ -176,6 +177,7 @@ void app_stop(struct app *app, mu_loop_cb done, void *arg)
 	app->restart = NULL;
 	app->stopped = done;
 	app->stopped_arg = arg;
+	consoles_deinit(app);
 	hv_watch(app->hv, NULL);
 	mu_timer_cancel(app->look);
 	mu_timer_cancel(app->wake);

@@ -10,6 +10,7 @@
 #include "agent/core/host_power.h"
 #include "agent/core/journal.h"
 #include "common/base/list.h"
+#include "common/base/pipe.h"
 #include "common/base/value.h"
 #include "common/model/host.h"
 #include "common/model/host_read.h"
@@ -18,6 +19,7 @@
 #include "common/model/vm.h"
 
 struct app;
+struct console_request;
 
 /* Looking */
 
@@ -116,6 +118,10 @@ struct app_host_power {
 void app_host_power_start(struct app *app, struct app_host_power *op);
 /* Possible until the system has been told to go down; done() still comes. */
 void app_host_power_cancel(struct app *app, struct app_host_power *op);
+
+/* A viewer of a VM's console (agent/console/console.h), for either door. */
+int app_console_open(struct app *app, const struct console_request *rq, struct mu_pipe near,
+		     struct mu_pipe *ret_far, struct mu_error *err);
 
 /* Asked for by the aggregator */
 

@@ -3,6 +3,7 @@
  * The agent's state, for the files of this folder only. Who writes what:
  * agent.c lifecycle, facts.c the view, objects.c what is no VM, ops.c the queues, calls*.c calls,
  * tasks.c tasks and journal, define.c definitions, startup.c what was there before.
+ * definitions, startup.c what was there before, console.c the consoles.
  */
 #ifndef MUSTER_AGENT_APP_APP_PRIV_H
 #define MUSTER_AGENT_APP_APP_PRIV_H
@@ -78,6 +79,9 @@ struct app {
 		char by[MODEL_NAME_MAX + 1];
 	} maintenance;
 	bool host_stopping; /* goes on when the last one has ended */
+	/* console.c */
+	struct console_hub *consoles;
+	struct app_listener console_listener;
 	/* app.c */
 	mu_loop_cb stopped;
 	void *stopped_arg;
@@ -163,6 +167,10 @@ void define_store(struct app *app, const struct vm_spec *spec, app_defined done,
 bool define_build(struct app *app, const struct vm_id *id, app_defined done, void *arg);
 /* Read a domain's configuration and store it as its definition. */
 void define_adopt(struct app *app, const struct vm_id *id, app_defined done, void *arg);
+
+/* console.c */
+void consoles_init(struct app *app);
+void consoles_deinit(struct app *app);
 
 /* startup.c */
 /* Definitions, save files, journal. */

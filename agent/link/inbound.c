@@ -152,6 +152,9 @@ static void dispatch(struct link *link, const Muster__V1__AggregatorMessage *m)
 	case MUSTER__V1__AGGREGATOR_MESSAGE__KIND_HOST_READ_CANCEL:
 		reads_cancel(link, m->host_read_cancel);
 		return;
+	case MUSTER__V1__AGGREGATOR_MESSAGE__KIND_TUNNEL_OPEN:
+		tunnels_open(link, m->tunnel_open);
+		return;
 	case MUSTER__V1__AGGREGATOR_MESSAGE__KIND__NOT_SET:
 	case _MUSTER__V1__AGGREGATOR_MESSAGE__KIND__CASE_IS_INT_SIZE:
 		return; /* of a newer aggregator: not for us */

@@ -68,6 +68,7 @@ struct link *link_new(struct mu_loop *loop, struct app *app, const struct link_o
 	mu_link_init(&link->reads);
 	backoff_init(&link->backoff, mu_random_u64());
 	renew_init(link);
+	tunnels_init(link);
 	pump_listen(link);
 	mu_timer_set(link->timer, 0);
 	return link;
@@ -278,6 +279,7 @@ void link_check_stopped(struct link *link)
 {
 	if (link->state != LINK_STOPPING || link->stream || link->loading ||
 	    link->renewal.working || link->pumping_soon || link->n_reads)
+	    link->renewal.working || link->pumping_soon || link->tunnels.n > 0)
 		return;
 	mu_loop_post(link->loop, finish_stop, link);
 }
@@ -291,5 +293,6 @@ void link_stop(struct link *link, mu_loop_cb done, void *ctx)
 	move(link, LINK_STOPPING);
 	if (link->stream)
 		rpc_stream_cancel(link->stream);
+	tunnels_cancel(link);
 	link_check_stopped(link);
 }

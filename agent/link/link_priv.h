@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The link's state, for the files of this folder: link.c connects, pump.c sends, inbound.c
  * receives, reads.c answers what is read of the host, renew.c renews the certificate. */
+ * receives, renew.c renews the certificate, tunnel.c opens tunnels. */
 #ifndef MUSTER_AGENT_LINK_LINK_PRIV_H
 #define MUSTER_AGENT_LINK_LINK_PRIV_H
 
@@ -9,6 +10,7 @@
 #include "agent/link/identity.h"
 #include "agent/link/link.h"
 #include "agent/link/message.h"
+#include "common/base/list.h"
 #include "common/loop/work.h"
 #include "common/rpc/rpc.h"
 #include "common/wire/wire.h"
@@ -33,6 +35,13 @@ struct renewal {
 	char *csr;
 	char *cert; /* to be saved; NULL: a key and request are to be made */
 	struct mu_error err;
+};
+
+/* Tunnels that the aggregator has asked for (tunnel.c), on a connection of their own. */
+struct tunnels {
+	struct rpc_channel *channel; /* while there are any */
+	struct mu_link list;
+	size_t n;
 };
 
 struct link {
@@ -64,6 +73,7 @@ struct link {
 	size_t n_stalled;
 	/* certificate */
 	struct renewal renewal;
+	struct tunnels tunnels;
 	/* end */
 	mu_loop_cb stopped;
 	void *stopped_ctx;
@@ -99,6 +109,13 @@ void reads_cancel(struct link *link, const Muster__V1__HostReadCancel *m);
 void reads_drop_all(struct link *link);
 /* Send what is ready; false when there is no more room. */
 bool reads_pump(struct link *link);
+
+/* tunnel.c */
+void tunnels_init(struct link *link);
+/* The aggregator wants one. */
+void tunnels_open(struct link *link, const Muster__V1__TunnelOpen *m);
+/* All of them end; link_check_stopped() is called when the last one has. */
+void tunnels_cancel(struct link *link);
 
 /* renew.c */
 void renew_init(struct link *link);

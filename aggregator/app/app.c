@@ -24,6 +24,7 @@ enum {
 	BODY_MAX = 1 << 20,
 	EVENTS_MAX = 4 << 20,
 	CONNECTIONS_MAX = 1024,
+	WEBSOCKETS_MAX = 512,
 	IDLE_TIMEOUT_MS = 60 * 1000,
 	DAILY_MS = 24 * 3600 * 1000,
 };
@@ -211,6 +212,7 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 	    .body_max = BODY_MAX,
 	    .events_max = EVENTS_MAX,
 	    .connections_max = CONNECTIONS_MAX,
+	    .websockets_max = WEBSOCKETS_MAX,
 	    .idle_timeout = IDLE_TIMEOUT_MS,
 	};
 

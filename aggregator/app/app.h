@@ -140,6 +140,10 @@ void app_metrics_read(struct app *app, const struct host_id *id, mu_msec since,
 				   const struct mu_error *err),
 		      void *arg);
 
+/* console.c */
+int app_console_open(struct app *app, const struct rest_console *rq, const struct admin_asker *who,
+		     struct mu_pipe near, struct mu_pipe *ret_far, struct mu_error *err);
+
 /* backend.c: common/rest's view of all this. */
 void app_rest_backend(struct app *app, struct rest_backend *ret);
 

@@ -143,6 +143,15 @@ static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_use
 	return app_task_abort(ctx, id, &who, err);
 }
 
+static int console_open(void *ctx, const struct rest_console *rq, const struct rest_user *user,
+			const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
+			struct mu_error *err)
+{
+	struct admin_asker who = {.user = user->name, .from = from};
+
+	return app_console_open(ctx, rq, &who, near, ret_far, err);
+}
+
 void app_rest_backend(struct app *app, struct rest_backend *ret)
 {
 	*ret = (struct rest_backend){
@@ -165,5 +174,6 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .host_read = host_read,
 	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
+	    .console_open = console_open,
 	};
 }

@@ -140,8 +140,7 @@ static int add_hint(const struct cli_api *api, struct mu_error *err)
 	return mu_error_set(err, plain.code, "%.*s%s", ERROR_TEXT_SHOWN, plain.text, hint);
 }
 
-/* The code that the server meant, as far as the status tells. */
-static enum mu_error_code code_of_status(int status)
+enum mu_error_code cli_api_code_of_status(int status)
 {
 	static const struct {
 		int status;
@@ -172,9 +171,9 @@ static int refused(const struct cli_api *api, struct mu_arena *a,
 		hint = api->options.token ? "; hint: is MUSTER_TOKEN (or --token) right?"
 					  : "; hint: set MUSTER_TOKEN, or use --token";
 	if (text)
-		return mu_error_set(err, code_of_status(answer->status), "%.*s%s", ERROR_TEXT_SHOWN,
-				    text, hint);
-	return mu_error_set(err, code_of_status(answer->status), "the server answers %d%s",
+		return mu_error_set(err, cli_api_code_of_status(answer->status), "%.*s%s",
+				    ERROR_TEXT_SHOWN, text, hint);
+	return mu_error_set(err, cli_api_code_of_status(answer->status), "the server answers %d%s",
 			    answer->status, hint);
 }
 
@@ -410,4 +409,39 @@ int cli_api_events(struct cli_api *api, const char *const *collections, size_t n
 	mu_arena_free(e.arena);
 	mu_str_deinit(&path);
 	return r;
+}
+
+/* WebSocket */
+
+int cli_api_may_upgrade(struct cli_api *api, struct mu_arena *a, const char *path,
+			struct mu_error *err)
+{
+	enum { UPGRADE_REQUIRED = 426 };
+	__attribute__((
+	    cleanup(http_client_response_deinit_cleanup))) struct http_client_response answer =
+	    HTTP_CLIENT_RESPONSE_INIT;
+	struct call c;
+	int r;
+
+	call_init(&c, api, "GET", path, NULL);
+	c.request.timeout = CALL_MS;
+	r = http_client_call(&c.request, &answer, err);
+	if (r < 0)
+		r = add_hint(api, err);
+	else if (answer.status != UPGRADE_REQUIRED)
+		r = refused(api, a, &answer, err);
+	call_deinit(&c);
+	return r;
+}
+
+void cli_api_websocket(const struct cli_api *api, struct mu_arena *a, const char *path,
+		       struct http_ws_client_options *options)
+{
+	options->url = mu_arena_printf(a, "%s%s", api->base, path);
+	options->unix_path = api->options.socket;
+	options->authorization = api->authorization;
+	options->ca_file = api->options.ca;
+	options->insecure = api->options.insecure;
+	if (api->options.verbose)
+		(void)fprintf(stderr, "> WebSocket %s\n", path);
 }

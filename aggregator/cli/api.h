@@ -9,6 +9,7 @@
 #include "common/base/error.h"
 #include "common/base/time.h"
 #include "common/base/value.h"
+#include "common/http/ws_client.h"
 
 struct cli_api;
 
@@ -54,5 +55,14 @@ int cli_api_wait(struct cli_api *api, struct mu_arena *a, const char *task, mu_m
 int cli_api_events(struct cli_api *api, const char *const *collections, size_t n_collections,
 		   bool (*each)(void *ctx, const char *event, const struct mu_value *object),
 		   void *ctx, struct mu_error *err);
+
+/* Would a WebSocket at `path` be opened? Fails as the server would refuse it. */
+int cli_api_may_upgrade(struct cli_api *api, struct mu_arena *a, const char *path,
+			struct mu_error *err);
+/* Fill in where it is, who asks and whom to trust; texts live in the arena, or with the API. */
+void cli_api_websocket(const struct cli_api *api, struct mu_arena *a, const char *path,
+		       struct http_ws_client_options *options);
+/* The code that a server means by an HTTP status, as far as it tells. */
+enum mu_error_code cli_api_code_of_status(int status);
 
 #endif

@@ -87,6 +87,14 @@ static const struct mu_option table[] = {
      .help = "the newest N entries",
      .min = 1,
      .max = 2000},
+    {.name = "read-only",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(read_only),
+     .help = "look, do not type"},
+    {.name = "take",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(take),
+     .help = "type even if somebody else does, who can then only look"},
     {.name = "url",
      .type = MU_OPTION_STRING,
      .offset = AT(url),
@@ -125,12 +133,13 @@ static const struct {
 	char letter;
 	unsigned groups;
 } extras[] = {
-    {'o', CLI_OPT_OUTPUT}, {'c', CLI_OPT_OUTPUT}, {0, CLI_OPT_OUTPUT}, {0, CLI_OPT_LIST},
-    {'n', CLI_OPT_LIST},   {0, CLI_OPT_WAIT},     {0, CLI_OPT_WAIT},   {'t', CLI_OPT_WAIT},
     {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_JSON},   {'u', CLI_OPT_JOURNAL},
     {0, CLI_OPT_JOURNAL},  {0, CLI_OPT_JOURNAL},  {0, CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
-    {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS}, {'v', CLI_OPT_ALWAYS},
-    {'h', CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
+    {'o', CLI_OPT_OUTPUT}, {'c', CLI_OPT_OUTPUT}, {0, CLI_OPT_OUTPUT},   {0, CLI_OPT_LIST},
+    {'n', CLI_OPT_LIST},   {0, CLI_OPT_WAIT},     {0, CLI_OPT_WAIT},     {'t', CLI_OPT_WAIT},
+    {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_CONSOLE},  {0, CLI_OPT_CONSOLE},
+    {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},
+    {0, CLI_OPT_ALWAYS},   {'v', CLI_OPT_ALWAYS}, {'h', CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
 };
 
 _Static_assert(MU_ARRAY_SIZE(extras) <= 32, "bits of `used`");

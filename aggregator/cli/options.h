@@ -23,6 +23,7 @@ enum {
 	CLI_OPT_HOST = 1 << 4,
 	CLI_OPT_JSON = 1 << 5, /* takes arguments */
 	CLI_OPT_JOURNAL = 1 << 6,
+	CLI_OPT_CONSOLE = 1 << 5,
 };
 
 struct cli_options {
@@ -40,6 +41,8 @@ struct cli_options {
 	const char *unit;
 	const char *since;
 	int64_t lines;
+	bool read_only;
+	bool take;
 	const char *url;
 	const char *token;
 	const char *ca;

@@ -45,6 +45,8 @@ static const struct cli_verb table[] = {
      cli_vm_action, "convert_to_template", NULL, "is a template"},
     {"vm", "delete", "VM...", 1, -1, ACT, "delete a halted VM and its disks", cli_vm_action,
      "vm.delete", NULL, "deleted"},
+    {"vm", "console", "VM", 1, 1, CLI_OPT_CONSOLE,
+     "its serial console in this terminal; Ctrl-] leaves", cli_vm_console, NULL, NULL, NULL},
     {"vm", "define", "FILE|-", 1, 1, CLI_OPT_OUTPUT | CLI_OPT_HOST,
      "store a definition (JSON) on a host; of the same id: replace it", cli_vm_define, NULL, NULL,
      NULL},

@@ -32,6 +32,7 @@ int cli_vm_define(struct cli *cli, int argc, char **argv);
 int cli_vm_undefine(struct cli *cli, int argc, char **argv);
 int cli_object_list(struct cli *cli, int argc, char **argv);
 int cli_object_show(struct cli *cli, int argc, char **argv);
+int cli_vm_console(struct cli *cli, int argc, char **argv);
 int cli_task_list(struct cli *cli, int argc, char **argv);
 int cli_task_show(struct cli *cli, int argc, char **argv);
 int cli_task_wait(struct cli *cli, int argc, char **argv);

@@ -3,6 +3,7 @@
 #include "aggregator/fleet/fleet.h"
 
 #include "aggregator/fleet/fleet_priv.h"
+#include "common/base/assert.h"
 #include "common/base/str.h"
 
 #include <stdlib.h>
@@ -21,11 +22,13 @@ enum {
 static const struct rpc_stream_ops *on_stream(struct rpc_stream *s, const char *path, void *ctx,
 					      void **ret_ctx, struct mu_error *err)
 {
-	if (strcmp(path, CONNECT_PATH) != 0) {
-		mu_error_set(err, MU_E_UNSUPPORTED, "there is only " CONNECT_PATH " here");
-		return NULL;
-	}
-	return link_open(ctx, s, ret_ctx);
+	if (strcmp(path, CONNECT_PATH) == 0)
+		return link_open(ctx, s, ret_ctx);
+	if (strcmp(path, FLEET_TUNNEL_PATH) == 0)
+		return tunnel_accept(ctx, s, ret_ctx);
+	mu_error_set(err, MU_E_UNSUPPORTED,
+		     "there are only " CONNECT_PATH " and " FLEET_TUNNEL_PATH " here");
+	return NULL;
 }
 
 int fleet_new(struct mu_loop *loop, struct rpc *rpc, const struct fleet_options *options,
@@ -52,6 +55,7 @@ int fleet_new(struct mu_loop *loop, struct rpc *rpc, const struct fleet_options 
 	mu_link_init(&f->links);
 	mu_link_init(&f->requests);
 	mu_link_init(&f->reads);
+	mu_link_init(&f->tunnels);
 	if (rpc_server_new(rpc, &server, &f->server, err) < 0) {
 		mu_map_free(f->hosts);
 		mu_arena_free(f->arena);
@@ -81,6 +85,7 @@ static void on_stopped(void *ctx)
 
 	for (size_t i = 0; (host = mu_map_next(f->hosts, &i, NULL, NULL));)
 		free(host);
+	mu_assert(mu_list_empty(&f->tunnels));
 	mu_map_free(f->hosts);
 	mu_arena_free(f->arena);
 	free(f);
@@ -119,9 +124,14 @@ void fleet_disconnect(struct fleet *f, const struct host_id *id, enum mu_error_c
 		      const char *text)
 {
 	struct fleet_host *host = fleet_host_find(f, id);
+	struct mu_error why = MU_ERROR_INIT;
 
-	if (host && host->link)
+	if (!host)
+		return;
+	if (host->link)
 		link_finish(host->link, code, text);
+	(void)mu_error_set(&why, code, "%s", text);
+	tunnel_host_away(f, id, false, &why);
 }
 
 void fleet_host_remove(struct fleet *f, const struct host_id *id, enum mu_error_code code,

@@ -10,6 +10,7 @@
 #include "aggregator/core/inventory.h"
 #include "aggregator/core/session.h"
 #include "aggregator/core/tasks.h"
+#include "common/base/pipe.h"
 #include "common/model/host.h"
 #include "common/model/host_read.h"
 #include "common/model/task.h"
@@ -121,5 +122,30 @@ void fleet_define(struct fleet *f, const struct host_id *id, const char *definit
 void fleet_host_read(struct fleet *f, struct host_read_op *op);
 /* Ask; op->done still comes. Harmless for one that is not under way. */
 void fleet_host_read_cancel(struct fleet *f, struct host_read_op *op);
+
+/*
+ * Tunnels: bytes both ways between here and something on the host (common/tunnel). `near` leads to
+ * whoever uses it, *ret_far to the host; it takes nothing before the host has answered, and is
+ * closed with MU_E_TIMEOUT when that does not come within 30 s. Other kinds, such as a disk's
+ * contents, are further values of `kind`. MU_E_UNAVAILABLE, MU_E_EXHAUSTED.
+ */
+enum fleet_tunnel_kind {
+	FLEET_TUNNEL_CONSOLE_SERIAL,
+	FLEET_TUNNEL_CONSOLE_VNC,
+	_FLEET_TUNNEL_KIND_COUNT,
+};
+
+struct fleet_tunnel_request {
+	struct host_id host;
+	enum fleet_tunnel_kind kind;
+	struct mu_uuid object;
+	const char *user; /* for the host's log */
+	const char *from;
+	bool write; /* consoles: may type, even if another does */
+	bool take;
+};
+
+int fleet_tunnel_open(struct fleet *f, const struct fleet_tunnel_request *rq, struct mu_pipe near,
+		      struct mu_pipe *ret_far, struct mu_error *err);
 
 #endif

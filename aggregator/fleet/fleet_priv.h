@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state shared by fleet.c (hosts, server), link.c (one stream), request.c (definitions) and
  * read.c (readings of hosts). */
+/* The state shared by fleet.c (hosts, server), link.c (one stream), request.c (definitions) and
+ * tunnel.c. */
 #ifndef MUSTER_AGGREGATOR_FLEET_FLEET_PRIV_H
 #define MUSTER_AGGREGATOR_FLEET_FLEET_PRIV_H
 
@@ -33,6 +35,7 @@ struct fleet {
 	struct mu_link requests;
 	struct mu_link reads; /* host_read_op */
 	size_t n_reads;
+	struct mu_link tunnels; /* tunnel.c */
 	struct mu_arena *arena; /* of the message at hand */
 	mu_loop_cb stopped;
 	void *stopped_ctx;
@@ -73,5 +76,12 @@ void request_host_away(struct fleet *f, const struct host_id *id);
 int read_result(struct fleet *f, const struct host_id *id, const Muster__V1__HostReadResult *m,
 		struct mu_error *err);
 void read_host_away(struct fleet *f, const struct host_id *id);
+
+/* tunnel.c */
+#define FLEET_TUNNEL_PATH "/muster.v1.Fleet/Tunnel"
+const struct rpc_stream_ops *tunnel_accept(struct fleet *f, struct rpc_stream *s, void **ret_ctx);
+/* Those of this host end; `waiting` only: those that the host has not opened yet. */
+void tunnel_host_away(struct fleet *f, const struct host_id *id, bool waiting,
+		      const struct mu_error *why);
 
 #endif

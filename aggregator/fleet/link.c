@@ -143,12 +143,15 @@ void link_pump(struct link *l)
 static void link_detach(struct link *l)
 {
 	struct fleet_host *host = MU_TAKE(l->host);
+	struct mu_error why = MU_ERROR_INIT;
 
 	if (!host || host->link != l)
 		return;
 	host->link = NULL;
 	request_host_away(l->fleet, &host->id);
 	read_host_away(l->fleet, &host->id);
+	(void)mu_error_set(&why, MU_E_UNAVAILABLE, "the host's agent has gone away");
+	tunnel_host_away(l->fleet, &host->id, true, &why);
 	l->fleet->backend.connected(l->fleet->backend.ctx, &host->id, false);
 }
 
@@ -254,6 +257,7 @@ static void attach(struct link *l)
 {
 	struct fleet *f = l->fleet;
 	struct fleet_host *host = fleet_host_find(f, &l->session.host);
+	struct mu_error why = MU_ERROR_INIT;
 	char *text;
 
 	mu_assert(host);
@@ -266,6 +270,9 @@ static void attach(struct link *l)
 		link_finish(host->link, MU_E_CANCELLED, text);
 		request_host_away(f, &host->id);
 		read_host_away(f, &host->id);
+		(void)mu_error_set(&why, MU_E_UNAVAILABLE,
+				   "the host's agent has connected anew; hint: try again");
+		tunnel_host_away(f, &host->id, true, &why);
 	}
 	mu_timer_cancel(l->timer);
 	l->host = host;

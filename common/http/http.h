@@ -56,7 +56,7 @@ struct http_request {
 /* Decoded value of a query parameter, NULL when absent; "" for a bare "name". */
 const char *http_request_query(const struct http_request *r, const char *name);
 /* Header value (name in lower case), NULL when absent. Known: authorization, cookie, accept,
- * content-type, if-none-match, last-event-id, user-agent. */
+ * content-type, if-none-match, last-event-id, user-agent, origin, host. */
 const char *http_request_header(const struct http_request *r, const char *name);
 
 /* The body is copied. `type` e.g. "application/json". */
@@ -101,6 +101,7 @@ struct http_server_options {
 	size_t body_max;
 	size_t events_max;
 	unsigned connections_max; /* further ones wait in the kernel's queue */
+	unsigned websockets_max;  /* of these; further ones are refused with 503; 0: none */
 	mu_msec idle_timeout;     /* keep-alive and slow requests */
 	/* Offer HTTP/2 before HTTP/1.1: a peer that resets a stream is then noticed only when its
 	 * connection ends. */

@@ -29,6 +29,8 @@ static void copy_headers(struct http_stream *s)
 	    {WSI_TOKEN_HTTP_CONTENT_TYPE, "content-type"},
 	    {WSI_TOKEN_HTTP_IF_NONE_MATCH, "if-none-match"},
 	    {WSI_TOKEN_HTTP_USER_AGENT, "user-agent"},
+	    {WSI_TOKEN_ORIGIN, "origin"},
+	    {WSI_TOKEN_HOST, "host"},
 	};
 	char value[64];
 

@@ -2,10 +2,12 @@
 #include "common/http/message.h"
 
 #include "common/base/assert.h"
+#include "common/http/ws.h"
 #include "common/json/json.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static struct http_exchange *exchange_of(struct http_request *r)
 {
@@ -34,6 +36,8 @@ struct http_exchange *http_exchange_free(struct http_exchange *x)
 		mu_str_deinit(&x->reply->body);
 	if (x->events)
 		mu_str_deinit(&x->events->out);
+	if (x->ws)
+		http_ws_over(x->ws);
 	mu_arena_free(x->request.arena);
 	return NULL;
 }
@@ -168,11 +172,16 @@ void http_exchange_header(struct http_exchange *x, const char *name, const char 
 	x->headers = h;
 }
 
+static const struct http_exchange *exchange_of_const(const struct http_request *r)
+{
+	return (
+	    const struct http_exchange *)(const void *)((const char *)r -
+							offsetof(struct http_exchange, request));
+}
+
 const char *http_request_header(const struct http_request *r, const char *name)
 {
-	const struct http_exchange *x =
-	    (const struct http_exchange *)(const void *)((const char *)r -
-							 offsetof(struct http_exchange, request));
+	const struct http_exchange *x = exchange_of_const(r);
 
 	for (const struct http_header *h = x->headers; h; h = h->next)
 		if (strcmp(h->name, name) == 0)
@@ -360,4 +369,43 @@ void http_events_compact(struct http_events *e)
 	memmove(e->out.data, e->out.data + e->sent, e->out.len);
 	e->out.data[e->out.len] = '\0';
 	e->sent = 0;
+}
+
+/* WebSocket */
+
+bool http_request_wants_websocket(const struct http_request *r)
+{
+	return exchange_of_const(r)->wants_websocket;
+}
+
+/* "https://host:port" of the page against "host:port" of the request; a scheme's own port may be
+ * left out in both, and is then left out by both. */
+bool http_request_is_same_origin(const struct http_request *r)
+{
+	const char *origin = http_request_header(r, "origin");
+	const char *host = http_request_header(r, "host");
+	const char *authority = origin ? strstr(origin, "://") : NULL;
+
+	if (!origin)
+		return true;
+	return authority && host && strcasecmp(authority + 3, host) == 0;
+}
+
+static void ignore_change(struct http_ws *ws)
+{
+	(void)ws;
+}
+
+struct http_reply *http_reply_websocket(struct http_request *r, const struct http_ws_limits *limits,
+					const struct http_ws_ops *ops, void *ctx,
+					struct http_ws **ret_ws)
+{
+	/* Until the transport takes it over. */
+	static const struct http_ws_transport none = {.changed = ignore_change};
+	struct http_exchange *x = exchange_of(r);
+
+	mu_assert(x->wants_websocket && !x->ws);
+	x->ws = http_ws_new(&none, limits, ops, ctx);
+	*ret_ws = x->ws;
+	return reply_new(r, HTTP_REPLY_WEBSOCKET, 101);
 }

@@ -21,6 +21,7 @@ enum http_reply_kind {
 	HTTP_REPLY_NOW,
 	HTTP_REPLY_PENDING,
 	HTTP_REPLY_EVENTS,
+	HTTP_REPLY_WEBSOCKET,
 	_HTTP_REPLY_KIND_COUNT,
 };
 
@@ -58,6 +59,8 @@ struct http_exchange {
 	struct http_reply *reply;    /* set when the handler returned and again on finish */
 	struct http_events *events;
 	size_t events_max;
+	bool wants_websocket;
+	struct http_ws *ws; /* made by the handler; the transport takes it over */
 	mu_loop_cb on_gone; /* cleared when called or when the reply is finished */
 	void *gone_ctx;
 };

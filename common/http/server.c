@@ -10,6 +10,7 @@
 #include "common/http/stream.h"
 
 #include "common/base/assert.h"
+#include "common/http/ws_server.h"
 #include "common/log/log.h"
 
 #include <openssl/ssl.h>
@@ -25,6 +26,7 @@ enum {
 	/* Connections close in the first turn, the context's own handles in the next; one more for
 	 * what those closed. */
 	STOP_TURNS = 4,
+	GOODBYE_MS = 1000, /* for the closing handshake of WebSockets when the server stops */
 };
 
 /* The last complaint of libwebsockets, for the error of a vhost that could not be made: the
@@ -97,11 +99,18 @@ static void on_accept(int fd, const struct http_peer *peer, void *ctx)
 		update_listeners(s);
 }
 
+static void stop_now(void *ctx);
+
 static void on_sweep(void *ctx)
 {
 	struct http_server *s = ctx;
 
+	if (s->stopping) { /* WebSockets had their time to say goodbye */
+		stop_now(s);
+		return;
+	}
 	http_streams_sweep(s);
+	http_websockets_sweep(s);
 	mu_timer_set(s->sweep, SWEEP_EVERY_MS);
 }
 
@@ -139,6 +148,7 @@ int http_server_new(struct mu_loop *loop, const struct http_server_options *opti
 	s->options = *options;
 	mu_link_init(&s->vhosts);
 	mu_link_init(&s->streams);
+	mu_link_init(&s->websockets);
 	loops[0] = mu_loop_uv(loop);
 	info.foreign_loops = loops;
 	info.user = s;
@@ -146,6 +156,7 @@ int http_server_new(struct mu_loop *loop, const struct http_server_options *opti
 	info.options = LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
 		       LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
 		       LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME |
+		       LWS_SERVER_OPTION_VALIDATE_UTF8 | /* of WebSocket's text messages */
 		       LWS_SERVER_OPTION_UV_NO_SIGSEGV_SIGFPE_SPIN;
 	info.timeout_secs = to_seconds(options->idle_timeout);
 	info.timeout_secs_ah_idle = to_seconds(options->idle_timeout);
@@ -281,6 +292,9 @@ static void stop_now(void *ctx)
 {
 	struct http_server *s = ctx;
 
+	if (s->stop_begun)
+		return;
+	s->stop_begun = true;
 	mu_list_each(it, &s->vhosts)
 	{
 		struct http_vhost *v = MU_CONTAINER_OF(it, struct http_vhost, link);
@@ -299,6 +313,21 @@ void http_server_stop(struct http_server *s, mu_loop_cb done, void *ctx)
 	s->stopping = true;
 	s->on_stopped = done;
 	s->stopped_ctx = ctx;
+	mu_list_each(it, &s->vhosts)
+	{
+		http_listener_pause(MU_CONTAINER_OF(it, struct http_vhost, link)->listener);
+	}
 	/* Never inside a callback of libwebsockets, where a context must not be destroyed. */
-	mu_loop_post(s->loop, stop_now, s);
+	if (s->n_websockets == 0) {
+		mu_loop_post(s->loop, stop_now, s);
+		return;
+	}
+	http_websockets_close(s);
+	mu_timer_set(s->sweep, GOODBYE_MS);
+}
+
+void http_server_websockets_gone(struct http_server *s)
+{
+	if (s->sweep)
+		mu_timer_set(s->sweep, 0);
 }

@@ -18,6 +18,7 @@ struct http_conn {
 	struct http_server *server;
 	struct lws *wsi;
 	struct http_peer peer;
+	struct http_ws_conn *ws; /* it is a WebSocket: ws_server.h */
 };
 
 struct http_vhost {
@@ -34,11 +35,14 @@ struct http_server {
 	struct lws_context *lws;
 	int fd_end; /* its tables end there */
 	struct mu_link vhosts;
-	struct mu_link streams; /* stream.h */
+	struct mu_link streams;    /* stream.h */
+	struct mu_link websockets; /* ws_server.h */
+	unsigned n_websockets;
 	unsigned n_conns;
 	unsigned n_vhosts;
 	struct mu_timer *sweep;
 	bool stopping;
+	bool stop_begun;
 	unsigned stop_turns;
 	mu_loop_cb on_stopped;
 	void *stopped_ctx;
@@ -47,5 +51,7 @@ struct http_server {
 
 /* A connection ended. */
 void http_server_conn_closed(struct http_conn *conn);
+/* The last WebSocket ended: a server that is stopping goes on. */
+void http_server_websockets_gone(struct http_server *s);
 
 #endif

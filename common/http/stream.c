@@ -19,6 +19,7 @@
 #include "common/http/stream.h"
 
 #include "common/base/assert.h"
+#include "common/http/ws_server.h"
 #include "common/log/log.h"
 
 #include <poll.h>
@@ -68,7 +69,7 @@ static void want_write(struct http_stream *s)
 	(void)lws_callback_on_writable(s->wsi);
 }
 
-static struct http_stream *stream_new(struct http_server *server, struct lws *wsi)
+struct http_stream *http_stream_new(struct http_server *server, struct lws *wsi)
 {
 	struct http_stream *s = mu_xcalloc(1, sizeof *s);
 
@@ -83,7 +84,7 @@ static struct http_stream *stream_new(struct http_server *server, struct lws *ws
 	return s;
 }
 
-static void stream_free(struct http_stream *s)
+void http_stream_free(struct http_stream *s)
 {
 	mu_list_remove(&s->link);
 	mu_str_deinit(&s->body);
@@ -107,6 +108,7 @@ static void apply_reply(struct http_stream *s)
 		s->stage = HTTP_STAGE_HEADERS;
 		want_write(s);
 		return;
+	case HTTP_REPLY_WEBSOCKET: /* only who asked gets one: http_ws_upgrade() */
 	case _HTTP_REPLY_KIND_COUNT:
 		break;
 	}
@@ -168,7 +170,7 @@ int http_stream_end(struct http_session *session)
 		return 0;
 	}
 	session->stream = NULL;
-	stream_free(s);
+	http_stream_free(s);
 	if (close_after)
 		return -1;
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
@@ -198,7 +200,7 @@ static int on_http(struct http_server *server, struct lws *wsi, struct http_sess
 	mu_assert(!session->stream);
 	if (!conn)
 		return -1;
-	s = session->stream = stream_new(server, wsi);
+	s = session->stream = http_stream_new(server, wsi);
 	s->x->request.peer = conn->peer;
 	status = http_intake(s, path, path_len, &err);
 	if (status)
@@ -240,7 +242,7 @@ static void on_dropped(struct http_session *session)
 		return;
 	session->stream = NULL;
 	http_exchange_gone(s->x);
-	stream_free(s);
+	http_stream_free(s);
 }
 
 /* Not HTTP: say so in HTTP, for whoever looks at the wire. */
@@ -263,6 +265,8 @@ static void on_wsi_destroyed(struct lws *wsi)
 	struct http_conn *conn = lws_get_opaque_user_data(wsi);
 
 	if (conn && conn->wsi == wsi) {
+		if (conn->ws)
+			http_ws_gone(conn);
 		lws_set_opaque_user_data(wsi, NULL);
 		http_server_conn_closed(conn);
 	}
@@ -291,8 +295,14 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 			on_dropped(session);
 		return 0;
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-		(void)lws_return_http_status(wsi, 400, "no protocol to upgrade to is offered");
-		return 1;
+		return http_ws_upgrade(lws_context_user(lws_get_context(wsi)), wsi);
+	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
+	case LWS_CALLBACK_ESTABLISHED:
+	case LWS_CALLBACK_RECEIVE:
+	case LWS_CALLBACK_RECEIVE_PONG:
+	case LWS_CALLBACK_SERVER_WRITEABLE:
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		return http_ws_event(wsi, reason, in, len);
 	case LWS_CALLBACK_RAW_RX:
 		(void)lws_callback_on_writable(wsi);
 		return 0;
@@ -309,6 +319,10 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 
 const struct lws_protocols http_protocols[] = {
     {.name = "http", .callback = on_lws, .per_session_data_size = sizeof(struct http_session)},
+    /* The one subprotocol: what clients of consoles call a plain stream of bytes. */
+    {.name = HTTP_WS_SUBPROTOCOL,
+     .callback = on_lws,
+     .per_session_data_size = sizeof(struct http_session)},
     {.name = NULL},
 };
 

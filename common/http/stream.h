@@ -51,6 +51,8 @@ extern const struct lws_protocols http_protocols[];
 /* Cut streams whose peer is gone or has not taken or sent anything for idle_timeout. */
 void http_streams_sweep(struct http_server *s);
 
+struct http_stream *http_stream_new(struct http_server *server, struct lws *wsi);
+void http_stream_free(struct http_stream *s);
 /* The peer did something: its time begins anew. */
 void http_stream_touch(struct http_stream *s);
 /* Stop looking at the input of an HTTP/1.1 connection. */
@@ -63,6 +65,9 @@ int http_stream_end(struct http_session *session);
  * to refuse it with, and `err` the text. */
 int http_intake(struct http_stream *s, const char *path, size_t path_len, struct mu_error *err);
 
+/* Send the whole of a short reply, from inside a callback of the library's that leaves no other
+ * chance. For the library: negative closes the connection. */
+int http_write_at_once(struct http_stream *s);
 /* Send the next piece, when the library says that it can be written. For the library: negative
  * closes the connection. */
 int http_write(struct http_session *session);

@@ -40,6 +40,16 @@ void http_request_for_test_header(struct http_request *r, const char *name, cons
 	http_exchange_header(exchange_of(r), name, value);
 }
 
+void http_request_for_test_upgrade(struct http_request *r)
+{
+	exchange_of(r)->wants_websocket = true;
+}
+
+struct http_ws *http_request_for_test_ws(const struct http_request *r)
+{
+	return exchange_of(r)->ws;
+}
+
 struct http_request *http_request_for_test_free(struct http_request *r)
 {
 	if (r) {

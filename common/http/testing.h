@@ -13,6 +13,10 @@
 struct http_request *http_request_for_test(enum http_method method, const char *target,
 					   const char *body);
 void http_request_for_test_header(struct http_request *r, const char *name, const char *value);
+/* It asks for a WebSocket. */
+void http_request_for_test_upgrade(struct http_request *r);
+/* What the handler made of that, to be driven with common/http/ws.h; NULL: it refused. */
+struct http_ws *http_request_for_test_ws(const struct http_request *r);
 /* The peer leaves, if it has not been answered; then everything is freed. Returns NULL. */
 struct http_request *http_request_for_test_free(struct http_request *r);
 

@@ -71,6 +71,23 @@ static int write_headers(struct http_session *session)
 	return 0;
 }
 
+int http_write_at_once(struct http_stream *s)
+{
+	const struct mu_str *body = &s->x->reply->body;
+	unsigned char *start = s->server->piece + LWS_PRE;
+	unsigned char *end = s->server->piece + sizeof s->server->piece;
+	unsigned char *p = start;
+
+	if (build_headers(s, &p, end) || body->len > (size_t)(end - p)) {
+		mu_log_warning("a reply does not fit into one piece path=%s", s->x->request.path);
+		return -1;
+	}
+	if (body->len > 0)
+		memcpy(p, body->data, body->len);
+	p += body->len;
+	return lws_write(s->wsi, start, (size_t)(p - start), LWS_WRITE_HTTP_HEADERS) < 0 ? -1 : 0;
+}
+
 /* How many of `n` bytes may be written now. */
 static size_t piece_size(struct http_stream *s, size_t n)
 {

@@ -61,7 +61,7 @@ static struct http_reply *check_power(struct rest_call *c, const struct model_vm
 				vm_op_expected(op), &err);
 }
 
-static struct http_reply *check_host(struct rest_call *c, const struct model_vm *vm)
+struct http_reply *rest_check_host(struct rest_call *c, const struct model_vm *vm)
 {
 	const struct rest_backend *b = &c->rest->backend;
 	const struct model_host *h = b->host_find(b->ctx, &vm->host);
@@ -191,6 +191,7 @@ struct http_reply *rest_post_vm_action(struct rest_call *c)
 	    rest_query_seconds(c, "timeout", &timeout, &err) < 0)
 		return rest_bad_request(c, &err);
 	if ((refusal = check_body(c, vm, op, &force)) || (refusal = check_host(c, vm)) ||
+	if ((refusal = check_body(c, vm, op)) || (refusal = rest_check_host(c, vm)) ||
 	    (refusal = check_managed(c, vm, op)) || (refusal = check_power(c, vm, op)))
 		return refusal;
 	ch = change_new(c);

@@ -56,6 +56,12 @@ struct http_reply *rest_change_call(struct rest_call *c, const struct rest_ask *
 struct http_reply *rest_created(struct http_request *r, const char *collection,
 				const struct mu_uuid *id);
 
+/* The one question about rights, until there are roles: may this user change anything, type into a
+ * console included? */
+bool rest_may_change(const struct rest_user *user);
+/* NULL, or the refusal when the VM's host is not connected. */
+struct http_reply *rest_check_host(struct rest_call *c, const struct model_vm *vm);
+
 /* Query parameters: `name=true` or `=false`; a number of seconds. MU_E_PROTOCOL. */
 int rest_query_bool(struct rest_call *c, const char *name, bool *ret, struct mu_error *err);
 int rest_query_seconds(struct rest_call *c, const char *name, int64_t *ret, struct mu_error *err);
@@ -84,6 +90,7 @@ const struct model_vm *rest_vm_find(struct rest_call *c, struct vm_id *ret_id);
 struct http_reply *rest_get_vm_actions(struct rest_call *c);
 struct http_reply *rest_post_vm_action(struct rest_call *c);
 struct http_reply *rest_post_vm_group(struct rest_call *c); /* groups.c */
+struct http_reply *rest_get_vm_console(struct rest_call *c);
 struct http_reply *rest_get_pools(struct rest_call *c);
 struct http_reply *rest_get_pool(struct rest_call *c);
 struct http_reply *rest_get_tasks(struct rest_call *c);

@@ -100,6 +100,7 @@ static const struct route routes[] = {
     TASKS("vbds", rest_type_vbd),
     LOOK("vifs", rest_type_vif),
     TASKS("vifs", rest_type_vif),
+    {{HTTP_GET, "/rest/v0/vms/{id}/console", false}, rest_get_vm_console},
     {{HTTP_GET, "/rest/v0/pools", false}, rest_get_pools},
     {{HTTP_GET, "/rest/v0/pools/{id}", false}, rest_get_pool},
     {{HTTP_GET, "/rest/v0/tasks", false}, rest_get_tasks},
@@ -395,6 +396,11 @@ static struct http_reply *no_route(struct rest_call *c, unsigned allowed)
 	return reply;
 }
 
+bool rest_may_change(const struct rest_user *user)
+{
+	return user->admin;
+}
+
 struct http_reply *rest_handle(struct http_request *r, void *rest)
 {
 	struct rest_call c = {.rest = rest, .request = r, .arena = r->arena};
@@ -406,7 +412,7 @@ struct http_reply *rest_handle(struct http_request *r, void *rest)
 		return refusal;
 	if (!found(&m))
 		return no_route(&c, m.allowed);
-	if (!open && r->method != HTTP_GET && !c.user.admin) {
+	if (!open && r->method != HTTP_GET && !rest_may_change(&c.user)) {
 		struct mu_error err = MU_ERROR_INIT;
 
 		(void)mu_error_set(&err, MU_E_DENIED, "%s may look but not change", c.user.name);

@@ -10,6 +10,7 @@
 #ifndef MUSTER_REST_REST_H
 #define MUSTER_REST_REST_H
 
+#include "common/base/pipe.h"
 #include "common/http/http.h"
 #include "common/model/call.h"
 #include "common/model/host.h"
@@ -39,6 +40,15 @@ struct rest_ask {
 	struct host_id host; /* where to run it; nil: wherever the object is */
 	const struct mu_value *arguments;
 	mu_msec deadline; /* ms since 1970 UTC, 0 = the backend's own */
+};
+
+enum rest_console_kind { REST_CONSOLE_SERIAL, REST_CONSOLE_VNC };
+
+struct rest_console {
+	struct vm_id vm;
+	enum rest_console_kind kind;
+	bool write; /* wants to type */
+	bool take;  /* even if another does */
 };
 
 struct rest_backend {
@@ -107,6 +117,12 @@ struct rest_backend {
 	void (*host_read_cancel)(void *ctx, struct host_read_op *op);
 	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 			  const char *from, struct mu_error *err);
+	/* A viewer of a VM's console, who may do what it asks for. `near` leads to the viewer,
+	 * *ret_far to the console; nothing is sent inside. What goes wrong later closes the pipe.
+	 * Optional: NULL = no consoles. */
+	int (*console_open)(void *ctx, const struct rest_console *rq, const struct rest_user *user,
+			    const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
+			    struct mu_error *err);
 };
 
 /* The table is copied. */

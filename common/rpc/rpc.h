@@ -105,6 +105,8 @@ struct rpc_stream *rpc_channel_open(struct rpc_channel *c, const char *path,
 /* Queue a copy. 0, or RPC_FULL: nothing was queued (a message alone in the queue is never refused).
  * Dropped silently on an ended or finishing stream: on_end() tells. */
 int rpc_stream_send(struct rpc_stream *s, const void *data, size_t len);
+/* Another bound than the server's or channel's, for what is queued from now on. */
+void rpc_stream_set_send_max(struct rpc_stream *s, size_t send_max);
 size_t rpc_stream_queued(const struct rpc_stream *s); /* bytes waiting */
 /* Back-pressure: while paused no on_message comes and the peer is held back by flow control. A
  * client with unread messages hears of the end behind them, when it goes on (or cancels). */

@@ -51,7 +51,8 @@ static const struct setting server[] = {
     {GRPC_ARG_ALLOW_REUSEPORT, 0},
     /* The default, 120 s, lets silent strangers hold descriptors. */
     {GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, 10000},
-    {GRPC_ARG_MAX_CONCURRENT_STREAMS, 8},
+    /* An agent has one stream of state on one connection, and its tunnels on another. */
+    {GRPC_ARG_MAX_CONCURRENT_STREAMS, 40},
     {GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1},
 };
 

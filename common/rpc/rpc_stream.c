@@ -204,6 +204,11 @@ int rpc_stream_send(struct rpc_stream *s, const void *data, size_t len)
 	return 0;
 }
 
+void rpc_stream_set_send_max(struct rpc_stream *s, size_t send_max)
+{
+	s->send_max = send_max;
+}
+
 size_t rpc_stream_queued(const struct rpc_stream *s)
 {
 	return s->queued_bytes;

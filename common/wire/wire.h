@@ -56,6 +56,10 @@ int wire_unpack_agent_message(struct mu_arena *a, const void *data, size_t len,
 			      Muster__V1__AgentMessage **ret, struct mu_error *err);
 int wire_unpack_aggregator_message(struct mu_arena *a, const void *data, size_t len,
 				   Muster__V1__AggregatorMessage **ret, struct mu_error *err);
+int wire_unpack_tunnel_up(struct mu_arena *a, const void *data, size_t len,
+			  Muster__V1__TunnelUp **ret, struct mu_error *err);
+int wire_unpack_tunnel_down(struct mu_arena *a, const void *data, size_t len,
+			    Muster__V1__TunnelDown **ret, struct mu_error *err);
 
 /* Bounds of one message on the stream. */
 enum {

@@ -135,3 +135,27 @@ int wire_unpack_aggregator_message(struct mu_arena *a, const void *data, size_t 
 	*ret = (Muster__V1__AggregatorMessage *)m;
 	return 0;
 }
+
+int wire_unpack_tunnel_up(struct mu_arena *a, const void *data, size_t len,
+			  Muster__V1__TunnelUp **ret, struct mu_error *err)
+{
+	ProtobufCMessage *m;
+	int r = unpack(a, &muster__v1__tunnel_up__descriptor, data, len, &m, err);
+
+	if (r < 0)
+		return r;
+	*ret = (Muster__V1__TunnelUp *)m;
+	return 0;
+}
+
+int wire_unpack_tunnel_down(struct mu_arena *a, const void *data, size_t len,
+			    Muster__V1__TunnelDown **ret, struct mu_error *err)
+{
+	ProtobufCMessage *m;
+	int r = unpack(a, &muster__v1__tunnel_down__descriptor, data, len, &m, err);
+
+	if (r < 0)
+		return r;
+	*ret = (Muster__V1__TunnelDown *)m;
+	return 0;
+}

@@ -5,7 +5,7 @@
  * SIGTERM with "stopped", after which a leak fails the run.
  */
 #include "common/base/assert.h"
-#include "common/http/http.h"
+#include "common/http/websocket.h"
 #include "common/log/log.h"
 
 #include <stdio.h>
@@ -136,10 +136,91 @@ static struct http_reply *reply_echo(struct http_request *r)
 	return reply;
 }
 
+/* /ws echoes; "close CODE REASON" closes, "flood" sends for ever, "pause" reads no more. */
+struct talk {
+	struct probe *probe;
+	struct http_ws *ws;
+	struct mu_timer *timer;
+	bool flooding;
+};
+
+static void flood_more(struct talk *t)
+{
+	char data[4000];
+
+	memset(data, 'x', sizeof data);
+	while (t->flooding && http_ws_send(t->ws, data, sizeof data, false) == 0)
+		;
+}
+
+static void on_ws_message(struct http_ws *ws, const void *data, size_t len, bool text, void *ctx)
+{
+	struct talk *t = ctx;
+	const char *words = data;
+
+	if (text && mu_str_has_prefix(words, "close ")) {
+		http_ws_close(ws, (int)strtol(words + 6, NULL, 10), words + 11);
+	} else if (text && strcmp(words, "flood") == 0) {
+		t->flooding = true;
+		mu_timer_set(t->timer, 0);
+	} else if (text && strcmp(words, "pause") == 0) {
+		http_ws_pause(ws, true);
+	} else if (http_ws_send(ws, data, len, text) == HTTP_WS_FULL) {
+		printf("full\n");
+		(void)fflush(stdout);
+	}
+}
+
+static void on_ws_writable(struct http_ws *ws, void *ctx)
+{
+	(void)ws;
+	flood_more(ctx);
+}
+
+static void on_ws_close(struct http_ws *ws, int code, const char *reason, void *ctx)
+{
+	struct talk *t = ctx;
+
+	(void)ws;
+	printf("closed %d %s\n", code, reason);
+	(void)fflush(stdout);
+	t->timer = mu_timer_free(t->timer);
+	free(t);
+}
+
+static void on_flood(void *ctx)
+{
+	flood_more(ctx);
+}
+
+static struct http_reply *reply_websocket(struct probe *p, struct http_request *r)
+{
+	static const struct http_ws_ops ops = {
+	    .on_message = on_ws_message, .on_writable = on_ws_writable, .on_close = on_ws_close};
+	static const struct http_ws_limits limits = {.message_max = 100000, .send_max = 200000};
+	struct mu_error err = MU_ERROR_INIT;
+	struct talk *t;
+
+	if (!http_request_wants_websocket(r) || http_request_query(r, "refuse")) {
+		(void)mu_error_set(&err, MU_E_DENIED, "no WebSocket for you");
+		return http_reply_error(r, &err, NULL);
+	}
+	if (!http_request_is_same_origin(r)) {
+		(void)mu_error_set(&err, MU_E_DENIED, "another origin");
+		return http_reply_error(r, &err, NULL);
+	}
+	t = mu_xcalloc(1, sizeof *t);
+	t->probe = p;
+	t->timer = mu_timer_new(p->loop, on_flood, t);
+	return http_reply_websocket(r, &limits, &ops, t, &t->ws);
+}
+
 static struct http_reply *handle(struct http_request *r, void *ctx)
 {
 	struct probe *p = ctx;
 
+	if (strcmp(r->path, "/ws") == 0)
+		return reply_websocket(p, r);
 	if (strcmp(r->path, "/large") == 0)
 		return reply_large(r);
 	if (strcmp(r->path, "/later") == 0)
@@ -175,6 +256,7 @@ static int serve(struct probe *p, char **argv, struct mu_error *err)
 	    .body_max = 100000,
 	    .events_max = 200000,
 	    .connections_max = (unsigned)strtoul(argv[4], NULL, 10),
+	    .websockets_max = 20,
 	    .idle_timeout = (mu_msec)strtol(argv[5], NULL, 10),
 	    .http2_first = strcmp(argv[6], "h2") == 0,
 	};

@@ -33,8 +33,11 @@ class Probe:
         limit = None if nofile is None else lambda: resource.setrlimit(
             resource.RLIMIT_NOFILE, (nofile, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         self.errors = (self.folder / "stderr").open("w+")
+        # AddressSanitizer keeps what was freed: memory would not be the server's.
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
         self.process = subprocess.Popen(self.argv, stdout=subprocess.PIPE, stderr=self.errors,
-                                        text=True, preexec_fn=limit)
+                                        text=True, preexec_fn=limit,
+                                        env={**os.environ, "ASAN_OPTIONS": sanitizer})
         self._lines = queue.Queue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -131,3 +134,9 @@ def read_until(s, text):
             raise AssertionError(f"ended before {text!r}: {data!r}")
         data += piece
     return data
+
+
+def frame(kind, flags, stream, payload=b""):
+    """An HTTP/2 frame."""
+    return (len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") +
+            payload)

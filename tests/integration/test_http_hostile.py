@@ -9,15 +9,9 @@ import subprocess
 import time
 import unittest
 
-from http_probe import DEADLINE, Probe, read_all, read_until
+from http_probe import DEADLINE, Probe, frame, read_all, read_until
 
 BODY_MAX = 100000  # of the probe
-
-
-def frame(kind, flags, stream, payload=b""):
-    """An HTTP/2 frame."""
-    return (len(payload).to_bytes(3, "big") + bytes((kind, flags)) + stream.to_bytes(4, "big") +
-            payload)
 
 
 class HostileTest(unittest.TestCase):

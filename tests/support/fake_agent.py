@@ -21,6 +21,7 @@ from tests.support.rest import DEADLINE
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 METHOD = "/muster.v1.Fleet/Connect"
+TUNNEL = "/muster.v1.Fleet/Tunnel"
 
 
 @functools.lru_cache(maxsize=None)
@@ -34,6 +35,7 @@ def messages():
     fleet.vm = importlib.import_module("muster.v1.vm_pb2")
     fleet.metrics = importlib.import_module("muster.v1.metrics_pb2")
     fleet.object = importlib.import_module("muster.v1.object_pb2")
+    fleet.tunnel = importlib.import_module("muster.v1.tunnel_pb2")
     fleet.folder = folder
     return fleet
 
@@ -46,17 +48,17 @@ class StreamEnded(AssertionError):
 
 
 class Stream:
-    """One call of Fleet.Connect. Raw bytes may be sent, to be rude."""
+    """One call of Fleet.Connect, or of another method. Raw bytes may be sent, to be rude."""
 
-    def __init__(self, target, ca, key, cert):
+    def __init__(self, target, ca, key, cert, method=METHOD, answer=None):
         credentials = grpc.ssl_channel_credentials(ca.encode(), key.encode(), cert.encode())
         self._channel = grpc.secure_channel(target, credentials, options=[
             ("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1)])
         self._out = queue.Queue()
         self._in = queue.Queue()
         connect = self._channel.stream_stream(
-            METHOD, request_serializer=lambda m: m if isinstance(m, bytes) else m.SerializeToString(),
-            response_deserializer=messages().AggregatorMessage.FromString)
+            method, request_serializer=lambda m: m if isinstance(m, bytes) else m.SerializeToString(),
+            response_deserializer=(answer or messages().AggregatorMessage).FromString)
         self._call = connect(iter(self._out.get, None))
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -73,6 +75,9 @@ class Stream:
 
     def send_raw(self, data):
         self._out.put(data)
+
+    def half_close(self):
+        self._out.put(None)
 
     def next(self, deadline=DEADLINE):
         try:
@@ -114,6 +119,18 @@ class Stream:
         self._out.put(None)
         self._call.cancel()
         self._channel.close()
+
+
+class Tunnel(Stream):
+    def send(self, **kind):
+        self._out.put(messages().tunnel.TunnelUp(**kind))
+
+    def data(self, n):
+        """The next `n` bytes and more that came down."""
+        data = b""
+        while len(data) < n:
+            data += self.expect("data", deadline=DEADLINE)
+        return data
 
 
 def openssl(*args, data=None):
@@ -160,6 +177,15 @@ class FakeAgent:
                    cert or self.cert)
         self.streams.append(s)
         return s
+
+    def tunnel(self, tunnel_id=None):
+        """A call of Fleet.Tunnel; `tunnel_id` says hello."""
+        t = Tunnel(f"127.0.0.1:{self.fleet.fleet_port}", self.ca, self.key, self.cert, TUNNEL,
+                   messages().tunnel.TunnelDown)
+        self.streams.append(t)
+        if tunnel_id is not None:
+            t.send(hello=messages().tunnel.TunnelHello(id=tunnel_id))
+        return t
 
     def hello(self, **changed):
         fields = {"protocol": 1, "host_id": self.id, "boot_id": "b", "agent_version": "1",

@@ -13,7 +13,7 @@ from concurrent import futures
 
 import grpc
 
-from tests.support.fake_agent import messages, new_key, openssl
+from tests.support.fake_agent import METHOD, TUNNEL, messages, new_key, openssl
 from tests.support.rest import DEADLINE
 
 
@@ -121,31 +121,49 @@ class Session:
         return hello
 
 
+class TunnelSession(Session):
+    """One tunnel of an agent's."""
+
+    def send(self, **kind):
+        self._out.put(messages().tunnel.TunnelDown(**kind))
+
+    def read_until(self, text):
+        data = b""
+        while text not in data:
+            data += self.expect("data")
+        return data
+
+
 class FakeAggregator(grpc.GenericRpcHandler):
     def __init__(self, folder):
         self.authority = Authority(folder)
         self.sessions = queue.Queue()
+        self.tunnels = queue.Queue()
         self._server = None
         self.port = 0
 
     def service(self, details):
-        if details.method != "/muster.v1.Fleet/Connect":
+        kinds = {METHOD: (Session, self.sessions, messages().AgentMessage),
+                 TUNNEL: (TunnelSession, self.tunnels, messages().tunnel.TunnelUp)}
+        if details.method not in kinds:
             return None
+        kind, where, message = kinds[details.method]
         return grpc.stream_stream_rpc_method_handler(
-            self._connect, request_deserializer=messages().AgentMessage.FromString,
+            lambda requests, context: self._serve(kind(context), where, requests),
+            request_deserializer=message.FromString,
             response_serializer=lambda m: m if isinstance(m, bytes) else m.SerializeToString())
 
-    def _connect(self, requests, context):
-        session = Session(context)
+    @staticmethod
+    def _serve(session, where, requests):
         futures.ThreadPoolExecutor(1).submit(session.read, requests)
-        context.add_callback(session.end)
-        self.sessions.put(session)
+        session.context.add_callback(session.end)
+        where.put(session)
         yield from session.outgoing()
 
     def start(self):
         key, cert = self.authority.issue(
             "aggregator", extensions="subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth")
-        self._server = grpc.server(futures.ThreadPoolExecutor(8), handlers=(self,), options=[
+        self._server = grpc.server(futures.ThreadPoolExecutor(48), handlers=(self,), options=[
             ("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 8 << 20),
             ("grpc.http2.min_ping_interval_without_data_ms", 1000)])
         credentials = grpc.ssl_server_credentials(
@@ -161,6 +179,9 @@ class FakeAggregator(grpc.GenericRpcHandler):
 
     def accept(self, deadline=DEADLINE):
         return self.sessions.get(timeout=deadline)
+
+    def accept_tunnel(self, deadline=DEADLINE):
+        return self.tunnels.get(timeout=deadline)
 
     def enrol(self, agent, days="1"):
         """Give an agent that does not run yet its identity."""

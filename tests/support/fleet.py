@@ -32,7 +32,9 @@ class Daemon:
 
     def __init__(self, argv, log, env=None):
         self.argv, self.log = [str(a) for a in argv], pathlib.Path(log)
-        self.env = {**os.environ, **(env or {})}
+        # AddressSanitizer keeps what was freed, by default 256 MB of it: memory would not be ours.
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
+        self.env = {**os.environ, "ASAN_OPTIONS": sanitizer, **(env or {})}
         self.process = None
 
     def start(self):

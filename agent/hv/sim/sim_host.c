@@ -92,6 +92,7 @@ static bool word_ms(const char *word, size_t len, const char *name, mu_msec *ret
  *   sim.deaf                     answers no request to shut down, reboot or suspend
  *   sim.noagent                  has no guest agent
  *   sim.poweroff=MS  sim.reboot=MS  sim.crash=MS   stops by itself after running so long
+ *   sim.vnc=PORT                 has a display: whatever VNC server listens there, on 127.0.0.1
  * Unknown words are the guest's own business.
  */
 static void traits_read(const struct hv_vm_config *config, uint64_t seed, struct sim_traits *ret)
@@ -114,6 +115,8 @@ static void traits_read(const struct hv_vm_config *config, uint64_t seed, struct
 			ret->stop_reason = HV_SHUTDOWN_REBOOT;
 		else if (word_ms(word, len, "crash", &ret->stop_after))
 			ret->stop_reason = HV_SHUTDOWN_CRASH;
+		else if (word_ms(word, len, "vnc", &ret->vnc_port))
+			ret->vnc_port = ret->vnc_port > UINT16_MAX ? 0 : ret->vnc_port;
 	}
 }
 

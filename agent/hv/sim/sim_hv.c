@@ -9,6 +9,7 @@
  * monotonic clock says since; it never goes back, also not behind what a state file says.
  */
 #include "agent/hv/drivers.h"
+#include "agent/hv/sim/sim_console.h"
 #include "agent/hv/sim/sim_model.h"
 #include "agent/hv/sim/sim_state.h"
 #include "common/base/assert.h"
@@ -40,6 +41,7 @@ struct running {
 struct sim_hv {
 	struct mu_loop *loop;
 	struct sim_model *model;
+	struct sim_consoles *consoles;
 	struct mu_timer *timer;
 	const struct hv_watch *watch;
 	mu_msec base; /* model time - loop time */
@@ -262,6 +264,7 @@ static void carry_out(struct sim_hv *s, const struct sim_action *a)
 			hv_op_progress(run->op, a->percent);
 		break;
 	case SIM_DOMAINS_CHANGED:
+		sim_consoles_look(s->consoles);
 		if (s->watch)
 			s->watch->domains_changed(s->watch->ctx);
 		break;
@@ -292,6 +295,7 @@ static void close_end(void *ctx)
 		free(run);
 	}
 	mu_timer_free(s->timer);
+	sim_consoles_free(s->consoles);
 	sim_model_free(s->model);
 	mu_str_deinit(&s->store_text);
 	free(s->state_path);
@@ -462,6 +466,14 @@ static int sim_pci_list(void *impl, struct hv_host_pci *ret_devices, size_t max,
 	return 0;
 }
 
+static int sim_console(void *impl, struct hv_domid domid, enum hv_console_kind kind,
+		       struct hv_console *ret, struct mu_error *err)
+{
+	struct sim_hv *s = impl;
+
+	return sim_consoles_find(s->consoles, domid, kind, ret, err);
+}
+
 static int sim_emergency_destroy(void *impl, struct hv_domid domid, struct mu_error *err)
 {
 	(void)err;
@@ -516,6 +528,7 @@ static const struct hv_ops sim_ops = {
     .cpupools = sim_cpupools,
     .dmesg = sim_dmesg,
     .pci_list = sim_pci_list,
+    .console = sim_console,
 };
 
 void hv_sim_xl_create(void *impl, const struct hv_vm_config *config)
@@ -620,6 +633,7 @@ int hv_sim_new(struct mu_loop *loop, const struct hv_sim_options *options,
 	s->timer = mu_timer_new(loop, tick, s);
 	if (!s->model)
 		s->model = sim_model_new(&params, now);
+	s->consoles = sim_consoles_new(loop, s->model);
 	now = now > sim_model_now(s->model) ? now : sim_model_now(s->model);
 	s->base = now - mu_loop_now(loop);
 	if (s->state_path)

@@ -115,6 +115,15 @@ void sim_model_dmesg(const struct sim_model *m, struct mu_str *out);
 
 size_t sim_model_pci_list(const struct sim_model *m, struct hv_host_pci *ret_devices, size_t max);
 
+/* What its consoles need to know of a guest. False: there is none that has been built. */
+struct sim_terminal {
+	const char *name; /* valid until the next step */
+	bool runs;
+	mu_msec up;        /* for how long it has run */
+	uint16_t vnc_port; /* 0 = no display */
+};
+bool sim_model_terminal(const struct sim_model *m, struct hv_domid domid, struct sim_terminal *ret);
+
 /* Files below here every simulated host has; other paths are looked up where it runs. */
 #define SIM_FILES "/sim/"
 

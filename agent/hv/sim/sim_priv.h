@@ -24,6 +24,7 @@ struct sim_traits {
 	enum sim_profile profile;
 	bool deaf;          /* hears no request to shut down, reboot or suspend */
 	bool no_agent;      /* no guest agent: no facts */
+	mu_msec vnc_port;   /* 0 = no display */
 	mu_msec stop_after; /* of running time, 0 = it does not stop by itself */
 	enum hv_shutdown stop_reason;
 };

@@ -249,3 +249,16 @@ size_t sim_model_pci_list(const struct sim_model *m, struct hv_host_pci *ret_dev
 {
 	return sim_devices_list(&m->devices, ret_devices, max);
 }
+
+bool sim_model_terminal(const struct sim_model *m, struct hv_domid domid, struct sim_terminal *ret)
+{
+	const struct sim_domain *d = sim_find(m, domid);
+
+	if (!d || d->phase == SIM_BUILDING || d->phase == SIM_DYING)
+		return false;
+	*ret = (struct sim_terminal){.name = d->config.name,
+				     .runs = sim_runs(d),
+				     .up = d->run_ms,
+				     .vnc_port = (uint16_t)d->traits.vnc_port};
+	return true;
+}

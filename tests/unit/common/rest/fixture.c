@@ -215,6 +215,62 @@ static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_use
 	return 0;
 }
 
+/* A console that remembers what was typed. */
+
+static int console_send(void *side, const void *data, size_t len)
+{
+	struct fixture *f = side;
+
+	if (f->console_full)
+		return MU_PIPE_FULL;
+	mu_assert(f->n_typed + len < sizeof f->typed);
+	memcpy(f->typed + f->n_typed, data, len);
+	f->n_typed += len;
+	return 0;
+}
+
+static void console_writable(void *side)
+{
+	struct fixture *f = side;
+
+	f->n_consoles += 100;
+}
+
+static void console_end(void *side)
+{
+	struct fixture *f = side;
+
+	f->console_ended = true;
+}
+
+static void console_close(void *side, const struct mu_error *why)
+{
+	struct fixture *f = side;
+
+	(void)why;
+	f->console_closed = true;
+}
+
+static int console_open(void *ctx, const struct rest_console *rq, const struct rest_user *user,
+			const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
+			struct mu_error *err)
+{
+	static const struct mu_pipe_ops ops = {.send = console_send,
+					       .writable = console_writable,
+					       .end = console_end,
+					       .close = console_close};
+	struct fixture *f = ctx;
+
+	note(f, user, from, f->arg);
+	if (f->refuse_console)
+		return mu_error_set(err, MU_E_EXHAUSTED, "no more consoles");
+	f->n_consoles++;
+	f->console = *rq;
+	f->viewer = near;
+	*ret_far = (struct mu_pipe){.ops = &ops, .side = f};
+	return 0;
+}
+
 static void make_hosts(struct fixture *f)
 {
 	static const char *const ids[] = {HOST_1, HOST_2};
@@ -420,6 +476,7 @@ struct fixture *fixture_new(void)
 	    .vm_define = vm_define,
 	    .call = ask_call,
 	    .task_abort = task_abort,
+	    .console_open = console_open,
 	};
 
 	make_hosts(f);

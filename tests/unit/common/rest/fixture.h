@@ -58,6 +58,16 @@ struct fixture {
 	void (*op_done)(void *arg, const struct mu_uuid *task, const struct mu_error *err);
 	void (*define_done)(void *arg, const struct vm_id *vm, const struct mu_error *err);
 	void *arg;
+	/* A console: what was asked for, typed; `console_full` takes nothing more. */
+	unsigned n_consoles;
+	struct rest_console console;
+	struct mu_pipe viewer;
+	bool refuse_console;
+	bool console_full;
+	bool console_ended;
+	bool console_closed;
+	char typed[256];
+	size_t n_typed;
 };
 
 /* One for each test; freed by fixture_free(). */
