@@ -266,20 +266,6 @@ int hv_pci_list(struct hv *hv, struct hv_host_pci *ret_devices, size_t max, size
 	return 0;
 }
 
-int hv_console(struct hv *hv, struct hv_domid domid, enum hv_console_kind kind,
-	       struct hv_console *ret, struct mu_error *err)
-{
-	mu_assert((unsigned)kind < _HV_CONSOLE_KIND_COUNT);
-	if (check_domid(domid, err) < 0)
-		return MU_FAILED;
-	if (!hv->ops->console)
-		return mu_error_set(err, MU_E_UNSUPPORTED, "driver %s has no consoles",
-				    hv->ops->name);
-	if (hv->ops->console(hv->impl, domid, kind, ret, err) < 0)
-		return mu_error_prefix(err, "console of domain %" PRIu32, domid.value);
-	return 0;
-}
-
 void hv_watch(struct hv *hv, const struct hv_watch *watch)
 {
 	if (hv->closing)

@@ -16,7 +16,6 @@
 
 #include "agent/hv/hv_device.h"
 #include "agent/hv/hv_host.h"
-#include "agent/hv/hv_device.h"
 #include "agent/hv/hv_stats.h"
 #include "agent/hv/hv_types.h"
 #include "common/base/error.h"
@@ -129,9 +128,6 @@ struct hv_ops {
 	/* All PCI devices of the host, sorted by address. */
 	int (*pci_list)(void *impl, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
 			struct mu_error *err);
-	/* Where its console is. Does not wait for anything. */
-	int (*console)(void *impl, struct hv_domid domid, enum hv_console_kind kind,
-		       struct hv_console *ret, struct mu_error *err);
 };
 
 /* Takes over `impl`: hv_free() frees it through ops->free. */
@@ -164,10 +160,6 @@ int hv_console(struct hv *hv, struct hv_domid domid, enum hv_console_kind kind,
 /* At most `max` (HV_HOST_PCI_MAX is enough). MU_E_UNSUPPORTED when the driver has no such call. */
 int hv_pci_list(struct hv *hv, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
 		struct mu_error *err);
-/* MU_E_NOT_FOUND when the domain is not there, or has no such console (yet: a paused domain's VNC
- * server is there, a domain that is being built may have none). */
-int hv_console(struct hv *hv, struct hv_domid domid, enum hv_console_kind kind,
-	       struct hv_console *ret, struct mu_error *err);
 /* Copied; NULL stops. Callbacks come from the loop, never inside another hv_ call. */
 void hv_watch(struct hv *hv, const struct hv_watch *watch);
 /* The callback comes at the deadline even when the driver hangs; what the driver does afterwards

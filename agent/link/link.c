@@ -278,8 +278,7 @@ static void finish_stop(void *ctx)
 void link_check_stopped(struct link *link)
 {
 	if (link->state != LINK_STOPPING || link->stream || link->loading ||
-	    link->renewal.working || link->pumping_soon || link->n_reads)
-	    link->renewal.working || link->pumping_soon || link->tunnels.n > 0)
+	    link->renewal.working || link->pumping_soon || link->n_reads || link->tunnels.n > 0)
 		return;
 	mu_loop_post(link->loop, finish_stop, link);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The link's state, for the files of this folder: link.c connects, pump.c sends, inbound.c
- * receives, reads.c answers what is read of the host, renew.c renews the certificate. */
- * receives, renew.c renews the certificate, tunnel.c opens tunnels. */
+ * receives, reads.c answers what is read of the host, renew.c renews the certificate, tunnel.c
+ * opens tunnels. */
 #ifndef MUSTER_AGENT_LINK_LINK_PRIV_H
 #define MUSTER_AGENT_LINK_LINK_PRIV_H
 

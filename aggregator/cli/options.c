@@ -133,11 +133,10 @@ static const struct {
 	char letter;
 	unsigned groups;
 } extras[] = {
-    {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_JSON},   {'u', CLI_OPT_JOURNAL},
-    {0, CLI_OPT_JOURNAL},  {0, CLI_OPT_JOURNAL},  {0, CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
     {'o', CLI_OPT_OUTPUT}, {'c', CLI_OPT_OUTPUT}, {0, CLI_OPT_OUTPUT},   {0, CLI_OPT_LIST},
     {'n', CLI_OPT_LIST},   {0, CLI_OPT_WAIT},     {0, CLI_OPT_WAIT},     {'t', CLI_OPT_WAIT},
-    {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_CONSOLE},  {0, CLI_OPT_CONSOLE},
+    {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_JSON},     {'u', CLI_OPT_JOURNAL},
+    {0, CLI_OPT_JOURNAL},  {0, CLI_OPT_JOURNAL},  {0, CLI_OPT_CONSOLE},  {0, CLI_OPT_CONSOLE},
     {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},
     {0, CLI_OPT_ALWAYS},   {'v', CLI_OPT_ALWAYS}, {'h', CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
 };

@@ -23,7 +23,7 @@ enum {
 	CLI_OPT_HOST = 1 << 4,
 	CLI_OPT_JSON = 1 << 5, /* takes arguments */
 	CLI_OPT_JOURNAL = 1 << 6,
-	CLI_OPT_CONSOLE = 1 << 5,
+	CLI_OPT_CONSOLE = 1 << 7,
 };
 
 struct cli_options {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The state shared by fleet.c (hosts, server), link.c (one stream), request.c (definitions) and
- * read.c (readings of hosts). */
-/* The state shared by fleet.c (hosts, server), link.c (one stream), request.c (definitions) and
- * tunnel.c. */
+/* The state shared by fleet.c (hosts, server), link.c (one stream), request.c (definitions),
+ * read.c (readings of hosts) and tunnel.c. */
 #ifndef MUSTER_AGGREGATOR_FLEET_FLEET_PRIV_H
 #define MUSTER_AGGREGATOR_FLEET_FLEET_PRIV_H
 

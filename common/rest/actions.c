@@ -190,8 +190,7 @@ struct http_reply *rest_post_vm_action(struct rest_call *c)
 	if (rest_query_bool(c, "sync", &sync, &err) < 0 ||
 	    rest_query_seconds(c, "timeout", &timeout, &err) < 0)
 		return rest_bad_request(c, &err);
-	if ((refusal = check_body(c, vm, op, &force)) || (refusal = check_host(c, vm)) ||
-	if ((refusal = check_body(c, vm, op)) || (refusal = rest_check_host(c, vm)) ||
+	if ((refusal = check_body(c, vm, op, &force)) || (refusal = rest_check_host(c, vm)) ||
 	    (refusal = check_managed(c, vm, op)) || (refusal = check_power(c, vm, op)))
 		return refusal;
 	ch = change_new(c);

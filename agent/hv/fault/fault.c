@@ -304,14 +304,6 @@ static int fault_pci_list(void *impl, struct hv_host_pci *ret_devices, size_t ma
 	return 0;
 }
 
-static int fault_console(void *impl, struct hv_domid domid, enum hv_console_kind kind,
-			 struct hv_console *ret, struct mu_error *err)
-{
-	struct fault *f = impl;
-
-	return f->ops->console(f->impl, domid, kind, ret, err);
-}
-
 static void fault_watch(void *impl, const struct hv_watch *watch)
 {
 	struct fault *f = impl;
@@ -371,7 +363,6 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 	    .dmesg = under_ops->dmesg ? fault_dmesg : NULL,
 	    .console = under_ops->console ? fault_console : NULL,
 	    .pci_list = under_ops->pci_list ? fault_pci_list : NULL,
-	    .console = under_ops->console ? fault_console : NULL,
 	};
 	struct fault *f = mu_xcalloc(1, sizeof *f);
 

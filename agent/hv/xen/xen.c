@@ -199,24 +199,6 @@ static int xen_pcis(void *impl, struct hv_host_pci *ret_devices, size_t max, siz
 	return 0;
 }
 
-static int xen_console(void *impl, struct hv_domid domid, enum hv_console_kind kind,
-		       struct hv_console *ret, struct mu_error *err)
-{
-	struct xen *x = impl;
-	const struct xen_facts *facts = xen_domains_find(x->domains, domid);
-
-	if (!facts)
-		return no_domain(err);
-	if (kind == HV_CONSOLE_SERIAL && facts->console.tty[0] == '\0')
-		return mu_error_set(
-		    err, MU_E_NOT_FOUND,
-		    "it has no serial console; hint: an HVM VM needs serial=\"pty\"");
-	if (kind == HV_CONSOLE_VNC && facts->console.port == 0)
-		return mu_error_set(err, MU_E_NOT_FOUND, "it has no VNC console");
-	*ret = facts->console;
-	return 0;
-}
-
 static int xen_config(void *impl, struct hv_domid domid, struct hv_vm_config *ret,
 		      struct mu_error *err)
 {
@@ -351,7 +333,6 @@ static const struct hv_ops ops = {
     .dmesg = xen_dmesg,
     .console = xen_console,
     .pci_list = xen_pcis,
-    .console = xen_console,
 };
 
 static int open_all(struct xen *x, struct mu_error *err)
