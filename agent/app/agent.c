@@ -77,6 +77,15 @@ static int open_state(struct app *app, const struct agent_config *c, struct mu_e
 	return writer_new(app->loop, state_dir_file(&app->dir, "journal", path), &app->writer, err);
 }
 
+/* What never ran is freed by the loop as well. */
+static void drop_storage(struct app *app)
+{
+	if (!app->storage)
+		return;
+	app_storage_close(app, (mu_loop_cb)mu_loop_stop, app->loop);
+	mu_loop_run(app->loop);
+}
+
 static void app_free(struct app *app)
 {
 	host_power_free(app);
@@ -116,7 +125,9 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	objects_init(app);
 	ops_init(app);
 	tasks_init(app);
-	if (r < 0 || startup_load(app, err) < 0 || open_driver(app, config, err) < 0) {
+	if (r < 0 || startup_load(app, err) < 0 || app_storage_open(app, err) < 0 ||
+	    open_driver(app, config, err) < 0) {
+		drop_storage(app);
 		app_free(app);
 		return MU_FAILED;
 	}
@@ -126,6 +137,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	consoles_init(app);
 	hv_watch(app->hv, &app->watch);
 	startup_resume(app);
+	storage_start(app->storage);
 	facts_start(app);
 	mu_log_info("agent started version=%s host=%s name=%s driver=%s", MUSTER_VERSION,
 		    mu_uuid_format(&app->id.uuid, uuid), app->host.name, hv_driver_name(app->hv));
@@ -139,8 +151,8 @@ void app_on_restart(struct app *app, mu_loop_cb restart, void *arg)
 	app->restart_arg = arg;
 }
 
-/* Stopping: calls and readings of the host end while there still is a driver, the driver lets go
- * of every operation, then the journal has the last word. */
+/* Stopping: calls, storage and readings of the host end while there still is a driver, the driver
+ * lets go of every operation, then the journal has the last word. */
 
 static void on_drained(void *arg)
 {
@@ -166,9 +178,14 @@ void app_host_stopped(struct app *app)
 	hv_free(app->hv, on_driver_freed, app);
 }
 
-static void on_calls_stopped(void *arg)
+static void on_storage_closed(void *arg)
 {
 	host_stop(arg);
+}
+
+static void on_calls_stopped(void *arg)
+{
+	app_storage_close(arg, on_storage_closed, arg);
 }
 
 void app_stop(struct app *app, mu_loop_cb done, void *arg)

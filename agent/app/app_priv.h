@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's state, for the files of this folder only. Who writes what:
- * agent.c lifecycle, facts.c the view, objects.c what is no VM, ops.c the queues, calls*.c calls,
- * tasks.c tasks and journal, define.c definitions, startup.c what was there before.
  * definitions, startup.c what was there before, console.c the consoles.
+ * agent.c lifecycle, facts.c the view, objects.c what is no VM, storage.c SRs and VDIs, ops.c the
+ * queues, calls*.c calls, tasks.c tasks and journal, define.c definitions, startup.c what was there
+ * before.
  */
 #ifndef MUSTER_AGENT_APP_APP_PRIV_H
 #define MUSTER_AGENT_APP_APP_PRIV_H
@@ -16,6 +17,7 @@
 #include "agent/core/vm_queue.h"
 #include "agent/core/vm_view.h"
 #include "agent/hv/hv.h"
+#include "agent/storage/storage.h"
 
 struct app {
 	struct mu_loop *loop;
@@ -38,6 +40,8 @@ struct app {
 	/* objects.c */
 	struct object_view *objects;
 	bool objects_full; /* was logged */
+	/* storage.c */
+	struct storage *storage; /* NULL: stopping */
 	/* ops.c */
 	struct mu_map *vms; /* struct app_vm by id */
 	struct mu_timer *wake;
@@ -113,6 +117,11 @@ void facts_publish(struct app *app);
 /* objects.c */
 void objects_init(struct app *app);
 void objects_deinit(struct app *app);
+
+/* storage.c */
+int app_storage_open(struct app *app, struct mu_error *err);
+/* All its callbacks have come before done(arg). */
+void app_storage_close(struct app *app, mu_loop_cb done, void *arg);
 
 /* ops.c */
 void ops_init(struct app *app);

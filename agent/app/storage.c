@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's storage: opened before the driver, as a VM that runs uses disks of it; what it knows
+ * is shown like everything else; it ends after the calls, which use it, and before the driver.
+ */
+#include "agent/app/app_priv.h"
+
+#include "agent/storage/drivers.h"
+
+/* Simulated hosts have them too: a directory is one anywhere. */
+static const struct sr_ops *const drivers[] = {&sr_lvmthin_ops, &sr_dir_ops, NULL};
+
+static void on_changed(const struct model_object *o, void *ctx)
+{
+	app_object_set(ctx, o);
+}
+
+static void on_removed(const struct mu_uuid *id, void *ctx)
+{
+	app_object_remove(ctx, id);
+}
+
+int app_storage_open(struct app *app, struct mu_error *err)
+{
+	struct storage_options options = {
+	    .loop = app->loop,
+	    .state_dir = app->dir.path,
+	    .host = app->id,
+	    .drivers = drivers,
+	    .listener = {.changed = on_changed, .removed = on_removed, .ctx = app},
+	};
+
+	return storage_new(&options, &app->storage, err);
+}
+
+void app_storage_close(struct app *app, mu_loop_cb done, void *arg)
+{
+	struct storage *s = app->storage;
+
+	app->storage = NULL;
+	storage_free(s, done, arg);
+}
