@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agent's state, for the files of this folder only. Who writes what:
- * definitions, startup.c what was there before, console.c the consoles.
  * agent.c lifecycle, facts.c the view, objects.c what is no VM, storage.c SRs and VDIs, ops.c the
- * queues, calls*.c calls, tasks.c tasks and journal, define.c definitions, startup.c what was there
- * before.
+ * queues, calls*.c calls, console.c the consoles, tasks.c tasks and journal, define.c definitions,
+ * startup.c what was there before.
  */
 #ifndef MUSTER_AGENT_APP_APP_PRIV_H
 #define MUSTER_AGENT_APP_APP_PRIV_H
