@@ -231,8 +231,10 @@ int http_ws_event(struct lws *wsi, enum lws_callback_reasons reason, const void 
 	struct http_conn *conn = lws_get_opaque_user_data(lws_get_network_wsi(wsi));
 	struct http_ws_conn *c = conn && conn->wsi == wsi ? conn->ws : NULL;
 
-	if (!c) /* over HTTP/2 nobody was asked */
-		return 1;
+	/* Over HTTP/2 nobody was asked, so it ends. Not at the filter, though: the library would
+	 * leak what it has allocated for a WebSocket that never was one. */
+	if (!c)
+		return reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION ? 0 : -1;
 	if (reason != LWS_CALLBACK_SERVER_WRITEABLE)
 		c->heard_at = mu_loop_now(c->server->loop);
 #pragma GCC diagnostic push
