@@ -186,38 +186,60 @@ static int other_sr(const struct mu_uuid *found, struct mu_error *err)
 	    mu_uuid_format(found, text));
 }
 
-int sr_create(struct sr *sr, struct mu_error *err)
+/* Looking may have mounted something: what does not become ours is let go again. */
+static int let_go(struct sr *sr)
+{
+	if (!sr->attached)
+		(void)sr->ops->detach(sr->impl, NULL);
+	return MU_FAILED;
+}
+
+static int create_locked(struct sr *sr, struct mu_error *err)
 {
 	struct mu_uuid found = {{0}};
-	int outcome = SR_FOUND;
-	LOCKED(sr);
 
 	if (sr->ops->probe(sr->impl, &found, err) < 0)
 		return MU_FAILED;
 	if (mu_uuid_is_nil(&found)) {
 		if (sr->ops->create(sr->impl, err) < 0)
 			return MU_FAILED;
-		outcome = 0;
-	} else if (!mu_uuid_equal(&found, &sr->config.id)) {
-		return other_sr(&found, err);
+		return attach_locked(sr, err);
 	}
-	return attach_locked(sr, err) < 0 ? MU_FAILED : outcome;
+	if (!mu_uuid_equal(&found, &sr->config.id))
+		return other_sr(&found, err);
+	return attach_locked(sr, err) < 0 ? MU_FAILED : SR_FOUND;
 }
 
-int sr_attach(struct sr *sr, struct mu_error *err)
+int sr_create(struct sr *sr, struct mu_error *err)
+{
+	LOCKED(sr);
+	int r = create_locked(sr, err);
+
+	return r < 0 ? let_go(sr) : r;
+}
+
+static int find_and_attach(struct sr *sr, struct mu_error *err)
 {
 	struct mu_uuid found = {{0}};
 	char text[MU_UUID_TEXT];
-	LOCKED(sr);
 
 	if (sr->ops->probe(sr->impl, &found, err) < 0)
 		return MU_FAILED;
 	if (mu_uuid_is_nil(&found))
-		return mu_error_set(err, MU_E_NOT_FOUND, "there is no storage repository any more");
+		return mu_error_set(err, MU_E_NOT_FOUND,
+				    "there is no storage repository any more; hint: is its file "
+				    "system mounted?");
 	if (!mu_uuid_equal(&found, &sr->config.id))
 		return mu_error_set(err, MU_E_NOT_FOUND, "there is another storage repository: %s",
 				    mu_uuid_format(&found, text));
 	return attach_locked(sr, err);
+}
+
+int sr_attach(struct sr *sr, struct mu_error *err)
+{
+	LOCKED(sr);
+
+	return find_and_attach(sr, err) < 0 ? let_go(sr) : 0;
 }
 
 int sr_detach(struct sr *sr, struct mu_error *err)
