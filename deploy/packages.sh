@@ -7,7 +7,8 @@ PACKAGES_BUILD=(build-essential meson ninja-build pkg-config protobuf-compiler p
 	libuv1-dev libgrpc-dev libprotobuf-c-dev libssl-dev libsqlite3-dev libwebsockets-dev
 	libyajl-dev libjansson-dev libcurl4-openssl-dev libxen-dev curl ca-certificates)
 PACKAGES_TEST=(libcriterion-dev clang-format gcovr shellcheck git python3 python3-grpcio
-	python3-protobuf python3-yaml openssl sqlite3 procps)
+	python3-protobuf python3-yaml openssl sqlite3 procps
+	e2fsprogs xfsprogs btrfs-progs qemu-utils util-linux)
 PACKAGES_LAB=(mmdebstrap qemu-system-x86 qemu-utils openssh-client e2fsprogs cpio gzip zstd uidmap python3)
 
 # packages_need PACKAGE... : install those that are missing, as root or through sudo.

@@ -161,7 +161,6 @@ struct entry *entry_find(const struct storage *s, const struct mu_uuid *id);
 void slot_show(struct slot *slot);
 void slot_take_over(struct slot *slot, struct scan_result *scan);
 void slot_detached(struct slot *slot, const char *trouble);
-void slot_not_well(struct slot *slot, const char *trouble);
 bool storage_is_held(const struct storage *s, const struct mu_uuid *vdi, bool *ret_written);
 struct hold *hold_find(const struct storage *s, const struct mu_uuid *vdi,
 		       const struct mu_uuid *holder);
@@ -180,8 +179,6 @@ void task_use(struct storage_task *t, const struct mu_uuid *vdi, enum use_mode m
 void queue_kick(struct slot *slot);
 void slot_unref(struct slot *slot);
 void queue_refuse_all(struct slot *slot, const struct mu_error *err);
-/* Answer what never ran. */
-void task_refuse(struct storage_task *t, const struct mu_error *err);
 void storage_close_if_idle(struct storage *s);
 
 /* storage_sr.c, storage_vdi.c: the rules */

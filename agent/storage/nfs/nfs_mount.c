@@ -68,7 +68,7 @@ int nfs_mount_init(struct nfs_mount *m, const struct sr_config *config, const ch
 
 /* The kernel's list, which no server can hold up. A line: "server:/export /point nfs4 options 0 0".
  */
-bool nfs_mount_is_up(const struct nfs_mount *m)
+static bool is_up(const struct nfs_mount *m)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
 	MU_CLEANUP(mu_free) char *middle = mu_xasprintf(" %s nfs", m->point);
@@ -92,7 +92,7 @@ int nfs_mount_up(const struct nfs_mount *m, struct mu_error *err)
 	char *options = mu_xasprintf("%s,nosuid,nodev,noexec,hard%s%s", m->read_only ? "ro" : "rw",
 				     m->options[0] ? "," : "", m->options);
 
-	if (nfs_mount_is_up(m))
+	if (is_up(m))
 		return 0;
 	if (mu_file_mkdirs(m->point, 0700, err) < 0)
 		return MU_FAILED;
@@ -104,7 +104,7 @@ int nfs_mount_up(const struct nfs_mount *m, struct mu_error *err)
 
 int nfs_mount_down(const struct nfs_mount *m, struct mu_error *err)
 {
-	if (nfs_mount_is_up(m) && run((const char *const[]){"umount", m->point, NULL}, err) < 0) {
+	if (is_up(m) && run((const char *const[]){"umount", m->point, NULL}, err) < 0) {
 		if (err && err->code == MU_E_IO && strstr(err->text, "busy"))
 			err->code = MU_E_STATE;
 		return mu_error_prefix(err, "%s:%s", m->server, m->export);

@@ -24,6 +24,5 @@ int nfs_mount_init(struct nfs_mount *m, const struct sr_config *config, const ch
 int nfs_mount_up(const struct nfs_mount *m, struct mu_error *err);
 /* Not mounted is fine. MU_E_STATE: in use. Removes the directory. */
 int nfs_mount_down(const struct nfs_mount *m, struct mu_error *err);
-bool nfs_mount_is_up(const struct nfs_mount *m);
 
 #endif

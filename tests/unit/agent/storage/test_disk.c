@@ -261,6 +261,17 @@ Test(disk, cancelled_work_leaves_nothing)
 	nothing_left();
 }
 
+Test(disk, formats_have_names)
+{
+	enum image_format f;
+
+	for (int i = 0; i < _IMAGE_FORMAT_COUNT; i++) {
+		cr_assert(image_format_parse(image_format_name((enum image_format)i), &f));
+		cr_assert_eq((int)f, i);
+	}
+	cr_assert(!image_format_parse("iso", &f));
+}
+
 /* Directories with traps */
 
 static void location_refused(const char *path, enum mu_error_code code)
@@ -319,6 +330,31 @@ Test(disk, link_in_place_of_data_is_not_followed)
 	cr_assert_eq(stat(outside, &st), 0);
 	cr_assert_eq(st.st_size, 6);
 	nothing_left();
+}
+
+/* Xen's block script puts a loop device over a raw image; it must see a resize. */
+Test(disk, growth_reaches_a_loop_device)
+{
+	struct sr_vdi vdi = {.id = mu_random_uuid(), .size_bytes = MIB};
+	struct mu_tool t = {.output_max = 100};
+	struct mu_error err = MU_ERROR_INIT;
+	struct sr_path p;
+	off_t end;
+	int fd;
+
+	cr_assert_eq(disk_create(&env, sr, &vdi, &err), 0, "%s", err.text);
+	cr_assert_eq(sr_activate(sr, &vdi, false, &p, &err), 0, "%s", err.text);
+	t.argv = ARGV("losetup", "--find", "--show", p.path);
+	if (mu_tool_run(&t, &err) < 0)
+		cr_skip("no loop devices here: %s", err.text);
+	t.out.data[strcspn(t.out.data, "\n")] = '\0';
+	cr_expect_eq(sr_vdi_resize(sr, &vdi, 2 * MIB, &err), 0, "%s", err.text);
+	fd = open(t.out.data, O_RDONLY);
+	end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	close(fd);
+	run(ARGV("losetup", "--detach", t.out.data));
+	cr_assert_eq(end, 2 * MIB);
+	mu_tool_deinit(&t);
 }
 
 Test(disk, damaged_book_keeping_is_shown_as_missing)
