@@ -124,6 +124,24 @@ static int read_full_percent(const struct sr_config *c, int32_t *ret, struct mu_
 	return 0;
 }
 
+/* Until attach says it better: what has to be given, or else what was. */
+static void guess_location(struct sr *sr)
+{
+	size_t len = 0;
+
+	for (int required = 1; required >= 0 && len == 0; required--) {
+		for (const struct sr_param_rule *rule = sr->ops->params; rule->name; rule++) {
+			const char *value = sr_config_get(&sr->config, rule->name);
+
+			if (value && rule->required == (required == 1) &&
+			    len < sizeof sr->caps.location)
+				len += (size_t)snprintf(sr->caps.location + len,
+							sizeof sr->caps.location - len, "%s%s",
+							len ? ":" : "", value);
+		}
+	}
+}
+
 int sr_new(const struct sr_ops *const *drivers, const struct sr_config *config,
 	   const char *state_dir, struct sr **ret_sr, struct mu_error *err)
 {
@@ -142,6 +160,7 @@ int sr_new(const struct sr_ops *const *drivers, const struct sr_config *config,
 	sr = mu_xcalloc(1, sizeof *sr);
 	*sr = (struct sr){
 	    .ops = *drivers, .impl = impl, .config = *config, .full_percent = full_percent};
+	guess_location(sr);
 	(void)pthread_mutex_init(&sr->lock, NULL);
 	*ret_sr = sr;
 	return 0;

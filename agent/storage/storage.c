@@ -131,6 +131,7 @@ struct slot *slot_new(struct storage *s, const struct sr_file *file, struct sr *
 	slot->s = s;
 	slot->sr = sr;
 	slot->file = *file;
+	slot->caps = sr_caps_of(sr);
 	slot->usage = (struct sr_usage){-1, -1, -1, -1};
 	atomic_init(&slot->scan_seq, 0);
 	mu_link_init(&slot->waiting);
@@ -463,7 +464,7 @@ static void free_now(void *ctx)
 
 void storage_close_if_idle(struct storage *s)
 {
-	if (!s->closing || s->ending || !mu_list_empty(&s->running))
+	if (!s->closing || s->ending || s->n_snapshot_runs || !mu_list_empty(&s->running))
 		return;
 	s->ending = true;
 	mu_loop_post(s->loop, free_now, s);

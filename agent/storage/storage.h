@@ -103,7 +103,8 @@ int storage_new(const struct storage_options *options, struct storage **ret_stor
 		struct mu_error *err);
 /* Plug what is to be plugged, in the background. */
 void storage_start(struct storage *s);
-/* Cancels all, waits, then done(ctx). Every callback has come by then; SRs stay as they are. */
+/* Cancels all, waits (also for the end of snapshots that are prepared), then done(ctx). Every
+ * callback has come by then; SRs stay as they are. */
 void storage_free(struct storage *s, mu_loop_cb done, void *ctx);
 
 void storage_op_start(struct storage *s, struct storage_op *op);

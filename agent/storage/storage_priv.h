@@ -144,6 +144,7 @@ struct storage {
 	struct mu_map *entries; /* by VDI id */
 	struct mu_link holds;
 	struct mu_link running;
+	unsigned n_snapshot_runs; /* between prepare and end */
 	bool closing;
 	bool ending; /* closed() is on its way */
 	mu_loop_cb closed;

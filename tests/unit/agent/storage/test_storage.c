@@ -405,6 +405,7 @@ Test(storage, one_that_cannot_be_plugged_is_shown_and_tried_again)
 	while (!get(sr).sr.trouble[0])
 		mu_loop_run(loop);
 	cr_assert(!get(sr).sr.attached);
+	cr_assert_str_eq(get(sr).sr.location, op.config.params[0].value);
 	refused((struct storage_op){.kind = STORAGE_VDI_CREATE, .object = sr, .size_bytes = MIB},
 		MU_E_STATE);
 	cr_assert_eq(rename(away, op.config.params[0].value), 0);
@@ -565,9 +566,9 @@ Test(storage, long_work_holds_up_nothing_and_can_be_cancelled)
 	wait_for(&third.call);
 	cr_assert_eq(third.call.op.err.code, MU_E_CANCELLED);
 	close(third.pipe[1]);
-	storage_op_cancel(&second.call.op);
-	close(second.pipe[1]); /* it reads, and looks between two reads */
+	storage_op_cancel(&second.call.op); /* though nothing comes out of its pipe */
 	wait_for(&second.call);
+	close(second.pipe[1]);
 	cr_assert_eq(second.call.op.err.code, MU_E_CANCELLED);
 	cr_assert(!exists(second.call.op.ret_id));
 	end_slow(&first);
@@ -687,8 +688,8 @@ Test(storage, closing_ends_what_runs)
 
 	start_slow(&slow, sr);
 	start(&waiting); /* wants to be alone */
-	close(slow.pipe[1]);
 	close_service();
+	close(slow.pipe[1]);
 	cr_assert(slow.call.done && waiting.done);
 	cr_assert_eq(waiting.op.err.code, MU_E_CANCELLED);
 	open_service();
