@@ -99,12 +99,11 @@ struct storage_task {
 		struct mu_uuid vdi;
 		enum use_mode mode;
 	} uses[STORAGE_USES_MAX];
-	struct sr_vdi vdi;    /* the one it is about, or the new one */
-	struct sr_vdi source; /* what is copied, the snapshot */
-	struct sr_file file;  /* SR_*: as it is to be written */
-	bool writes;          /* SNAPSHOT: a VM writes the source */
-	bool last_use;        /* RELEASE: nobody else, deactivate */
-	struct disk_snapshots *snapshots;
+	struct sr_vdi vdi;                /* the one it is about, or the new one */
+	struct sr_vdi source;             /* what is copied, the snapshot */
+	struct sr_file file;              /* SR_*: as it is to be written */
+	bool writes;                      /* SNAPSHOT: a VM writes the source */
+	bool last_use;                    /* RELEASE: nobody else, deactivate */
 	struct storage_snapshot_run *run; /* a step of it */
 	bool copies;                      /* takes long: who comes meanwhile is refused */
 	int64_t took_us;                  /* snapshots: the step for which a VM stands still */
