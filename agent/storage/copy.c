@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -129,6 +130,38 @@ int copy_raw(const struct copy_watch *w, int from, int to, int64_t size_bytes, b
 	return sync_target(to, err);
 }
 
+/* A stream may be silent for ever: whoever cancels must not wait for it. */
+static int wait_for_data(const struct copy_watch *w, int fd, struct mu_error *err)
+{
+	struct pollfd p[] = {{.fd = fd, .events = POLLIN},
+			     {.fd = w->cancel ? w->cancel->fd : -1, .events = POLLIN}};
+
+	while (poll(p, MU_ARRAY_SIZE(p), -1) < 0) {
+		if (errno != EINTR)
+			return mu_error_errno(err, errno, "source: poll");
+	}
+	return mu_cancel_check(w->cancel, err);
+}
+
+/* Up to a chunk; pipes give 64 KiB at most, and zeroes are seen by the block. */
+static int read_chunk(const struct copy_watch *w, int fd, int64_t at, char *buf, size_t *ret_len,
+		      struct mu_error *err)
+{
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (len < CHUNK && n != 0) {
+		if (wait_for_data(w, fd, err) < 0)
+			return MU_FAILED;
+		n = read(fd, buf + len, CHUNK - len);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return mu_error_errno(err, errno, "source: read at %" PRId64, at);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	*ret_len = len;
+	return 0;
+}
+
 int copy_stream(const struct copy_watch *w, int from, int to, int64_t size_max, bool to_is_zero,
 		struct mu_error *err)
 {
@@ -137,15 +170,10 @@ int copy_stream(const struct copy_watch *w, int from, int to, int64_t size_max, 
 	int last = 0;
 
 	for (;;) {
-		size_t len = 0;
-		ssize_t n;
+		size_t len;
 
-		/* Pipes give 64 KiB at most: gather, so that zeroes are seen by the block. */
-		while (len < CHUNK && (n = read(from, buf + len, CHUNK - len)) != 0) {
-			if (n < 0 && errno != EINTR)
-				return mu_error_errno(err, errno, "source: read at %" PRId64, at);
-			len += n > 0 ? (size_t)n : 0;
-		}
+		if (read_chunk(w, from, at, buf, &len, err) < 0)
+			return MU_FAILED;
 		if (len == 0)
 			return sync_target(to, err);
 		if ((int64_t)len > size_max - at)

@@ -213,6 +213,26 @@ static int judge_info(const struct image *image, const struct mu_str *text, int6
 	return 0;
 }
 
+/* qemu-img reads what is not there as zeroes: an upload that was cut off would pass for a disk. */
+enum { CHECK_LEAKS_ONLY = 3 };
+
+static int check_whole(const struct mu_str *options, const struct copy_watch *w,
+		       struct mu_error *err)
+{
+	MU_CLEANUP(mu_tool_deinit)
+	struct mu_tool t = {.output_max = OUTPUT_MAX, .cancel = w->cancel, .dies_with_us = true};
+
+	t.argv = (const char *const[]){"prlimit", LIMIT_MEMORY,   "qemu-img",    "check",
+				       "-q",      "--image-opts", options->data, NULL};
+	if (mu_tool_run(&t, err) == 0 || t.exit_code == CHECK_LEAKS_ONLY)
+		return 0;
+	if (t.exit_code > 0)
+		return mu_error_set(
+		    err, MU_E_INVALID,
+		    "the image is damaged, or was cut off; hint: qemu-img check says more");
+	return MU_FAILED;
+}
+
 static int ask_qemu(struct image *image, const struct copy_watch *w, struct mu_error *err)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str options = MU_STR_INIT;
@@ -226,9 +246,11 @@ static int ask_qemu(struct image *image, const struct copy_watch *w, struct mu_e
 	t.argv = (const char *const[]){"prlimit",      LIMIT_MEMORY, LIMIT_INFO_CPU,
 				       "qemu-img",     "info",       "--output=json",
 				       "--image-opts", options.data, NULL};
-	if (mu_tool_run(&t, err) < 0)
+	if (mu_tool_run(&t, err) < 0 ||
+	    judge_info(image, &t.out, &image->virtual_size_bytes, err) < 0)
 		return MU_FAILED;
-	return judge_info(image, &t.out, &image->virtual_size_bytes, err);
+	/* There is no check for VHD. */
+	return image->format == IMAGE_VHD ? 0 : check_whole(&options, w, err);
 }
 
 static int look(int fd, struct image *image, const struct copy_watch *w, struct mu_error *err)

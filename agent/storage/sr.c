@@ -124,6 +124,24 @@ static int read_full_percent(const struct sr_config *c, int32_t *ret, struct mu_
 	return 0;
 }
 
+/* Until attach says it better: what has to be given, or else what was. */
+static void guess_location(struct sr *sr)
+{
+	size_t len = 0;
+
+	for (int required = 1; required >= 0 && len == 0; required--) {
+		for (const struct sr_param_rule *rule = sr->ops->params; rule->name; rule++) {
+			const char *value = sr_config_get(&sr->config, rule->name);
+
+			if (value && rule->required == (required == 1) &&
+			    len < sizeof sr->caps.location)
+				len += (size_t)snprintf(sr->caps.location + len,
+							sizeof sr->caps.location - len, "%s%s",
+							len ? ":" : "", value);
+		}
+	}
+}
+
 int sr_new(const struct sr_ops *const *drivers, const struct sr_config *config,
 	   const char *state_dir, struct sr **ret_sr, struct mu_error *err)
 {
@@ -142,6 +160,7 @@ int sr_new(const struct sr_ops *const *drivers, const struct sr_config *config,
 	sr = mu_xcalloc(1, sizeof *sr);
 	*sr = (struct sr){
 	    .ops = *drivers, .impl = impl, .config = *config, .full_percent = full_percent};
+	guess_location(sr);
 	(void)pthread_mutex_init(&sr->lock, NULL);
 	*ret_sr = sr;
 	return 0;
@@ -186,38 +205,60 @@ static int other_sr(const struct mu_uuid *found, struct mu_error *err)
 	    mu_uuid_format(found, text));
 }
 
-int sr_create(struct sr *sr, struct mu_error *err)
+/* Looking may have mounted something: what does not become ours is let go again. */
+static int let_go(struct sr *sr)
+{
+	if (!sr->attached)
+		(void)sr->ops->detach(sr->impl, NULL);
+	return MU_FAILED;
+}
+
+static int create_locked(struct sr *sr, struct mu_error *err)
 {
 	struct mu_uuid found = {{0}};
-	int outcome = SR_FOUND;
-	LOCKED(sr);
 
 	if (sr->ops->probe(sr->impl, &found, err) < 0)
 		return MU_FAILED;
 	if (mu_uuid_is_nil(&found)) {
 		if (sr->ops->create(sr->impl, err) < 0)
 			return MU_FAILED;
-		outcome = 0;
-	} else if (!mu_uuid_equal(&found, &sr->config.id)) {
-		return other_sr(&found, err);
+		return attach_locked(sr, err);
 	}
-	return attach_locked(sr, err) < 0 ? MU_FAILED : outcome;
+	if (!mu_uuid_equal(&found, &sr->config.id))
+		return other_sr(&found, err);
+	return attach_locked(sr, err) < 0 ? MU_FAILED : SR_FOUND;
 }
 
-int sr_attach(struct sr *sr, struct mu_error *err)
+int sr_create(struct sr *sr, struct mu_error *err)
+{
+	LOCKED(sr);
+	int r = create_locked(sr, err);
+
+	return r < 0 ? let_go(sr) : r;
+}
+
+static int find_and_attach(struct sr *sr, struct mu_error *err)
 {
 	struct mu_uuid found = {{0}};
 	char text[MU_UUID_TEXT];
-	LOCKED(sr);
 
 	if (sr->ops->probe(sr->impl, &found, err) < 0)
 		return MU_FAILED;
 	if (mu_uuid_is_nil(&found))
-		return mu_error_set(err, MU_E_NOT_FOUND, "there is no storage repository any more");
+		return mu_error_set(err, MU_E_NOT_FOUND,
+				    "there is no storage repository any more; hint: is its file "
+				    "system mounted?");
 	if (!mu_uuid_equal(&found, &sr->config.id))
 		return mu_error_set(err, MU_E_NOT_FOUND, "there is another storage repository: %s",
 				    mu_uuid_format(&found, text));
 	return attach_locked(sr, err);
+}
+
+int sr_attach(struct sr *sr, struct mu_error *err)
+{
+	LOCKED(sr);
+
+	return find_and_attach(sr, err) < 0 ? let_go(sr) : 0;
 }
 
 int sr_detach(struct sr *sr, struct mu_error *err)

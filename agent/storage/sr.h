@@ -95,7 +95,7 @@ int sr_attach(struct sr *sr, struct mu_error *err);
 int sr_detach(struct sr *sr, struct mu_error *err);
 /* MU_E_STATE: it has VDIs. Detached afterwards. */
 int sr_destroy(struct sr *sr, struct mu_error *err);
-/* Only while attached. */
+/* Before it is attached only the location. */
 struct sr_caps sr_caps_of(struct sr *sr);
 int sr_usage(struct sr *sr, struct sr_usage *ret_usage, struct mu_error *err);
 /* Sorted by id. */

@@ -131,6 +131,7 @@ struct slot *slot_new(struct storage *s, const struct sr_file *file, struct sr *
 	slot->s = s;
 	slot->sr = sr;
 	slot->file = *file;
+	slot->caps = sr_caps_of(sr);
 	slot->usage = (struct sr_usage){-1, -1, -1, -1};
 	atomic_init(&slot->scan_seq, 0);
 	mu_link_init(&slot->waiting);
@@ -270,7 +271,7 @@ static void judge_fill(struct slot *slot)
 	set_trouble(slot, text);
 }
 
-void slot_not_well(struct slot *slot, const char *trouble)
+static void slot_not_well(struct slot *slot, const char *trouble)
 {
 	set_trouble(slot, trouble);
 	slot_show(slot);
@@ -400,22 +401,6 @@ bool storage_find(const struct storage *s, const struct mu_uuid *id, struct mode
 	return true;
 }
 
-void storage_each(const struct storage *s, void (*each)(const struct model_object *o, void *ctx),
-		  void *ctx)
-{
-	const struct entry *e;
-
-	mu_list_each(it, &s->slots)
-	{
-		const struct slot *slot = MU_CONTAINER_OF(it, struct slot, link);
-
-		if (slot->visible)
-			each(&slot->shown, ctx);
-	}
-	for (size_t i = 0; (e = mu_map_next(s->entries, &i, NULL, NULL));)
-		each(&e->shown, ctx);
-}
-
 static void load_one(const struct sr_file *f, void *ctx)
 {
 	struct storage *s = ctx;
@@ -479,7 +464,7 @@ static void free_now(void *ctx)
 
 void storage_close_if_idle(struct storage *s)
 {
-	if (!s->closing || s->ending || !mu_list_empty(&s->running))
+	if (!s->closing || s->ending || s->n_snapshot_runs || !mu_list_empty(&s->running))
 		return;
 	s->ending = true;
 	mu_loop_post(s->loop, free_now, s);

@@ -103,7 +103,8 @@ int storage_new(const struct storage_options *options, struct storage **ret_stor
 		struct mu_error *err);
 /* Plug what is to be plugged, in the background. */
 void storage_start(struct storage *s);
-/* Cancels all, waits, then done(ctx). Every callback has come by then; SRs stay as they are. */
+/* Cancels all, waits (also for the end of snapshots that are prepared), then done(ctx). Every
+ * callback has come by then; SRs stay as they are. */
 void storage_free(struct storage *s, mu_loop_cb done, void *ctx);
 
 void storage_op_start(struct storage *s, struct storage_op *op);
@@ -112,10 +113,8 @@ void storage_op_cancel(struct storage_op *op);
 /* "vdi.create", ... */
 const char *storage_op_name(enum storage_op_kind kind);
 
-/* What is known now, for lists and verdicts; false when there is no such object. */
+/* What is known now, for verdicts; false when there is no such object. */
 bool storage_find(const struct storage *s, const struct mu_uuid *id, struct model_object *ret);
-void storage_each(const struct storage *s, void (*each)(const struct model_object *o, void *ctx),
-		  void *ctx);
 
 /* A VM that runs already uses the VDI (found at start): as HOLD, but nothing is activated, and the
  * SR need not be there yet. MU_E_STATE: somebody else uses it. */

@@ -99,12 +99,11 @@ struct storage_task {
 		struct mu_uuid vdi;
 		enum use_mode mode;
 	} uses[STORAGE_USES_MAX];
-	struct sr_vdi vdi;    /* the one it is about, or the new one */
-	struct sr_vdi source; /* what is copied, the snapshot */
-	struct sr_file file;  /* SR_*: as it is to be written */
-	bool writes;          /* SNAPSHOT: a VM writes the source */
-	bool last_use;        /* RELEASE: nobody else, deactivate */
-	struct disk_snapshots *snapshots;
+	struct sr_vdi vdi;                /* the one it is about, or the new one */
+	struct sr_vdi source;             /* what is copied, the snapshot */
+	struct sr_file file;              /* SR_*: as it is to be written */
+	bool writes;                      /* SNAPSHOT: a VM writes the source */
+	bool last_use;                    /* RELEASE: nobody else, deactivate */
 	struct storage_snapshot_run *run; /* a step of it */
 	bool copies;                      /* takes long: who comes meanwhile is refused */
 	int64_t took_us;                  /* snapshots: the step for which a VM stands still */
@@ -144,6 +143,7 @@ struct storage {
 	struct mu_map *entries; /* by VDI id */
 	struct mu_link holds;
 	struct mu_link running;
+	unsigned n_snapshot_runs; /* between prepare and end */
 	bool closing;
 	bool ending; /* closed() is on its way */
 	mu_loop_cb closed;
@@ -161,7 +161,6 @@ struct entry *entry_find(const struct storage *s, const struct mu_uuid *id);
 void slot_show(struct slot *slot);
 void slot_take_over(struct slot *slot, struct scan_result *scan);
 void slot_detached(struct slot *slot, const char *trouble);
-void slot_not_well(struct slot *slot, const char *trouble);
 bool storage_is_held(const struct storage *s, const struct mu_uuid *vdi, bool *ret_written);
 struct hold *hold_find(const struct storage *s, const struct mu_uuid *vdi,
 		       const struct mu_uuid *holder);
@@ -180,8 +179,6 @@ void task_use(struct storage_task *t, const struct mu_uuid *vdi, enum use_mode m
 void queue_kick(struct slot *slot);
 void slot_unref(struct slot *slot);
 void queue_refuse_all(struct slot *slot, const struct mu_error *err);
-/* Answer what never ran. */
-void task_refuse(struct storage_task *t, const struct mu_error *err);
 void storage_close_if_idle(struct storage *s);
 
 /* storage_sr.c, storage_vdi.c: the rules */

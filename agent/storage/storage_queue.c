@@ -92,7 +92,7 @@ static void on_refused(void *ctx)
 	finish(t);
 }
 
-void task_refuse(struct storage_task *t, const struct mu_error *err)
+static void task_refuse(struct storage_task *t, const struct mu_error *err)
 {
 	mu_assert(!t->refused);
 	t->refused = true;

@@ -32,6 +32,7 @@ struct storage_snapshot_run {
  */
 static void keep(struct storage_snapshot_run *run)
 {
+	run->s->n_snapshot_runs++;
 	for (size_t i = 0; i < run->set.n; i++) {
 		struct entry *e = entry_find(run->s, &run->set.list[i].source.id);
 
@@ -43,6 +44,7 @@ static void keep(struct storage_snapshot_run *run)
 
 static void let_go(struct storage_snapshot_run *run)
 {
+	run->s->n_snapshot_runs--;
 	for (size_t i = 0; i < run->set.n; i++) {
 		struct entry *e = entry_find(run->s, &run->set.list[i].source.id);
 

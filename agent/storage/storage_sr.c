@@ -95,19 +95,24 @@ static int make_slot(struct storage_task *t, struct mu_error *err)
 	return 0;
 }
 
-static int run_create(struct storage_task *t, struct mu_error *err)
+/* Again and again, until it is ready. */
+static int make(struct storage_task *t, struct mu_error *err)
 {
 	size_t n_swept;
 
-	if (write_file(t, true, SR_MAKING, err) < 0)
-		return MU_FAILED;
-	if (sr_create(t->slot->sr, err) < 0) {
-		(void)sr_file_remove(t->s->state_dir, &t->file.config.id, NULL);
-		return MU_FAILED;
-	}
-	if (intent_recover(t->s->state_dir, t->slot->sr, &n_swept, err) < 0)
+	if (write_file(t, true, SR_MAKING, err) < 0 || sr_create(t->slot->sr, err) < 0 ||
+	    intent_recover(t->s->state_dir, t->slot->sr, &n_swept, err) < 0)
 		return MU_FAILED;
 	return write_file(t, true, SR_READY, err);
+}
+
+static int run_create(struct storage_task *t, struct mu_error *err)
+{
+	if (make(t, err) == 0)
+		return 0;
+	(void)sr_detach(t->slot->sr, NULL);
+	(void)sr_file_remove(t->s->state_dir, &t->file.config.id, NULL);
+	return MU_FAILED;
 }
 
 static void apply_create(struct storage_task *t)
@@ -159,7 +164,7 @@ static int run_plug(struct storage_task *t, struct mu_error *err)
 	if (t->file.phase == SR_DESTROYING)
 		return go_on_destroying(t, err);
 	if (t->file.phase == SR_MAKING)
-		return run_create(t, err);
+		return make(t, err);
 	if (attach_and_sweep(t, err) < 0)
 		return MU_FAILED;
 	return t->file.plugged ? 0 : write_file(t, true, SR_READY, err);

@@ -141,7 +141,7 @@ class Templates(AgentCase):
         agent.rest.action(vm, "convert_to_template")
         stored = json.loads((agent.state / "vms" / f"{vm}.json").read_text())
         self.assertEqual(("template", None), (stored["kind"], stored.get("autostart")))
-        self.refused(409, ["template never runs"], agent.rest.action, vm, "start")
+        self.refused(404, ["no such VM"], agent.rest.action, vm, "start")  # one of /vm-templates now
         agent.rest.delete(f"/vm-templates/{vm}")
         self.assertEqual([], os.listdir(agent.state / "vms"))
 

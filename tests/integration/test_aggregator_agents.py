@@ -129,7 +129,7 @@ class Agents(unittest.TestCase):
         wait_until("it is gone", lambda: vm not in self.rest.vms())
         audit = [(r["action"], r["result"]) for r in self.rest.get("/audit")]
         self.assertIn(("vm.define", "success"), audit)
-        self.assertIn(("vm.undefine", "success"), audit)
+        self.assertIn(("vm.delete", "success"), audit)
         self.agent.kill()
         self.fleet.wait_connected(0)
         self.assertEqual(503, self.rest.request("POST", f"/hosts/{host}/vms", definition)[0])

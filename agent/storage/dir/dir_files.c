@@ -93,7 +93,7 @@ int dir_files_read(int root, const char *name, size_t max, struct mu_str *out, s
 	}
 }
 
-int dir_files_sync(int root, struct mu_error *err)
+static int sync_root(int root, struct mu_error *err)
 {
 	return fsync(root) < 0 ? mu_error_errno(err, errno, "directory: fsync") : 0;
 }
@@ -128,7 +128,7 @@ int dir_files_replace(int root, const char *name, const char *data, size_t len,
 		(void)unlinkat(root, temp, 0);
 		return mu_error_errno(err, e, "%s: write", name);
 	}
-	return dir_files_sync(root, err);
+	return sync_root(root, err);
 }
 
 int dir_files_remove(int root, const char *name, struct mu_error *err)
@@ -138,14 +138,14 @@ int dir_files_remove(int root, const char *name, struct mu_error *err)
 			return 0;
 		return mu_error_errno(err, errno, "remove %s", name);
 	}
-	return dir_files_sync(root, err);
+	return sync_root(root, err);
 }
 
 int dir_files_rename(int root, const char *from, const char *to, struct mu_error *err)
 {
 	if (renameat(root, from, root, to) < 0)
 		return mu_error_errno(err, errno, "rename %s to %s", from, to);
-	return dir_files_sync(root, err);
+	return sync_root(root, err);
 }
 
 int dir_files_reflink(int from, int to, struct mu_error *err)

@@ -27,7 +27,6 @@ int dir_files_replace(int root, const char *name, const char *data, size_t len,
 int dir_files_remove(int root, const char *name, struct mu_error *err);
 /* Over what is there. */
 int dir_files_rename(int root, const char *from, const char *to, struct mu_error *err);
-int dir_files_sync(int root, struct mu_error *err);
 /* Can two files in it share blocks? */
 int dir_files_reflinks(int root, bool *ret_can, struct mu_error *err);
 /* Share all blocks of `from` with `to`. */

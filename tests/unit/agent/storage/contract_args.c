@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct sr_ops *const drivers[] = {&sr_fake_ops, &sr_dir_ops, &sr_lvmthin_ops};
+static const struct sr_ops *const drivers[] = {&sr_fake_ops, &sr_dir_ops, &sr_lvmthin_ops,
+					       &sr_nfs_ops};
 
 /* A directory that an SR has left must be empty. */
 static int directory_is_empty(const struct sr_contract *c, struct mu_error *err)

@@ -14,13 +14,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static int run_case(const struct sr_contract *c, size_t i)
+static bool is_asked_for(const char *only, size_t i)
+{
+	return !only || strstr(sr_contract_case_name(i), only);
+}
+
+/* `number` is TAP's. */
+static int run_case(const struct sr_contract *c, size_t i, size_t number)
 {
 	mu_msec begin = mu_clock_monotonic();
 	struct mu_error err = MU_ERROR_INIT;
 	int r = sr_contract_run(c, i, &err);
 
-	printf("%s %zu - %s # %" PRId64 " ms\n", r == 0 ? "ok" : "not ok", i + 1,
+	printf("%s %zu - %s # %" PRId64 " ms\n", r == 0 ? "ok" : "not ok", number,
 	       sr_contract_case_name(i), mu_clock_monotonic() - begin);
 	if (r < 0)
 		printf("# %s\n", err.text);
@@ -32,15 +38,15 @@ int main(int argc, char **argv)
 {
 	struct sr_contract c;
 	const char *only = contract_args(argc, argv, &c);
+	size_t n = 0, number = 0;
 	int n_failed = 0;
 
-	printf("1..%zu\n", sr_contract_n_cases());
+	for (size_t i = 0; i < sr_contract_n_cases(); i++)
+		n += is_asked_for(only, i);
+	printf("1..%zu\n", n);
 	for (size_t i = 0; i < sr_contract_n_cases(); i++) {
-		if (only && !strstr(sr_contract_case_name(i), only))
-			printf("ok %zu - %s # SKIP not asked for\n", i + 1,
-			       sr_contract_case_name(i));
-		else
-			n_failed += run_case(&c, i);
+		if (is_asked_for(only, i))
+			n_failed += run_case(&c, i, ++number);
 	}
 	return n_failed > 0;
 }

@@ -2,7 +2,9 @@
 /* The service, on the fake driver: who may do what at the same time, what is told, what survives.
  */
 #include "agent/storage/drivers.h"
+#include "agent/storage/sr_file.h"
 #include "agent/storage/storage.h"
+#include "common/os/file.h"
 #include "common/os/random.h"
 
 #include <criterion/criterion.h>
@@ -405,12 +407,70 @@ Test(storage, one_that_cannot_be_plugged_is_shown_and_tried_again)
 	while (!get(sr).sr.trouble[0])
 		mu_loop_run(loop);
 	cr_assert(!get(sr).sr.attached);
+	cr_assert_str_eq(get(sr).sr.location, op.config.params[0].value);
 	refused((struct storage_op){.kind = STORAGE_VDI_CREATE, .object = sr, .size_bytes = MIB},
 		MU_E_STATE);
 	cr_assert_eq(rename(away, op.config.params[0].value), 0);
 	while (!get(sr).sr.attached)
 		mu_loop_run(loop);
 	cr_assert_str_eq(get(sr).sr.trouble, "");
+}
+
+/* A kill while an SR is made or destroyed: the next start goes on. */
+Test(storage, making_and_destroying_go_on_after_a_crash)
+{
+	struct sr_file f = {.config = {.id = mu_random_uuid(), .type = "dir", .n_params = 1},
+			    .name = "cut off",
+			    .plugged = true,
+			    .phase = SR_MAKING};
+	struct mu_error err = MU_ERROR_INIT;
+	char mark[320];
+
+	snprintf(f.config.params[0].name, sizeof f.config.params[0].name, "location");
+	snprintf(f.config.params[0].value, sizeof f.config.params[0].value, "%s/disks", state);
+	snprintf(mark, sizeof mark, "%s/disks/muster-sr.json", state);
+	cr_assert_eq(mkdir(f.config.params[0].value, 0700), 0);
+	close_service();
+	cr_assert_eq(sr_file_write(state, &f, &err), 0, "%s", err.text);
+	open_service();
+	while (!get(f.config.id).sr.attached)
+		mu_loop_run(loop);
+	cr_assert_eq(access(mark, F_OK), 0);
+	cr_assert_str_eq(get(f.config.id).name, "cut off");
+	close_service();
+	f.phase = SR_DESTROYING;
+	cr_assert_eq(sr_file_write(state, &f, &err), 0, "%s", err.text);
+	open_service();
+	while (exists(f.config.id))
+		mu_loop_run(loop);
+	cr_assert_neq(access(mark, F_OK), 0);
+	close_service();
+	cr_assert_eq(sr_file_write(state, &f, &err), 0, "%s",
+		     err.text); /* all but the file was gone */
+	open_service();
+	while (exists(f.config.id))
+		mu_loop_run(loop);
+}
+
+Test(storage, damaged_sr_file_is_set_aside)
+{
+	struct mu_uuid sr = make_sr("fine");
+	struct mu_error err = MU_ERROR_INIT;
+	char path[128], aside[160];
+	static const char *const bad[] = {"{", "{\"version\": 1}", "{\"version\": 7}"};
+
+	close_service();
+	for (size_t i = 0; i < MU_ARRAY_SIZE(bad); i++) {
+		snprintf(path, sizeof path, "%s/srs/bad-%zu.json", state, i);
+		cr_assert_eq(mu_file_replace(path, bad[i], strlen(bad[i]), 0600, &err), 0, "%s",
+			     err.text);
+	}
+	open_service();
+	cr_assert(exists(sr));
+	for (size_t i = 0; i < MU_ARRAY_SIZE(bad); i++) {
+		snprintf(aside, sizeof aside, "%s/srs/bad-%zu.json.damaged-1", state, i);
+		cr_assert_eq(access(aside, F_OK), 0, "%s", bad[i]);
+	}
 }
 
 Test(storage, forget_keeps_the_disks)
@@ -565,9 +625,9 @@ Test(storage, long_work_holds_up_nothing_and_can_be_cancelled)
 	wait_for(&third.call);
 	cr_assert_eq(third.call.op.err.code, MU_E_CANCELLED);
 	close(third.pipe[1]);
-	storage_op_cancel(&second.call.op);
-	close(second.pipe[1]); /* it reads, and looks between two reads */
+	storage_op_cancel(&second.call.op); /* though nothing comes out of its pipe */
 	wait_for(&second.call);
+	close(second.pipe[1]);
 	cr_assert_eq(second.call.op.err.code, MU_E_CANCELLED);
 	cr_assert(!exists(second.call.op.ret_id));
 	end_slow(&first);
@@ -687,8 +747,8 @@ Test(storage, closing_ends_what_runs)
 
 	start_slow(&slow, sr);
 	start(&waiting); /* wants to be alone */
-	close(slow.pipe[1]);
 	close_service();
+	close(slow.pipe[1]);
 	cr_assert(slow.call.done && waiting.done);
 	cr_assert_eq(waiting.op.err.code, MU_E_CANCELLED);
 	open_service();
