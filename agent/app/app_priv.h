@@ -210,10 +210,7 @@ void maintenance_load(struct app *app);
 /* May a VM be started, resumed now? Other operations always may. `anyway`: maintenance does not
  * count. */
 int maintenance_admits(const struct app *app, enum vm_op op, bool anyway, struct mu_error *err);
-/* host_power.c: when the agent stops */
-void host_power_stop(struct app *app);
-/* Somebody waits for its end. */
-bool host_power_waits(const struct app *app);
+/* host_power.c */
 void host_power_free(struct app *app);
 /* End the readings; app_host_stopped() when there are none. */
 void host_stop(struct app *app);

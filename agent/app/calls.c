@@ -111,6 +111,11 @@ void calls_start(struct app *app, const struct mu_uuid *task, mu_msec deadline,
 	c->handler->start(c);
 }
 
+const char *app_call_user(const struct app_call *c)
+{
+	return journal_find(c->app->journal, &c->task)->user;
+}
+
 void app_call_progress(struct app_call *c, int percent)
 {
 	tasks_progress(c->app, &c->task, percent);

@@ -195,7 +195,10 @@ static const struct call_arg network_create[] = {
     MAY("bridge", CALL_TEXT, 1, DEVICE_MAX),
 };
 static const struct call_arg network_delete[] = {NEED("bridge", CALL_TEXT, 1, DEVICE_MAX)};
-static const struct call_arg host_down[] = {ONE_OF_NAMES("vms", residents)};
+static const struct call_arg host_down[] = {
+    ONE_OF_NAMES("vms", residents), MAY("force", CALL_BOOL, 0, 0),
+    MAY("vmTimeout", CALL_INT, 1, 7 * 86400), /* seconds, of each VM */
+};
 
 #define KIND(k) (1u << VM_KIND_##k)
 #define ANY_KIND (KIND(VM) | KIND(SNAPSHOT) | KIND(TEMPLATE))
