@@ -2,7 +2,6 @@
 /* struct rest_backend over the agent's use cases: translation only, decisions are app's. */
 #include "agent/admin/admin.h"
 
-#include "agent/admin/host_routes.h"
 #include "agent/console/console.h"
 #include "agent/core/vm_spec.h"
 #include "common/log/log.h"
@@ -339,7 +338,6 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .console_open = console_open,
 	};
 	admin->rest = rest_new(loop, &admin->backend);
-	host_routes_add(admin->rest, app);
 	admin->listener = (struct app_listener){
 	    .host = on_host,
 	    .vm = on_vm,

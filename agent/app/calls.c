@@ -20,6 +20,7 @@ static const struct {
     {calls_vm, &n_calls_vm},
     {calls_snapshot, &n_calls_snapshot},
     {calls_host, &n_calls_host},
+    {calls_storage, &n_calls_storage},
 };
 
 static const struct app_call_handler *find_handler(const char *method)
@@ -111,6 +112,11 @@ void calls_start(struct app *app, const struct mu_uuid *task, mu_msec deadline,
 	c->handler->start(c);
 }
 
+const char *app_call_user(const struct app_call *c)
+{
+	return journal_find(c->app->journal, &c->task)->user;
+}
+
 void app_call_progress(struct app_call *c, int percent)
 {
 	tasks_progress(c->app, &c->task, percent);
@@ -191,6 +197,14 @@ void calls_cancel(struct app *app, const struct mu_uuid *task)
 }
 
 /* After a crash */
+
+bool calls_verdict_waits(const struct app *app, const struct journal_entry *e)
+{
+	const struct app_call_handler *h =
+	    e->kind == JOURNAL_CALL && e->stage == JOURNAL_STARTED ? find_handler(e->method) : NULL;
+
+	return h && h->of_storage && app->storage && !storage_settled(app->storage);
+}
 
 void calls_verdict(struct app *app, const struct journal_entry *e, struct journal_verdict *v)
 {

@@ -51,6 +51,8 @@ struct app_call_handler {
 	/* It is not waited for when the agent stops: the next run gives its verdict. Not for
 	 * calls on a VM. */
 	bool outlives;
+	/* Its verdict waits until the SRs have been looked at. */
+	bool of_storage;
 };
 
 /* The families of handlers, one file each. */
@@ -60,9 +62,13 @@ extern const struct app_call_handler calls_snapshot[];
 extern const size_t n_calls_snapshot;
 extern const struct app_call_handler calls_host[];
 extern const size_t n_calls_host;
+extern const struct app_call_handler calls_storage[];
+extern const size_t n_calls_storage;
 
 /* For handlers */
 
+/* Who asked, for the record; valid as long as the call. */
+const char *app_call_user(const struct app_call *c);
 void app_call_progress(struct app_call *c, int percent);
 /* It is over: with `err`, or (NULL or MU_E_NONE) with `value`, an object of at most CALL_VALUE_MAX
  * bytes of text (NULL: {}). Takes effect in the next loop turn, so it may be called in start; `c`
@@ -83,6 +89,8 @@ void calls_start(struct app *app, const struct mu_uuid *task, mu_msec deadline,
 void calls_cancel(struct app *app, const struct mu_uuid *task);
 /* A value's text, "" when it is longer than CALL_VALUE_MAX. */
 void calls_value_text(const struct mu_value *value, char ret[static CALL_VALUE_MAX + 1]);
+/* Is its verdict to be asked for only when storage_settled()? */
+bool calls_verdict_waits(const struct app *app, const struct journal_entry *e);
 void calls_verdict(struct app *app, const struct journal_entry *e, struct journal_verdict *v);
 /* Ask all to stop, then done(arg) from the loop when they are over. */
 void calls_stop(struct app *app, mu_loop_cb done, void *arg);

@@ -309,7 +309,6 @@ void app_host_read_cancel(struct app *app, struct host_read_op *op)
 
 void host_stop(struct app *app)
 {
-	host_power_stop(app);
 	mu_list_each(it, &app->reads)
 	{
 		app_host_read_cancel(app, MU_CONTAINER_OF(it, struct host_read_op, link));
@@ -322,7 +321,7 @@ void host_stop(struct app *app)
 
 void host_check_stopped(struct app *app)
 {
-	if (!app->host_stopping || app->pci_watch || app->n_reads || host_power_waits(app))
+	if (!app->host_stopping || app->pci_watch || app->n_reads)
 		return;
 	app->host_stopping = false;
 	app_host_stopped(app);

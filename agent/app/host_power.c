@@ -34,9 +34,7 @@ struct power_run {
 	struct host_power plan;
 	struct app_listener listener;
 	struct mu_link vms;
-	size_t n_vms;
 	bool looking; /* a look is posted */
-	bool system;  /* the process runs */
 	bool over;    /* op->done is on its way, or was called */
 	struct mu_error err;
 	struct mu_process process;
@@ -82,8 +80,7 @@ static void run_free(struct power_run *run)
 	free(run);
 }
 
-/* When the host goes down, `run` stays as the sign of it, so that nothing is started meanwhile; and
- * when the agent stops before it is over, for the callbacks that still come. */
+/* When the host goes down, `run` stays as the sign of it, so that nothing is started meanwhile. */
 static void end(void *ctx)
 {
 	struct power_run *run = ctx;
@@ -97,13 +94,12 @@ static void end(void *ctx)
 		mu_log_info("host goes down kind=%s", op->reboot ? "reboot" : "poweroff");
 	else
 		mu_log_warning("host stays up err=\"%s\"", run->err.text);
-	if (run->err.code != MU_E_NONE && run->n_vms == 0) {
+	if (run->err.code != MU_E_NONE) {
 		if (app->power == run)
 			app->power = NULL;
 		run_free(run);
 	}
 	op->done(op);
-	host_check_stopped(app);
 }
 
 static void finish(struct power_run *run, const struct mu_error *err)
@@ -124,7 +120,6 @@ static void vm_over(struct power_vm *v, const struct mu_error *err)
 
 	mu_list_remove(&v->link);
 	free(v);
-	run->n_vms--;
 	send_event(run, &e);
 }
 
@@ -148,7 +143,6 @@ static void ask_vm(struct power_run *run, const struct host_power_action *a)
 	v->run = run;
 	v->vm = a->vm;
 	mu_list_push_back(&run->vms, &v->link);
-	run->n_vms++;
 	app_vm_op(run->app, &a->vm, a->op, a->deadline, run->op->user, on_accepted, v);
 }
 
@@ -191,7 +185,6 @@ static void on_system(struct mu_process *p)
 	struct host_power_event e = {.kind = HOST_POWER_EV_HOST_DONE, .err = &p->err};
 	char said[200] = "";
 
-	run->system = false;
 	if (p->err.code != MU_E_NONE && p->errout.len) {
 		mu_utf8_sanitize(said, sizeof said - 1, p->errout.data,
 				 strcspn(p->errout.data, "\n"));
@@ -202,7 +195,6 @@ static void on_system(struct mu_process *p)
 
 static void go(struct power_run *run)
 {
-	run->system = true;
 	run->argv[0] = run->app->power_program;
 	run->argv[1] = run->op->reboot ? "reboot" : "poweroff";
 	run->process = (struct mu_process){
@@ -338,22 +330,6 @@ void app_host_power_cancel(struct app *app, struct app_host_power *op)
 		(void)mu_error_set(&op->run->err, MU_E_CANCELLED, "cancelled before it began");
 	else
 		send_event(op->run, &e);
-}
-
-/* The VMs' operations end with the driver. A system that is being told is waited for. */
-void host_power_stop(struct app *app)
-{
-	struct mu_error err;
-
-	if (!app->power || app->power->system)
-		return;
-	(void)mu_error_set(&err, MU_E_CANCELLED, "the agent is stopping; the host goes on");
-	finish(app->power, &err);
-}
-
-bool host_power_waits(const struct app *app)
-{
-	return app->power && app->power->op;
 }
 
 void host_power_free(struct app *app)

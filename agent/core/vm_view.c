@@ -213,7 +213,21 @@ struct vm_facts vm_entry_facts(const struct vm_entry *e)
 	return f;
 }
 
-static void fill_disks(struct model_vm *m, const struct hv_vm_config *c, bool attached)
+/* Does the domain, as it was built and changed since, have this very disk? */
+static bool has_disk(const struct hv_vm_config *built, const struct hv_disk *d)
+{
+	for (size_t i = 0; i < built->n_disks; i++) {
+		const struct hv_disk *b = &built->disks[i];
+
+		if (!strcmp(b->vdev, d->vdev))
+			return mu_uuid_equal(&b->vdi, &d->vdi) && !strcmp(b->path, d->path);
+	}
+	return false;
+}
+
+/* `built` NULL: there is no domain. */
+static void fill_disks(struct model_vm *m, const struct hv_vm_config *c,
+		       const struct hv_vm_config *built)
 {
 	_Static_assert((int)HV_DISKS_MAX <= (int)MODEL_VM_DISKS_MAX, "all disks are shown");
 	m->n_disks = c->n_disks;
@@ -221,9 +235,11 @@ static void fill_disks(struct model_vm *m, const struct hv_vm_config *c, bool at
 		struct model_disk *d = &m->disks[i];
 
 		memcpy(d->vdev, c->disks[i].vdev, sizeof d->vdev);
+		d->vdi = c->disks[i].vdi;
 		d->readonly = c->disks[i].readonly;
 		d->cdrom = c->disks[i].cdrom;
-		d->attached = attached;
+		d->bootable = c->disks[i].bootable;
+		d->attached = built && has_disk(built, &c->disks[i]);
 	}
 }
 
@@ -244,13 +260,14 @@ static void fill_nics(struct model_vm *m, const struct hv_vm_config *c, bool att
 }
 
 /* How it is built: the definition's, also while it runs. */
-static void fill_build(struct model_vm *m, const struct hv_vm_config *c, bool attached)
+static void fill_build(struct model_vm *m, const struct hv_vm_config *c,
+		       const struct hv_vm_config *built)
 {
 	memcpy(m->firmware, c->firmware, sizeof m->firmware);
 	memcpy(m->boot_order, c->boot_order, sizeof m->boot_order);
 	mu_utf8_sanitize(m->cmdline, sizeof m->cmdline - 1, c->cmdline, strlen(c->cmdline));
-	fill_disks(m, c, attached);
-	fill_nics(m, c, attached);
+	fill_disks(m, c, built);
+	fill_nics(m, c, built != NULL);
 }
 
 static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
@@ -289,7 +306,7 @@ static void build(const struct vm_view *view, const struct vm_entry *e, struct m
 	m->host = view->host;
 	if (e->spec) {
 		fill_from_spec(m, e->spec);
-		fill_build(m, &e->spec->config, built);
+		fill_build(m, &e->spec->config, built ? &vm_entry_built(e)->config : NULL);
 	} else if (e->present) {
 		memcpy(m->name, e->domain.name, sizeof m->name);
 	} else { /* its last operation is ending */

@@ -401,6 +401,34 @@ bool storage_find(const struct storage *s, const struct mu_uuid *id, struct mode
 	return true;
 }
 
+bool storage_settled(const struct storage *s)
+{
+	mu_list_each(it, &s->slots)
+	{
+		const struct slot *slot = MU_CONTAINER_OF(it, struct slot, link);
+
+		if (slot->file.plugged && !slot->attached && !slot->leaving && !slot->trouble[0])
+			return false;
+	}
+	return true;
+}
+
+void storage_each(const struct storage *s, void (*each)(const struct model_object *o, void *ctx),
+		  void *ctx)
+{
+	const struct entry *e;
+
+	mu_list_each(it, &s->slots)
+	{
+		const struct slot *slot = MU_CONTAINER_OF(it, struct slot, link);
+
+		if (slot->visible)
+			each(&slot->shown, ctx);
+	}
+	for (size_t i = 0; (e = mu_map_next(s->entries, &i, NULL, NULL));)
+		each(&e->shown, ctx);
+}
+
 static void load_one(const struct sr_file *f, void *ctx)
 {
 	struct storage *s = ctx;

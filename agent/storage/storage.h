@@ -113,8 +113,13 @@ void storage_op_cancel(struct storage_op *op);
 /* "vdi.create", ... */
 const char *storage_op_name(enum storage_op_kind kind);
 
-/* What is known now, for verdicts; false when there is no such object. */
+/* What is known now, for lists and verdicts; false when there is no such object. */
 bool storage_find(const struct storage *s, const struct mu_uuid *id, struct model_object *ret);
+/* Has every SR that is to be plugged been, or been found in trouble? Until then a VDI that is not
+ * known may only not have been seen yet. */
+bool storage_settled(const struct storage *s);
+void storage_each(const struct storage *s, void (*each)(const struct model_object *o, void *ctx),
+		  void *ctx);
 
 /* A VM that runs already uses the VDI (found at start): as HOLD, but nothing is activated, and the
  * SR need not be there yet. MU_E_STATE: somebody else uses it. */

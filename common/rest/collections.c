@@ -47,7 +47,7 @@ static bool task_is_about(const void *object, const void *arg)
 {
 	const struct model_task *t = object;
 
-	return mu_uuid_equal(&t->vm.uuid, arg);
+	return mu_uuid_equal(&t->vm.uuid, arg) || mu_uuid_equal(&t->object, arg);
 }
 
 static struct http_reply *answer_tasks(struct finding *f, const void *object)

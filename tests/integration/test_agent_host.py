@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent's host on a simulated driver: details, messages, journal, maintenance, power."""
 
-import http.client
 import json
 import os
 import pathlib
 import stat
 import unittest
+import uuid
+import zlib
 
 from test_agent_admin import AgentCase
 from tests.support.rest import RestError, wait_until
@@ -48,7 +49,7 @@ class HostCase(AgentCase):
         return f"/hosts/{agent.host_id}/{what}"
 
     def act(self, agent, action, body=None):
-        return agent.rest.post(self.path(agent, f"actions/{action}"), body)
+        return agent.rest.post(self.path(agent, f"actions/{action}?sync=true"), body)
 
 
 class Reading(HostCase):
@@ -233,9 +234,9 @@ class Maintenance(HostCase):
 
 
 class Power(HostCase):
-    def power_agent(self, *options):
+    def power_agent(self, *options, **more):
         self.system = self.script("system", SYSTEM)
-        return self.agent("--sim-power", str(self.system), *QUICK, *options)
+        return self.agent("--sim-power", str(self.system), *QUICK, *options, **more)
 
     def told(self):
         log = self.system.with_name("system.log")
@@ -289,35 +290,38 @@ class Power(HostCase):
     def test_a_deaf_guest_keeps_the_host_up_unless_forced(self):
         agent = self.power_agent()
         deaf = self.start(agent, "deaf", cmdline="sim.deaf")
-        self.refused(504, ["VM deaf"], self.act, agent, "clean_reboot", {"vms": "shutdown", "timeout": 1})
+        self.refused(504, ["VM deaf"], self.act, agent, "clean_reboot", {"vms": "shutdown", "vmTimeout": 1})
         self.assertEqual(("Running", []), (agent.rest.power(deaf), self.told()))
-        self.act(agent, "clean_reboot", {"vms": "shutdown", "timeout": 1, "force": True})
+        self.act(agent, "clean_reboot", {"vms": "shutdown", "vmTimeout": 1, "force": True})
         self.assertEqual(("Halted", ["reboot"]), (agent.rest.power(deaf), self.told()))
 
-    def ask(self, agent, body):
-        connection = agent.rest.connection()
-        connection.request("POST", "/rest/v0" + self.path(agent, "actions/clean_reboot"), json.dumps(body),
-                           {"content-type": "application/json"})
-        return connection
+    def ask(self, agent, body, action="clean_reboot"):
+        """Its task, once the guests are asked."""
+        task = agent.rest.post(self.path(agent, f"actions/{action}"), body)["taskId"]
+        wait_until("a guest is asked", lambda: any(vm["current_operations"] for vm in agent.rest.vms().values()))
+        return task
 
-    def test_cancelled_by_closing_the_connection(self):
+    def test_cancelled(self):
         agent = self.power_agent()
-        deaf = self.start(agent, "deaf", cmdline="sim.deaf")
-        connection = self.ask(agent, {"vms": "shutdown"})
-        wait_until("the guest is asked", lambda: agent.rest.vm(deaf)["current_operations"])
+        deaf = self.start(agent, "deaf", 1, cmdline="sim.deaf")
+        first = self.start(agent, "first", 2)
+        task = self.ask(agent, {"vms": "shutdown"})
+        wait_until("half is done", lambda: agent.rest.get(f"/tasks/{task}").get("progress") == 45)
+        wait_until("the other is asked", lambda: agent.rest.vm(deaf)["current_operations"])
         other = self.define(agent, "other")
         self.refused(409, ["about to go down"], agent.rest.action, other, "start")
-        connection.close()
-        wait_until("it is over", lambda: not agent.rest.vm(deaf)["current_operations"])
-        wait_until("the host goes on", lambda: self.starts(agent, other))
-        self.assertEqual(("Running", []), (agent.rest.power(deaf), self.told()))
+        agent.rest.post(f"/tasks/{task}/actions/abort")
+        ended = self.wait_task(agent, task)
+        self.assertEqual(("failure", "CANCELLED"), (ended["status"], ended["result"]["code"]))
+        agent.rest.action(other, "start")
+        self.assertEqual(("Running", "Halted", []), (agent.rest.power(deaf), agent.rest.power(first), self.told()))
 
-    def starts(self, agent, vm):
-        try:
-            agent.rest.action(vm, "start")
-            return True
-        except RestError:
-            return False
+    def test_its_deadline(self):
+        agent = self.power_agent()
+        deaf = self.start(agent, "deaf", cmdline="sim.deaf")
+        self.refused(504, ["deadline"], agent.rest.post,
+                     self.path(agent, "actions/clean_reboot?sync=true&timeout=1"), {"vms": "shutdown"})
+        self.assertEqual(("Running", []), (agent.rest.power(deaf), self.told()))
 
     def test_a_system_that_does_not_go_down(self):
         agent = self.power_agent()
@@ -329,17 +333,40 @@ class Power(HostCase):
     def test_the_agent_stops_in_the_middle(self):
         agent = self.power_agent()
         deaf = self.start(agent, "deaf", cmdline="sim.deaf")
-        connection = self.ask(agent, {"vms": "shutdown"})
-        wait_until("the guest is asked", lambda: agent.rest.vm(deaf)["current_operations"])
+        task = self.ask(agent, {"vms": "shutdown"})
         self.assertEqual(0, agent.stop())
-        connection.close()
         agent.start()
         self.assertEqual(("Running", []), (agent.rest.power(deaf), self.told()))
+        ended = self.wait_task(agent, task)
+        self.assertEqual(("failure", "CANCELLED"), (ended["status"], ended["result"]["code"]))
+
+    def of_another_boot(self, journal):
+        now = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        texts = [line.split(" ", 1)[1].replace(now, str(uuid.uuid4())) for line in journal.splitlines()]
+        return "".join(f"{zlib.crc32(text.encode()):08x} {text}\n" for text in texts)
+
+    def test_the_agent_dies_in_the_middle(self):
+        """The verdict is what the next boot id says."""
+        for boot, status, words in ((None, "failure", "has not gone down"), ("another", "success", "")):
+            for action in ("clean_reboot", "clean_shutdown"):
+                with self.subTest(boot=boot, action=action):
+                    agent = self.power_agent(name=f"{action}-{boot}")
+                    self.start(agent, "deaf", cmdline="sim.deaf")
+                    task = self.ask(agent, {"vms": "shutdown"}, action)
+                    agent.kill()
+                    if boot:
+                        journal = agent.state / "journal"
+                        journal.write_text(self.of_another_boot(journal.read_text()))
+                    agent.start()
+                    ended = self.wait_task(agent, task)
+                    self.assertEqual(status, ended["status"])
+                    self.assertIn(words, json.dumps(ended.get("result")))
+                    self.assertEqual([], self.told())
 
     def test_bad_requests(self):
         agent = self.power_agent()
         for body, word in (({"vms": "kill"}, "vms"), ({"vms": 3}, "vms"), ({"force": 1}, "force"),
-                           ({"timeout": 0}, "timeout"), ({"now": True}, "now"), ([], "object")):
+                           ({"vmTimeout": 0}, "vmTimeout"), ({"now": True}, "now"), ([], "object")):
             with self.subTest(body):
                 self.refused(422, [word], self.act, agent, "clean_shutdown", body)
         self.assertEqual([], self.told())

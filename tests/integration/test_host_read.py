@@ -172,7 +172,7 @@ class RealAgents(AggregatorCase):
         ours, theirs = (rest.get(f"/hosts/{agent.host_id}/details") for rest in (agent.rest, self.rest))
         self.assertEqual(ours["cpu"], theirs["cpu"])
         self.assertEqual(ours["xen"], theirs["xen"])
-        agent.rest.post(f"/hosts/{agent.host_id}/actions/disable")
+        agent.rest.post(f"/hosts/{agent.host_id}/actions/disable?sync=true")
         wait_until("maintenance is seen", lambda: not self.rest.get(f"/hosts/{agent.host_id}")["enabled"])
         vm = agent.define(name="web", type="pvh", memory="64MiB", kernel="/etc/hostname")
         wait_until("the VM is seen", lambda: vm in self.rest.vms("id"))

@@ -189,7 +189,7 @@ class Maintenance(HostCase):
                       "kernel": "/srv/guest/vmlinux", "ramdisk": "/srv/guest/guest.cpio.gz",
                       "cmdline": "console=hvc0 rdinit=/init"}
         self.assertEqual(201, self.curl("POST", f"/hosts/{self.id}/vms", definition)[0])
-        self.assertEqual(204, self.curl("POST", f"/hosts/{self.id}/actions/disable")[0])
+        self.assertEqual(204, self.curl("POST", f"/hosts/{self.id}/actions/disable?sync=true")[0])
         status, text = self.curl("POST", f"/vms/{vm}/actions/start?sync=true")
         self.assertEqual(409, status, text)
         self.assertIn("maintenance", text)
@@ -198,7 +198,7 @@ class Maintenance(HostCase):
         self.host.run(["systemctl", "restart", "muster-agent"])
         self.host.wait_run("the admin socket", f"curl -sf --unix-socket {SOCKET} http://x/rest/v0/ping")
         self.assertEqual(409, self.curl("POST", f"/vms/{vm}/actions/start?sync=true")[0])
-        self.assertEqual(204, self.curl("POST", f"/hosts/{self.id}/actions/enable")[0])
+        self.assertEqual(204, self.curl("POST", f"/hosts/{self.id}/actions/enable?sync=true")[0])
         status, text = self.curl("POST", f"/vms/{vm}/actions/start?sync=true&timeout=300")
         self.assertEqual(204, status, text)
         self.assertIsNotNone(self.host.domain("web"))
@@ -211,18 +211,18 @@ class Reboot(HostCase):
         self.host.guest("web")
         self.host.guest("db", slow_s=2)
         self.host.wait("both are seen", lambda: len(self.get("/vms")) == 2)
-        status, text = self.curl("POST", f"/hosts/{self.id}/actions/clean_reboot")
+        status, text = self.curl("POST", f"/hosts/{self.id}/actions/clean_reboot?sync=true")
         self.assertEqual(409, status, text)
         self.assertTrue(self.host.alive())
         self.assertIn("web", text)
         self.assertEqual(2, len(self.host.xl_list()) - 1)
         watch = self.host.spawn(["sh", "-c", "while sleep 0.2; do xl list </dev/null; echo; done"],  # polls: no event tells
                                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        body = json.dumps({"vms": "shutdown", "timeout": 250})
+        body = json.dumps({"vms": "shutdown", "vmTimeout": 250})
         done = self.host.run(shlex.join(
             ["curl", "-s", "--max-time", "280", "--unix-socket", SOCKET, "-X", "POST", "-w", "%{http_code}",
              "-H", "content-type: application/json", "-d", body,
-             f"http://x/rest/v0/hosts/{self.id}/actions/clean_reboot"]), check=False)
+             f"http://x/rest/v0/hosts/{self.id}/actions/clean_reboot?sync=true"]), check=False)
         self.assertEqual("204", done.stdout)
         wait_for("the machine resets", lambda: not self.host.alive(), PATIENCE_S, 0.5)
         lists = watch.communicate()[0].split("\n\n")
