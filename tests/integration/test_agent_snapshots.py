@@ -142,7 +142,7 @@ class Snapshots(SnapshotCase):
         self.assertEqual(0, self.host.stop())
 
     def attached(self, sr):
-        wait_until(lambda: self.host.rest.get(f"/srs/{sr}")["attached"], "the SR is plugged")
+        wait_until("the SR is plugged", lambda: self.host.rest.get(f"/srs/{sr}")["attached"])
 
 
 class Clones(SnapshotCase):
