@@ -18,6 +18,8 @@ static const struct {
 	const size_t *n;
 } families[] = {
     {calls_vm, &n_calls_vm},
+    {calls_create, &n_calls_create},
+    {calls_snapshot, &n_calls_snapshot},
     {calls_host, &n_calls_host},
     {calls_storage, &n_calls_storage},
 };

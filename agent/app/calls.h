@@ -58,6 +58,10 @@ struct app_call_handler {
 /* The families of handlers, one file each. */
 extern const struct app_call_handler calls_vm[];
 extern const size_t n_calls_vm;
+extern const struct app_call_handler calls_create[];
+extern const size_t n_calls_create;
+extern const struct app_call_handler calls_snapshot[];
+extern const size_t n_calls_snapshot;
 extern const struct app_call_handler calls_host[];
 extern const size_t n_calls_host;
 extern const struct app_call_handler calls_storage[];

@@ -93,14 +93,17 @@ static void on_written(void *arg, const struct mu_error *err)
 
 /* Storing */
 
-/* libxl wants names unique among domains; two definitions of one name could never both run. */
+/* libxl wants names unique among domains; two definitions of one name could never both run.
+ * Snapshots and templates never do. */
 int define_check_name(const struct app *app, const struct vm_spec *spec, struct mu_error *err)
 {
 	const struct model_vm *vm;
 	char uuid[MU_UUID_TEXT];
 
+	if (spec->kind != VM_KIND_VM)
+		return 0;
 	for (size_t i = 0; (vm = app_vm_next(app, &i));) {
-		if (mu_uuid_equal(&vm->id.uuid, &spec->config.id.uuid) ||
+		if (mu_uuid_equal(&vm->id.uuid, &spec->config.id.uuid) || vm->kind != VM_KIND_VM ||
 		    strcmp(vm->name, spec->config.name))
 			continue;
 		return mu_error_set(err, MU_E_EXISTS,

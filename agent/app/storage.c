@@ -11,7 +11,8 @@
 #define VERDICT_PATIENCE MU_SEC(120)
 
 /* Simulated hosts have them too: a directory is one anywhere. */
-static const struct sr_ops *const drivers[] = {&sr_lvmthin_ops, &sr_dir_ops, NULL};
+static const struct sr_ops *const drivers[] = {&sr_lvmthin_ops, &sr_dir_ops, &sr_nfs_ops,
+					       &sr_iso_ops, NULL};
 
 static void on_changed(const struct model_object *o, void *ctx)
 {

@@ -275,6 +275,10 @@ static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
 	memcpy(m->name, spec->config.name, sizeof m->name);
 	memcpy(m->description, spec->description, sizeof m->description);
 	m->kind = spec->kind;
+	m->snapshot_of = spec->snapshot_of;
+	m->snapshot_at = spec->snapshot_at;
+	m->with_memory = spec->with_memory;
+	m->parent = spec->parent;
 	m->managed = true;
 	m->autostart = spec->autostart;
 	m->start_order = spec->start_order;

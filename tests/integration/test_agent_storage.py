@@ -41,7 +41,7 @@ class StorageCase(AgentCase):
 
     def sr(self, agent, name="sr", **more):
         return self.call(agent, "sr.create", self.host_id(agent), name_label=name, SR_type="dir",
-                         device_config={"path": self.folder(name)}, **more)["id"]
+                         device_config={"location": self.folder(name)}, **more)["id"]
 
     def vdi(self, agent, sr, name="disk", size=4 * MIB, **more):
         return self.call(agent, "vdi.create", sr, name_label=name, virtual_size=size, **more)["id"]

@@ -4,20 +4,17 @@
 import os
 import pathlib
 import re
-import shutil
-import subprocess
-import tempfile
+import sys
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from tests.support.filesystem import mounted, run  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD") or pathlib.Path(__file__).resolve().parents[2] / "build")
 PROGRAMS = BUILD / "tests/unit/agent/storage"
 SIZE = 600 << 20
-DEADLINE = 1200
 SHARES_BLOCKS = {"ext4": False, "xfs": True, "btrfs": True}
-
-
-def run(*command, check=True):
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=DEADLINE, check=check)
 
 
 def loops_over(folder):
@@ -30,22 +27,9 @@ class Filesystem(unittest.TestCase):
     kind = None
 
     def setUp(self):
-        if os.geteuid() != 0:
-            self.skipTest("mounting needs root")
-        if not shutil.which(f"mkfs.{self.kind}"):
-            self.skipTest(f"mkfs.{self.kind} is not installed")
-        self.top = pathlib.Path(tempfile.mkdtemp(prefix="muster-storage-"))
-        self.addCleanup(shutil.rmtree, self.top)
-        image, self.mount, self.state = self.top / "image", self.top / "mnt", self.top / "state"
-        for folder in (self.mount, self.state):
-            folder.mkdir()
-        with open(image, "wb") as file:
-            file.truncate(SIZE)
-        run(f"mkfs.{self.kind}", "-q", image)
-        mounted = run("mount", "-o", "loop", image, self.mount, check=False)
-        if mounted.returncode != 0:
-            self.skipTest(f"no loop mounts of {self.kind} here: {mounted.stderr.strip()}")
-        self.addCleanup(run, "umount", self.mount)
+        self.top = mounted(self, self.kind, SIZE)
+        self.mount, self.state = self.top / "mnt", self.top / "state"
+        self.state.mkdir()
         self.place = self.mount / "sr"
         self.place.mkdir()
         self.loops = len(loops_over(self.top))

@@ -151,6 +151,14 @@ Test(vm_view, disks_and_cards_are_the_definitions)
 	cr_assert_str_eq(refresh(view), "~1");
 	m = model(view, 1);
 	cr_assert(m->disks[0].attached && m->disks[1].attached && m->nics[0].attached);
+	/* Built without the second: defined since. */
+	spec = mu_xmemdup(vm_view_find(view, &id)->spec, sizeof *spec);
+	spec->config.n_disks = 1;
+	vm_view_set_built(view, &id, spec);
+	cr_assert_str_eq(refresh(view), "~1");
+	m = model(view, 1);
+	cr_assert(m->disks[0].attached && !m->disks[1].attached);
+	vm_view_set_built(view, &id, NULL);
 	vm_view_set_domains(view, NULL, 0);
 	cr_assert_str_eq(refresh(view), "~1");
 	cr_assert_not(model(view, 1)->disks[0].attached);

@@ -309,6 +309,26 @@ static const ProtobufCMessageDescriptor nested = {
     .field_ranges = nested_ranges,
 };
 
+Test(unpack, both_ends_of_a_tunnel)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str s = MU_STR_INIT;
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct mu_error err = MU_ERROR_INIT;
+	Muster__V1__TunnelDown *down = NULL;
+	Muster__V1__TunnelUp *up = NULL;
+
+	put_text(&s, 1, "bytes");
+	cr_assert_eq(wire_unpack_tunnel_down(a, s.data, s.len, &down, &err), 0, "%s", err.text);
+	cr_assert_eq(down->kind_case, MUSTER__V1__TUNNEL_DOWN__KIND_DATA);
+	cr_expect_eq(down->data.len, 5u);
+	cr_assert_eq(wire_unpack_tunnel_up(a, NULL, 0, &up, &err), 0);
+	cr_assert_eq(up->kind_case, MUSTER__V1__TUNNEL_UP__KIND__NOT_SET);
+	/* Cut short. */
+	cr_expect_eq(wire_unpack_tunnel_down(a, s.data, s.len - 1, &down, &err), MU_FAILED);
+	cr_expect_eq(wire_unpack_tunnel_up(a, s.data, s.len - 1, &up, &err), MU_FAILED);
+	cr_expect_eq(err.code, MU_E_PROTOCOL);
+}
+
 Test(unpack, fixed_size_numbers)
 {
 	struct mu_error err = MU_ERROR_INIT;

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""VMs made of templates and definitions, with disks and cloud-init data, on a simulated host."""
+
+import pathlib
+import subprocess
+import unittest
+import uuid
+
+from tests.integration.test_agent_snapshots import SnapshotCase
+from tests.integration.test_agent_storage import MIB
+from tests.support.rest import wait_until
+
+PVH = {"type": "pvh", "kernel": "/sim/vmlinuz", "memory": "64MiB"}
+
+
+class Create(SnapshotCase):
+    def setUp(self):
+        super().setUp()
+        self.id = self.host_id(self.host)
+
+    def create(self, **arguments):
+        return self.call(self.host, "vm.create", self.id, **arguments)["id"]
+
+    def template(self):
+        self.write(self.root, "golden")
+        self.call(self.host, "vm.to_template", self.vm)
+        return self.vm
+
+    def test_of_a_template(self):
+        template = self.template()
+        vm = self.create(name_label="web7", template=template, cpus=2, memory="128MiB",
+                         tags=["new"], vdis=[{"userdevice": "0", "size": 8 * MIB, "name_label": "big"},
+                                             {"userdevice": "xvdc", "destroy": True},
+                                             {"size": "2MiB", "name_label": "scratch"}])
+        seen = self.host.rest.vm(vm)
+        self.assertEqual(("web7", {"number": 2, "max": 2}, ["new"], "Halted"),
+                         (seen["name_label"], seen["CPUs"], seen["tags"], seen["power_state"]))
+        disks = self.disks(vm)
+        vdis = self.vdis(self.host)
+        self.assertEqual({"xvda": ("big", 8 * MIB), "xvdb": ("scratch", 2 * MIB)},
+                         {d: (vdis[v]["name_label"], vdis[v]["size"]) for d, v in disks.items()})
+        self.assertEqual("golden", self.reads(disks["xvda"]))
+        self.host.rest.action(vm, "start")
+        self.assertEqual("Running", self.host.rest.power(vm))
+        self.assertEqual(0, self.host.stop())
+
+    def test_of_a_definition_and_started(self):
+        vm = self.create(name_label="db", definition=PVH, vdis=[{"size": "4MiB"}],
+                         vifs=[{"bridge": "xenbr0"}, {"bridge": "xenbr1", "mac": "00:16:3e:aa:bb:cc"}],
+                         boot=True)
+        wait_until("it runs", lambda: self.host.rest.power(vm) == "Running")
+        vifs = [v for v in self.host.rest.get("/vifs?fields=*") if v["$VM"] == vm]
+        self.assertEqual({"0", "1"}, {v["device"] for v in vifs})
+        self.assertIn("00:16:3e:aa:bb:cc", {v["MAC"] for v in vifs})
+        self.assertEqual(0, self.host.stop())
+
+    def test_cloud_init_data_becomes_a_seed(self):
+        vm = self.create(name_label="cloudy", template=self.template(), srId=self.sr_id,
+                         cloud_config="#cloud-config\nhostname: cloudy\n",
+                         network_config="version: 2\n")
+        disks = self.disks(vm)
+        self.assertEqual({"xvda", "xvdb", "xvdc"}, set(disks))
+        seed = self.file_of_any_size(disks["xvdb"])
+        listed = subprocess.run(["isoinfo", "-R", "-f", "-i", str(seed)], capture_output=True, text=True, check=True).stdout
+        self.assertEqual({"/meta-data", "/network-config", "/user-data"}, set(listed.split()))
+        text = subprocess.run(["isoinfo", "-R", "-i", str(seed), "-x", "/user-data"], capture_output=True, text=True, check=True).stdout
+        self.assertEqual("#cloud-config\nhostname: cloudy\n", text)
+        label = subprocess.run(["isoinfo", "-d", "-i", str(seed)], capture_output=True, text=True, check=True).stdout
+        self.assertIn("Volume id: cidata", label)
+        self.assertEqual([], list(self.host.state.glob("seed-*")))
+        self.assertEqual(0, self.host.stop())
+
+    def file_of_any_size(self, vdi):
+        """The data of a small VDI: the largest file that has its id in its name."""
+        return max(pathlib.Path(self.folder()).rglob(f"*{vdi}*"), key=lambda p: p.stat().st_size)
+
+    def test_what_is_refused_leaves_nothing(self):
+        template = self.template()
+        before = self.files()
+        for words, arguments in (
+                (["template", "required"], {}),
+                (["no such template"], {"template": str(uuid.uuid4())}),
+                (["not together"], {"template": template, "definition": PVH}),
+                (["id", "already"], {"template": template, "id": template}),
+                (["unknown field"], {"definition": {**PVH, "colour": "red"}}),
+                (["vdis[0].size", "required"], {"definition": PVH, "vdis": [{}]}),
+                (["vdis[0].size", "more than 0"], {"definition": PVH, "vdis": [{"size": 0}]}),
+                (["vdis[0].size", "not a size"], {"definition": PVH, "vdis": [{"size": "big"}]}),
+                (["vdis[0].sr", "not a UUID"], {"definition": PVH, "vdis": [{"size": 1, "sr": "x"}]}),
+                (["vdis[0].colour"], {"definition": PVH, "vdis": [{"size": 1, "colour": 1}]}),
+                (["vdis[0].userdevice"], {"template": template, "vdis": [{"userdevice": "7", "destroy": True}]}),
+                (["disk x xvda"], {"definition": PVH, "vdis": [{"size": 1 << 50}]}),
+                (["vifs[0].network"], {"definition": PVH, "vifs": [{"network": str(uuid.uuid4())}]}),
+                (["vifs[0].device"], {"definition": PVH, "vifs": [{"device": "3"}]}),
+                (["secureBoot"], {"definition": PVH, "secureBoot": True}),
+                (["install"], {"definition": PVH, "install": {"method": "network"}}),
+                (["mac"], {"definition": PVH, "vifs": [{"mac": "00:16:3e:00:00:01"}, {"mac": "00:16:3e:00:00:01"}]})):
+            with self.subTest(words=words):
+                self.fails(self.host, words, "vm.create", self.id, name_label="x", **arguments)
+        self.fails(self.host, ["name"], "vm.create", self.id, name_label="a/b", definition=PVH)
+        self.assertEqual(before, self.files())
+        self.assertEqual([], self.host.rest.get("/vms"))
+        self.assertEqual(0, self.host.stop())
+
+    def test_import_of_xl_and_libvirt(self):
+        text = 'name = "old"\ntype = "pvh"\nkernel = "/sim/vmlinuz"\nmemory = 96\nvcpus = 2\n'
+        vm = self.call(self.host, "vm.import", self.id, text=text)["id"]
+        self.assertEqual(("old", 2), (self.host.rest.vm(vm)["name_label"], self.host.rest.vm(vm)["CPUs"]["max"]))
+        self.fails(self.host, ["old", "already"], "vm.import", self.id, text=text)
+        self.fails(self.host, ["nonsense"], "vm.import", self.id, text='name="x"\ntype="pvh"\nkernel="/k"\nmemory=96\nnonsense=1\n')
+        xml = ("<domain type='xen'><name>virt</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>"
+               "<os><type>xenpvh</type><kernel>/sim/vmlinuz</kernel></os></domain>")
+        vm = self.call(self.host, "vm.import", self.id, text=xml, format="libvirt")["id"]
+        self.assertEqual("virt", self.host.rest.vm(vm)["name_label"])
+        self.assertEqual(0, self.host.stop())
+
+
+if __name__ == "__main__":
+    unittest.main()
