@@ -19,6 +19,7 @@ static const struct {
 } families[] = {
     {calls_vm, &n_calls_vm},
     {calls_host, &n_calls_host},
+    {calls_network, &n_calls_network},
 };
 
 static const struct app_call_handler *find_handler(const char *method)
