@@ -55,6 +55,23 @@ class Shown(NetworkCase):
         self.assertEqual(("ixgbe", False), (pcis["0000:03:00.1"]["driver"], pcis["0000:03:00.1"]["assignable"]))
         self.assertEqual({agent.host_id}, {p["$host"] for p in pcis.values()})
 
+    def test_who_has_a_pci_device(self):
+        agent = self.host_agent()
+        vm = self.define(agent)
+        agent.rest.action(vm, "start")
+        domid = agent.rest.vm(vm)["domid"]
+        self.assertEqual(0, agent.stop())
+        state = agent.state / "sim/sim-host.json"
+        host = json.loads(state.read_text())
+        next(p for p in host["devices"]["pci"] if p["address"] == "0000:05:00.0").update(assignable=True, domid=domid)
+        state.write_text(json.dumps(host))
+        agent.start()
+        device = by(agent.rest, "pcis", "pci_id")["0000:05:00.0"]
+        self.assertEqual((vm, True, "pciback"), tuple(device[k] for k in ("$VM", "assignable", "driver")))
+        self.assertEqual([device["pci_id"]], agent.rest.vm(vm)["attachedPcis"])
+        agent.rest.action(vm, "hard_shutdown")
+        wait_until("nobody has it", lambda: "$VM" not in by(agent.rest, "pcis", "pci_id")["0000:05:00.0"])
+
     def test_pci_devices_out_of_a_tree(self):
         card = self.fleet.folder / "sys/bus/pci/devices/0000:03:00.0"
         card.mkdir(parents=True)
