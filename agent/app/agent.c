@@ -12,6 +12,16 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of the model: the same host, the same seed. */
+static uint64_t sim_seed(const struct agent_config *c, const struct app *app)
+{
+	uint64_t seed = (uint64_t)c->sim_seed;
+
+	if (!seed)
+		memcpy(&seed, app->id.uuid.bytes, sizeof seed);
+	return seed;
+}
+
 static int open_sim(struct mu_loop *loop, const struct agent_config *c, const struct app *app,
 		    const struct hv_ops **ret_ops, void **ret_impl, struct mu_error *err)
 {
@@ -19,7 +29,7 @@ static int open_sim(struct mu_loop *loop, const struct agent_config *c, const st
 	struct hv_sim_options options = {
 	    .name = c->name,
 	    .state_dir = state_dir_file(&app->dir, "sim", dir),
-	    .seed = (uint64_t)c->sim_seed,
+	    .seed = sim_seed(c, app),
 	    .cpus = (unsigned)c->sim_cpus,
 	    .memory_bytes = c->sim_memory_mib << 20,
 	    .n_foreign = (unsigned)c->sim_foreign,
@@ -29,8 +39,6 @@ static int open_sim(struct mu_loop *loop, const struct agent_config *c, const st
 	    .restore_ms = c->sim_restore,
 	};
 
-	if (!options.seed)
-		memcpy(&options.seed, app->id.uuid.bytes, sizeof options.seed);
 	return hv_sim_new(loop, &options, ret_ops, ret_impl, err);
 }
 
@@ -90,6 +98,7 @@ static void drop_storage(struct app *app)
 static void app_free(struct app *app)
 {
 	host_power_free(app);
+	pcis_deinit(app);
 	startup_deinit(app);
 	calls_deinit(app);
 	ops_deinit(app);
@@ -134,9 +143,12 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 		app_free(app);
 		return MU_FAILED;
 	}
-	app->sysfs = strcmp(config->hypervisor, "sim") ? "/sys" : config->sim_sysfs;
-	app->power_program = strcmp(config->hypervisor, "sim") ? "systemctl" : config->sim_power;
+	app->simulated = !strcmp(config->hypervisor, "sim");
+	app->sysfs = app->simulated ? config->sim_sysfs : "/sys";
+	app->power_program = app->simulated ? config->sim_power : "systemctl";
 	host_learn(app);
+	networks_init(app, sim_seed(config, app));
+	pcis_init(app);
 	consoles_init(app);
 	hv_watch(app->hv, &app->watch);
 	startup_resume(app);

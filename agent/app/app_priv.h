@@ -25,6 +25,7 @@ struct app {
 	char boot_id[MU_UUID_TEXT];
 	char name[MODEL_NAME_MAX + 1]; /* "" = the driver's */
 	struct hv *hv;
+	bool simulated; /* nothing of this machine counts */
 	struct writer *writer;
 	struct mu_link listeners;
 	bool stopping;
@@ -79,8 +80,15 @@ struct app {
 	struct mu_timer *autostart_timer;
 	/* host.c */
 	const char *sysfs; /* where the hardware is described; NULL: nowhere, the host is a model */
-	struct model_host machine;        /* what never changes of it */
+	struct model_host machine; /* what never changes of it */
+	/* pcis.c */
 	struct host_pci_watch *pci_watch; /* NULL: stopped, or no hardware */
+	struct hv_host_pci *pcis;         /* HV_HOST_PCI_MAX, as the driver told last */
+	size_t n_pcis;
+	/* networks.c */
+	struct network *network; /* NULL: none, because of `network_err`, or stopped */
+	struct mu_error network_err;
+	/* host.c */
 	struct mu_link reads;
 	size_t n_reads;
 	struct power_run *power; /* host_power.c: the host is about to go down; NULL = it is not */
@@ -205,6 +213,19 @@ void startup_deinit(struct app *app);
 void host_learn(struct app *app);
 /* What the driver does not say of the host. */
 void host_add_facts(const struct app *app, struct model_host *h);
+/* networks.c: with an error in the log, and without networks, if they cannot be had. */
+void networks_init(struct app *app, uint64_t seed);
+/* Our own address may be another one. */
+void networks_set_address(struct app *app);
+/* host_check_stopped() when they are gone. */
+void networks_stop(struct app *app);
+/* pcis.c */
+void pcis_init(struct app *app);
+void pcis_deinit(struct app *app);
+/* Domains or their devices changed: who has what now? */
+void pcis_look(struct app *app);
+/* host_check_stopped() when it is over. */
+void pcis_stop(struct app *app);
 /* maintenance.c */
 void maintenance_load(struct app *app);
 /* May a VM be started, resumed now? Other operations always may. `anyway`: maintenance does not

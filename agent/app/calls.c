@@ -22,6 +22,7 @@ static const struct {
     {calls_snapshot, &n_calls_snapshot},
     {calls_host, &n_calls_host},
     {calls_storage, &n_calls_storage},
+    {calls_network, &n_calls_network},
 };
 
 static const struct app_call_handler *find_handler(const char *method)

@@ -66,6 +66,8 @@ extern const struct app_call_handler calls_host[];
 extern const size_t n_calls_host;
 extern const struct app_call_handler calls_storage[];
 extern const size_t n_calls_storage;
+extern const struct app_call_handler calls_network[];
+extern const size_t n_calls_network;
 
 /* For handlers */
 

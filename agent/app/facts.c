@@ -176,6 +176,7 @@ static void list(struct app *app, bool all_guests)
 	free(ask);
 	refresh_host(app);
 	facts_publish(app);
+	pcis_look(app);
 }
 
 void facts_relist(struct app *app)
@@ -204,6 +205,7 @@ static void on_look(void *ctx)
 	if (heal) {
 		app->healed_at = mu_loop_now(app->loop);
 		address_find(app->address);
+		networks_set_address(app);
 	}
 	list(app, heal);
 	mu_timer_set(app->look, LOOK_INTERVAL);

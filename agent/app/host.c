@@ -10,7 +10,7 @@
 #include "agent/host/details.h"
 #include "agent/host/disks.h"
 #include "agent/host/journal.h"
-#include "agent/host/pci_watch.h"
+#include "agent/host/pci.h"
 #include "common/base/assert.h"
 #include "common/json/json.h"
 #include "common/log/log.h"
@@ -35,50 +35,16 @@ struct reading {
 	const char *sysfs;
 };
 
-/* ---- PCI devices ---- */
-
-static void on_pci_set(void *ctx, const struct model_object *o)
-{
-	(void)ctx;
-	mu_log_debug("pci device address=%s driver=%s assignable=%s device=\"%s\"", o->pci.address,
-		     o->pci.driver, o->pci.assignable ? "yes" : "no", o->pci.device_name);
-}
-
-static void on_pci_removed(void *ctx, const struct mu_uuid *id)
-{
-	char uuid[MU_UUID_TEXT];
-
-	(void)ctx;
-	mu_log_debug("pci device is gone id=%s", mu_uuid_format(id, uuid));
-}
-
-static void on_pci_failed(void *ctx, const struct mu_error *err)
-{
-	(void)ctx;
-	mu_log_warning("PCI devices cannot be read, the last list stays err=\"%s\"", err->text);
-}
-
-static void on_pci_stopped(void *ctx)
-{
-	struct app *app = ctx;
-
-	app->pci_watch = NULL;
-	host_check_stopped(app);
-}
-
 /* ---- what never changes ---- */
 
 void host_learn(struct app *app)
 {
-	const struct host_pci_listener pci = {on_pci_set, on_pci_removed, on_pci_failed, app};
 	MU_CLEANUP(mu_free) struct hv_host_details *d = mu_xcalloc(1, sizeof *d);
 	struct model_host *m = &app->machine;
 	struct mu_error err = MU_ERROR_INIT;
 
-	if (app->sysfs) {
+	if (app->sysfs)
 		host_bios_read(app->sysfs, &m->bios);
-		app->pci_watch = host_pci_watch_new(app->loop, app->sysfs, &app->id, &pci);
-	}
 	if (hv_host_details(app->hv, d, &err) < 0) {
 		mu_log_warning("host details not available err=\"%s\"", err.text);
 		return;
@@ -314,14 +280,14 @@ void host_stop(struct app *app)
 		app_host_read_cancel(app, MU_CONTAINER_OF(it, struct host_read_op, link));
 	}
 	app->host_stopping = true;
-	if (app->pci_watch)
-		host_pci_watch_stop(app->pci_watch, on_pci_stopped, app);
+	pcis_stop(app);
+	networks_stop(app);
 	host_check_stopped(app);
 }
 
 void host_check_stopped(struct app *app)
 {
-	if (!app->host_stopping || app->pci_watch || app->n_reads)
+	if (!app->host_stopping || app->pci_watch || app->network || app->n_reads)
 		return;
 	app->host_stopping = false;
 	app_host_stopped(app);

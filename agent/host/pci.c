@@ -37,11 +37,12 @@ static int read_node(const char *dir)
 	return node < 1024 ? (int)node : -1;
 }
 
-static void number_names(struct host_pci *p)
+void host_pci_name(struct host_pci *p, struct pci_names *names, const char *modalias)
 {
 	(void)snprintf(p->pci.class_name, sizeof p->pci.class_name, "Class %06x", p->class_code);
 	(void)snprintf(p->pci.vendor_name, sizeof p->pci.vendor_name, "Vendor %04x", p->vendor);
 	(void)snprintf(p->pci.device_name, sizeof p->pci.device_name, "Device %04x", p->device);
+	pci_names_find(names, modalias, &p->pci);
 }
 
 static void read_device(const char *name, void *arg)
@@ -67,9 +68,9 @@ static void read_device(const char *name, void *arg)
 	(void)sysfs_link(dir, "driver", p->pci.driver, sizeof p->pci.driver);
 	p->pci.assignable =
 	    mu_str_equal(p->pci.driver, "pciback") || mu_str_equal(p->pci.driver, "xen-pciback");
-	number_names(p);
-	if (sysfs_text(dir, "modalias", text, sizeof text))
-		pci_names_find(r->names, text, &p->pci);
+	if (!sysfs_text(dir, "modalias", text, sizeof text))
+		text[0] = '\0';
+	host_pci_name(p, r->names, text);
 	r->n++;
 }
 

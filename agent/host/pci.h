@@ -21,6 +21,8 @@ struct host_pci {
 /* By address. `sysfs` is "/sys"; `names` may be NULL. *ret (heap) is the caller's. */
 int host_pci_read(const char *sysfs, struct pci_names *names, struct host_pci **ret, size_t *ret_n,
 		  struct mu_error *err);
+/* What it is called, by its modalias ("pci:v00008086d..."), else by its numbers. */
+void host_pci_name(struct host_pci *p, struct pci_names *names, const char *modalias);
 /* As others see it. */
 void host_pci_object(const struct host_pci *p, const struct host_id *host,
 		     struct model_object *ret);

@@ -32,7 +32,10 @@ static void read_run(struct mu_work *w)
 	struct network *n = MU_CONTAINER_OF(w, struct network, work);
 
 	mu_error_clear(&n->fresh_err);
-	(void)net_read(&n->fresh, &n->fresh_err);
+	if (n->model)
+		net_model_read(n->model, &n->fresh);
+	else
+		(void)net_read(&n->fresh, &n->fresh_err);
 }
 
 static void read_begin(struct network *n)
@@ -175,6 +178,22 @@ bool network_find_bridge(const struct network *n, const struct mu_uuid *id,
 	return true;
 }
 
+const struct net_record *network_find_record(const struct network *n, const char *bridge,
+					     const char *name)
+{
+	char from_name[MODEL_DEVICE_MAX + 1];
+
+	if (!bridge) {
+		net_bridge_name(name, from_name);
+		bridge = from_name;
+	}
+	for (size_t i = 0; i < n->records.n; i++) {
+		if (!strcmp(n->records.items[i].bridge, bridge))
+			return &n->records.items[i];
+	}
+	return NULL;
+}
+
 /* ---- life ---- */
 
 static void poll_closed(uv_handle_t *h)
@@ -187,6 +206,7 @@ static void release(struct network *n)
 	if (n->poll)
 		uv_close((uv_handle_t *)&n->poll->uv, poll_closed);
 	n->monitor = net_monitor_free(n->monitor);
+	n->model = net_model_free(n->model);
 	n->timer = mu_timer_free(n->timer);
 	net_facts_deinit(&n->facts);
 	net_facts_deinit(&n->fresh);
@@ -209,6 +229,18 @@ static int watch(struct network *n, struct mu_error *err)
 	return 0;
 }
 
+/* A modelled host was never off: what was made is there. */
+static void restore_model(struct network *n)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	for (size_t i = 0; n->model && i < n->records.n; i++) {
+		if (net_model_make(n->model, &n->records.items[i], &err) < 0)
+			mu_log_warning("modelled network is lost bridge=%s err=\"%s\"",
+				       n->records.items[i].bridge, err.text);
+	}
+}
+
 struct network *network_new(const struct network_settings *settings, struct mu_error *err)
 {
 	struct network *n = mu_xcalloc(1, sizeof *n);
@@ -220,12 +252,15 @@ struct network *network_new(const struct network_settings *settings, struct mu_e
 	n->work = (struct mu_work){.run = read_run, .done = read_done};
 	mu_link_init(&n->jobs);
 	n->timer = mu_timer_new(n->loop, on_timer, n);
+	if (settings->modelled)
+		n->model = net_model_new(settings->seed);
 	/* Listening first: what changes while we read is heard. */
-	if (watch(n, err) < 0 || net_store_load(n->dir, &n->records, err) < 0) {
+	if ((!n->model && watch(n, err) < 0) || net_store_load(n->dir, &n->records, err) < 0) {
 		(void)mu_error_prefix(err, "networks");
 		release(n);
 		return NULL;
 	}
+	restore_model(n);
 	for (size_t i = 0; i < n->records.n; i++) {
 		if (n->records.items[i].stage != NET_STAGE_MADE)
 			network_job_sweep(n, &n->records.items[i]);

@@ -22,6 +22,9 @@ struct network_settings {
 	struct mu_loop *loop;
 	struct host_id host;
 	const char *records; /* directory of our records, made if missing; copied */
+	bool modelled; /* nothing of this machine: a host out of `seed`, whose networks are records
+			*/
+	uint64_t seed;
 	/* Networks and PIFs (OBJECT_NETWORK, OBJECT_PIF) as they come, change and go. */
 	struct net_view_listener listener;
 };
@@ -41,6 +44,11 @@ const struct model_object *network_find(const struct network *n, const struct mu
 bool network_find_bridge(const struct network *n, const struct mu_uuid *id,
 			 char ret[static MODEL_DEVICE_MAX + 1]);
 
+/* Our record of the network that has, or that would get, this bridge (NULL: from the name); NULL =
+ * there is none. Valid until the loop goes on. */
+const struct net_record *network_find_record(const struct network *n, const char *bridge,
+					     const char *name);
+
 /* One creation or deletion. Embedded in its user, all zero before start. */
 struct network_op {
 	/* inputs; text is copied at start, NULL = not given */
@@ -53,6 +61,7 @@ struct network_op {
 	const char *const *in_use; /* delete: bridges that running VMs have; read inside start */
 	size_t n_in_use;
 	void (*done)(struct network_op *op);
+	void (*progress)(struct network_op *op, int percent); /* may be NULL */
 	/* results */
 	struct mu_uuid id;      /* of the network */
 	enum net_system system; /* NET_SYSTEM_NONE: gone when the host reboots */

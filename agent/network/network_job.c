@@ -164,12 +164,26 @@ static void tell(struct network_job *job)
 	op->done(op);
 }
 
+/* How far one that is being made, or deleted, has come. */
+static void enter(struct network_job *job, enum job_step step)
+{
+	static const int percents[] = {
+	    [STEP_WRITE] = 10, [STEP_UP] = 20,     [STEP_AWAIT] = 50,  [STEP_KEEP] = 90,
+	    [STEP_MARK] = 10,  [STEP_DOWN] = 20,   [STEP_REMOVE] = 50, [STEP_RELOAD] = 60,
+	    [STEP_CLEAN] = 80, [STEP_SETTLE] = 90, [STEP_OVER] = 0,
+	};
+
+	job->step = step;
+	if (job->op && job->op->progress && !job->failed && percents[step])
+		job->op->progress(job->op, percents[step]);
+}
+
 /* The last thing that happens to a job. */
 static void over(struct network_job *job)
 {
 	struct network *n = job->n;
 
-	job->step = STEP_OVER;
+	enter(job, STEP_OVER);
 	tell(job);
 	job_free(job);
 	if (!mu_list_empty(&n->jobs))
@@ -182,7 +196,7 @@ static void over(struct network_job *job)
 static void work_start(struct network_job *job, enum job_step step, void (*run)(struct mu_work *),
 		       void (*done)(struct mu_work *))
 {
-	job->step = step;
+	enter(job, step);
 	mu_error_clear(&job->work_err);
 	job->work = (struct mu_work){.run = run, .done = done};
 	mu_work_start(&job->work, job->n->loop);
@@ -244,7 +258,7 @@ static void command_done(struct mu_process *p)
 /* The step's commands in order; `finished` with work_err of the last that failed. */
 static void commands_start(struct network_job *job, enum job_step step)
 {
-	job->step = step;
+	enter(job, step);
 	job->next_command = 0;
 	mu_error_clear(&job->work_err);
 	run_next_command(job);
@@ -287,7 +301,9 @@ static void write_run(struct mu_work *w)
 	if (net_store_save(job->n->dir, &job->rec, &job->work_err) < 0 ||
 	    net_store_write_files(&job->plan, &job->work_err) < 0)
 		return;
-	if (job->plan.by_hand)
+	if (job->n->model)
+		(void)net_model_make(job->n->model, &job->rec, &job->work_err);
+	else if (job->plan.by_hand)
 		(void)net_links_make(&job->rec, &job->work_err);
 }
 
@@ -322,7 +338,7 @@ static void up_over(struct network_job *job)
 		undo(job);
 		return;
 	}
-	job->step = STEP_AWAIT;
+	enter(job, STEP_AWAIT);
 	job->deadline = mu_timer_new(job->n->loop, await_too_long, job);
 	mu_timer_set(job->deadline, AWAIT_MS);
 	job->reading = network_read(job->n);
@@ -426,7 +442,9 @@ static void clean_run(struct mu_work *w)
 {
 	struct network_job *job = job_of(w);
 
-	if (net_links_remove(&job->rec, &job->work_err) == 0)
+	if (job->n->model)
+		net_model_remove(job->n->model, &job->rec);
+	if (job->n->model || net_links_remove(&job->rec, &job->work_err) == 0)
 		(void)net_store_forget(job->n->dir, job->rec.bridge, &job->work_err);
 }
 
@@ -441,7 +459,7 @@ static void clean_done(struct mu_work *w)
 	records_remove(&job->n->records, job->rec.bridge);
 	mu_log_info("network removed bridge=%s", job->rec.bridge);
 	/* The listener hears that it is gone before the user hears that it is done. */
-	job->step = STEP_SETTLE;
+	enter(job, STEP_SETTLE);
 	job->reading = network_read(job->n);
 }
 

@@ -6,6 +6,7 @@
 #define MUSTER_AGENT_NETWORK_NETWORK_PRIV_H
 
 #include "agent/network/core/net_check.h"
+#include "agent/network/net_model.h"
 #include "agent/network/net_netlink.h"
 #include "agent/network/net_store.h"
 #include "agent/network/network.h"
@@ -20,6 +21,7 @@ struct network {
 	char *dir;
 	struct net_view_listener listener;
 	char management_ip[MODEL_ADDR_MAX + 1];
+	struct net_model *model; /* NULL: this machine */
 	struct net_monitor *monitor;
 	struct network_poll *poll;
 	/* readings */

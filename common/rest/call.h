@@ -18,8 +18,9 @@ enum { REST_ROUTE_SETS_MAX = 8, REST_CALL_ROUTES_MAX = 64, REST_PING_EVERY_MS = 
 struct rest {
 	struct mu_loop *loop;
 	struct rest_backend backend;
-	struct mu_link waiters; /* waiters.c */
-	struct rest_feed *feed; /* feed.c */
+	struct mu_link waiters;     /* waiters.c */
+	struct mu_link host_groups; /* host_groups.c: those that wait */
+	struct rest_feed *feed;     /* feed.c */
 	struct rest_relations *relations;
 	mu_msec ping_every; /* of event streams */
 	size_t n_route_sets;
@@ -111,10 +112,11 @@ enum rest_source {
 	REST_FROM_SR,
 	REST_FROM_VDI,
 	REST_FROM_PBD,     /* an SR, on its host */
-	REST_FROM_NETWORK, /* a host that has it; its bridge becomes an argument */
+	REST_FROM_NETWORK, /* all hosts that have it; its bridge becomes an argument */
 	REST_FROM_HOST,
-	REST_FROM_POOL,     /* a host is chosen */
-	REST_FROM_POOL_PIF, /* the host of the body's `pif`, whose device becomes the argument */
+	REST_FROM_POOL,       /* a host is chosen */
+	REST_FROM_POOL_HOSTS, /* all hosts */
+	REST_FROM_POOL_PIF,   /* the same, and the device of the body's `pif` is an argument */
 	/* the body has it as property `in_body` */
 	REST_FROM_BODY_VM,
 	REST_FROM_BODY_SR,
@@ -152,6 +154,19 @@ struct rest_target {
 struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_route *route,
 				   struct mu_value *body, struct rest_target *ret);
 
+struct http_reply *rest_check_pool(struct rest_call *c); /* the path's */
+/* A property that is an id. */
+struct http_reply *rest_body_id(struct rest_call *c, const struct mu_value *body, const char *name,
+				const char **ret);
+/* The report of the host that is asked best: a connected one, if there is one. */
+struct http_reply *rest_object_need(struct rest_call *c, enum object_kind kind, const char *text,
+				    const struct model_object **ret);
+
+/* host_groups.c: the call on all hosts, or those that `hosts` of the body names. */
+struct http_reply *rest_call_on_hosts(struct rest_call *c, const struct rest_call_route *route,
+				      struct mu_value *body, bool sync, mu_msec deadline);
+void rest_host_groups_task_changed(struct rest *rest, const struct model_task *t);
+
 /* Give a member another value; NULL takes it out. */
 void rest_body_replace(struct mu_arena *a, struct mu_value *body, const char *name,
 		       const char *value);
@@ -172,6 +187,9 @@ struct http_reply *rest_wait(struct rest *rest, struct http_request *r, const st
 /* The same for a request that is pending already. */
 void rest_wait_more(struct rest *rest, struct http_request *r, const struct mu_uuid *task,
 		    enum rest_wait_for what);
+/* Of a task that has ended, as REST_WAIT_ACTION says. */
+struct http_reply *rest_reply_ended(struct rest *rest, struct http_request *r,
+				    const struct model_task *t);
 void rest_waiters_task_changed(struct rest *rest, const struct model_task *t);
 
 /* feed.c: server-sent events. */

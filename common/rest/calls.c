@@ -86,6 +86,10 @@ struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_
 	if (rest_body(c, NULL, &given, &err) < 0)
 		return rest_error(c, &err);
 	body = mu_value_copy(c->arena, given);
+	if (route->source == REST_FROM_NETWORK || route->source == REST_FROM_POOL_PIF ||
+	    route->source == REST_FROM_POOL_HOSTS)
+		return rest_call_on_hosts(c, route, body, sync,
+					  timeout ? mu_clock_wall() + MU_SEC(timeout) : 0);
 	if ((refusal = rest_call_place(c, route, body, &t)))
 		return refusal;
 	if (take_query(c, t.method, body, &err) < 0)

@@ -25,9 +25,8 @@ static struct http_reply *invalid(struct rest_call *c, const char *name, const c
 	return rest_error(c, &err);
 }
 
-/* A property that is the object's id, not one of the call's arguments. */
-static struct http_reply *body_id(struct rest_call *c, struct mu_value *body, const char *name,
-				  const char **ret)
+struct http_reply *rest_body_id(struct rest_call *c, const struct mu_value *body, const char *name,
+				const char **ret)
 {
 	const struct mu_value *v = mu_value_get(body, name);
 
@@ -101,9 +100,8 @@ static struct http_reply *place_part(struct rest_call *c, bool vif, struct mu_va
 	return NULL;
 }
 
-/* The report of the host that is asked best: a connected one, if there is one. */
-static struct http_reply *find_object(struct rest_call *c, enum object_kind kind, const char *text,
-				      const struct model_object **ret)
+struct http_reply *rest_object_need(struct rest_call *c, enum object_kind kind, const char *text,
+				    const struct model_object **ret)
 {
 	const struct rest_backend *b = &c->rest->backend;
 	const struct model_object *o;
@@ -119,7 +117,7 @@ static struct http_reply *place_object(struct rest_call *c, enum object_kind kin
 				       struct rest_target *t)
 {
 	const struct model_object *o;
-	struct http_reply *refusal = find_object(c, kind, text, &o);
+	struct http_reply *refusal = rest_object_need(c, kind, text, &o);
 
 	if (refusal)
 		return refusal;
@@ -157,21 +155,7 @@ static struct http_reply *place_host(struct rest_call *c, const char *text, stru
 	return NULL;
 }
 
-static struct http_reply *place_network(struct rest_call *c, struct mu_value *body,
-					struct rest_target *t)
-{
-	const struct model_object *o;
-	struct http_reply *refusal = find_object(c, OBJECT_NETWORK, c->id, &o);
-
-	if (refusal)
-		return refusal;
-	t->object = o->host.uuid;
-	t->host = o->host;
-	mu_value_set_string(c->arena, body, "bridge", o->network.bridge);
-	return NULL;
-}
-
-static struct http_reply *check_pool(struct rest_call *c)
+struct http_reply *rest_check_pool(struct rest_call *c)
 {
 	const struct rest_backend *b = &c->rest->backend;
 	struct rest_pool pool;
@@ -236,26 +220,11 @@ void rest_body_replace(struct mu_arena *a, struct mu_value *body, const char *na
 		mu_value_set_string(a, body, name, value);
 }
 
-static struct http_reply *place_pif(struct rest_call *c, struct mu_value *body,
-				    struct rest_target *t)
-{
-	const char *text;
-	struct http_reply *refusal = body_id(c, body, "pif", &text);
-	const struct model_object *o;
-
-	if (refusal || (refusal = find_object(c, OBJECT_PIF, text, &o)))
-		return refusal;
-	t->host = o->host;
-	t->object = o->host.uuid;
-	rest_body_replace(c->arena, body, "pif", o->pif.device);
-	return NULL;
-}
-
 static struct http_reply *place_in_body(struct rest_call *c, const struct rest_call_route *route,
 					struct mu_value *body, struct rest_target *t)
 {
 	const char *text;
-	struct http_reply *refusal = body_id(c, body, route->in_body, &text);
+	struct http_reply *refusal = rest_body_id(c, body, route->in_body, &text);
 
 	if (refusal)
 		return refusal;
@@ -312,10 +281,10 @@ static struct http_reply *place_call(struct rest_call *c, struct mu_value *body,
 		if (i == MU_ARRAY_SIZE(known))
 			return invalid(c, member->name, "unknown property");
 	}
-	if ((refusal = body_id(c, body, "method", &method)) ||
-	    (refusal = body_id(c, body, "objectId", &object)))
+	if ((refusal = rest_body_id(c, body, "method", &method)) ||
+	    (refusal = rest_body_id(c, body, "objectId", &object)))
 		return refusal;
-	if (mu_value_get(body, "hostId") && (refusal = body_id(c, body, "hostId", &host)))
+	if (mu_value_get(body, "hostId") && (refusal = rest_body_id(c, body, "hostId", &host)))
 		return refusal;
 	if (arguments && arguments->kind != MU_VALUE_OBJECT)
 		return invalid(c, "arguments", "an object is expected");
@@ -356,22 +325,21 @@ struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_r
 		return place_object(c, OBJECT_VDI, c->id, ret);
 	case REST_FROM_PBD:
 		return place_pbd(c, ret);
-	case REST_FROM_NETWORK:
-		return place_network(c, body, ret);
 	case REST_FROM_HOST:
 		return place_host(c, c->id, ret);
 	case REST_FROM_POOL:
-	case REST_FROM_POOL_PIF:
-		if ((refusal = check_pool(c)))
-			return refusal;
-		return route->source == REST_FROM_POOL ? place_new_vm(c, body, ret)
-						       : place_pif(c, body, ret);
+		refusal = rest_check_pool(c);
+		return refusal ? refusal : place_new_vm(c, body, ret);
 	case REST_FROM_BODY_VM:
 	case REST_FROM_BODY_SR:
 	case REST_FROM_BODY_HOST:
 		return place_in_body(c, route, body, ret);
 	case REST_FROM_BODY:
 		return place_call(c, body, ret);
+	case REST_FROM_NETWORK: /* of several hosts: host_groups.c */
+	case REST_FROM_POOL_PIF:
+	case REST_FROM_POOL_HOSTS:
+		break;
 	}
 	mu_assert_unreachable();
 }

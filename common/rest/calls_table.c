@@ -52,6 +52,9 @@ const struct rest_call_route rest_call_routes[] = {
 
     {{HTTP_POST, ACTION("pools", "create_vm"), false}, "vm.create", REST_FROM_POOL},
     {{HTTP_POST, ACTION("pools", "create_network"), false}, "network.create", REST_FROM_POOL_PIF},
+    {{HTTP_POST, ACTION("pools", "create_internal_network"), false},
+     "network.create",
+     REST_FROM_POOL_HOSTS},
     {{HTTP_DELETE, V0("/networks/{id}"), false}, "network.delete", REST_FROM_NETWORK, true},
 
     {{HTTP_POST, ACTION("hosts", "enable"), false}, "host.enable", REST_FROM_HOST},

@@ -140,6 +140,7 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
 	rest->backend = *backend;
 	rest->ping_every = REST_PING_EVERY_MS;
 	mu_link_init(&rest->waiters);
+	mu_link_init(&rest->host_groups);
 	rest->feed = rest_feed_new(rest);
 	rest->relations = rest_feed_relations_new(rest->feed, &rest->backend);
 	return rest;
@@ -149,7 +150,7 @@ struct rest *rest_free(struct rest *rest)
 {
 	if (!rest)
 		return NULL;
-	mu_assert(mu_list_empty(&rest->waiters));
+	mu_assert(mu_list_empty(&rest->waiters) && mu_list_empty(&rest->host_groups));
 	rest->feed = rest_feed_free(rest->feed);
 	rest->relations = rest_relations_free(rest->relations);
 	free(rest);
@@ -189,8 +190,10 @@ void rest_report_changed(struct rest *rest, enum rest_change what, const struct 
 void rest_task_changed(struct rest *rest, enum rest_change what, const struct model_task *t)
 {
 	rest_feed_task_changed(rest->feed, what, t);
-	if (what != REST_REMOVE)
-		rest_waiters_task_changed(rest, t);
+	if (what == REST_REMOVE)
+		return;
+	rest_waiters_task_changed(rest, t);
+	rest_host_groups_task_changed(rest, t);
 }
 
 /* Who asks */

@@ -43,6 +43,12 @@ static struct http_reply *reply_ended(struct rest *rest, struct http_request *r,
 	return http_reply_error(r, &t->err, data);
 }
 
+struct http_reply *rest_reply_ended(struct rest *rest, struct http_request *r,
+				    const struct model_task *t)
+{
+	return reply_ended(rest, r, t, REST_WAIT_ACTION);
+}
+
 static void waiter_free(struct waiter *w)
 {
 	mu_list_remove(&w->link);

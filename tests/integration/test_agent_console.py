@@ -258,14 +258,14 @@ class Vnc(ConsoleCase):
         super().setUp()
         self.screen = FakeVnc()
         self.addCleanup(self.screen.server.close)
-        self.id = self.vm("screen", cmdline=f"sim.vnc={self.screen.port}")
+        self.screened = self.vm("screen", cmdline=f"sim.vnc={self.screen.port}")
 
     def view(self, query=""):
         """(viewer, the server's end) after the handshake"""
         accepted = []
         thread = threading.Thread(target=lambda: accepted.append(self.screen.accept()))
         thread.start()
-        ws = self.open(self.id, "?kind=vnc" + query)
+        ws = self.open(self.screened, "?kind=vnc" + query)
         ws.read_until(b"RFB 003.008\n")
         ws.send(b"RFB 003.008\n")
         ws.read_until(b"\x01\x01")
@@ -326,7 +326,7 @@ class Vnc(ConsoleCase):
     def test_nobody_listens(self):
         self.screen.server.close()
         with self.assertRaises((Closed, Refused)) as caught:
-            self.open(self.id, "?kind=vnc").message()
+            self.open(self.screened, "?kind=vnc").message()
         self.assertIn("display", str(caught.exception))
 
 

@@ -227,6 +227,8 @@ class Commands(LinkCase):
         session, _, _ = self.live()
         task = self.command(session, vm, "START")
         session.expect("delta", lambda d: any(v.current_task == task.bytes for v in d.vms))
+        # It is shown as soon as it came; killed before it is recorded, it never was.
+        wait_until("it has begun", lambda: " start " in (agent.state / "journal").read_text())
         agent.kill()
         agent.start()
         session, _, _ = self.live()

@@ -34,7 +34,7 @@ class HostCase(unittest.TestCase):
         cls.host.install_agent(BUILD)
         cls.host.run(["systemctl", "restart", "muster-agent"])
         cls.host.wait_run("the admin socket", f"curl -sf --unix-socket {SOCKET} http://x/rest/v0/ping")
-        cls.id = cls.get("/hosts?fields=id")[0]["id"]
+        cls.host_id = cls.get("/hosts?fields=id")[0]["id"]
 
     @classmethod
     def curl(cls, method, path, body=None):
@@ -60,7 +60,7 @@ class HostCase(unittest.TestCase):
 
 class Facts(HostCase):
     def test_details_equal_xl_info(self):
-        details, info = self.get(f"/hosts/{self.id}/details"), self.xl_info()
+        details, info = self.get(f"/hosts/{self.host_id}/details"), self.xl_info()
         cpu, xen, memory = details["cpu"], details["xen"], details["memory"]
         self.assertEqual(
             {key: info[key] for key in (
@@ -83,7 +83,7 @@ class Facts(HostCase):
         self.assertEqual(int(info["outstanding_claims"]), memory["claimedBytes"])
 
     def test_dom0_numa_and_pools(self):
-        details = self.get(f"/hosts/{self.id}/details")
+        details = self.get(f"/hosts/{self.host_id}/details")
         dom0, xl = details["dom0"], self.host.xl_list()[0]
         self.assertEqual(self.host.read("/proc/cmdline").strip(), dom0["commandLine"])
         self.assertEqual(xl["vcpus"], dom0["vcpus"])
@@ -109,7 +109,7 @@ class Facts(HostCase):
                       "xl cpupool-create 'name=\"spare\"' 'cpus=[\"1\"]' 'sched=\"credit\"'")
         try:
             def seen():
-                pools = self.get(f"/hosts/{self.id}/details")["cpupools"]
+                pools = self.get(f"/hosts/{self.host_id}/details")["cpupools"]
                 return {p.get("name"): p for p in pools}.get("spare")
             pool = self.host.wait("the pool is seen", seen)
             self.assertEqual((pool["cpus"], pool["scheduler"], pool["domains"]), ([1], "credit", []))
@@ -119,13 +119,13 @@ class Facts(HostCase):
             self.host.run("xl cpupool-destroy spare && xl cpupool-cpu-add Pool-0 1")
 
     def test_dmesg_is_xl_dmesg(self):
-        status, text = self.curl("GET", f"/hosts/{self.id}/dmesg")
+        status, text = self.curl("GET", f"/hosts/{self.host_id}/dmesg")
         self.assertEqual(200, status)
         self.assertEqual(self.host.out("xl dmesg").strip(), text.strip())
         self.assertIn("Xen version 4.17", text)
 
     def test_journal_has_our_own_lines(self):
-        entries = self.get(f"/hosts/{self.id}/journal?unit=muster-agent.service&lines=50")
+        entries = self.get(f"/hosts/{self.host_id}/journal?unit=muster-agent.service&lines=50")
         self.assertTrue(any("admin socket open" in (e.get("message") or "") for e in entries))
         self.assertEqual({"muster-agent.service"}, {e["unit"] for e in entries})
         self.assertEqual(sorted(e["at"] for e in entries), [e["at"] for e in entries])
@@ -133,10 +133,10 @@ class Facts(HostCase):
         self.host.run(["logger", marker])
         after = entries[-1]["cursor"].replace(";", "%3B").replace("=", "%3D")
         self.host.wait("the entry after the cursor", lambda: any(
-            e.get("message") == marker for e in self.get(f"/hosts/{self.id}/journal?cursor={after}")))
-        boots = self.get(f"/hosts/{self.id}/boots")
+            e.get("message") == marker for e in self.get(f"/hosts/{self.host_id}/journal?cursor={after}")))
+        boots = self.get(f"/hosts/{self.host_id}/boots")
         self.assertEqual(self.host.out("journalctl -qn1 -o json | jq -r ._BOOT_ID"), boots[-1]["boot"])
-        status, text = self.curl("GET", f"/hosts/{self.id}/journal?unit=--flush")
+        status, text = self.curl("GET", f"/hosts/{self.host_id}/journal?unit=--flush")
         self.assertEqual(422, status, text)
 
     def test_pci_devices_are_those_of_sysfs(self):
@@ -144,7 +144,7 @@ class Facts(HostCase):
                   "echo $d $(cat $d/class) $(cat $d/vendor) $(cat $d/device) "
                   "$(basename $(readlink $d/driver || echo -)); done")
         told = [line.split() for line in self.host.out(script).splitlines()]
-        pcis = self.get(f"/hosts/{self.id}/details")["pcis"]
+        pcis = self.get(f"/hosts/{self.host_id}/details")["pcis"]
         self.assertTrue(told)
         self.assertEqual(
             told, [[p["address"], "0x" + p["class"], "0x" + p["vendor"], "0x" + p["device"],
@@ -153,7 +153,7 @@ class Facts(HostCase):
             self.assertIn("Host bridge", {p["className"] for p in pcis})
 
     def test_disks(self):
-        disks = {d["name"]: d for d in self.get(f"/hosts/{self.id}/details")["disks"]}
+        disks = {d["name"]: d for d in self.get(f"/hosts/{self.host_id}/details")["disks"]}
         rows = self.host.out("lsblk -bdnro NAME,SIZE,TYPE").splitlines()
         told = {row.split()[0]: int(row.split()[1]) for row in rows if row.split()[2] in ("disk", "rom")}
         self.assertEqual(told, {name: d["sizeBytes"] for name, d in disks.items()})
@@ -161,13 +161,13 @@ class Facts(HostCase):
         self.assertEqual([], disks["vdb"]["usedBy"])
         self.host.run("pvcreate -q /dev/vdb && vgcreate -q vg0 /dev/vdb && lvcreate -qn data -L 64M vg0")
         try:
-            disks = {d["name"]: d for d in self.get(f"/hosts/{self.id}/details")["disks"]}
+            disks = {d["name"]: d for d in self.get(f"/hosts/{self.host_id}/details")["disks"]}
             self.assertEqual([{"kind": "lvm", "name": "vg0-data"}], disks["vdb"]["usedBy"])
         finally:
             self.host.run("vgremove -qf vg0 && pvremove -q /dev/vdb")
 
     def test_host_object(self):
-        host, info = self.get(f"/hosts/{self.id}"), self.xl_info()
+        host, info = self.get(f"/hosts/{self.host_id}"), self.xl_info()
         self.assertEqual(info["nr_cpus"], host["CPUs"]["cpu_count"])
         self.assertEqual(int(info["nr_cpus"]), host["cpus"]["cores"])
         for key in ("vendor", "family", "model", "stepping", "threads_per_core"):
@@ -177,7 +177,7 @@ class Facts(HostCase):
                          host["bios_strings"]["system-manufacturer"])
         self.assertTrue(host["enabled"])
         self.assertEqual({"enabled": int(info["threads_per_core"]) > 1},
-                         self.get(f"/hosts/{self.id}/smt"))
+                         self.get(f"/hosts/{self.host_id}/smt"))
 
 
 class Maintenance(HostCase):
@@ -188,17 +188,17 @@ class Maintenance(HostCase):
         definition = {"uuid": vm, "name": "web", "type": "pv", "memory": f"{GUEST_MEMORY_MIB}MiB",
                       "kernel": "/srv/guest/vmlinux", "ramdisk": "/srv/guest/guest.cpio.gz",
                       "cmdline": "console=hvc0 rdinit=/init"}
-        self.assertEqual(201, self.curl("POST", f"/hosts/{self.id}/vms", definition)[0])
-        self.assertEqual(204, self.curl("POST", f"/hosts/{self.id}/actions/disable?sync=true")[0])
+        self.assertEqual(201, self.curl("POST", f"/hosts/{self.host_id}/vms", definition)[0])
+        self.assertEqual(204, self.curl("POST", f"/hosts/{self.host_id}/actions/disable?sync=true")[0])
         status, text = self.curl("POST", f"/vms/{vm}/actions/start?sync=true")
         self.assertEqual(409, status, text)
         self.assertIn("maintenance", text)
         self.assertIsNone(self.host.domain("web"))
-        self.assertFalse(self.get(f"/hosts/{self.id}")["enabled"])
+        self.assertFalse(self.get(f"/hosts/{self.host_id}")["enabled"])
         self.host.run(["systemctl", "restart", "muster-agent"])
         self.host.wait_run("the admin socket", f"curl -sf --unix-socket {SOCKET} http://x/rest/v0/ping")
         self.assertEqual(409, self.curl("POST", f"/vms/{vm}/actions/start?sync=true")[0])
-        self.assertEqual(204, self.curl("POST", f"/hosts/{self.id}/actions/enable?sync=true")[0])
+        self.assertEqual(204, self.curl("POST", f"/hosts/{self.host_id}/actions/enable?sync=true")[0])
         status, text = self.curl("POST", f"/vms/{vm}/actions/start?sync=true&timeout=300")
         self.assertEqual(204, status, text)
         self.assertIsNotNone(self.host.domain("web"))
@@ -211,7 +211,7 @@ class Reboot(HostCase):
         self.host.guest("web")
         self.host.guest("db", slow_s=2)
         self.host.wait("both are seen", lambda: len(self.get("/vms")) == 2)
-        status, text = self.curl("POST", f"/hosts/{self.id}/actions/clean_reboot?sync=true")
+        status, text = self.curl("POST", f"/hosts/{self.host_id}/actions/clean_reboot?sync=true")
         self.assertEqual(409, status, text)
         self.assertTrue(self.host.alive())
         self.assertIn("web", text)
@@ -222,7 +222,7 @@ class Reboot(HostCase):
         done = self.host.run(shlex.join(
             ["curl", "-s", "--max-time", "280", "--unix-socket", SOCKET, "-X", "POST", "-w", "%{http_code}",
              "-H", "content-type: application/json", "-d", body,
-             f"http://x/rest/v0/hosts/{self.id}/actions/clean_reboot?sync=true"]), check=False)
+             f"http://x/rest/v0/hosts/{self.host_id}/actions/clean_reboot?sync=true"]), check=False)
         self.assertEqual("204", done.stdout)
         wait_for("the machine resets", lambda: not self.host.alive(), PATIENCE_S, 0.5)
         lists = watch.communicate()[0].split("\n\n")

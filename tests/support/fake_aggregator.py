@@ -8,6 +8,7 @@ as it likes, also wrongly. The CA and certificates are made with the openssl too
 import pathlib
 import queue
 import tempfile
+import time
 import uuid
 from concurrent import futures
 
@@ -90,8 +91,9 @@ class Session:
 
     def expect(self, kind, want=lambda m: True, deadline=DEADLINE):
         """The next message of that kind that is wanted; others are passed over."""
+        end = time.monotonic() + deadline
         while True:
-            message = self.next(deadline)
+            message = self.next(max(0, end - time.monotonic()))
             if message.WhichOneof("kind") == kind and want(getattr(message, kind)):
                 return getattr(message, kind)
 

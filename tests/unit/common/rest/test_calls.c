@@ -98,6 +98,8 @@ static const struct {
     {POST, "/pools/" POOL "/actions/create_network",
      "{\"name\":\"n\",\"pif\":\"" PIF_1 "\",\"vlan\":5}", "network.create", HOST_1,
      "{\"name\":\"n\",\"vlan\":5,\"pif\":\"eth0\"}"},
+    {POST, "/pools/" POOL "/actions/create_internal_network",
+     "{\"name\":\"n\",\"hosts\":[\"" HOST_1 "\"]}", "network.create", HOST_1, "{\"name\":\"n\"}"},
     {DEL, "/networks/" NETWORK_1, NULL, "network.delete", HOST_1, "{\"bridge\":\"xenbr0\"}"},
     {POST, "/hosts/" HOST_1 "/actions/enable", NULL, "host.enable", HOST_1, "{}"},
     {POST, "/hosts/" HOST_1 "/actions/disable", NULL, "host.disable", HOST_1, "{}"},
@@ -262,6 +264,20 @@ Test(calls, bad_requests)
 	    {POST, "/pools/" POOL "/actions/create_network", "{\"name\":\"n\"}", 422, "pif"},
 	    {POST, "/pools/" POOL "/actions/create_network",
 	     "{\"name\":\"n\",\"pif\":\"" SR_1 "\"}", 404, "\"type\":\"PIF\""},
+	    {POST, "/pools/" NOBODY "/actions/create_internal_network", "{}", 404,
+	     "\"type\":\"pool\""},
+	    {POST, "/pools/" POOL "/actions/create_internal_network", "{}", 422, "name: required"},
+	    {POST, "/pools/" POOL "/actions/create_internal_network",
+	     "{\"name\":\"n\",\"hosts\":\"" HOST_1 "\"}", 422, "hosts: a list of ids"},
+	    {POST, "/pools/" POOL "/actions/create_internal_network",
+	     "{\"name\":\"n\",\"hosts\":[\"" HOST_1 "\",7]}", 422, "hosts[1]: no such host"},
+	    {POST, "/pools/" POOL "/actions/create_internal_network",
+	     "{\"name\":\"n\",\"hosts\":[\"" NOBODY "\"]}", 422, "hosts[0]: no such host"},
+	    {POST, "/pools/" POOL "/actions/create_internal_network",
+	     "{\"name\":\"n\",\"hosts\":[\"" HOST_1 "\",\"" HOST_1 "\"]}", 422,
+	     "hosts[1]: the same host twice"},
+	    {POST, "/pools/" POOL "/actions/create_internal_network",
+	     "{\"name\":\"n\",\"hosts\":[]}", 422, "no host is named"},
 	    {POST, "/calls", "{}", 422, "body: method: required"},
 	    {POST, "/calls", "{\"method\":\"a.b\",\"objectId\":\"x\"}", 404, "\"type\":\"method\""},
 	    {POST, "/calls", "{\"method\":\"vm.edit\",\"objectId\":\"x\"}", 404, "\"type\":\"VM\""},
@@ -322,6 +338,51 @@ Test(calls, a_group_has_a_result_for_each)
 	r = fixture_call(f, HTTP_POST, "/rest/v0/vms/actions/start", "{\"ids\":[\"" VM_DB "\"]}");
 	http_request_for_test_free(r); /* the peer leaves */
 	fixture_op_refused(f, MU_E_STATE, "not now");
+}
+
+/* Calls on all hosts: the one that is connected. */
+
+#define INTERNAL "/rest/v0/pools/" POOL "/actions/create_internal_network"
+
+Test(calls, all_hosts_are_one_here)
+{
+	struct http_request *r;
+
+	fixture_expect(ended(POST, INTERNAL, "{\"name\":\"n\"}", ""), 202,
+		       "{\"taskId\":\"" TASK_1 "\",\"tasks\":[{\"id\":\"" HOST_1
+		       "\",\"taskId\":\"" TASK_1 "\"}]}");
+	r = ended(POST, INTERNAL "?sync=true", "{\"name\":\"n\"}",
+		  "{\"id\":\"" NETWORK_1 "\",\"system\":\"none\"}");
+	cr_expect_str_eq(http_request_for_test_reply_header(r, "location"),
+			 "/rest/v0/networks/" NETWORK_1);
+	fixture_expect(r, 201, "{\"id\":\"" NETWORK_1 "\"}");
+	fixture_expect(ended(DEL, "/rest/v0/networks/" NETWORK_1, NULL, "{}"), 204, NULL);
+	r = fixture_call(f, HTTP_DELETE, "/rest/v0/networks/" NETWORK_1, NULL);
+	f->n_tasks = 0;
+	fixture_op_started(f);
+	fixture_task_ended(f, MU_E_STATE, "in use");
+	fixture_expect(r, 409, "in use");
+	r = fixture_call(f, HTTP_DELETE, "/rest/v0/networks/" NETWORK_1, NULL);
+	fixture_op_refused(f, MU_E_DENIED, "not ours");
+	fixture_expect(r, 403, "not ours");
+}
+
+Test(calls, nobody_waits_for_all_hosts_any_more)
+{
+	struct http_request *r = fixture_call(f, HTTP_DELETE, "/rest/v0/networks/" NETWORK_1, NULL);
+
+	http_request_for_test_free(r); /* before it was asked */
+	fixture_op_started(f);
+	r = fixture_call(f, HTTP_DELETE, "/rest/v0/networks/" NETWORK_1, NULL);
+	f->n_tasks = 0;
+	fixture_op_started(f);
+	http_request_for_test_free(r); /* before it was over */
+	fixture_task_ended(f, MU_E_NONE, NULL);
+	f->hosts[0].connected = false;
+	fixture_expect(fixture_call(f, HTTP_POST, INTERNAL, "{\"name\":\"n\"}"), 503,
+		       "no host is connected");
+	fixture_expect(fixture_call(f, HTTP_DELETE, "/rest/v0/networks/" NETWORK_1, NULL), 503,
+		       "no host that has the network");
 }
 
 Test(calls, bad_groups)
