@@ -234,7 +234,7 @@ static bool is_readonly(const struct hv_disk *d)
 static void claim(struct app *app, const struct vm_entry *e, const struct hv_disk *d, bool clean)
 {
 	struct mu_error err = MU_ERROR_INIT;
-	bool in_use = is_in_use(app, &e->id);
+	bool in_use = !app->domains_known || is_in_use(app, &e->id);
 	char vm[MU_UUID_TEXT];
 
 	if (in_use || clean)
@@ -287,38 +287,52 @@ static void fail(struct disks_use *u, const struct mu_error *err)
 }
 
 struct unplugged {
-	bool awaited; /* one may come yet */
-	char names[128];
+	bool in_trouble;
+	char names[160];
 };
 
+/* "nfs1 (no route to host), old" */
 static void note_unplugged(const struct model_object *o, void *ctx)
 {
+	char piece[MODEL_NAME_MAX + MODEL_TEXT_MAX + 8];
 	struct unplugged *all = ctx;
 	size_t at = strlen(all->names);
+	const char *why = o->sr.trouble;
 
 	if (o->kind != OBJECT_SR || o->sr.attached)
 		return;
-	all->awaited = all->awaited || o->sr.trouble[0];
-	(void)snprintf(all->names + at, sizeof all->names - at, "%s%s%s%.40s%s", at ? ", " : "",
-		       o->name, o->sr.trouble[0] ? " (" : "", o->sr.trouble,
-		       o->sr.trouble[0] ? ")" : "");
+	all->in_trouble = all->in_trouble || why[0];
+	(void)snprintf(piece, sizeof piece, "%s%s%s%s%s", at ? ", " : "", o->name,
+		       why[0] ? " (" : "", why, why[0] ? ")" : "");
+	mu_utf8_sanitize(all->names + at, sizeof all->names - 1 - at, piece, strlen(piece));
+}
+
+bool disks_may_come(const struct app *app)
+{
+	struct unplugged all = {.in_trouble = false};
+
+	storage_each(app->storage, note_unplugged, &all);
+	return all.in_trouble || !storage_settled(app->storage);
 }
 
 /* 0: it is there; positive: wait; negative: it is not. */
 static int find_disk(const struct disks_use *u, const struct mu_uuid *id, struct mu_error *err)
 {
-	struct unplugged all = {.awaited = !storage_settled(u->app->storage)};
+	struct unplugged all = {.in_trouble = false};
 	mu_msec waited = mu_loop_now(u->app->loop) - u->started_at;
 	struct model_object vdi, sr;
-	bool known = storage_find(u->app->storage, id, &vdi);
+	bool known = storage_find(u->app->storage, id, &vdi), comes;
 
 	if (known && vdi.kind != OBJECT_VDI)
 		return mu_error_set(err, MU_E_INVALID, "that is a %s", object_kind_name(vdi.kind));
-	if (known && storage_find(u->app->storage, &vdi.vdi.sr, &sr) && sr.sr.attached)
+	known = known && storage_find(u->app->storage, &vdi.vdi.sr, &sr);
+	if (known && sr.sr.attached)
 		return 0;
-	storage_each(u->app->storage, note_unplugged, &all);
-	if (all.awaited && waited < DISKS_PATIENCE)
+	comes =
+	    known ? sr.sr.trouble[0] || !storage_settled(u->app->storage) : disks_may_come(u->app);
+	if (comes && waited < DISKS_PATIENCE)
 		return 1;
+	storage_each(u->app->storage, note_unplugged, &all);
 	if (known)
 		return mu_error_set(err, MU_E_STATE,
 				    "its storage repository %s is not plugged: %s; hint: plug it",
@@ -379,6 +393,13 @@ static void on_held(struct storage_op *op)
 	hold_next(u);
 }
 
+static mu_msec time_left(const struct disks_use *u, mu_msec all)
+{
+	mu_msec left = all - (mu_loop_now(u->app->loop) - u->started_at);
+
+	return left > 1 ? left : 1;
+}
+
 static void start_hold(struct disks_use *u)
 {
 	const struct hv_disk *d = &u->disks[u->next];
@@ -389,6 +410,7 @@ static void start_hold(struct disks_use *u)
 				    .object = d->vdi,
 				    .holder = u->vm.uuid,
 				    .readonly = is_readonly(d),
+				    .deadline = u->deadline ? time_left(u, u->deadline) : 0,
 				    .done = on_held,
 				    .ctx = u};
 	storage_op_start(u->app->storage, &u->op);
@@ -397,12 +419,9 @@ static void start_hold(struct disks_use *u)
 /* For an SR: its change wakes us as well. */
 static void wait(struct disks_use *u)
 {
-	mu_msec waited = mu_loop_now(u->app->loop) - u->started_at;
-	mu_msec left = DISKS_PATIENCE - waited;
+	mu_msec all = u->deadline && u->deadline < DISKS_PATIENCE ? u->deadline : DISKS_PATIENCE;
 
-	if (u->deadline && u->deadline - waited < left)
-		left = u->deadline - waited;
-	mu_timer_set(u->timer, left > 0 ? left : 0);
+	mu_timer_set(u->timer, time_left(u, all));
 }
 
 static void hold_next(struct disks_use *u)
@@ -431,7 +450,6 @@ static void hold_next(struct disks_use *u)
 		start_hold(u);
 }
 
-/* While one is being held the storage's own deadline counts. */
 static void on_waited(void *ctx)
 {
 	struct disks_use *u = ctx;

@@ -60,6 +60,9 @@ void disks_stop(struct app *app);
 /* The VM's domain does not have this disk any more, though it goes on. */
 void disks_let_go(struct app *app, const struct vm_id *vm, const struct mu_uuid *vdi);
 
+/* An SR that is to be plugged is not: a VDI that is not known may be in it. */
+bool disks_may_come(const struct app *app);
+
 /* Where a definition names a VDI; NULL: nowhere. */
 const struct hv_disk *disks_named_in(const struct vm_spec *spec, const struct mu_uuid *vdi);
 /* MU_E_STATE: a VM that runs, or is suspended, names it. */

@@ -74,13 +74,15 @@ static void on_deletion_over(void *ctx)
 	d->done(d->arg, d->err.code == MU_E_NONE ? NULL : &d->err);
 }
 
-/* One that is gone already is no failure: the call may be asked for again. */
+/* One that is gone already is no failure, as the call may be asked for again; if it can be known.
+ */
 static void on_deleted(struct storage_op *op)
 {
 	struct deletion *d = op->ctx;
 	char vdi[MU_UUID_TEXT];
 
-	if (op->r < 0 && op->err.code != MU_E_NOT_FOUND) {
+	if (op->r < 0 &&
+	    (op->err.code != MU_E_NOT_FOUND || (d->app->storage && disks_may_come(d->app)))) {
 		d->err = op->err;
 		(void)mu_error_prefix(&d->err, "VDI %s", mu_uuid_format(&d->vdis[d->next], vdi));
 		on_deletion_over(d);

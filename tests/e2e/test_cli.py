@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -192,6 +193,35 @@ class Acting(Cli):
         self.run_muster(4, "vm", "start", "edited")
         self.assertEqual("edited deleted\n", self.run_muster(0, "vm", "delete", "edited").stdout)
         demo.wait_for("the end of the VM", lambda: self.demo.power("edited") is None)
+
+    def test_a_repository_and_a_disk_by_words(self):
+        with tempfile.TemporaryDirectory(prefix="muster-cli-sr-") as folder:
+            self.repository_and_disk(folder)
+
+    def repository_and_disk(self, folder):
+        sr = self.run_muster(0, "sr", "create", "host-1", "2024", "dir",
+                             f"location={folder}").stdout.strip()
+        self.assertRegex(sr, UUID)
+        self.assertEqual("2024", self.demo.json("sr", "show", sr)["name_label"], "a name is text")
+        self.run_muster(0, "sr", "edit", "2024", "name_label=disks", "name_description=some")
+        vdi = self.run_muster(0, "vdi", "create", "disks", "data", "4MiB").stdout.strip()
+        self.run_muster(0, "vdi", "resize", "data", "8MiB")
+        self.assertEqual(8 << 20, self.demo.json("vdi", "show", vdi)["size"])
+        snapshot = self.run_muster(0, "vdi", "snapshot", "data", "name_label=before").stdout.strip()
+        self.run_muster(0, "vdi", "revert", "data", "before")
+        clone = self.run_muster(0, "vdi", "clone", "data", "name_label=twin").stdout.strip()
+        self.run_muster(0, "vdi", "edit", "twin", 'tags=["a"]')
+        self.assertEqual(["a"], self.demo.json("vdi", "show", "twin")["tags"])
+        self.run_muster(4, "sr", "destroy", "disks")
+        self.assertIn("less than", self.run_muster(1, "vdi", "resize", "data", "1MiB").stderr)
+        self.assertEqual(2, self.demo.muster("vdi", "resize", "data").returncode)
+        self.assertEqual(3, self.demo.muster("vdi", "delete", "no-such-disk").returncode)
+        self.assertIn("given twice", self.demo.muster("vdi", "create", "disks", "x", "1MiB",
+                                                      "name_label=y").stderr)
+        self.run_muster(0, "vdi", "delete", "data", clone, snapshot)
+        for verb in ("scan", "unplug", "plug", "destroy"):
+            self.run_muster(0, "sr", verb, "disks")
+        self.assertEqual([], self.demo.json("sr", "list"))
 
     def test_events_of_a_vm(self):
         environment = {**self.demo.environment(), **self.demo.env}

@@ -106,6 +106,37 @@ Test(vm_view, a_defined_vm_is_halted_until_it_has_a_domain)
 	cr_assert_eq(vm_view_size(view), 0);
 }
 
+Test(vm_view, a_disk_is_attached_if_the_domain_was_built_with_it)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct vm_spec *spec = spec_of(1, "web"), *built;
+	struct hv_domain d = domain_of(1, 5);
+	struct vm_id id = id_of(1);
+	const struct model_vm *m;
+
+	spec->config.n_disks = 3;
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(spec->config.disks[i].vdev, sizeof spec->config.disks[i].vdev,
+			       "xvd%c", (char)('a' + i));
+		spec->config.disks[i].vdi = id_of((uint8_t)(10 + i)).uuid;
+	}
+	spec->config.disks[0].bootable = true;
+	built = mu_xmemdup(spec, sizeof *spec);
+	built->config.disks[1].vdi = id_of(20).uuid; /* another in its place */
+	built->config.n_disks = 2;
+	vm_view_set_spec(view, &id, spec);
+	vm_view_set_domains(view, &d, 1);
+	(void)refresh(view);
+	m = model(view, 1);
+	cr_assert(m->disks[0].attached && m->disks[1].attached && m->disks[2].attached);
+	cr_assert(m->disks[0].bootable && !m->disks[1].bootable);
+	cr_assert_eq(m->disks[2].vdi.bytes[0], id_of(12).uuid.bytes[0]);
+	vm_view_set_built(view, &id, built);
+	cr_assert_str_eq(refresh(view), "~1");
+	m = model(view, 1);
+	cr_assert(m->disks[0].attached && !m->disks[1].attached && !m->disks[2].attached);
+}
+
 Test(vm_view, disks_and_cards_are_the_definitions)
 {
 	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();

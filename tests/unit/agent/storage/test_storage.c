@@ -532,6 +532,50 @@ Test(storage, claims_come_before_the_sr)
 	run_ok(on(STORAGE_VDI_DELETE, vdi));
 }
 
+Test(storage, a_release_forgets_a_claim_wherever_the_disk_is)
+{
+	struct mu_uuid vdi = mu_random_uuid(), vm = mu_random_uuid(), other = mu_random_uuid();
+	struct mu_error err = MU_ERROR_INIT;
+
+	cr_assert_eq(storage_claim(s, &vdi, &vm, false, &err), 0);
+	cr_assert_eq(run(release(vdi, vm)).err.code, MU_E_NOT_FOUND);
+	cr_assert_eq(storage_claim(s, &vdi, &other, false, &err), 0);
+}
+
+/* Who asks for it at once after the release began waits for that, and is not refused. */
+Test(storage, what_is_being_released_can_be_asked_for)
+{
+	struct mu_uuid sr = make_sr("busy"), vdi = make_vdi(sr, "disk"), vm = mu_random_uuid();
+	struct mu_uuid other = mu_random_uuid();
+	struct call first = {.op = release(vdi, vm)}, next = {.op = hold(vdi, other, false)};
+	struct call last = {.op = release(vdi, other)};
+	struct call removal = {.op = on(STORAGE_VDI_DELETE, vdi)};
+
+	cr_assert_eq(run(hold(vdi, vm, false)).r, 0);
+	start(&first);
+	start(&next);
+	wait_for(&next);
+	cr_assert_eq(next.op.r, 0, "%s", next.op.err.text);
+	start(&last);
+	start(&removal);
+	wait_for(&removal);
+	cr_assert_eq(removal.op.r, 0, "%s", removal.op.err.text);
+}
+
+Test(storage, it_is_settled_once_every_sr_was_tried)
+{
+	struct mu_uuid sr = make_sr("one");
+
+	cr_assert(storage_settled(s));
+	close_service();
+	open_service();
+	cr_assert_not(storage_settled(s));
+	while (!storage_settled(s))
+		mu_loop_run(loop);
+	cr_assert_eq(run(on(STORAGE_SR_UNPLUG, sr)).r, 0);
+	cr_assert(storage_settled(s));
+}
+
 Test(storage, snapshot_revert_clone)
 {
 	struct mu_uuid sr = make_sr("tree"), vdi = make_vdi(sr, "disk"), snapshot, clone;
