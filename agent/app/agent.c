@@ -3,6 +3,7 @@
 
 #include "agent/app/app_priv.h"
 #include "agent/app/calls.h"
+#include "agent/app/disks.h"
 #include "agent/hv/drivers.h"
 #include "common/log/log.h"
 
@@ -93,6 +94,7 @@ static void app_free(struct app *app)
 	calls_deinit(app);
 	ops_deinit(app);
 	tasks_deinit(app);
+	disks_deinit(app);
 	objects_deinit(app);
 	facts_deinit(app);
 	writer_free(app->writer);
@@ -123,6 +125,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	r = open_state(app, config, err);
 	facts_init(app);
 	objects_init(app);
+	disks_init(app);
 	ops_init(app);
 	tasks_init(app);
 	if (r < 0 || startup_load(app, err) < 0 || app_storage_open(app, err) < 0 ||
@@ -137,7 +140,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	consoles_init(app);
 	hv_watch(app->hv, &app->watch);
 	startup_resume(app);
-	storage_start(app->storage);
+	app_storage_start(app);
 	facts_start(app);
 	mu_log_info("agent started version=%s host=%s name=%s driver=%s", MUSTER_VERSION,
 		    mu_uuid_format(&app->id.uuid, uuid), app->host.name, hv_driver_name(app->hv));

@@ -32,7 +32,9 @@ struct app {
 	struct model_host host;
 	char address[MODEL_ADDR_MAX + 1];
 	struct vm_view *view;
-	struct hv_domain *domains; /* HV_DOMAINS_MAX, for listing */
+	struct hv_domain *domains; /* HV_DOMAINS_MAX: as listed last */
+	size_t n_domains;
+	bool domains_known; /* the last listing worked */
 	struct hv_watch watch;
 	struct mu_timer *look;
 	mu_msec healed_at;
@@ -40,7 +42,12 @@ struct app {
 	struct object_view *objects;
 	bool objects_full; /* was logged */
 	/* storage.c */
-	struct storage *storage; /* NULL: stopping */
+	struct storage *storage;        /* NULL: stopping */
+	struct mu_timer *verdict_timer; /* verdicts that wait for the SRs are given then */
+	/* disks.c */
+	struct mu_link disks;     /* VDIs that VMs hold */
+	struct mu_link disk_uses; /* struct disks_use that are not ended */
+	struct mu_timer *disk_timer;
 	/* ops.c */
 	struct mu_map *vms; /* struct app_vm by id */
 	struct mu_timer *wake;
@@ -63,6 +70,8 @@ struct app {
 	struct vm_id *partials; /* partial save files found at start */
 	size_t n_partials;
 	size_t n_damaged_lines; /* of the journal */
+	struct mu_uuid *late;   /* tasks whose verdict waits for the SRs */
+	size_t n_late;
 	struct autostart_vm *autostart;
 	size_t n_autostart;
 	size_t next_autostart;
@@ -119,6 +128,8 @@ void objects_deinit(struct app *app);
 
 /* storage.c */
 int app_storage_open(struct app *app, struct mu_error *err);
+/* Plug; then what waits for that: verdicts, disks. */
+void app_storage_start(struct app *app);
 /* All its callbacks have come before done(arg). */
 void app_storage_close(struct app *app, mu_loop_cb done, void *arg);
 
@@ -135,7 +146,7 @@ void ops_facts(struct app *app, const struct vm_id *id);
 /* What the last run died on goes on: VM_EVENT_CONTINUE or VM_EVENT_START_AGAIN. */
 void ops_continue(struct app *app, const struct vm_id *id, enum vm_queue_event_kind how);
 /* Nothing runs and nothing waits. */
-bool ops_idle(struct app *app, const struct vm_id *id);
+bool ops_idle(const struct app *app, const struct vm_id *id);
 
 /* tasks.c */
 void tasks_init(struct app *app);
@@ -170,6 +181,9 @@ void define_remove(struct app *app, const struct vm_id *id, app_defined done, vo
 /* Write `spec`'s file, then take it into the view. What a domain or a save file was built from is
  * kept beside it, as long as that is something else. */
 void define_store(struct app *app, const struct vm_spec *spec, app_defined done, void *arg);
+/* The same after a live change: `built` is what the domain is by now. */
+void define_store_changed(struct app *app, const struct vm_spec *spec, const struct vm_spec *built,
+			  app_defined done, void *arg);
 /* A domain is about to be built from the definition: nothing else is to be remembered. false: there
  * is nothing else, and done() does not come. */
 bool define_build(struct app *app, const struct vm_id *id, app_defined done, void *arg);
@@ -185,6 +199,8 @@ void consoles_deinit(struct app *app);
 int startup_load(struct app *app, struct mu_error *err);
 /* With the driver: the domains, then what the last run left undone, then autostart. */
 void startup_resume(struct app *app);
+/* The verdicts that waited for the SRs; `anyway`: they were waited for long enough. */
+void startup_judge_late(struct app *app, bool anyway);
 void startup_deinit(struct app *app);
 
 /* host.c */

@@ -19,6 +19,8 @@ static const struct {
 } families[] = {
     {calls_vm, &n_calls_vm},
     {calls_host, &n_calls_host},
+    {calls_storage, &n_calls_storage},
+    {calls_devices, &n_calls_devices},
 };
 
 static const struct app_call_handler *find_handler(const char *method)
@@ -190,6 +192,14 @@ void calls_cancel(struct app *app, const struct mu_uuid *task)
 }
 
 /* After a crash */
+
+bool calls_verdict_waits(const struct app *app, const struct journal_entry *e)
+{
+	const struct app_call_handler *h =
+	    e->kind == JOURNAL_CALL && e->stage == JOURNAL_STARTED ? find_handler(e->method) : NULL;
+
+	return h && h->of_storage && app->storage && !storage_settled(app->storage);
+}
 
 void calls_verdict(struct app *app, const struct journal_entry *e, struct journal_verdict *v)
 {

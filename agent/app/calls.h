@@ -51,6 +51,8 @@ struct app_call_handler {
 	/* It is not waited for when the agent stops: the next run gives its verdict. Not for
 	 * calls on a VM. */
 	bool outlives;
+	/* Its verdict waits until the SRs have been looked at. */
+	bool of_storage;
 };
 
 /* The families of handlers, one file each. */
@@ -58,6 +60,10 @@ extern const struct app_call_handler calls_vm[];
 extern const size_t n_calls_vm;
 extern const struct app_call_handler calls_host[];
 extern const size_t n_calls_host;
+extern const struct app_call_handler calls_storage[];
+extern const size_t n_calls_storage;
+extern const struct app_call_handler calls_devices[];
+extern const size_t n_calls_devices;
 
 /* For handlers */
 
@@ -81,6 +87,10 @@ void calls_start(struct app *app, const struct mu_uuid *task, mu_msec deadline,
 void calls_cancel(struct app *app, const struct mu_uuid *task);
 /* A value's text, "" when it is longer than CALL_VALUE_MAX. */
 void calls_value_text(const struct mu_value *value, char ret[static CALL_VALUE_MAX + 1]);
+/* Is its verdict to be asked for only when storage_settled()? */
+bool calls_verdict_waits(const struct app *app, const struct journal_entry *e);
+/* At start: what the domains have by now, where the last run died before it wrote that down. */
+void calls_devices_look(struct app *app);
 void calls_verdict(struct app *app, const struct journal_entry *e, struct journal_verdict *v);
 /* Ask all to stop, then done(arg) from the loop when they are over. */
 void calls_stop(struct app *app, mu_loop_cb done, void *arg);

@@ -8,6 +8,7 @@
  */
 #include "agent/app/address.h"
 #include "agent/app/app_priv.h"
+#include "agent/app/disks.h"
 
 #include "common/log/log.h"
 #include "common/os/clock.h"
@@ -125,6 +126,7 @@ void facts_publish(struct app *app)
 	for (size_t i = 0; i < all.n; i++)
 		ops_facts(app, &all.ids[i]);
 	free(all.ids);
+	disks_look(app);
 }
 
 static void refresh_guest(struct app *app, struct hv_domid domid)
@@ -156,11 +158,13 @@ static void list(struct app *app, bool all_guests)
 
 	if (!app->hv) /* stopping */
 		return;
-	if (hv_list(app->hv, app->domains, HV_DOMAINS_MAX, &n, &err) < 0) {
+	app->domains_known = hv_list(app->hv, app->domains, HV_DOMAINS_MAX, &n, &err) == 0;
+	if (!app->domains_known) {
 		mu_log_warning("domains cannot be listed, the last list stays err=\"%s\"",
 			       err.text);
 		return;
 	}
+	app->n_domains = n;
 	ask = mu_xcalloc(n + 1, sizeof *ask);
 	for (size_t i = 0; i < n; i++)
 		ask[i] = !app->domains[i].dying && (all_guests || is_new(app, &app->domains[i]));

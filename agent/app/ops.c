@@ -6,6 +6,7 @@
  */
 #include "agent/app/app_priv.h"
 #include "agent/app/calls.h"
+#include "agent/app/disks.h"
 #include "common/base/assert.h"
 #include "common/log/log.h"
 
@@ -23,6 +24,8 @@ struct app_step {
 	bool cancelled; /* before there was an operation to cancel */
 	struct hv_op op;
 	struct hv_vm_config config;
+	struct disks_use disks; /* CREATE, RESTORE: before `op` */
+	mu_msec disks_from;
 	char path[STATE_PATH_MAX + 1];
 };
 
@@ -74,7 +77,7 @@ static struct vm_facts facts_of(const struct app *app, const struct vm_id *id)
 	return vm_entry_facts(vm_view_find(app->view, id));
 }
 
-bool ops_idle(struct app *app, const struct vm_id *id)
+bool ops_idle(const struct app *app, const struct vm_id *id)
 {
 	const struct app_vm *vm = find(app, id);
 
@@ -217,6 +220,7 @@ static void step_over(struct app_step *s, const struct mu_error *err)
 	if (vm && vm->step == s)
 		vm->step = NULL;
 	facts_relist(app);
+	disks_use_end(&s->disks);
 	if (vm)
 		send_event(app, vm, &event);
 	free(s);
@@ -288,8 +292,6 @@ static void start_hv(struct app_step *s, enum hv_op_kind kind)
 	s->op.progress = on_hv_progress;
 	s->op.ctx = s;
 	s->op.path = s->path;
-	if (e && e->spec)
-		s->config = spec_for(e, kind)->config;
 	s->op.config = &s->config;
 	if (e && e->present)
 		s->op.domid = e->domain.domid;
@@ -309,11 +311,8 @@ static void on_refused(void *ctx)
 	give_up(ctx, "the agent is stopping");
 }
 
-static void on_build(void *arg, const struct vm_id *vm, const struct mu_error *err)
+static void build(struct app_step *s, const struct mu_error *err)
 {
-	struct app_step *s = arg;
-
-	(void)vm;
 	if (err)
 		step_over(s, err);
 	else if (s->app->stopping)
@@ -321,7 +320,46 @@ static void on_build(void *arg, const struct vm_id *vm, const struct mu_error *e
 	else if (s->cancelled)
 		give_up(s, "cancelled before it was built");
 	else
-		start_hv(s, HV_CREATE);
+		start_hv(s, s->step == VM_STEP_RESTORE ? HV_RESTORE : HV_CREATE);
+}
+
+/* What the disks took counts for the step's deadline. */
+static void on_disks(struct disks_use *u, const struct mu_error *err)
+{
+	struct app_step *s = MU_CONTAINER_OF(u, struct app_step, disks);
+	mu_msec took = mu_loop_now(s->app->loop) - s->disks_from;
+
+	if (s->deadline)
+		s->deadline = s->deadline > took ? s->deadline - took : 1;
+	build(s, err);
+}
+
+/* Its disks first, into this step's copy of the configuration. */
+static void hold_disks(struct app_step *s, enum hv_op_kind kind)
+{
+	const struct vm_entry *e = vm_view_find(s->app->view, &s->vm);
+
+	if (e && e->spec)
+		s->config = spec_for(e, kind)->config;
+	s->disks_from = mu_loop_now(s->app->loop);
+	s->disks = (struct disks_use){.app = s->app,
+				      .vm = s->vm,
+				      .disks = s->config.disks,
+				      .n_disks = s->config.n_disks,
+				      .deadline = s->deadline,
+				      .done = on_disks};
+	disks_use_start(&s->disks);
+}
+
+static void on_build(void *arg, const struct vm_id *vm, const struct mu_error *err)
+{
+	struct app_step *s = arg;
+
+	(void)vm;
+	if (err || s->app->stopping || s->cancelled)
+		build(s, err);
+	else
+		hold_disks(s, HV_CREATE);
 }
 
 static void run_step(struct app_step *s)
@@ -332,11 +370,11 @@ static void run_step(struct app_step *s)
 	switch (s->step) {
 	case VM_STEP_CREATE:
 		if (!define_build(app, &s->vm, on_build, s))
-			start_hv(s, HV_CREATE);
+			hold_disks(s, HV_CREATE);
 		return;
 	case VM_STEP_RESTORE:
 		state_dir_save(&app->dir, &s->vm, s->path);
-		start_hv(s, HV_RESTORE);
+		hold_disks(s, HV_RESTORE);
 		return;
 	case VM_STEP_SHUTDOWN:
 		start_hv(s, HV_SHUTDOWN);
@@ -412,6 +450,8 @@ static void cancel_step(struct app_vm *vm, uint32_t serial)
 		calls_cancel(s->app, &s->task);
 	else if (s->op.done)
 		hv_op_cancel(&s->op);
+	else
+		disks_use_cancel(&s->disks);
 	s->cancelled = true;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "agent/app/app_priv.h"
 #include "agent/app/calls.h"
+#include "agent/app/disks.h"
 #include "common/log/log.h"
 #include "common/os/file.h"
 
@@ -96,19 +97,33 @@ static void judge(struct app *app, const struct mu_uuid *task)
 	tasks_finish(app, task, v.status, &v.err);
 }
 
+/* Of those that wait for the SRs, `app->late` keeps the ids. */
 static void judge_all(struct app *app)
 {
 	const struct journal_entry *e;
 	struct mu_uuid *open = mu_xcalloc(journal_size(app->journal) + 1, sizeof *open);
 	size_t n = 0;
 
+	app->late = mu_xcalloc(journal_size(app->journal) + 1, sizeof *app->late);
 	for (size_t i = 0; (e = journal_next(app->journal, &i));) {
-		if (e->stage != JOURNAL_DONE)
+		if (e->stage == JOURNAL_DONE)
+			continue;
+		if (calls_verdict_waits(app, e))
+			app->late[app->n_late++] = e->task;
+		else
 			open[n++] = e->task;
 	}
 	for (size_t i = 0; i < n; i++)
 		judge(app, &open[i]);
 	free(open);
+}
+
+void startup_judge_late(struct app *app, bool anyway)
+{
+	if (!app->n_late || !app->storage || (!anyway && !storage_settled(app->storage)))
+		return;
+	while (app->n_late > 0)
+		judge(app, &app->late[--app->n_late]);
 }
 
 /* What no verdict has kept is of no use. */
@@ -211,6 +226,8 @@ void startup_deinit(struct app *app)
 	app->autostart_timer = mu_timer_free(app->autostart_timer);
 	free(app->autostart);
 	app->autostart = NULL;
+	free(app->late);
+	app->late = NULL;
 	free(app->partials);
 	app->partials = NULL;
 }
@@ -245,9 +262,14 @@ int startup_load(struct app *app, struct mu_error *err)
 
 void startup_resume(struct app *app)
 {
+	char path[STATE_PATH_MAX + 1];
+
 	clean_journal(app, app->n_damaged_lines);
 	tasks_load(app);
 	facts_relist(app);
+	calls_devices_look(app);
+	state_dir_file(&app->dir, "autostart-boot-id", path);
+	disks_claim(app, started_this_boot(app, path));
 	judge_all(app);
 	drop_partials(app);
 	facts_publish(app);

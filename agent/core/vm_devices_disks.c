@@ -347,11 +347,12 @@ static int change_cd(struct vm_devices_job *j, const struct hv_disk *d, enum hv_
 
 	if (vm_devices_put_disk(&j->plan->spec.config, d, err) < 0)
 		return MU_FAILED;
-	if (!stays(j->now, d) || !vm_devices_disk(j->now->domain, d->vdev))
+	if (!stays(j->now, d) || !vm_devices_disk(j->now->domain, d->vdev) ||
+	    (order == HV_CD_INSERT && had && mu_uuid_equal(&had->vdi, &d->vdi)))
 		return 0;
 	j->plan->order = order;
 	j->plan->disk = *d;
-	if (had && !mu_uuid_equal(&had->vdi, &d->vdi))
+	if (had)
 		j->plan->let_go = had->vdi;
 	return vm_devices_put_disk(&j->plan->built.config, d, err);
 }

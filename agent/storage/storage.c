@@ -400,6 +400,18 @@ bool storage_find(const struct storage *s, const struct mu_uuid *id, struct mode
 	return true;
 }
 
+bool storage_settled(const struct storage *s)
+{
+	mu_list_each(it, &s->slots)
+	{
+		const struct slot *slot = MU_CONTAINER_OF(it, struct slot, link);
+
+		if (slot->file.plugged && !slot->attached && !slot->leaving && !slot->trouble[0])
+			return false;
+	}
+	return true;
+}
+
 void storage_each(const struct storage *s, void (*each)(const struct model_object *o, void *ctx),
 		  void *ctx)
 {

@@ -114,6 +114,9 @@ const char *storage_op_name(enum storage_op_kind kind);
 
 /* What is known now, for lists and verdicts; false when there is no such object. */
 bool storage_find(const struct storage *s, const struct mu_uuid *id, struct model_object *ret);
+/* Has every SR that is to be plugged been, or been found in trouble? Until then a VDI that is not
+ * known may only not have been seen yet. */
+bool storage_settled(const struct storage *s);
 void storage_each(const struct storage *s, void (*each)(const struct model_object *o, void *ctx),
 		  void *ctx);
 

@@ -197,10 +197,14 @@ static void begin(struct storage_task *t)
 
 static int may_begin(struct storage_task *t, struct mu_error *err)
 {
+	int r;
+
 	t->n_uses = 0;
 	t->copies = false;
-	if (t->rule->check && t->rule->check(t, err) < 0)
-		return MU_FAILED;
+	r = t->rule->check ? t->rule->check(t, err) : 0;
+	/* What runs now may be the end of the very use that it is refused for. */
+	if (r < 0)
+		return check_uses(t, NULL) == WAITS_FOR_VDI ? WAITS_FOR_VDI : r;
 	if (t->copies && t->slot->n_copying >= STORAGE_SLOT_COPIES)
 		return WAITS_FOR_COPIES;
 	return check_uses(t, err);
@@ -448,6 +452,8 @@ void storage_op_start(struct storage *s, struct storage_op *op)
 	}
 	t->slot = t->other = NULL;
 	t->deadline = mu_timer_new(s->loop, on_deadline, t);
+	if (op->kind == STORAGE_RELEASE)
+		rule->end(t); /* the VM is gone, wherever the VDI is */
 	task_refuse(t, &err);
 }
 

@@ -20,6 +20,7 @@ static bool host_of(struct app *app, enum call_target what, const struct mu_uuid
 {
 	const struct host_id host = {*id};
 	const struct vm_id vm_id = {*id};
+	const struct model_object *o;
 	const struct model_vm *vm;
 
 	switch (what) {
@@ -32,9 +33,13 @@ static bool host_of(struct app *app, enum call_target what, const struct mu_uuid
 	case CALL_ON_HOST:
 		*ret_host = host;
 		return inventory_host_find(app->inventory, &host) != NULL;
-	case CALL_ON_SR: /* reports of them would be asked here: a connected, attached one first */
+	case CALL_ON_SR:
 	case CALL_ON_VDI:
-		return false;
+		o = inventory_object_find(app->inventory, id);
+		if (!o || o->kind != (what == CALL_ON_SR ? OBJECT_SR : OBJECT_VDI))
+			return false;
+		*ret_host = o->host;
+		return true;
 	case _CALL_TARGET_COUNT:
 		break;
 	}

@@ -53,6 +53,7 @@ static const char *const macs[] = {"new", "keep", NULL};
 static const char *const disk_modes[] = {"RO", "RW", NULL};
 static const char *const disk_types[] = {"Disk", "CD", NULL};
 static const char *const formats[] = {"xl", "libvirt", NULL};
+static const char *const images[] = {"raw", "qcow2", "vhd", "vmdk", "ova", NULL};
 static const char *const residents[] = {"shutdown", "suspend", "keep", NULL};
 
 static const struct call_arg vm_edit[] = {
@@ -169,6 +170,15 @@ static const struct call_arg vdi_create[] = {
     TAGS,
     ID,
 };
+static const struct call_arg vdi_import[] = {
+    NEED("path", CALL_TEXT, 1, 511),
+    ONE_OF_NAMES("format", images),
+    LABEL,
+    DESCRIPTION,
+    MAY("virtual_size", CALL_SIZE, 1, DISK_MAX),
+    TAGS,
+    ID,
+};
 static const struct call_arg vdi_edit[] = {LABEL, DESCRIPTION, TAGS,
 					   MAY("size", CALL_SIZE, 1, DISK_MAX)};
 static const struct call_arg vdi_snapshot[] = {LABEL, ID};
@@ -230,6 +240,7 @@ static const struct call_method methods[] = {
     {"sr.forget", CALL_ON_SR, 0, 0, false, NULL, NO_ARGS},
     {"sr.destroy", CALL_ON_SR, 0, 0, false, NULL, NO_ARGS},
     {"vdi.create", CALL_ON_SR, 0, 0, true, "vdis", ARGS(vdi_create)},
+    {"vdi.import", CALL_ON_SR, 0, 0, true, "vdis", ARGS(vdi_import)},
     {"vdi.edit", CALL_ON_VDI, 0, 0, false, NULL, ARGS(vdi_edit)},
     {"vdi.delete", CALL_ON_VDI, 0, 0, false, NULL, NO_ARGS},
     {"vdi.snapshot", CALL_ON_VDI, 0, 0, true, "vdi-snapshots", ARGS(vdi_snapshot)},
