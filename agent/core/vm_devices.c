@@ -28,6 +28,36 @@ static const struct vm_devices_method *find_method(const char *name)
 	mu_assert_unreachable(); /* GCOVR_EXCL_LINE: see above */
 }
 
+/* `to` has the order of `spec`, as definitions that differ in it only are different texts; what
+ * `spec` has not is behind. */
+static void follow_order(const struct hv_vm_config *spec, struct hv_vm_config *to)
+{
+	struct hv_disk disk;
+	struct hv_nic nic;
+	size_t disks = 0, nics = 0;
+
+	for (size_t i = 0; i < spec->n_disks; i++) {
+		const struct hv_disk *d = vm_devices_disk(to, spec->disks[i].vdev);
+		size_t at = d ? (size_t)(d - to->disks) : 0;
+
+		if (!d)
+			continue;
+		disk = *d;
+		memmove(&to->disks[disks + 1], &to->disks[disks], (at - disks) * sizeof disk);
+		to->disks[disks++] = disk;
+	}
+	for (size_t i = 0; i < spec->n_nics; i++) {
+		const struct hv_nic *n = vm_devices_nic(to, vm_devices_nic_number(spec, i));
+		size_t at = n ? (size_t)(n - to->nics) : 0;
+
+		if (!n)
+			continue;
+		nic = *n;
+		memmove(&to->nics[nics + 1], &to->nics[nics], (at - nics) * sizeof nic);
+		to->nics[nics++] = nic;
+	}
+}
+
 int vm_devices_plan(const char *method, const struct vm_devices_world *now,
 		    const struct mu_value *args, struct vm_devices_plan *ret_plan,
 		    struct mu_error *err)
@@ -41,6 +71,7 @@ int vm_devices_plan(const char *method, const struct vm_devices_world *now,
 	ret_plan->order = _HV_OP_KIND_COUNT;
 	if (find_method(method)->plan(&job, err) < 0)
 		return mu_error_prefix(err, "arguments");
+	follow_order(&ret_plan->spec.config, &ret_plan->built.config);
 	if (vm_spec_check(&ret_plan->spec, err) < 0)
 		return mu_error_prefix(err, "the definition as it would be");
 	return 0;
@@ -58,7 +89,7 @@ void vm_devices_stray(const struct vm_devices_world *now, char *ret_name, size_t
 
 	ret_name[0] = '\0';
 	for (size_t i = 0; c && i < c->n_nics; i++) {
-		uint32_t device = c->nics[i].has_device ? c->nics[i].device : (uint32_t)i;
+		uint32_t device = vm_devices_nic_number(c, i);
 
 		if (!vm_devices_nic(&now->spec->config, device))
 			(void)snprintf(ret_name, size, "network card %u", device);
@@ -105,7 +136,7 @@ static bool reconcile_nics(const struct hv_vm_config *spec, const struct hv_vm_c
 		}
 	}
 	for (size_t i = 0; i < spec->n_nics; i++) {
-		uint32_t device = spec->nics[i].has_device ? spec->nics[i].device : (uint32_t)i;
+		uint32_t device = vm_devices_nic_number(spec, i);
 
 		if (vm_devices_nic(domain, device) && !vm_devices_nic(built, device)) {
 			struct hv_nic nic = spec->nics[i];
@@ -122,11 +153,16 @@ bool vm_devices_reconcile(const struct vm_spec *spec, const struct hv_vm_config 
 			  struct vm_spec *built)
 {
 	struct hv_vm_config settled = built->config;
+	bool disks = reconcile_disks(&spec->config, domain, &built->config);
 	bool nics;
 
 	vm_devices_settle_nics(&settled);
 	nics = reconcile_nics(&spec->config, domain, &settled);
-	if (nics)
-		built->config = settled;
-	return reconcile_disks(&spec->config, domain, &built->config) || nics;
+	if (nics) {
+		memcpy(built->config.nics, settled.nics, sizeof settled.nics);
+		built->config.n_nics = settled.n_nics;
+	}
+	if (disks || nics)
+		follow_order(&spec->config, &built->config);
+	return disks || nics;
 }

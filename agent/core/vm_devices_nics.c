@@ -16,7 +16,7 @@ enum { BYTES_PER_KB = 1000 };
 const struct hv_nic *vm_devices_nic(const struct hv_vm_config *c, uint32_t device)
 {
 	for (size_t i = 0; c && i < c->n_nics; i++) {
-		if ((c->nics[i].has_device ? c->nics[i].device : i) == device)
+		if (vm_devices_nic_number(c, i) == device)
 			return &c->nics[i];
 	}
 	return NULL;

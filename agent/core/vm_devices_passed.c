@@ -23,15 +23,6 @@ static void read_address(const struct mu_value *args, struct hv_pci *ret)
 		*p = (char)tolower((unsigned char)*p);
 }
 
-static struct hv_pci *pci_find(struct hv_vm_config *c, const char *address)
-{
-	for (size_t i = 0; i < c->n_pci; i++) {
-		if (!strcmp(c->pci[i].address, address))
-			return &c->pci[i];
-	}
-	return NULL;
-}
-
 static bool pci_there(const struct hv_vm_config *c, const char *address)
 {
 	for (size_t i = 0; c && i < c->n_pci; i++) {
@@ -54,10 +45,13 @@ static int pci_put(struct hv_vm_config *c, const struct hv_pci *pci, struct mu_e
 
 static void pci_drop(struct hv_vm_config *c, const char *address)
 {
-	struct hv_pci *pci = pci_find(c, address);
-
-	if (pci)
-		*pci = c->pci[--c->n_pci];
+	for (size_t i = 0; i < c->n_pci; i++) {
+		if (strcmp(c->pci[i].address, address) != 0)
+			continue;
+		memmove(&c->pci[i], &c->pci[i + 1], (c->n_pci - i - 1) * sizeof c->pci[i]);
+		c->n_pci--;
+		return;
+	}
 }
 
 static int plan_pci_attach(struct vm_devices_job *j, struct mu_error *err)
@@ -159,8 +153,11 @@ static void usb_drop(struct hv_vm_config *c, const struct hv_usb_device *usb)
 {
 	size_t at;
 
-	if (usb_there(c, usb, &at))
-		c->usb_devices[at] = c->usb_devices[--c->n_usb_devices];
+	if (!usb_there(c, usb, &at))
+		return;
+	memmove(&c->usb_devices[at], &c->usb_devices[at + 1],
+		(c->n_usb_devices - at - 1) * sizeof *usb);
+	c->n_usb_devices--;
 }
 
 static int plan_usb_attach(struct vm_devices_job *j, struct mu_error *err)

@@ -36,6 +36,12 @@ void vm_devices_drop_disk(struct hv_vm_config *c, const char *vdev);
 /* In place of the one of its name, or as one more. MU_E_EXHAUSTED. */
 int vm_devices_put_disk(struct hv_vm_config *c, const struct hv_disk *disk, struct mu_error *err);
 
+/* Of the card at a place of the list. */
+static inline uint32_t vm_devices_nic_number(const struct hv_vm_config *c, size_t at)
+{
+	return c->nics[at].has_device ? c->nics[at].device : (uint32_t)at;
+}
+
 const struct hv_nic *vm_devices_nic(const struct hv_vm_config *c, uint32_t device);
 void vm_devices_drop_nic(struct hv_vm_config *c, uint32_t device);
 int vm_devices_put_nic(struct hv_vm_config *c, const struct hv_nic *nic, struct mu_error *err);

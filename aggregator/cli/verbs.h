@@ -37,6 +37,7 @@ int cli_task_list(struct cli *cli, int argc, char **argv);
 int cli_task_show(struct cli *cli, int argc, char **argv);
 int cli_task_wait(struct cli *cli, int argc, char **argv);
 int cli_task_abort(struct cli *cli, int argc, char **argv);
+int cli_device(struct cli *cli, int argc, char **argv);
 int cli_call(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_ping(struct cli *cli, int argc, char **argv);
