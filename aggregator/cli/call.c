@@ -146,36 +146,32 @@ static int find_object(struct cli *cli, const char *ref, const char **ret_id, st
 	return 0;
 }
 
-static int build_call(struct cli *cli, int argc, char **argv, struct mu_value **ret_body,
-		      struct mu_error *err)
+int cli_call_method(struct cli *cli, const char *label, const char *method, const char *object,
+		    const char *host, struct mu_value *arguments)
 {
 	struct mu_value *body = mu_value_object(cli->arena);
-	struct mu_value *arguments;
-	const char *id;
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *answer;
 
-	if (read_arguments(cli, argc - 2, argv + 2, &arguments, err) < 0 ||
-	    find_object(cli, argv[1], &id, err) < 0)
-		return MU_FAILED;
-	mu_value_set_string(cli->arena, body, "method", argv[0]);
-	mu_value_set_string(cli->arena, body, "objectId", id);
-	if (cli->options.host) {
-		if (find_object(cli, cli->options.host, &id, err) < 0)
-			return MU_FAILED;
-		mu_value_set_string(cli->arena, body, "hostId", id);
-	}
+	mu_value_set_string(cli->arena, body, "method", method);
+	mu_value_set_string(cli->arena, body, "objectId", object);
+	if (host)
+		mu_value_set_string(cli->arena, body, "hostId", host);
 	mu_value_set(cli->arena, body, "arguments", arguments);
-	*ret_body = body;
-	return 0;
+	if (cli_api_call(cli->api, cli->arena, "POST", "/rest/v0/calls", body, &answer, &err) < 0)
+		return cli_fail(&err);
+	return finish(cli, label, answer);
 }
 
 int cli_call(struct cli *cli, int argc, char **argv)
 {
 	struct mu_error err = MU_ERROR_INIT;
-	const struct mu_value *answer;
-	struct mu_value *body;
+	struct mu_value *arguments;
+	const char *id, *host = NULL;
 
-	if (build_call(cli, argc, argv, &body, &err) < 0 ||
-	    cli_api_call(cli->api, cli->arena, "POST", "/rest/v0/calls", body, &answer, &err) < 0)
+	if (read_arguments(cli, argc - 2, argv + 2, &arguments, &err) < 0 ||
+	    find_object(cli, argv[1], &id, &err) < 0 ||
+	    (cli->options.host && find_object(cli, cli->options.host, &host, &err) < 0))
 		return cli_fail(&err);
-	return finish(cli, argv[0], answer);
+	return cli_call_method(cli, argv[0], argv[0], id, host, arguments);
 }

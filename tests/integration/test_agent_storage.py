@@ -41,7 +41,7 @@ class StorageCase(AgentCase):
 
     def sr(self, agent, name="sr", **more):
         return self.call(agent, "sr.create", self.host_id(agent), name_label=name, SR_type="dir",
-                         device_config={"path": self.folder(name)}, **more)["id"]
+                         device_config={"location": self.folder(name)}, **more)["id"]
 
     def vdi(self, agent, sr, name="disk", size=4 * MIB, **more):
         return self.call(agent, "vdi.create", sr, name_label=name, virtual_size=size, **more)["id"]
@@ -77,7 +77,7 @@ class Repositories(StorageCase):
         self.fails(agent, ["not plugged", "fast"], "vdi.create", sr, virtual_size=MIB)
         self.call(agent, "sr.plug", sr)
         self.assertIn(vdi, self.vdis(agent))
-        self.fails(agent, ["VDI"], "sr.destroy", sr)
+        self.fails(agent, ["1 disk"], "sr.destroy", sr)
         self.call(agent, "sr.forget", sr)
         self.assertEqual([], agent.rest.get("/srs"))
         self.assertEqual({}, self.vdis(agent))
@@ -92,16 +92,16 @@ class Repositories(StorageCase):
     def test_what_is_refused(self):
         agent = self.agent()
         host = self.host_id(agent)
-        here = {"path": self.folder("here")}
+        here = {"location": self.folder("here")}
         for words, arguments in (
                 (["nosuch"], {"SR_type": "nosuch", "device_config": here}),
                 (["colour"], {"SR_type": "dir", "device_config": {**here, "colour": "red"}}),
-                (["path"], {"SR_type": "dir", "device_config": {}}),
-                (["path"], {"SR_type": "dir", "device_config": {"path": "relative"}}),
+                (["location"], {"SR_type": "dir", "device_config": {}}),
+                (["location"], {"SR_type": "dir", "device_config": {"location": "relative"}}),
                 (["device_config", "more than 8"],
                  {"SR_type": "dir", "device_config": {f"p{i}": "x" for i in range(9)}}),
                 (["device_config", "too long"],
-                 {"SR_type": "dir", "device_config": {"path": "/" + 300 * "x"}})):
+                 {"SR_type": "dir", "device_config": {"location": "/" + 300 * "x"}})):
             with self.subTest(arguments=arguments):
                 self.fails(agent, words, "sr.create", host, name_label="x", **arguments)
                 self.assertEqual([], agent.rest.get("/srs"))
@@ -126,7 +126,7 @@ class Disks(StorageCase):
                                                  self.vdis(agent)[vdi]["name_label"]))
         self.call(agent, "vdi.edit", vdi, size="5MiB", name_label="grown")
         self.assertEqual(5 * MIB, self.vdis(agent)[vdi]["size"])
-        self.fails(agent, ["smaller"], "vdi.edit", vdi, size=MIB)
+        self.fails(agent, ["less than the disk has"], "vdi.edit", vdi, size=MIB)
         snapshot = self.call(agent, "vdi.snapshot", vdi)["id"]
         clone = self.call(agent, "vdi.clone", vdi, name_label="clone")["id"]
         copy = self.call(agent, "vdi.clone", vdi, srId=other)["id"]

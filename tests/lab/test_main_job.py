@@ -1,117 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The main job on real Xen: an agent in a lab host's dom0, an aggregator outside.
-
-    aggregator (here) <- proxy that can be cut <- agent (dom0, as its systemd unit) <- libxl
-
-What the aggregator's REST says is checked against `xl list` and xenstore, never against itself.
-"""
+"""The main job on real Xen: an agent in a lab host's dom0, an aggregator outside (fleet_case.py)."""
 
 import concurrent.futures
 import json
-import pathlib
 import random
-import sys
-import tempfile
 import time
 import unittest
 import uuid
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+from fleet_case import GUEST, HERE, OP_DEADLINE, OUTSIDE, FleetCase
+from host import GUEST_MEMORY_MIB
+from tests.support.rest import RestError, wait_until
 
-from host import GUEST_MEMORY_MIB, LabHost  # noqa: E402
-from tests.support.fleet import BUILD, Fleet  # noqa: E402
-from tests.support.rest import Proxy, RestError, wait_until  # noqa: E402
-
-OUTSIDE = LabHost.OUTSIDE
 SEEN_WITHIN_S = 3  # in the emulator; 1 on hardware
-GUEST = {"type": "pv", "vcpus": 1, "memory": f"{GUEST_MEMORY_MIB}MiB", "kernel": "/srv/guest/vmlinux",
-         "ramdisk": "/srv/guest/guest.cpio.gz", "cmdline": "console=hvc0 rdinit=/init"}
-OP_DEADLINE = 300
 
 
-class MainJob(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.folder = tempfile.TemporaryDirectory(prefix="muster-lab-")
-        cls.addClassCleanup(cls.folder.cleanup)
-        cls.fleet = cls.enterClassContext(Fleet(cls.folder.name))
-        cls.fleet.start_aggregator("--name", OUTSIDE)
-        cls.proxy = Proxy(("127.0.0.1", cls.fleet.fleet_port))
-        cls.addClassCleanup(cls.proxy.close)
-        cls.host = cls.enterClassContext(LabHost.up("main-job"))
-        # A host that was kept (MUSTER_LAB_KEEP) starts from nothing as well.
-        cls.host.run("systemctl stop muster-agent; rm -rf /var/lib/muster", check=False)
-        cls.host.destroy_guests()
-        cls.host.install_agent(BUILD)
-        cls.host.run(["muster-agent", "enrol", "--server", f"https://{OUTSIDE}:{cls.fleet.port}",
-                      "--token", cls.fleet.join_token()])
-        cls.host.write("/etc/muster/agent.conf", f"aggregator = {OUTSIDE}:{cls.proxy.port}\n")
-        cls.host.run(["systemctl", "restart", "muster-agent"])
-        cls.fleet.wait_connected(1)
-        cls.rest = cls.fleet.rest
-        cls.host_id = cls.rest.get("/hosts?fields=id")[0]["id"]
-
-    def tearDown(self):
-        self.proxy.mend()
-        wait_until("the host is empty", self.clear, step=0.5)
-
-    def clear(self):
-        """Power off and forget what there is; true when there is nothing."""
-        for vm_id, vm in self.rest.vms("id,power_state,managed").items():
-            try:
-                if vm["power_state"] != "Halted":
-                    self.rest.action(vm_id, "hard_shutdown")
-                if vm["managed"]:
-                    self.rest.delete(f"/vms/{vm_id}")
-            except RestError as refused:  # what was asked before is still at work: look again
-                print(f"clearing {vm_id}: {refused}")
-        return not self.rest.vms("id") and not self.domains()
-
-    # -- what the host itself says
-
-    def domains(self):
-        """uuid -> {domid, name, state} of `xl list`, dom0 left out."""
-        return {d["uuid"]: d for d in self.host.xl_list() if d["domid"] != 0}
-
-    def domain(self, vm_id):
-        return self.domains().get(vm_id)
-
-    def assert_views_agree(self):
-        """The aggregator's picture equals the hypervisor's, whole, and nothing is half dead."""
-
-        def agree():
-            domains = self.domains()
-            vms = self.rest.vms("id,power_state,domid,name_label,managed")
-            for vm_id, vm in vms.items():
-                d = domains.get(vm_id)
-                if vm["power_state"] in ("Halted", "Suspended") and d is None:
-                    continue
-                want = "Paused" if d and "p" in d["state"] else "Running"
-                if not d or vm["power_state"] != want or vm["domid"] != d["domid"]:
-                    return False
-            return set(domains) <= set(vms)
-
-        wait_until("aggregator and xl agree", agree, step=1)
-        for d in self.host.xl_list():
-            self.assertNotIn("(null)", d["name"])
-            self.assertNotIn("d", d["state"], f"zombie: {d}")
-
-    # -- doing things
-
-    def define(self, name, **changes):
-        definition = {**GUEST, "uuid": str(uuid.uuid4()), "name": name, **changes}
-        return self.rest.post(f"/hosts/{self.host_id}/vms", definition)["id"]
-
-    def started(self, name, **changes):
-        vm_id = self.define(name, **changes)
-        self.rest.action(vm_id, "start")
-        return vm_id
-
-    def guest_up(self, vm_id):
-        """The guest has booted: its agent keys are in xenstore."""
-        wait_until(f"guest {vm_id} is up", lambda: (d := self.domain(vm_id)) and self.host.xenstore(
-            f"/local/domain/{d['domid']}/attr/PVAddons/MajorVersion"), OP_DEADLINE, 1)
+class MainJob(FleetCase):
+    NAME = "main-job"
 
     # -- tests, in the order of the issue
 
