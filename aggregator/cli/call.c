@@ -11,6 +11,7 @@
 #include "common/base/id.h"
 #include "common/json/json.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* name=value words, or --json. */
@@ -88,10 +89,13 @@ int cli_vm_edit(struct cli *cli, int argc, char **argv)
 static void number_as_text(struct cli *cli, struct mu_value *arguments, const char *name)
 {
 	const struct mu_value *v = mu_value_get(arguments, name);
+	const char *text;
 
-	if (v && v->kind == MU_VALUE_INT)
-		mu_value_set_string(cli->arena, arguments, name,
-				    mu_arena_printf(cli->arena, "%lld", (long long)v->integer));
+	if (!v || v->kind != MU_VALUE_INT)
+		return;
+	text = mu_arena_printf(cli->arena, "%" PRId64, v->integer);
+	mu_value_remove(arguments, name);
+	mu_value_set_string(cli->arena, arguments, name, text);
 }
 
 int cli_device(struct cli *cli, int argc, char **argv)
@@ -108,8 +112,10 @@ int cli_device(struct cli *cli, int argc, char **argv)
 	}
 	number_as_text(cli, arguments, "userdevice");
 	number_as_text(cli, arguments, "device");
-	if (first == 2)
+	if (first == 2) {
+		mu_value_remove(arguments, "device");
 		mu_value_set_string(cli->arena, arguments, "device", argv[1]);
+	}
 	if (cli_find_vm(cli, argv[0], &vm, &err) < 0)
 		return cli_fail(&err);
 	mu_value_set_string(cli->arena, body, "method", cli->verb->action);

@@ -11,8 +11,6 @@ from tests.integration.test_agent_storage import MIB, StorageCase
 from tests.support.fleet import BUILD
 from tests.support.rest import wait_until
 
-HANGS = ("disk-attach:hang:1;nic-attach:hang:1",)
-
 
 class DeviceCase(StorageCase):
     def domain(self, agent, vm):
@@ -64,7 +62,6 @@ class Disks(DeviceCase):
         other = self.define(agent, "other", disks=[{"vdev": "xvda", "vdi": second}])
         self.start_fails(agent, other, second)
         # Disconnected: in the definition, not in the domain; over a restart of the agent too.
-        agent.rest.action = agent.rest.action
         self.call(agent, "vbd.disconnect", vm, device="1")
         self.shows(agent, vm, "disks", ["xvda"])
         for _ in range(2):
@@ -121,7 +118,6 @@ class Disks(DeviceCase):
         self.call(agent, "vbd.insert", vm, device="hdd", VDI=cd)
         self.assertEqual(cd, self.of_vm(agent, "vbds", vm)["hdd"]["VDI"])
         self.assertFalse(agent.rest.vm(vm)["pending"])
-        self.fails(agent, ["CD"], "vdi.delete", cd) if False else None
         self.call(agent, "vbd.eject", vm, device="3")
         self.assertIsNone(self.of_vm(agent, "vbds", vm)["hdd"].get("VDI"))
         self.assertFalse(agent.rest.vm(vm)["pending"])
@@ -149,14 +145,22 @@ class Disks(DeviceCase):
         self.assertTrue(self.of_vm(agent, "vbds", vm)["xvda"]["attached"])
 
     def test_killed_when_the_domain_has_it(self):
-        agent = self.agent("--fault", "disk-attach:delay=60000")
+        agent = self.agent()
         vdi = self.vdi(agent, self.sr(agent))
         vm = self.define(agent)
         self.bring(agent, vm, "Running")
+        before = (agent.state / "vms" / f"{vm}.json").read_text()
         task = self.ask(agent, "vbd.create", vm, VDI=vdi)
+        self.wait_task(agent, task)
         self.shows(agent, vm, "disks", ["xvda"])
         agent.kill()
-        agent.argv = agent.argv[:-2]
+        # What a death leaves between the domain's answer and the definition: the note, no end.
+        (agent.state / "vms" / f"{vm}.json").rename(agent.state / "built" / f"{vm}.json")
+        (agent.state / "vms" / f"{vm}.json").write_text(before)
+        journal = agent.state / "journal"
+        lines = journal.read_text().splitlines(keepends=True)
+        self.assertIn(task, lines[-1])
+        journal.write_text("".join(lines[:-1]))
         agent.start()
         ended = self.wait_task(agent, task)
         self.assertEqual("failure", ended["status"])
@@ -231,7 +235,6 @@ class Passed(DeviceCase):
     def test_pci_and_usb(self):
         agent = self.agent()
         vm = agent.define(name="hv", type="hvm", memory="64MiB")
-        pci = next(p["pci_id"] for p in agent.rest.get("/pcis?fields=*")) if False else None
         self.call(agent, "pci.attach", vm, address="07:00.0")
         self.assertEqual([{"address": "0000:07:00.0"}], self.stored(agent, vm)["pci"])
         self.fails(agent, ["address", "already"], "pci.attach", vm, address="0000:07:00.0")
