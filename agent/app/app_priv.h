@@ -189,6 +189,9 @@ void define_remove(struct app *app, const struct vm_id *id, app_defined done, vo
 /* Write `spec`'s file, then take it into the view. What a domain or a save file was built from is
  * kept beside it, as long as that is something else. */
 void define_store(struct app *app, const struct vm_spec *spec, app_defined done, void *arg);
+/* The same after a live change: `built` is what the domain is by now. */
+void define_store_changed(struct app *app, const struct vm_spec *spec, const struct vm_spec *built,
+			  app_defined done, void *arg);
 /* A domain is about to be built from the definition: nothing else is to be remembered. false: there
  * is nothing else, and done() does not come. */
 bool define_build(struct app *app, const struct vm_id *id, app_defined done, void *arg);

@@ -23,6 +23,7 @@ static const struct {
     {calls_host, &n_calls_host},
     {calls_storage, &n_calls_storage},
     {calls_network, &n_calls_network},
+    {calls_devices, &n_calls_devices},
 };
 
 static const struct app_call_handler *find_handler(const char *method)

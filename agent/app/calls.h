@@ -68,6 +68,8 @@ extern const struct app_call_handler calls_storage[];
 extern const size_t n_calls_storage;
 extern const struct app_call_handler calls_network[];
 extern const size_t n_calls_network;
+extern const struct app_call_handler calls_devices[];
+extern const size_t n_calls_devices;
 
 /* For handlers */
 
@@ -95,6 +97,8 @@ void calls_cancel(struct app *app, const struct mu_uuid *task);
 void calls_value_text(const struct mu_value *value, char ret[static CALL_VALUE_MAX + 1]);
 /* Is its verdict to be asked for only when storage_settled()? */
 bool calls_verdict_waits(const struct app *app, const struct journal_entry *e);
+/* At start: what the domains have by now, where the last run died before it wrote that down. */
+void calls_devices_look(struct app *app);
 void calls_verdict(struct app *app, const struct journal_entry *e, struct journal_verdict *v);
 /* Ask all to stop, then done(arg) from the loop when they are over. */
 void calls_stop(struct app *app, mu_loop_cb done, void *arg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls on a VM that need its definition only. Each is one replaced or removed file, so a crash
- * leaves the old or the new state, and the verdict is a look at which.
+ * Calls on a VM as a whole. Each is one replaced or removed file, so a crash leaves the old or the
+ * new state, and the verdict is a look at which. An edit asks the domain first for what it can have
+ * while it runs; where it refuses, the definition stays as it was.
  */
 #include "agent/app/app_priv.h"
 #include "agent/app/calls.h"
@@ -51,33 +52,141 @@ static struct mu_value *edit_value(struct mu_arena *a, const struct vm_edit *edi
 	return v;
 }
 
-static int plan_edit(struct app_call *c, struct vm_edit *edit, struct mu_error *err)
-{
-	const struct vm_entry *e = need_spec(c->app, &c->vm, err);
+struct edit_work {
+	struct app_call *call;
+	struct vm_edit edit;
+	struct vm_spec before;
+	struct vm_spec built; /* what the domain has by now */
+	bool lives;
+	struct hv_domid domid;
+	size_t n_orders, next;
+	enum hv_op_kind orders[VM_EDIT_ORDERS_MAX];
+	struct hv_resources resources;
+	struct hv_op op;
+	struct mu_error err; /* why the domain refused */
+};
 
-	if (!e || vm_edit_plan(e->spec, vm_entry_built(e), c->arguments, edit, err) < 0)
+static int plan_edit(struct edit_work *w, struct mu_error *err)
+{
+	struct app_call *c = w->call;
+	const struct vm_entry *e = need_spec(c->app, &c->vm, err);
+	const struct vm_spec *built = e ? vm_entry_built(e) : NULL;
+
+	if (!e || vm_edit_plan(e->spec, built, c->arguments, &w->edit, err) < 0)
 		return MU_FAILED;
-	return define_check_name(c->app, &edit->spec, err);
+	w->before = *e->spec;
+	w->lives = e->present && !e->domain.incomplete;
+	w->domid = e->domain.domid;
+	if (w->lives) {
+		w->built = *built;
+		w->n_orders = vm_edit_orders(&w->edit, built, w->orders);
+	}
+	return define_check_name(c->app, &w->edit.spec, err);
 }
 
 static void on_edited(void *arg, const struct vm_id *vm, const struct mu_error *err)
 {
-	struct app_call *c = arg;
+	struct edit_work *w = arg;
 
 	(void)vm;
-	app_call_finish(c, err, err ? NULL : edit_value(c->arena, c->state));
+	app_call_finish(w->call, err, err ? NULL : edit_value(w->call->arena, &w->edit));
+}
+
+static void store_edit(struct edit_work *w)
+{
+	if (!w->lives) {
+		define_store(w->call->app, &w->edit.spec, on_edited, w);
+		return;
+	}
+	vm_edit_note(&w->edit, &w->built);
+	define_store_changed(w->call->app, &w->edit.spec, &w->built, on_edited, w);
+}
+
+static void on_edit_refused(void *arg, const struct vm_id *vm, const struct mu_error *err)
+{
+	struct edit_work *w = arg;
+
+	(void)vm;
+	(void)err; /* the next run reads a domain that has more than is written down: as pending */
+	app_call_finish(w->call, &w->err, NULL);
+}
+
+/* The definition stays; what the domain has obeyed already is written down. */
+static void refuse_edit(struct edit_work *w, const struct mu_error *err)
+{
+	w->err = *err;
+	if (w->next == 0)
+		app_call_finish(w->call, &w->err, NULL);
+	else
+		define_store_changed(w->call->app, &w->before, &w->built, on_edit_refused, w);
+}
+
+static void next_order(struct edit_work *w);
+
+static void on_obeyed(struct hv_op *op)
+{
+	struct edit_work *w = op->ctx;
+
+	if (op->r < 0) {
+		refuse_edit(w, &op->err);
+		return;
+	}
+	vm_edit_obeyed(&w->edit, op->kind, &w->built);
+	w->next++;
+	next_order(w);
+}
+
+/* The scheduler's own weight: what a domain has that says none. */
+enum { DEFAULT_WEIGHT = 256 };
+
+static void next_order(struct edit_work *w)
+{
+	const struct hv_vm_config *to = &w->edit.spec.config;
+	struct mu_error err;
+
+	if (w->next == w->n_orders) {
+		store_edit(w);
+		return;
+	}
+	if (w->call->cancelled || !w->call->app->hv) {
+		(void)mu_error_set(&err, MU_E_CANCELLED, "cancelled before all was changed");
+		refuse_edit(w, &err);
+		return;
+	}
+	w->resources = (struct hv_resources){
+	    .vcpus = to->vcpus,
+	    .memory_bytes = to->memory_bytes,
+	    .weight = to->cpu_weight ? to->cpu_weight : DEFAULT_WEIGHT,
+	    .cap = (int32_t)to->cpu_cap,
+	};
+	memcpy(w->resources.cpus_hard, to->cpus_hard, sizeof to->cpus_hard);
+	memcpy(w->resources.cpus_soft, to->cpus_soft, sizeof to->cpus_soft);
+	w->op = (struct hv_op){.kind = w->orders[w->next],
+			       .domid = w->domid,
+			       .resources = &w->resources,
+			       .done = on_obeyed,
+			       .ctx = w};
+	hv_op_start(w->call->app->hv, &w->op);
 }
 
 static void start_edit(struct app_call *c)
 {
-	struct vm_edit *edit = mu_arena_alloc(c->arena, sizeof *edit);
+	struct edit_work *w = mu_arena_calloc(c->arena, 1, sizeof *w);
 	struct mu_error err = MU_ERROR_INIT;
 
-	c->state = edit;
-	if (plan_edit(c, edit, &err) < 0)
+	c->state = w;
+	w->call = c;
+	if (plan_edit(w, &err) < 0)
 		app_call_finish(c, &err, NULL);
 	else
-		define_store(c->app, &edit->spec, on_edited, c);
+		next_order(w);
+}
+
+static void cancel_edit(struct app_call *c)
+{
+	struct edit_work *w = c->state;
+
+	hv_op_cancel(&w->op);
 }
 
 static bool same_text(const struct vm_spec *a, const struct vm_spec *b)
@@ -185,7 +294,7 @@ static void verdict_delete(struct app *app, const struct journal_entry *e,
 }
 
 const struct app_call_handler calls_vm[] = {
-    {.method = "vm.edit", .start = start_edit, .verdict = verdict_edit},
+    {.method = "vm.edit", .start = start_edit, .cancel = cancel_edit, .verdict = verdict_edit},
     {.method = "vm.to_template", .start = start_to_template, .verdict = verdict_to_template},
     {.method = "vm.delete", .start = start_delete, .verdict = verdict_delete},
 };

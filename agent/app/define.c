@@ -141,24 +141,37 @@ static void on_built_kept(void *arg, const struct mu_error *err)
 		write_spec(c);
 }
 
-void define_store(struct app *app, const struct vm_spec *spec, app_defined done, void *arg)
+/* `built`: what the domain or save file is built from by now, NULL when there is none. */
+static void store(struct app *app, const struct vm_spec *spec, const struct vm_spec *built,
+		  bool built_is_kept, struct change *c)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
-	struct change *c = change_new(app, &spec->config.id, done, arg);
-	const struct vm_entry *e = vm_view_find(app->view, &c->id);
-	const struct vm_spec *built = e ? vm_entry_built(e) : NULL;
 	char path[STATE_PATH_MAX + 1];
 
 	c->spec = mu_xmemdup(spec, sizeof *spec);
 	if (built && vm_edit_differs(spec, built))
 		c->built = mu_xmemdup(built, sizeof *built);
-	if (!c->built || e->built) {
+	if (!c->built || built_is_kept) {
 		write_spec(c);
 		return;
 	}
 	state_dir_vm_text(c->built, &text);
 	writer_replace(app->writer, state_dir_built(&app->dir, &c->id, path), &text, 0600,
 		       on_built_kept, c);
+}
+
+void define_store(struct app *app, const struct vm_spec *spec, app_defined done, void *arg)
+{
+	const struct vm_entry *e = vm_view_find(app->view, &spec->config.id);
+
+	store(app, spec, e ? vm_entry_built(e) : NULL, e && e->built,
+	      change_new(app, &spec->config.id, done, arg));
+}
+
+void define_store_changed(struct app *app, const struct vm_spec *spec, const struct vm_spec *built,
+			  app_defined done, void *arg)
+{
+	store(app, spec, built, false, change_new(app, &spec->config.id, done, arg));
 }
 
 static void on_built_forgotten(void *arg, const struct mu_error *err)

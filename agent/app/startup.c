@@ -267,6 +267,7 @@ void startup_resume(struct app *app)
 	clean_journal(app, app->n_damaged_lines);
 	tasks_load(app);
 	facts_relist(app);
+	calls_devices_look(app);
 	state_dir_file(&app->dir, "autostart-boot-id", path);
 	disks_claim(app, started_this_boot(app, path));
 	judge_all(app);

@@ -5,7 +5,8 @@
  * definitions learn needs a row here and nothing else. Whether a domain has a field's value is
  * asked of the text form too: a field that is unknown here counts as one of the domain's.
  *
- * More CPUs or memory than the definition's maximum raise the maximum; fewer leave it.
+ * More CPUs or memory than the definition's maximum raise the maximum; fewer leave it. Memory has
+ * one name more, Xen Orchestra's upper end of the dynamic range.
  */
 #include "agent/core/vm_edit.h"
 
@@ -14,7 +15,7 @@
 
 #include <string.h>
 
-enum { MS_PER_SECOND = 1000 };
+enum { MS_PER_SECOND = 1000, BYTES_PER_MIB = 1 << 20 };
 
 struct row {
 	const char *argument;
@@ -29,7 +30,13 @@ static const struct row rows[] = {
     {"tags", "tags", VM_EDIT_AT_ONCE, 1},
     {"cpus", "vcpus", VM_EDIT_LIVE, 1},
     {"cpusStaticMax", "vcpusMax", VM_EDIT_AT_START, 1},
+    {"coresPerSocket", "coresPerSocket", VM_EDIT_AT_START, 1},
+    {"cpuWeight", "cpuWeight", VM_EDIT_LIVE, 1},
+    {"cpuCap", "cpuCap", VM_EDIT_LIVE, 1},
+    {"cpuMask", "cpus", VM_EDIT_LIVE, 1},
     {"memory", "memory", VM_EDIT_LIVE, 1},
+    {"memoryMax", "memory", VM_EDIT_LIVE, 1},
+    {"memoryMin", "memoryMin", VM_EDIT_AT_ONCE, 1},
     {"memoryStaticMax", "memoryMax", VM_EDIT_AT_START, 1},
     {"autoPoweron", "autostart", VM_EDIT_AT_ONCE, 1},
     {"startDelay", "startDelay", VM_EDIT_AT_ONCE, MS_PER_SECOND},
@@ -38,9 +45,34 @@ static const struct row rows[] = {
     {"PV_args", "cmdline", VM_EDIT_AT_START, 1},
     {"bootOrder", "bootOrder", VM_EDIT_AT_START, 1},
     {"virtualizationMode", "type", VM_EDIT_AT_START, 1},
+    {"nestedVirt", "nested", VM_EDIT_AT_START, 1},
+    {"viridian", "viridian", VM_EDIT_AT_START, 1},
+    {"vga", "vga", VM_EDIT_AT_START, 1},
+    {"videoram", "videoMemory", VM_EDIT_AT_START, BYTES_PER_MIB},
+    {"xenStoreData", "xenstore", VM_EDIT_AT_START, 1},
     {"onPoweroff", "onPoweroff", VM_EDIT_AT_ONCE, 1},
     {"onReboot", "onReboot", VM_EDIT_AT_ONCE, 1},
     {"onCrash", "onCrash", VM_EDIT_AT_ONCE, 1},
+};
+
+/* Arguments of Xen Orchestra's that this host has no meaning for, or no means. */
+static const struct {
+	const char *argument;
+	const char *why;
+} unsupported[] = {
+    {"notes", "definitions have no notes; hint: nameDescription"},
+    {"affinityHost", "a definition is on one host, which starts the VM"},
+    {"blockedOperations", "operations cannot be blocked"},
+    {"highAvailability", "no host starts the VMs of another"},
+    {"secureBoot", "this host's firmware has no keys to check with"},
+    {"uefiMode", "this host's firmware has no keys to check with"},
+    {"expNestedHvm", "hint: nestedVirt"},
+    {"nicType", "each network card has a model of its own, in the definition"},
+    {"hasVendorDevice", "this host offers no driver device to Windows guests"},
+    {"suspendSr", "a suspended VM's memory is in a file of its host"},
+    {"creation", "what made a VM is not remembered"},
+    {"resourceSet", "there are no resource sets"},
+    {"share", "there are no resource sets"},
 };
 
 _Static_assert(MU_ARRAY_SIZE(rows) <= VM_EDIT_CHANGES_MAX, "one change per argument");
@@ -77,9 +109,13 @@ static struct mu_value *fields_of(struct mu_arena *a, const struct vm_spec *spec
 
 static const struct mu_value *argument_of(const struct mu_value *args, const char *field)
 {
-	const struct row *row = row_of_field(field);
+	const struct mu_value *found = NULL;
 
-	return row ? mu_value_get(args, row->argument) : NULL;
+	for (size_t i = 0; i < MU_ARRAY_SIZE(rows) && !found; i++) {
+		if (!strcmp(rows[i].field, field))
+			found = mu_value_get(args, rows[i].argument);
+	}
+	return found;
 }
 
 static int64_t size_of(const struct mu_value *v)
@@ -98,9 +134,31 @@ static void raise(struct mu_arena *a, struct mu_value *v, const char *max_field,
 	mu_value_set_int(a, v, max_field, n && size_of(n) > max ? size_of(n) : max);
 }
 
-static struct mu_value *value_of(struct mu_arena *a, const struct row *row,
-				 const struct mu_value *argument)
+/* Keys are added to those that are there, null removes one; all are below vm-data. */
+static struct mu_value *merged_pairs(struct mu_arena *a, const struct mu_value *now,
+				     const struct mu_value *argument)
 {
+	static const char prefix[] = "vm-data/";
+	struct mu_value *v = now ? mu_value_copy(a, now) : mu_value_object(a);
+	const char *key;
+
+	mu_value_each(pair, argument)
+	{
+		key = pair->name;
+		if (!mu_str_has_prefix(key, prefix))
+			key = mu_arena_printf(a, "%s%s", prefix, key);
+		mu_value_remove(v, key);
+		if (pair->kind != MU_VALUE_NULL)
+			mu_value_set(a, v, key, mu_value_copy(a, pair));
+	}
+	return v;
+}
+
+static struct mu_value *value_of(struct mu_arena *a, const struct row *row,
+				 const struct mu_value *now, const struct mu_value *argument)
+{
+	if (!strcmp(row->field, "xenstore"))
+		return merged_pairs(a, mu_value_get(now, row->field), argument);
 	if (row->factor != 1)
 		return mu_value_int(a, argument->integer * row->factor);
 	return mu_value_copy(a, argument);
@@ -110,10 +168,11 @@ static struct mu_value *value_of(struct mu_arena *a, const struct row *row,
 static struct mu_value *edited(struct mu_arena *a, const struct vm_spec *now,
 			       const struct mu_value *args)
 {
+	const struct mu_value *was = vm_spec_encode(a, now);
 	struct mu_value *v = mu_value_object(a);
 	const struct row *row;
 
-	mu_value_each(field, vm_spec_encode(a, now))
+	mu_value_each(field, was)
 	{
 		bool maximum =
 		    !strcmp(field->name, "vcpusMax") || !strcmp(field->name, "memoryMax");
@@ -125,13 +184,12 @@ static struct mu_value *edited(struct mu_arena *a, const struct vm_spec *now,
 	{
 		row = row_of_argument(argument->name);
 		if (argument->kind != MU_VALUE_NULL) /* null: back to the default */
-			mu_value_set(a, v, row->field, value_of(a, row, argument));
+			mu_value_set(a, v, row->field, value_of(a, row, was, argument));
 	}
 	if (!mu_value_get(args, "cpusStaticMax"))
 		raise(a, v, "vcpusMax", now->config.vcpus_max, mu_value_get(args, "cpus"));
 	if (!mu_value_get(args, "memoryStaticMax"))
-		raise(a, v, "memoryMax", now->config.memory_max_bytes,
-		      mu_value_get(args, "memory"));
+		raise(a, v, "memoryMax", now->config.memory_max_bytes, argument_of(args, "memory"));
 	return v;
 }
 
@@ -140,11 +198,8 @@ static bool same(const struct mu_value *a, const struct mu_value *b)
 	return a && b ? mu_value_equal(a, b) : a == b;
 }
 
-static void list_changes(struct mu_arena *a, const struct vm_spec *built,
-			 const struct mu_value *args, struct vm_edit *edit)
+static void list_changes(const struct mu_value *args, struct vm_edit *edit)
 {
-	const struct mu_value *now = fields_of(a, &edit->spec);
-	const struct mu_value *has = built ? fields_of(a, built) : now;
 	const struct row *row;
 
 	edit->n_changes = 0;
@@ -152,13 +207,44 @@ static void list_changes(struct mu_arena *a, const struct vm_spec *built,
 	{
 		row = row_of_argument(argument->name);
 		edit->changes[edit->n_changes++] = (struct vm_edit_change){
-		    .argument = row->argument,
-		    .field = row->field,
-		    .when = row->when,
-		    .in_force = row->when == VM_EDIT_AT_ONCE ||
-				same(mu_value_get(now, row->field), mu_value_get(has, row->field)),
-		};
+		    .argument = row->argument, .field = row->field, .when = row->when};
 	}
+}
+
+void vm_edit_note(struct vm_edit *edit, const struct vm_spec *built)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	const struct mu_value *now = fields_of(a, &edit->spec);
+	const struct mu_value *has = built ? fields_of(a, built) : now;
+
+	for (size_t i = 0; i < edit->n_changes; i++) {
+		struct vm_edit_change *c = &edit->changes[i];
+
+		c->in_force = c->when == VM_EDIT_AT_ONCE ||
+			      same(mu_value_get(now, c->field), mu_value_get(has, c->field));
+	}
+}
+
+static int check_arguments(const struct mu_value *args, struct mu_error *err)
+{
+	mu_value_each(argument, args)
+	{
+		const char *why = "cannot be changed on this host";
+
+		if (row_of_argument(argument->name))
+			continue;
+		for (size_t i = 0; i < MU_ARRAY_SIZE(unsupported); i++) {
+			if (!strcmp(unsupported[i].argument, argument->name))
+				why = unsupported[i].why;
+		}
+		return mu_error_set(err, MU_E_UNSUPPORTED, "arguments: %s: %s", argument->name,
+				    why);
+	}
+	if (mu_value_get(args, "memory") && mu_value_get(args, "memoryMax"))
+		return mu_error_set(
+		    err, MU_E_INVALID,
+		    "arguments: memoryMax: excludes memory, which is the same here");
+	return 0;
 }
 
 int vm_edit_plan(const struct vm_spec *now, const struct vm_spec *built,
@@ -166,24 +252,66 @@ int vm_edit_plan(const struct vm_spec *now, const struct vm_spec *built,
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 
-	mu_value_each(argument, args)
-	{
-		if (!row_of_argument(argument->name))
-			return mu_error_set(err, MU_E_UNSUPPORTED,
-					    "arguments: %s: cannot be changed on this host",
-					    argument->name);
-	}
+	if (check_arguments(args, err) < 0)
+		return MU_FAILED;
 	if (vm_spec_decode(edited(a, now, args), &ret_edit->spec, err) < 0)
 		return mu_error_prefix(err, "the definition as it would be");
-	list_changes(a, built, args, ret_edit);
+	list_changes(args, ret_edit);
+	vm_edit_note(ret_edit, built);
 	return 0;
+}
+
+/* While it runs */
+
+static bool asks_for(const struct vm_edit *edit, const char *field)
+{
+	for (size_t i = 0; i < edit->n_changes; i++) {
+		if (!strcmp(edit->changes[i].field, field))
+			return !edit->changes[i].in_force;
+	}
+	return false;
+}
+
+/* What the hypervisor does by itself first: it refuses soonest. */
+size_t vm_edit_orders(const struct vm_edit *edit, const struct vm_spec *built,
+		      enum hv_op_kind ret_orders[static VM_EDIT_ORDERS_MAX])
+{
+	const struct hv_vm_config *c = &edit->spec.config;
+	size_t n = 0;
+
+	if (asks_for(edit, "cpuWeight") || asks_for(edit, "cpuCap"))
+		ret_orders[n++] = HV_SET_SCHED;
+	if (asks_for(edit, "cpus"))
+		ret_orders[n++] = HV_SET_AFFINITY;
+	if (asks_for(edit, "vcpus") && c->vcpus <= built->config.vcpus_max)
+		ret_orders[n++] = HV_SET_VCPUS;
+	if (asks_for(edit, "memory") && c->memory_bytes <= built->config.memory_max_bytes)
+		ret_orders[n++] = HV_SET_MEMORY;
+	return n;
+}
+
+void vm_edit_obeyed(const struct vm_edit *edit, enum hv_op_kind order, struct vm_spec *built)
+{
+	const struct hv_vm_config *from = &edit->spec.config;
+	struct hv_vm_config *to = &built->config;
+
+	if (order == HV_SET_SCHED) {
+		to->cpu_weight = from->cpu_weight;
+		to->cpu_cap = from->cpu_cap;
+	} else if (order == HV_SET_AFFINITY) {
+		memcpy(to->cpus_hard, from->cpus_hard, sizeof to->cpus_hard);
+	} else if (order == HV_SET_VCPUS) {
+		to->vcpus = from->vcpus;
+	} else {
+		to->memory_bytes = from->memory_bytes;
+	}
 }
 
 /* Fields that no argument stands for, and that no domain has. */
 static bool is_ours(const char *field)
 {
 	static const char *const ours[] = {"uuid",       "kind",   "snapshotOf", "snapshotAt",
-					   "withMemory", "parent", "memoryMin",  "onWatchdog"};
+					   "withMemory", "parent", "onWatchdog"};
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(ours); i++) {
 		if (!strcmp(field, ours[i]))

@@ -33,6 +33,15 @@ struct vm_edit {
  * call_check(). MU_E_INVALID; MU_E_UNSUPPORTED for what this host cannot change. */
 int vm_edit_plan(const struct vm_spec *now, const struct vm_spec *built,
 		 const struct mu_value *args, struct vm_edit *ret_edit, struct mu_error *err);
+/* What a domain that was built from `built` is to be asked for, so that it becomes what the edit
+ * says as far as it can without a new start: HV_SET_*, in the order that they are to be given. */
+enum { VM_EDIT_ORDERS_MAX = 4 };
+size_t vm_edit_orders(const struct vm_edit *edit, const struct vm_spec *built,
+		      enum hv_op_kind ret_orders[static VM_EDIT_ORDERS_MAX]);
+/* The domain has obeyed: `built` has what it was asked for. */
+void vm_edit_obeyed(const struct vm_edit *edit, enum hv_op_kind order, struct vm_spec *built);
+/* After that: what is in force by now. */
+void vm_edit_note(struct vm_edit *edit, const struct vm_spec *built);
 /* Would the two build different domains? */
 bool vm_edit_differs(const struct vm_spec *a, const struct vm_spec *b);
 

@@ -27,6 +27,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BYTES_PER_KB = 1000 };
+
 struct vm_view {
 	struct host_id host;
 	struct mu_map *entries; /* struct vm_entry by id */
@@ -243,19 +245,34 @@ static void fill_disks(struct model_vm *m, const struct hv_vm_config *c,
 	}
 }
 
-static void fill_nics(struct model_vm *m, const struct hv_vm_config *c, bool attached)
+static const struct hv_nic *nic_of(const struct hv_vm_config *c, uint32_t device)
+{
+	for (size_t i = 0; i < c->n_nics; i++) {
+		if ((c->nics[i].has_device ? c->nics[i].device : i) == device)
+			return &c->nics[i];
+	}
+	return NULL;
+}
+
+static void fill_nics(struct model_vm *m, const struct hv_vm_config *c,
+		      const struct hv_vm_config *built)
 {
 	_Static_assert((int)HV_NICS_MAX <= (int)MODEL_VM_NICS_MAX, "all cards are shown");
 	m->n_nics = c->n_nics;
 	for (size_t i = 0; i < c->n_nics; i++) {
+		const struct hv_nic *from = &c->nics[i];
 		struct model_nic *n = &m->nics[i];
+		int64_t kbps =
+		    from->rate_bytes / BYTES_PER_KB + !!(from->rate_bytes % BYTES_PER_KB);
 
-		n->device = (uint32_t)i;
-		memcpy(n->mac, c->nics[i].mac, sizeof n->mac);
+		n->device = from->has_device ? from->device : (uint32_t)i;
+		memcpy(n->mac, from->mac, sizeof n->mac);
 		if (!n->mac[0])
-			vm_default_mac(&c->id, i, n->mac);
-		memcpy(n->bridge, c->nics[i].bridge, sizeof n->bridge);
-		n->attached = attached;
+			vm_default_mac(&c->id, n->device, n->mac);
+		memcpy(n->bridge, from->bridge, sizeof n->bridge);
+		n->mtu = from->mtu;
+		n->rate_kbps = kbps < UINT32_MAX ? (uint32_t)kbps : UINT32_MAX;
+		n->attached = built && nic_of(built, n->device);
 	}
 }
 
@@ -267,7 +284,7 @@ static void fill_build(struct model_vm *m, const struct hv_vm_config *c,
 	memcpy(m->boot_order, c->boot_order, sizeof m->boot_order);
 	mu_utf8_sanitize(m->cmdline, sizeof m->cmdline - 1, c->cmdline, strlen(c->cmdline));
 	fill_disks(m, c, built);
-	fill_nics(m, c, built != NULL);
+	fill_nics(m, c, built);
 }
 
 static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
@@ -287,6 +304,19 @@ static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
 	m->vcpus_max = spec->config.vcpus_max;
 	m->memory_bytes = spec->config.memory_bytes;
 	m->memory_static_max_bytes = spec->config.memory_max_bytes;
+	m->memory_min_bytes = spec->memory_min_bytes;
+	m->cpu_weight = spec->config.cpu_weight;
+	m->cpu_cap = spec->config.cpu_cap;
+	m->cores_per_socket = spec->config.cores_per_socket;
+	/* One list for all vCPUs; a mask per vCPU has no such form, and one that is longer would be
+	 * another mask when cut. */
+	if (!strchr(spec->config.cpus_hard, ';') &&
+	    strlen(spec->config.cpus_hard) < sizeof m->cpu_mask)
+		memcpy(m->cpu_mask, spec->config.cpus_hard, strlen(spec->config.cpus_hard) + 1);
+	m->snapshot_of = spec->snapshot_of;
+	m->snapshot_at = spec->snapshot_at;
+	m->with_memory = spec->with_memory;
+	m->parent = spec->parent;
 	m->n_tags = spec->n_tags;
 	memcpy(m->tags, spec->tags, sizeof m->tags);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls: `vm edit` for people, `call` for everything that the API has a method for. What a call
- * gives back is printed when it has ended.
+ * Calls: `vm edit`, `vbd` and `vif` for people, `call` for everything that the API has a method
+ * for. What a call gives back is printed when it has ended.
  */
 #include "aggregator/cli/pairs.h"
 #include "aggregator/cli/resolve.h"
@@ -11,6 +11,7 @@
 #include "common/base/id.h"
 #include "common/json/json.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* name=value words, or --json. */
@@ -80,6 +81,48 @@ int cli_vm_edit(struct cli *cli, int argc, char **argv)
 	path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s?sync=false",
 			       mu_value_as_string(mu_value_get(vm, "id")));
 	if (cli_api_call(cli->api, cli->arena, "PATCH", path, arguments, &answer, &err) < 0)
+		return cli_fail(&err);
+	return finish(cli, argv[0], answer);
+}
+
+/* Device numbers are texts ("0"), whatever they look like. */
+static void number_as_text(struct cli *cli, struct mu_value *arguments, const char *name)
+{
+	const struct mu_value *v = mu_value_get(arguments, name);
+	const char *text;
+
+	if (!v || v->kind != MU_VALUE_INT)
+		return;
+	text = mu_arena_printf(cli->arena, "%" PRId64, v->integer);
+	mu_value_remove(arguments, name);
+	mu_value_set_string(cli->arena, arguments, name, text);
+}
+
+int cli_device(struct cli *cli, int argc, char **argv)
+{
+	int first = strstr(cli->verb->args, "DEVICE") ? 2 : 1;
+	struct mu_value *body = mu_value_object(cli->arena);
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *vm, *answer;
+	struct mu_value *arguments;
+
+	if (read_arguments(cli, argc - first, argv + first, &arguments, &err) < 0) {
+		(void)cli_fail(&err);
+		return CLI_USAGE;
+	}
+	number_as_text(cli, arguments, "userdevice");
+	number_as_text(cli, arguments, "device");
+	if (first == 2) {
+		mu_value_remove(arguments, "device");
+		mu_value_set_string(cli->arena, arguments, "device", argv[1]);
+	}
+	if (cli_find_vm(cli, argv[0], &vm, &err) < 0)
+		return cli_fail(&err);
+	mu_value_set_string(cli->arena, body, "method", cli->verb->action);
+	mu_value_set_string(cli->arena, body, "objectId",
+			    mu_value_as_string(mu_value_get(vm, "id")));
+	mu_value_set(cli->arena, body, "arguments", arguments);
+	if (cli_api_call(cli->api, cli->arena, "POST", "/rest/v0/calls", body, &answer, &err) < 0)
 		return cli_fail(&err);
 	return finish(cli, argv[0], answer);
 }

@@ -37,6 +37,7 @@ int cli_task_list(struct cli *cli, int argc, char **argv);
 int cli_task_show(struct cli *cli, int argc, char **argv);
 int cli_task_wait(struct cli *cli, int argc, char **argv);
 int cli_task_abort(struct cli *cli, int argc, char **argv);
+int cli_device(struct cli *cli, int argc, char **argv);
 int cli_call(struct cli *cli, int argc, char **argv);
 int cli_object_call(struct cli *cli, int argc, char **argv);
 /* POST /calls; `host` may be NULL. Waits and prints what comes back, as the options say. */

@@ -50,7 +50,7 @@ class Editing(AgentCase):
                 (422, ["vcpusMax", "less than"], {"cpus": 4, "cpusStaticMax": 2}),
                 (422, ["bootOrder", "only for hvm"], {"tags": ["x"], "bootOrder": "c"}),
                 (409, ["other", "already"], {"tags": ["x"], "nameLabel": "other"}),
-                (501, ["videoram"], {"tags": ["x"], "videoram": 8}),
+                (501, ["nicType"], {"tags": ["x"], "nicType": "e1000"}),
                 (422, ["object is expected"], [1])):
             with self.subTest(body):
                 self.refused(status, words, agent.rest.patch, f"/vms/{vm}", body)

@@ -136,14 +136,94 @@ Test(vm_edit, refusals)
 	struct mu_error err = MU_ERROR_INIT;
 
 	edit.n_changes = 99;
-	mu_value_set_int(arena, args, "videoram", 8);
+	mu_value_set_bool(arena, args, "secureBoot", true);
 	cr_assert_lt(vm_edit_plan(&now, NULL, args, &edit, &err), 0);
 	cr_assert_eq(err.code, MU_E_UNSUPPORTED);
-	cr_assert_str_eq(err.text, "arguments: videoram: cannot be changed on this host");
+	cr_assert_str_eq(err.text, "arguments: secureBoot: this host's firmware has no keys to "
+				   "check with");
+	args = mu_value_object(arena);
+	mu_value_set_string(arena, args, "memory", "64MiB");
+	mu_value_set_string(arena, args, "memoryMax", "64MiB");
+	cr_assert_lt(vm_edit_plan(&now, NULL, args, &edit, &err), 0);
+	cr_assert_eq(err.code, MU_E_INVALID);
 	args = mu_value_object(arena);
 	mu_value_set_int(arena, args, "cpus", 8);
 	mu_value_set_int(arena, args, "cpusStaticMax", 4);
 	cr_assert_lt(vm_edit_plan(&now, NULL, args, &edit, &err), 0);
 	cr_assert_str_eq(err.text, "the definition as it would be: vcpusMax: less than vcpus");
 	cr_assert_eq(edit.n_changes, 99, "untouched");
+}
+
+/* "sched affinity": what a domain is asked for. */
+static const char *orders(const struct vm_spec *built, enum hv_op_kind *list, size_t *ret_n)
+{
+	static char text[64];
+	size_t at = 0;
+
+	*ret_n = vm_edit_orders(&edit, built, list);
+	text[0] = '\0';
+	for (size_t i = 0; i < *ret_n; i++)
+		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i ? " " : "",
+				       list[i] == HV_SET_SCHED      ? "sched"
+				       : list[i] == HV_SET_AFFINITY ? "affinity"
+				       : list[i] == HV_SET_VCPUS    ? "vcpus"
+								    : "memory");
+	return text;
+}
+
+Test(vm_edit, a_domain_is_asked_for_what_it_can_have)
+{
+	enum hv_op_kind list[VM_EDIT_ORDERS_MAX];
+	struct vm_spec built = now;
+	size_t n;
+
+	mu_value_set_int(arena, args, "cpus", 4);
+	mu_value_set_string(arena, args, "memoryMax", "96MiB");
+	mu_value_set_int(arena, args, "cpuWeight", 512);
+	mu_value_set_int(arena, args, "cpuCap", 50);
+	mu_value_set_string(arena, args, "cpuMask", "0-1");
+	plan(&built);
+	cr_assert_str_eq(orders(&built, list, &n), "sched affinity vcpus memory");
+	for (size_t i = 0; i < n; i++)
+		vm_edit_obeyed(&edit, list[i], &built);
+	vm_edit_note(&edit, &built);
+	cr_assert_str_eq(changes(), "cpus:live+ memoryMax:live+ cpuWeight:live+ cpuCap:live+ "
+				    "cpuMask:live+");
+	cr_assert_not(vm_edit_differs(&edit.spec, &built));
+	cr_assert_str_eq(orders(&built, list, &n), "");
+}
+
+Test(vm_edit, what_is_above_the_domains_maximum_waits)
+{
+	enum hv_op_kind list[VM_EDIT_ORDERS_MAX];
+	struct vm_spec built = now;
+	size_t n;
+
+	mu_value_set_int(arena, args, "cpus", 5);
+	mu_value_set_string(arena, args, "memory", "1GiB");
+	mu_value_set(arena, args, "cpuCap", mu_value_null(arena));
+	plan(&built);
+	cr_assert_str_eq(orders(&built, list, &n), "");
+	cr_assert_str_eq(changes(), "cpus:live- memory:live- cpuCap:live+");
+}
+
+Test(vm_edit, xenstore_pairs_are_merged)
+{
+	struct mu_value *pairs = mu_value_object(arena);
+
+	now.config.n_xenstore = 2;
+	now.config.xenstore[0] = (struct hv_pair){"vm-data/role", "web"};
+	now.config.xenstore[1] = (struct hv_pair){"vm-data/old", "1"};
+	mu_value_set_string(arena, pairs, "role", "db");
+	mu_value_set_string(arena, pairs, "vm-data/new", "2");
+	mu_value_set(arena, pairs, "old", mu_value_null(arena));
+	mu_value_set(arena, args, "xenStoreData", pairs);
+	plan(NULL);
+	cr_assert_eq(edit.spec.config.n_xenstore, 2);
+	cr_assert_str_eq(edit.spec.config.xenstore[0].key, "vm-data/role");
+	cr_assert_str_eq(edit.spec.config.xenstore[0].value, "db");
+	cr_assert_str_eq(edit.spec.config.xenstore[1].key, "vm-data/new");
+	now.config.n_xenstore = 0;
+	plan(NULL);
+	cr_assert_eq(edit.spec.config.n_xenstore, 2);
 }
