@@ -331,3 +331,31 @@ Test(import, reserved_memory)
 	cr_expect_str_eq(spec->config.pci[0].extra, "{\"rdm_policy\":\"relaxed\"}");
 	cr_expect_str_eq(spec->config.pci[1].extra, "{\"rdm_policy\":\"strict\"}");
 }
+
+/* Of other processors, or so old that nobody writes them: kept all the same. */
+Test(import, rare_keys)
+{
+	MU_CLEANUP(mu_free)
+	struct vm_spec *spec =
+	    import("xl", XL "device_tree = \"/t\"\ndtdev = [ \"/soc/a\" ]\ngic_version = \"v3\"\n"
+			    "vuart = \"sbsa_uart\"\ntee = \"optee\"\nslice = 7\nlatency = 8\n");
+
+	cr_expect_str_eq(spec->config.extra,
+			 "{\"b_info\":{\"sched_params\":{\"slice\":7,\"latency\":8},"
+			 "\"device_tree\":\"/t\",\"arch_arm\":{\"gic_version\":\"v3\","
+			 "\"vuart\":\"sbsa_uart\"},\"tee\":\"optee\"},"
+			 "\"on_soft_reset\":\"soft_reset\",\"dtdevs\":[{\"path\":\"/soc/a\"}]}");
+}
+
+Test(import, the_hosts_own_screen)
+{
+	MU_CLEANUP(mu_free)
+	struct vm_spec *spec =
+	    import("xl", XL "type = \"hvm\"\nvnc = 0\nsdl = 1\nopengl = 1\ndisplay = \":0\"\n"
+			    "xauthority = \"/x\"\ndevice_model = \"qemu-dm\"\n");
+
+	cr_expect_not(spec->config.vnc);
+	cr_expect_not_null(strstr(spec->config.extra,
+				  "\"sdl\":{\"enable\":\"True\",\"opengl\":\"True\","
+				  "\"display\":\":0\",\"xauthority\":\"/x\"}"));
+}
