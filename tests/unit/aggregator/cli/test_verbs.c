@@ -123,7 +123,7 @@ Test(verbs, completion_knows_what_comes_next)
 	words("");
 	cr_expect_str_eq(
 	    before_options(print(complete)),
-	    "host\nvm\nsnapshot\ntemplate\nsr\nvdi\nnetwork\npif\ntask\ncall\nevents\nping\n");
+	    "host\nvm\nvbd\nvif\nsnapshot\ntemplate\nsr\nvdi\nnetwork\npif\ntask\ncall\nevents\nping\n");
 	words("task");
 	cr_expect_str_eq(before_options(print(complete)), "list\nshow\nwait\nabort\n");
 	words("vm list");
