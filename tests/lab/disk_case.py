@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lab tests of VMs with real disks have in common: a repository of their own, guests with a disk, and a look at
+what is left in dom0 when all is deleted."""
+
+from fleet_case import OP_DEADLINE, FleetCase
+from tests.support.rest import wait_until
+
+MIB = 1 << 20
+KERNELS = {"pv": "/srv/guest/vmlinux", "pvh": "/srv/guest/vmlinuz"}
+ADDRESSES = {"pv": "10.0.2.101", "pvh": "10.0.2.102", "clone": "10.0.2.103"}
+
+
+class DiskCase:
+    """Beside FleetCase. The same for every type of repository; `sr_type` and `device_config` say which."""
+
+    sr_type = device_config = None
+
+    def prepare(self):
+        """What the repository is made on."""
+
+    def setUp(self):
+        self.prepare()
+        self.before = self.leftovers()
+        self.sr = self.call("sr.create", self.host_id, name_label="lab", SR_type=self.sr_type,
+                            device_config=self.device_config)["id"]
+
+    def tearDown(self):
+        super().tearDown()
+        for kind in ("vm-snapshots", "vm-templates"):
+            for one in self.rest.get(f"/{kind}?fields=id"):
+                self.call("vm.delete", one["id"])
+        for snapshot in self.rest.get("/vdi-snapshots?fields=id"):
+            self.call("vdi.delete", snapshot["id"])
+        for vdi in self.rest.get("/vdis?fields=id"):
+            self.call("vdi.delete", vdi["id"])
+        self.call("sr.destroy", self.sr)
+        wait_until("nothing is left", lambda: self.leftovers() == self.before, 60, 1)
+
+    # -- doing things
+
+    def call(self, method, object_id, **arguments):
+        answer = self.rest.post("/calls", {"method": method, "objectId": object_id,
+                                           "arguments": arguments})
+        ended = self.rest.task(answer["taskId"], OP_DEADLINE)
+        self.assertEqual("success", ended["status"], ended)
+        return ended.get("result", {})
+
+    def fails(self, words, method, object_id, **arguments):
+        answer = self.rest.post("/calls", {"method": method, "objectId": object_id,
+                                           "arguments": arguments})
+        ended = self.rest.task(answer["taskId"], OP_DEADLINE)
+        self.assertEqual("failure", ended["status"], ended)
+        for word in words:
+            self.assertIn(word, ended["result"]["message"])
+
+    def leftovers(self):
+        """What disks leave in dom0 when they are not let go."""
+        return {what: self.host.out(command) for what, command in {
+            "volumes": "lvs --noheadings -o vg_name,lv_name,lv_active 2>/dev/null | sort",
+            "mappings": "dmsetup ls | sort",
+            "loops": "losetup -a | sort",
+            "files": "find /srv/sr -type f 2>/dev/null | sort",
+            "backends": "xenstore-ls -f /local/domain/0/backend | grep -E '/(vbd|qdisk)/[0-9]+/' | sort",
+        }.items()}
+
+    def guest(self, name, kind, root, data=None):
+        disks = [{"vdev": "xvda", "vdi": root}]
+        disks += [{"vdev": "xvdb", "vdi": data}] if data else []
+        return self.define(
+            name, type=kind, memory="128MiB", kernel=KERNELS[kind], ramdisk="/srv/guest/cloud.cpio.gz",
+            cmdline=f"console=hvc0 root=/dev/xvda1 quiet mitigations=off muster.ip={ADDRESSES[name]}/16",
+            disks=disks, nics=[{"bridge": "xenbr0"}])
+
+    def start(self, vm, name):
+        self.rest.action(vm, "start")
+        self.host.wait_run(f"guest {name} to answer", f"echo exit | busybox nc -w 5 {ADDRESSES[name]} 23",
+                           OP_DEADLINE)
+
+    def sh(self, name, command):
+        """A command in the guest, over the network."""
+        script = f"{command}\nr=$?; echo; echo done-$r\nexit\n"
+        out = self.host.out(["busybox", "nc", "-w", "60", ADDRESSES[name], "23"], input=script)
+        self.assertIn("done-0", out)
+        return out.split("done-0")[0].strip()
+
+    def sequence(self, name):
+        """(number that is on the disk, longest time between two since it was asked last, in us)"""
+        out = self.host.out(["busybox", "nc", "-w", "20", ADDRESSES[name], "7"], input="")
+        number, longest = out.split()
+        return int(number), int(longest)
+
+    def md5(self, name, device):
+        return self.sh(name, f"md5sum {device}").split()[0]
+
+
+class OnLvmThin(DiskCase, FleetCase):
+    sr_type = "lvmthin"
+    device_config = {"pool": "lab/pool", "devices": "/dev/vdb", "wipe": "true"}
+
+
+class OnXfs(DiskCase, FleetCase):
+    sr_type = "dir"
+    device_config = {"location": "/srv/sr"}
+
+    def prepare(self):
+        self.host.run("mountpoint -q /srv/sr || { mkdir -p /srv/sr && mkfs.xfs -q -f /dev/vdb && mount /dev/vdb /srv/sr; }")
