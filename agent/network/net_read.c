@@ -226,7 +226,6 @@ int net_read(struct net_facts *ret, struct mu_error *err)
 	read_sysfs(ret);
 	read_resolv(ret);
 	read_ifupdown(ret);
-	ret->has_bus = exists("/run/dbus/system_bus_socket");
 	ret->active[NET_SYSTEM_NETWORKD] = service_runs("systemd-networkd");
 	ret->active[NET_SYSTEM_NM] = service_runs("NetworkManager");
 	if (ret->active[NET_SYSTEM_NETWORKD])

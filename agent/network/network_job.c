@@ -504,8 +504,6 @@ static int check(struct network_job *job, struct mu_error *err)
 static void looked(struct network_job *job)
 {
 	struct network *n = job->n;
-	const struct net_plan_host host = {
-	    .others = n->records.items, .n_others = n->records.n, .has_bus = n->facts.has_bus};
 
 	if (n->facts_err.code != MU_E_NONE && job->kind != JOB_SWEEP)
 		job->work_err = n->facts_err;
@@ -515,7 +513,7 @@ static void looked(struct network_job *job)
 		over(job);
 		return;
 	}
-	net_plan_make(job->arena, &job->rec, &host, &job->plan);
+	net_plan_make(job->arena, &job->rec, n->records.items, n->records.n, &job->plan);
 	if (job->kind == JOB_CREATE)
 		work_start(job, STEP_WRITE, write_run, write_done);
 	else if (job->kind == JOB_SWEEP)

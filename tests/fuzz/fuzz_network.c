@@ -38,10 +38,9 @@ static void check_texts(const char *text)
 
 static void check_plan(struct mu_arena *a, const struct net_record *rec)
 {
-	const struct net_plan_host host = {.has_bus = true};
 	struct net_plan plan;
 
-	net_plan_make(a, rec, &host, &plan);
+	net_plan_make(a, rec, rec, 1, &plan);
 	for (size_t i = 0; i < plan.n_files; i++) {
 		mu_assert(mu_str_has_prefix(plan.files[i].path, "/etc/"));
 		mu_assert(!strstr(plan.files[i].path, "/../"));

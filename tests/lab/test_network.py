@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """agent/network in a real dom0: its kernel has all kinds of links, and ifupdown and networkd are the real ones.
 
-NetworkManager is not in the image, nor is D-Bus, without which `networkctl reload` cannot work: networkd is told the
-other way that docs/design/network.md names. What NetworkManager is given is shown by tests/golden/agent/network only.
+NetworkManager is not in the image: what it is given is shown by tests/golden/agent/network only.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -221,28 +221,50 @@ class Networkd(NetworkOfDom0):
         cls.addClassCleanup(HOST.run, "systemctl stop systemd-networkd.socket systemd-networkd; ip link del d0; ip link del d1; "
                                       "rm /etc/systemd/network/10-d0.network")
 
-    def networkd_has(self, device):
-        """The file that networkd uses for it."""
-        return HOST.out(f"sed -n s/NETWORK_FILE=//p /run/systemd/netif/links/$(cat /sys/class/net/{device}/ifindex)")
+    @contextlib.contextmanager
+    def the_address_stays(self):
+        """d0 does not lose its address, not even for a moment."""
+        monitor = HOST.spawn("exec timeout 300 ip monitor address dev d0", stdout=subprocess.PIPE, text=True)
+        try:
+            HOST.wait_run("the monitor to run", "pidof timeout")
+            yield
+        finally:
+            HOST.run("kill $(pidof timeout)")
+            said = monitor.communicate(timeout=60)[0]
+        self.assertNotIn("Deleted", said)
+
+    def networkd_has(self, bridge):
+        """Waits until networkd has configured it from our file."""
+        HOST.wait_run(f"networkd to have {bridge}",
+                      f"grep -q NETWORK_FILE=/etc/systemd/network/60-muster-{bridge}.network "
+                      f"/run/systemd/netif/links/$(cat /sys/class/net/{bridge}/ifindex)")
+
+    def boot(self, bridge, vlan):
+        """What a boot does: there are only the files, and networkd starts."""
+        HOST.run(f"systemctl stop systemd-networkd.socket systemd-networkd; ip link del {vlan}; ip link del {bridge}; "
+                 "systemctl start systemd-networkd")
+        self.networkd_has(bridge)
 
     def test_a_vlan_beside_an_address(self):
         probe = self.probe()
         self.assertEqual((probe.pif("d0")["ip"], probe.pif("d0")["mode"]), ("192.0.2.1", "Static"))
         self.assertIn("the host itself talks over d0", probe.create(name="lab", pif="d0")["text"])
-        monitor = HOST.spawn("exec timeout 300 ip monitor address dev d0", stdout=subprocess.PIPE, text=True)
-        self.addCleanup(monitor.stdout.close)
-        self.addCleanup(monitor.wait)
-        self.addCleanup(HOST.run, "kill $(pidof timeout) 2>/dev/null || true")
-        self.ok(probe.create(name="lab", pif="d0", vlan=9, mtu=1400), "networkd")
+        with self.the_address_stays():
+            self.ok(probe.create(name="lab", pif="d0", vlan=9, mtu=1400), "networkd")
         self.assertEqual((self.link("d0.9")["master"], self.link("d0.9")["linkinfo"]["info_data"]["id"]), ("lab", 9))
         self.assertEqual(self.link("lab")["mtu"], 1400)
         self.assertEqual(HOST.out("ip -6 addr show lab"), "")
-        self.assertEqual(self.networkd_has("lab"), "/etc/systemd/network/60-muster-lab.network")
         HOST.run("systemctl restart systemd-networkd")
-        self.ok(probe.delete("lab"), "networkd")
+        self.networkd_has("lab")
+        HOST.wait_run("networkd to be done with d0", "ip -br addr show d0 | grep -q 192.0.2.1")
+        self.assertEqual((self.link("d0.9")["master"], self.link("lab")["mtu"]), ("lab", 1400))
+        self.boot("lab", "d0.9")
+        HOST.wait_run("networkd to make the VLAN", "ip link show d0.9 up master lab | grep -q d0.9")
+        self.assertEqual((self.link("d0.9")["linkinfo"]["info_data"]["id"], self.link("lab")["mtu"]), (9, 1400))
+        self.assertEqual(HOST.out("ip -6 addr show lab"), "")
+        with self.the_address_stays():
+            self.ok(probe.delete("lab"), "networkd")
         self.assertIn("192.0.2.1", HOST.out("ip -br addr show d0"))
-        HOST.run("kill $(pidof timeout)")
-        self.assertNotIn("Deleted", monitor.communicate(timeout=60)[0], "the card's address was away")
 
     def only_networkd(self):
         """As if ifupdown configured nothing (what is up stays up)."""
@@ -256,6 +278,9 @@ class Networkd(NetworkOfDom0):
         self.ok(probe.create(name="two", pif="d1"), "networkd")
         self.ok(probe.create(name="three", pif="d1", vlan=3), "networkd")
         self.assertEqual([self.link(name)["master"] for name in ("d1.1", "d1", "d1.3")], ["one", "two", "three"])
+        self.boot("one", "d1.1")
+        for port, bridge in (("d1.1", "one"), ("d1", "two"), ("d1.3", "three")):
+            HOST.wait_run(f"{port} to be in {bridge}", f"ip link show {port} up master {bridge} | grep -q {port}")
         self.ok(probe.delete("one"), "networkd")
         self.assertEqual([self.link(name)["master"] for name in ("d1", "d1.3")], ["two", "three"])
         self.ok(probe.delete("three"), "networkd")
@@ -270,9 +295,10 @@ class Networkd(NetworkOfDom0):
     def test_a_network_of_this_host_alone(self):
         self.only_networkd()
         probe = self.probe()
-        self.ok(probe.create(name="self"), "networkd")
-        self.assertIn("UP", self.link("self")["flags"])
-        self.ok(probe.delete("self"), "networkd")
+        with self.the_address_stays():
+            self.ok(probe.create(name="self"), "networkd")
+            self.assertIn("UP", self.link("self")["flags"])
+            self.ok(probe.delete("self"), "networkd")
 
 
 if __name__ == "__main__":

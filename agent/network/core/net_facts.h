@@ -96,7 +96,6 @@ struct net_facts {
 	bool active[_NET_SYSTEM_COUNT];
 	bool ifupdown_includes; /* /etc/network/interfaces reads interfaces.d */
 	bool ifupdown_bridges;  /* ifup knows bridge_ports */
-	bool has_bus;           /* D-Bus runs */
 };
 
 void net_facts_init(struct net_facts *f);

@@ -6,6 +6,10 @@
  * networkd makes a VLAN only when the card's own .network file asks for it, and puts a card into
  * a bridge the same way. That file is somebody else's, so ours is a drop-in of it; a card without
  * a file gets one from us, shared by all networks on it.
+ *
+ * networkd is not told of them before the next boot: a card whose files have changed is configured
+ * anew, and its addresses are away for a moment. Any later reload would do it, also one for another
+ * network. So the same links are made by hand meanwhile.
  */
 #include "agent/network/core/net_plan.h"
 
@@ -141,21 +145,9 @@ static void plan_networkd_vlan(struct mu_arena *a, const struct net_record *rec,
 				 rec->vlan_device, rec->bridge));
 }
 
-/* networkctl talks over the bus, which a small dom0 may not have. Starting networkd anew is meant
- * to be harmless: it takes over what is there. */
-static void add_reload(struct net_commands *list, bool has_bus)
+static void plan_networkd(struct mu_arena *a, const struct net_record *rec, bool shared,
+			  struct net_plan *plan)
 {
-	if (has_bus)
-		COMMAND(list, "networkctl", "reload");
-	else
-		COMMAND(list, "systemctl", "restart", "systemd-networkd.service");
-}
-
-static void plan_networkd(struct mu_arena *a, const struct net_record *rec,
-			  const struct net_plan_host *host, struct net_plan *plan)
-{
-	bool shared = shares_card(rec, host->others, host->n_others);
-
 	add_file(plan, mu_arena_printf(a, NETWORKD_DIR "/60-muster-%s.netdev", rec->bridge),
 		 mu_arena_printf(a,
 				 HEADER "[NetDev]\n"
@@ -186,8 +178,7 @@ static void plan_networkd(struct mu_arena *a, const struct net_record *rec,
 		plan_networkd_vlan(a, rec, plan);
 	if (*rec->pif)
 		plan_networkd_card(a, rec, shared, plan);
-	add_reload(&plan->up, host->has_bus);
-	add_reload(&plan->reload, host->has_bus);
+	plan->by_hand = true;
 }
 
 /* ---- NetworkManager ---- */
@@ -276,7 +267,7 @@ static void plan_nm(struct mu_arena *a, const struct net_record *rec, struct net
 }
 
 void net_plan_make(struct mu_arena *a, const struct net_record *rec,
-		   const struct net_plan_host *host, struct net_plan *ret)
+		   const struct net_record *others, size_t n_others, struct net_plan *ret)
 {
 	memset(ret, 0, sizeof *ret);
 	switch (rec->system) {
@@ -287,7 +278,7 @@ void net_plan_make(struct mu_arena *a, const struct net_record *rec,
 		plan_ifupdown(a, rec, ret);
 		return;
 	case NET_SYSTEM_NETWORKD:
-		plan_networkd(a, rec, host, ret);
+		plan_networkd(a, rec, shares_card(rec, others, n_others), ret);
 		return;
 	case NET_SYSTEM_NM:
 		plan_nm(a, rec, ret);

@@ -42,17 +42,11 @@ struct net_plan {
 	struct net_commands up;
 	struct net_commands down;
 	struct net_commands reload;
-	bool by_hand; /* no configuration system: the links are made through netlink */
+	bool by_hand; /* the links are made through netlink, after the files */
 };
 
-struct net_plan_host {
-	const struct net_record *others; /* networks of this host that were made by us */
-	size_t n_others;
-	bool has_bus; /* D-Bus */
-};
-
-/* Strings live in `a`. */
+/* Strings live in `a`. `others`: the networks of this host that were made by us. */
 void net_plan_make(struct mu_arena *a, const struct net_record *rec,
-		   const struct net_plan_host *host, struct net_plan *ret);
+		   const struct net_record *others, size_t n_others, struct net_plan *ret);
 
 #endif

@@ -6,7 +6,7 @@
  *	addr INDEX ADDRESS/PREFIX [expires] [local]
  *	route INDEX GATEWAY|- [dhcp] [v6] [metric=N]
  *	config DEVICE SYSTEM [static|dhcp|none] [FILE]
- *	active SYSTEM | includes | bridges | bus | management ADDRESS
+ *	active SYSTEM | includes | bridges | management ADDRESS
  *	interfaces TEXT | networkd DEVICE TEXT | network DEVICE TEXT | nm DEVICE TEXT | resolv TEXT
  *							(TEXT: "|" for a new line)
  *	record JSON
@@ -258,10 +258,9 @@ static void say_commands(struct script *s, const char *title, const struct net_c
 
 static void say_plan(struct script *s, const struct net_record *rec)
 {
-	const struct net_plan_host host = {s->records, s->n_records, s->facts.has_bus};
 	struct net_plan plan;
 
-	net_plan_make(s->arena, rec, &host, &plan);
+	net_plan_make(s->arena, rec, s->records, s->n_records, &plan);
 	for (size_t i = 0; i < plan.n_files; i++)
 		mu_str_printf(s->out, "== %s%s%s\n%s", plan.files[i].path,
 			      plan.files[i].secret ? " (secret)" : "",
@@ -379,8 +378,6 @@ static void one(struct script *s, char *line)
 		s->facts.ifupdown_includes = true;
 	else if (!strcmp(verb, "bridges"))
 		s->facts.ifupdown_bridges = true;
-	else if (!strcmp(verb, "bus"))
-		s->facts.has_bus = true;
 	else if (!strcmp(verb, "management"))
 		(void)snprintf(s->management, sizeof s->management, "%s", line);
 	else if (!strcmp(verb, "record"))
@@ -402,8 +399,8 @@ static void one(struct script *s, char *line)
 /* What a host is goes without saying; what is asked is said before its answer. */
 static bool is_fact(const char *line)
 {
-	static const char *const facts[] = {"link ",   "addr ",    "route ",  "config ",
-					    "active ", "includes", "bridges", "bus"};
+	static const char *const facts[] = {"link ",   "addr ",    "route ", "config ",
+					    "active ", "includes", "bridges"};
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(facts); i++) {
 		if (mu_str_has_prefix(line, facts[i]))
