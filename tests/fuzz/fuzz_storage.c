@@ -128,7 +128,7 @@ size_t fuzz_seed(size_t i, uint8_t buf[static FUZZ_INPUT_MAX])
 	    "\4KDMV",
 	    "\4createType=\"monolithicSparse\"\nparentCID=ffffffff\n",
 	    "\1muster.sr=" SR ",muster.name=a=2Cb,muster.tag0=x,muster.type=user,muster.readonly,"
-			      "muster.snapshot_at=17",
+	    "muster.snapshot_at=17",
 	    "\2{\"report\":[{\"lv\":[{\"lv_name\":\"v\",\"lv_size\":\"512\",\"segtype\":\"thin\","
 	    "\"pool_lv\":\"p\","
 	    "\"data_percent\":\"1.5\",\"lv_tags\":\"muster.sr=" SR "\"}]}]}",
