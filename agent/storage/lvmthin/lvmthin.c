@@ -13,10 +13,9 @@
  * Volumes carry the "skip activation" flag (-ky), so that none is active but while somebody uses
  * it; -K activates it all the same.
  */
+#include "agent/storage/lvmthin/lvmthin.h"
 #include "agent/storage/drivers.h"
-#include "agent/storage/lvmthin/lvm_command.h"
 #include "common/base/str.h"
-#include "common/os/tool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -24,22 +23,9 @@
 #include <string.h>
 
 #define PREFIX "muster-"
-enum { GRANULARITY = 4 << 20, LVM_NAME_MAX = 127 };
+enum { GRANULARITY = 4 << 20 };
 
-struct lvmthin {
-	struct mu_uuid id;
-	char group[LVM_NAME_MAX + 1];
-	char pool[LVM_NAME_MAX + 1];
-	char devices[MODEL_PATH_MAX + 1]; /* "," between; "" = the pool is there */
-	bool wipe;
-	bool zero; /* of the pool, known once attached */
-	/* of one operation, until lvm_idle() */
-	struct mu_arena *arena;
-	const struct lvm_report *report; /* NULL: not read, or no longer true */
-};
-
-/* One listing serves an operation until it changes something. What was read stays valid memory. */
-static int get_report(struct lvmthin *l, const struct lvm_report **ret_report, struct mu_error *err)
+int lvmthin_report(struct lvmthin *l, const struct lvm_report **ret_report, struct mu_error *err)
 {
 	if (!l->report) {
 		struct lvm_report *report = mu_arena_calloc(l->arena, 1, sizeof *report);
@@ -52,7 +38,7 @@ static int get_report(struct lvmthin *l, const struct lvm_report **ret_report, s
 	return 0;
 }
 
-static int change(struct lvmthin *l, const struct lvm_command *c, struct mu_error *err)
+int lvmthin_change(struct lvmthin *l, const struct lvm_command *c, struct mu_error *err)
 {
 	l->report = NULL;
 	return lvm_run(c, err);
@@ -78,15 +64,14 @@ static bool id_of(const char *name, struct mu_uuid *ret_id)
 	return mu_str_has_prefix(name, PREFIX) && mu_uuid_parse(name + strlen(PREFIX), ret_id);
 }
 
-/* "group/volume" */
-static const char *in_group(struct lvmthin *l, const char *name)
+const char *lvmthin_in_group(struct lvmthin *l, const char *name)
 {
 	return mu_arena_printf(l->arena, "%s/%s", l->group, name);
 }
 
 static const char *disk(struct lvmthin *l, const struct mu_uuid *id)
 {
-	return in_group(l, name_of(id).text);
+	return lvmthin_in_group(l, name_of(id).text);
 }
 
 /* LVM's own rule: letters, digits, "+_.-", no hyphen first. So no name is an option or a path. */
@@ -165,150 +150,6 @@ static void lvm_idle(void *impl)
 	mu_arena_reset(l->arena);
 }
 
-static int lvm_probe(void *impl, struct mu_uuid *ret_id, struct mu_error *err)
-{
-	struct lvmthin *l = impl;
-	const struct lvm_volume *pool;
-	struct mu_uuid id = {{0}};
-	const struct lvm_report *report;
-
-	if (get_report(l, &report, err) < 0)
-		return MU_FAILED;
-	pool = lvm_report_find(report, l->pool);
-	if (!pool && !l->devices[0])
-		return mu_error_set(
-		    err, MU_E_NOT_FOUND,
-		    "there is no thin pool %s/%s; hint: give \"devices\" to make one", l->group,
-		    l->pool);
-	if (pool && !pool->is_pool)
-		return mu_error_set(err, MU_E_STATE, "%s/%s is no thin pool", l->group, l->pool);
-	if (pool)
-		(void)lvm_tags_find_id(pool->tags, LVM_TAG_POOL, &id);
-	*ret_id = id;
-	return 0;
-}
-
-static void add_devices(struct lvmthin *l, struct lvm_command *c)
-{
-	for (const char *at = l->devices; *at;) {
-		size_t len = strcspn(at, ",");
-
-		lvm_add(c, mu_arena_strndup(l->arena, at, len));
-		at += len;
-		at += *at == ',';
-	}
-}
-
-static const char *owner_tag(struct lvmthin *l, const char *key)
-{
-	char text[MU_UUID_TEXT];
-
-	return mu_arena_printf(l->arena, "%s%s", key, mu_uuid_format(&l->id, text));
-}
-
-static int remove_group(struct lvmthin *l, struct mu_error *err)
-{
-	struct lvm_command remove = {.n = 0}, labels = {.n = 0};
-
-	LVM_ADD(&remove, "vgremove", "--yes", l->group);
-	LVM_ADD(&labels, "pvremove", "--yes");
-	add_devices(l, &labels);
-	if (change(l, &remove, err) < 0)
-		return MU_FAILED;
-	return change(l, &labels, err);
-}
-
-/* Is there a group that we have made? One without volumes is in no listing of volumes. */
-static int made_group(struct lvmthin *l, bool *ret_made, struct mu_error *err)
-{
-	const char *select = mu_arena_printf(l->arena, "vg_name=\"%s\" && tags=\"%s\"", l->group,
-					     owner_tag(l, LVM_TAG_GROUP));
-	MU_CLEANUP(mu_tool_deinit)
-	struct mu_tool t = {
-	    .argv =
-		(const char *const[]){"vgs", "--noheadings", "-o", "vg_name", "-S", select, NULL},
-	    .deadline = MU_SEC(120),
-	    .output_max = 1024,
-	};
-
-	if (mu_tool_run(&t, err) < 0)
-		return MU_FAILED;
-	*ret_made = t.out.len > 0;
-	return 0;
-}
-
-static int make_group(struct lvmthin *l, struct mu_error *err)
-{
-	struct lvm_command c = {.n = 0};
-	bool made;
-
-	if (made_group(l, &made, err) < 0)
-		return MU_FAILED;
-	if (made) /* by a try that was cut off */
-		return 0;
-	LVM_ADD(&c, "vgcreate", "--metadatasize", "16m", "--addtag", owner_tag(l, LVM_TAG_GROUP));
-	if (l->wipe)
-		lvm_add(&c, "--yes");
-	lvm_add(&c, l->group);
-	add_devices(l, &c);
-	if (change(l, &c, err) < 0)
-		return mu_error_prefix(err, "volume group %s", l->group);
-	return 0;
-}
-
-/* A group and a pool that fills it. Without "wipe", LVM refuses devices that have anything on them.
- */
-static int make_pool(struct lvmthin *l, struct mu_error *err)
-{
-	struct lvm_command pool = {.n = 0};
-
-	if (make_group(l, err) < 0)
-		return MU_FAILED;
-	LVM_ADD(&pool, "lvcreate", "--yes", "--type", "thin-pool", "-l", "100%FREE", "-Zy",
-		"--addtag", owner_tag(l, LVM_TAG_POOL), "-n", l->pool, l->group);
-	if (change(l, &pool, err) < 0) {
-		(void)remove_group(l, NULL);
-		return mu_error_prefix(err, "thin pool %s/%s", l->group, l->pool);
-	}
-	return 0;
-}
-
-static int lvm_create(void *impl, struct mu_error *err)
-{
-	struct lvm_command tag = {.n = 0};
-	struct lvmthin *l = impl;
-	const struct lvm_report *report;
-
-	if (get_report(l, &report, err) < 0)
-		return MU_FAILED;
-	if (!lvm_report_find(report, l->pool))
-		return make_pool(l, err);
-	LVM_ADD(&tag, "lvchange", "--addtag", owner_tag(l, LVM_TAG_POOL), in_group(l, l->pool));
-	return change(l, &tag, err);
-}
-
-/* What we made goes, what we were given stays. */
-static int lvm_destroy(void *impl, struct mu_error *err)
-{
-	struct lvm_command tag = {.n = 0};
-	struct lvmthin *l = impl;
-	const struct lvm_volume *pool;
-	const struct lvm_report *report;
-	struct mu_uuid maker;
-
-	if (get_report(l, &report, err) < 0)
-		return MU_FAILED;
-	pool = lvm_report_find(report, l->pool);
-	if (!pool)
-		return 0;
-	if (report->n == 1 && l->devices[0] &&
-	    lvm_tags_find_id(pool->group_tags, LVM_TAG_GROUP, &maker) &&
-	    mu_uuid_equal(&maker, &l->id))
-		return remove_group(l, err);
-	LVM_ADD(&tag, "lvchange", "--deltag", owner_tag(l, LVM_TAG_POOL), in_group(l, l->pool));
-	return change(l, &tag, err);
-}
-
 /* Disks, one command each */
 
 static int change_activation(struct lvmthin *l, const char *volume, bool on, struct mu_error *err)
@@ -316,16 +157,16 @@ static int change_activation(struct lvmthin *l, const char *volume, bool on, str
 	struct lvm_command c = {.n = 0};
 
 	/* -K: thin snapshots carry the "skip activation" flag. */
-	LVM_ADD(&c, "lvchange", on ? "-ay" : "-an", "-K", in_group(l, volume));
-	return change(l, &c, err);
+	LVM_ADD(&c, "lvchange", on ? "-ay" : "-an", "-K", lvmthin_in_group(l, volume));
+	return lvmthin_change(l, &c, err);
 }
 
 static int remove_volume(struct lvmthin *l, const char *volume, struct mu_error *err)
 {
 	struct lvm_command c = {.n = 0};
 
-	LVM_ADD(&c, "lvremove", "--yes", in_group(l, volume));
-	return change(l, &c, err);
+	LVM_ADD(&c, "lvremove", "--yes", lvmthin_in_group(l, volume));
+	return lvmthin_change(l, &c, err);
 }
 
 /* From the tags that it has to those that it should have, and one more (or NULL): one commit. */
@@ -352,8 +193,8 @@ static int set_tags(struct lvmthin *l, const struct lvm_volume *v, const struct 
 	lvm_add_tags(&c, "--deltag", &del);
 	if (more)
 		LVM_ADD(&c, "--addtag", more);
-	lvm_add(&c, in_group(l, v->name));
-	return change(l, &c, err);
+	lvm_add(&c, lvmthin_in_group(l, v->name));
+	return lvmthin_change(l, &c, err);
 }
 
 /* `from` carries the tags of the disk that it replaces, and the one that says so. */
@@ -370,12 +211,12 @@ static int finish_replace(struct lvmthin *l, const struct lvm_report *report,
 	if (old && old != from && remove_volume(l, name.text, err) < 0)
 		return MU_FAILED;
 	LVM_ADD(&move, "lvrename", l->group, from->name, name.text);
-	if (old != from && change(l, &move, err) < 0)
+	if (old != from && lvmthin_change(l, &move, err) < 0)
 		return MU_FAILED;
 	LVM_ADD(&clear, "lvchange", "--deltag",
 		mu_arena_printf(l->arena, LVM_TAG_REPLACES "%s", mu_uuid_format(to, text)),
-		in_group(l, name.text));
-	return change(l, &clear, err);
+		lvmthin_in_group(l, name.text));
+	return lvmthin_change(l, &clear, err);
 }
 
 static int lvm_attach(void *impl, struct sr_caps *ret_caps, struct mu_error *err)
@@ -388,7 +229,7 @@ static int lvm_attach(void *impl, struct sr_caps *ret_caps, struct mu_error *err
 	*ret_caps = (struct sr_caps){.thin = true, .instant_clone = true};
 	(void)snprintf(ret_caps->location, sizeof ret_caps->location, "%.*s/%.*s", LVM_NAME_MAX - 1,
 		       l->group, LVM_NAME_MAX - 1, l->pool);
-	if (get_report(l, &report, err) < 0)
+	if (lvmthin_report(l, &report, err) < 0)
 		return MU_FAILED;
 	pool = lvm_report_find(report, l->pool);
 	if (!pool)
@@ -425,7 +266,7 @@ static int lvm_detach(void *impl, struct mu_error *err)
 	const struct lvm_report *report;
 	struct sr_vdi vdi;
 
-	if (get_report(l, &report, err) < 0)
+	if (lvmthin_report(l, &report, err) < 0)
 		return MU_FAILED;
 	for (size_t i = 0; i < report->n; i++) {
 		if (report->list[i].active && is_ours(l, &report->list[i], &vdi) &&
@@ -441,7 +282,7 @@ static int lvm_usage(void *impl, struct sr_usage *ret_usage, struct mu_error *er
 	const struct lvm_volume *pool;
 	const struct lvm_report *report;
 
-	if (get_report(l, &report, err) < 0)
+	if (lvmthin_report(l, &report, err) < 0)
 		return MU_FAILED;
 	pool = lvm_report_find(report, l->pool);
 	if (!pool)
@@ -460,7 +301,7 @@ static int lvm_scan(void *impl, struct sr_vdis *ret_vdis, struct mu_error *err)
 	const struct lvm_report *report;
 	struct sr_vdi vdi;
 
-	if (get_report(l, &report, err) < 0)
+	if (lvmthin_report(l, &report, err) < 0)
 		return MU_FAILED;
 	for (size_t i = 0; i < report->n; i++) {
 		if (is_ours(l, &report->list[i], &vdi) && sr_vdis_add(ret_vdis, &vdi, err) < 0)
@@ -478,7 +319,7 @@ static int get_volume(struct lvmthin *l, const struct mu_uuid *id,
 	char text[MU_UUID_TEXT];
 	struct sr_vdi vdi;
 
-	if (get_report(l, &report, err) < 0)
+	if (lvmthin_report(l, &report, err) < 0)
 		return MU_FAILED;
 	v = lvm_report_find(report, name_of(id).text);
 	if (!v || !is_ours(l, v, &vdi))
@@ -522,9 +363,10 @@ static int lvm_vdi_create(void *impl, const struct sr_vdi *vdi, struct mu_error 
 	lvm_tags_encode(l->arena, &l->id, vdi, &tags);
 	LVM_ADD(&c, "lvcreate", "--yes", "--type", "thin", "-an", "-ky", "-V",
 		mu_arena_printf(l->arena, "%" PRId64 "b", vdi->size_bytes), "--thinpool",
-		in_group(l, l->pool), "-n", mu_arena_strdup(l->arena, name_of(&vdi->id).text));
+		lvmthin_in_group(l, l->pool), "-n",
+		mu_arena_strdup(l->arena, name_of(&vdi->id).text));
 	lvm_add_tags(&c, "--addtag", &tags);
-	return change(l, &c, err);
+	return lvmthin_change(l, &c, err);
 }
 
 static int lvm_vdi_remove(void *impl, const struct mu_uuid *id, struct mu_error *err)
@@ -559,7 +401,7 @@ static int lvm_vdi_resize(void *impl, const struct mu_uuid *id, int64_t size_byt
 
 	LVM_ADD(&c, "lvextend", "-L", mu_arena_printf(l->arena, "%" PRId64 "b", size_bytes),
 		disk(l, id));
-	return change(l, &c, err);
+	return lvmthin_change(l, &c, err);
 }
 
 static int lvm_clone_prepare(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
@@ -583,7 +425,7 @@ static int lvm_clone_take(void *impl, const struct sr_vdi *source, const struct 
 		mu_arena_strdup(l->arena, name_of(&vdi->id).text));
 	lvm_add_tags(&c, "--addtag", &tags);
 	lvm_add(&c, disk(l, &source->id));
-	return change(l, &c, err);
+	return lvmthin_change(l, &c, err);
 }
 
 static int lvm_vdi_replace(void *impl, const struct sr_vdi *vdi, const struct mu_uuid *from_id,
@@ -596,7 +438,7 @@ static int lvm_vdi_replace(void *impl, const struct sr_vdi *vdi, const struct mu
 	const char *mark =
 	    mu_arena_printf(l->arena, LVM_TAG_REPLACES "%s", mu_uuid_format(&vdi->id, text));
 
-	if (get_report(l, &report, err) < 0 || get_volume(l, from_id, &from, err) < 0 ||
+	if (lvmthin_report(l, &report, err) < 0 || get_volume(l, from_id, &from, err) < 0 ||
 	    (from->active && change_activation(l, from->name, false, err) < 0) ||
 	    set_tags(l, from, vdi, mark, err) < 0)
 		return MU_FAILED;
@@ -617,9 +459,9 @@ const struct sr_ops sr_lvmthin_ops = {
     .open = lvm_open,
     .close = lvm_close,
     .idle = lvm_idle,
-    .probe = lvm_probe,
-    .create = lvm_create,
-    .destroy = lvm_destroy,
+    .probe = lvm_pool_probe,
+    .create = lvm_pool_create,
+    .destroy = lvm_pool_destroy,
     .attach = lvm_attach,
     .detach = lvm_detach,
     .usage = lvm_usage,
