@@ -77,6 +77,10 @@ static const struct cli_verb table[] = {
     {"vif", "edit", "VM DEVICE NAME=VALUE...", 3, -1, ACT | CLI_OPT_JSON,
      "change a card: rateLimit=KBPS, null for none", cli_device, "vif.edit", NULL, NULL},
     {"snapshot", "list", "", 0, 0, LIST, "snapshots of VMs", cli_object_list, NULL, NULL, NULL},
+    {"snapshot", "delete", "SNAPSHOT...", 1, -1, ACT, "delete a snapshot and its disks",
+     cli_vm_action, "vm.delete", NULL, "deleted"},
+    {"template", "delete", "TEMPLATE...", 1, -1, ACT, "delete a template and its disks",
+     cli_vm_action, "vm.delete", NULL, "deleted"},
     {"template", "list", "", 0, 0, LIST, "what VMs can be made from", cli_object_list, NULL, NULL,
      NULL},
     {"sr", "list", "", 0, 0, LIST, "storage repositories", cli_object_list, NULL, NULL, NULL},
@@ -273,8 +277,14 @@ const char *cli_verb_objects(int argc, char **argv)
 	static const struct {
 		const char *prefix, *collection;
 	} kinds[] = {
-	    {"VM", "vms"}, {"HOST", "hosts"}, {"TASK", "tasks"},
-	    {"SR", "srs"}, {"VDI", "vdis"},   {"NETWORK", "networks"},
+	    {"VM", "vms"},
+	    {"HOST", "hosts"},
+	    {"TASK", "tasks"},
+	    {"SR", "srs"},
+	    {"VDI", "vdis"},
+	    {"NETWORK", "networks"},
+	    {"SNAPSHOT", "vm-snapshots"},
+	    {"TEMPLATE", "vm-templates"},
 	};
 	const struct cli_verb *v = argc >= 3 ? lookup(argv[1], argv[2]) : NULL;
 

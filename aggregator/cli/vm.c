@@ -157,6 +157,19 @@ int cli_find_vm(struct cli *cli, const char *ref, const struct mu_value **ret_vm
 	return cli_resolve_vm(inv.vms, inv.hosts, ref, ret_vm, err);
 }
 
+/* Snapshots and templates are VMs in collections of their own. */
+static bool is_of_vms(const struct cli *cli)
+{
+	return strcmp(cli->verb->noun, "vm") == 0;
+}
+
+static int resolve(struct cli *cli, const struct inventory *inv, const char *ref,
+		   const struct mu_value **ret, struct mu_error *err)
+{
+	return is_of_vms(cli) ? cli_resolve_vm(inv->vms, inv->hosts, ref, ret, err)
+			      : cli_resolve(inv->vms, cli->verb->noun, ref, ret, err);
+}
+
 /* One VM of an action. */
 struct job {
 	const char *name;
@@ -174,7 +187,7 @@ static void start_job(struct cli *cli, const struct inventory *inv, const char *
 	const char *path, *id;
 
 	job->name = ref;
-	if (cli_resolve_vm(inv->vms, inv->hosts, ref, &vm, &err) < 0) {
+	if (resolve(cli, inv, ref, &vm, &err) < 0) {
 		job->exit = cli_fail(&err);
 		return;
 	}
@@ -231,8 +244,11 @@ int cli_vm_action(struct cli *cli, int argc, char **argv)
 	struct mu_value *results = mu_value_list(cli->arena);
 	struct job *jobs = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *jobs);
 	int *exits = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *exits);
+	const char *path =
+	    mu_arena_printf(cli->arena, "/rest/v0/%s%ss?fields=id,name_label,$container",
+			    is_of_vms(cli) ? "" : "vm-", cli->verb->noun);
 	struct inventory inv;
-	int r = read_inventory(cli, "/rest/v0/vms?fields=id,name_label,$container", &inv);
+	int r = read_inventory(cli, path, &inv);
 
 	if (r != CLI_OK)
 		return r;

@@ -190,8 +190,10 @@ class Acting(Cli):
         self.run_muster(0, "vm", "stop", "edited", "--force")
         self.assertEqual("edited is a template\n",
                          self.run_muster(0, "vm", "to-template", "edited").stdout)
-        self.run_muster(4, "vm", "start", "edited")
-        self.assertEqual("edited deleted\n", self.run_muster(0, "vm", "delete", "edited").stdout)
+        self.run_muster(3, "vm", "start", "edited")  # no VM any more
+        self.assertEqual("edited deleted\n", self.run_muster(0, "template", "delete", "edited").stdout)
+        self.run_muster(3, "template", "delete", "edited")
+        self.run_muster(3, "snapshot", "delete", "edited")
         demo.wait_for("the end of the VM", lambda: self.demo.power("edited") is None)
 
     def test_a_repository_and_a_disk_by_words(self):

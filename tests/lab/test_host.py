@@ -180,6 +180,46 @@ class Facts(HostCase):
                          self.get(f"/hosts/{self.host_id}/smt"))
 
 
+class Networks(HostCase):
+    NAME = "host-net"
+
+    def call(self, method, path, body=None):
+        status, text = self.curl(method, path, body)
+        self.assertIn(status, (200, 201, 204), text)
+        return json.loads(text) if text else None
+
+    def bridges(self):
+        return {n["bridge"]: n for n in self.get("/networks?fields=*")}
+
+    def test_networks_and_devices_are_objects(self):
+        self.host.wait("the networks are seen", lambda: set(self.bridges()) == {"xenbr0", "xenbr1"})
+        pifs = {p["device"]: p for p in self.get("/pifs?fields=*")}
+        self.assertEqual({"eth0": True, "eth1": False}, {device: p["management"] for device, p in pifs.items()})
+        self.assertEqual([pifs["eth0"]["id"]], self.bridges()["xenbr0"]["PIFs"])
+        told = self.host.out("ls /sys/bus/pci/devices").split()
+        self.host.wait("the devices are seen",
+                       lambda: sorted(p["pci_id"] for p in self.get("/pcis?fields=pci_id")) == told)
+
+    def test_a_network_is_made_and_deleted(self):
+        self.host.run("cp /etc/network/interfaces /srv/interfaces; "
+                      "echo 'source /etc/network/interfaces.d/*' >>/etc/network/interfaces")
+        self.addCleanup(self.host.run, "cp /srv/interfaces /etc/network/interfaces")
+        self.host.wait("the networks are seen", lambda: "xenbr1" in self.bridges())
+        pif = next(p["id"] for p in self.get("/pifs?fields=*") if p["device"] == "eth1")
+        pool = self.get("/pools?fields=id")[0]["id"]
+        made = self.call("POST", f"/pools/{pool}/actions/create_network?sync=true",
+                         {"name": "lab", "pif": pif, "vlan": 9})
+        link = json.loads(self.host.out("ip -j -d link show eth1.9"))[0]
+        self.assertEqual(("lab", 9), (link["master"], link["linkinfo"]["info_data"]["id"]))
+        self.assertEqual((True, made["id"]), tuple(self.bridges()["lab"][k] for k in ("managed", "id")))
+        self.host.run(["systemctl", "restart", "muster-agent"])
+        self.host.wait_run("the admin socket", f"curl -sf --unix-socket {SOCKET} http://x/rest/v0/ping")
+        self.host.wait("it is still there", lambda: self.bridges().get("lab", {}).get("managed"))
+        self.call("DELETE", f"/networks/{made['id']}")
+        self.assertEqual({"xenbr0", "xenbr1"}, set(self.bridges()))
+        self.assertEqual("", self.host.out("ls -d /sys/class/net/lab /sys/class/net/eth1.9 2>/dev/null || true"))
+
+
 class Maintenance(HostCase):
     NAME = "host-maint"
 
