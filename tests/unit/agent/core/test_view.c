@@ -175,13 +175,16 @@ Test(vm_view, what_a_domain_was_given_and_what_was_taken)
 	spec->memory_min_bytes = 7;
 	(void)snprintf(spec->config.cpus_hard, sizeof spec->config.cpus_hard, "0-3,8");
 	built = mu_xmemdup(spec, sizeof *spec);
-	built->config.n_nics = 1; /* card 1 was disconnected */
+	built->config.n_nics = 1; /* card 1 was disconnected, and so was the disk */
+	(void)snprintf(spec->config.disks[0].vdev, sizeof spec->config.disks[0].vdev, "xvda");
+	spec->config.n_disks = 1;
 	vm_view_set_spec(view, &id, spec);
 	vm_view_set_built(view, &id, built);
 	vm_view_set_domains(view, &d, 1);
 	cr_assert_str_eq(refresh(view), "+1");
 	m = model(view, 1);
 	cr_assert(m->pending && m->nics[0].attached && !m->nics[1].attached);
+	cr_assert(m->n_disks == 1 && !m->disks[0].attached);
 	cr_assert_eq(m->nics[0].device, 4);
 	cr_assert_eq(m->nics[1].device, 1);
 	cr_assert_eq(m->nics[0].rate_kbps, 2, "rounded up: a limit never reads as none");
