@@ -345,8 +345,7 @@ static int change_cd(struct vm_devices_job *j, const struct hv_disk *d, enum hv_
 {
 	const struct hv_disk *had = vm_devices_disk(&j->plan->built.config, d->vdev);
 
-	if (vm_devices_put_disk(&j->plan->spec.config, d, err) < 0)
-		return MU_FAILED;
+	(void)vm_devices_put_disk(&j->plan->spec.config, d, NULL); /* its place is there */
 	if (!stays(j->now, d) || !vm_devices_disk(j->now->domain, d->vdev) ||
 	    (order == HV_CD_INSERT && had && mu_uuid_equal(&had->vdi, &d->vdi)))
 		return 0;

@@ -425,6 +425,12 @@ Test(vm_devices, passed_through)
 	domain.n_pci = built.config.n_pci = 0;
 	cr_assert_eq(found("pci.detach", "{\"address\":\"0a:00.0\"}"), 'd');
 
+	(void)snprintf(spec.config.pci[0].address, 16, "0000:01:00.0");
+	(void)snprintf(spec.config.pci[1].address, 16, "0000:02:00.0");
+	spec.config.n_pci = 2;
+	PLAN("pci.detach", "{\"address\":\"02:00.0\"}", "-: xvda 0 0000:01:00.0 | xvda 0");
+	spec.config.n_pci = 0;
+
 	REFUSED(MU_E_INVALID, "usb.attach", "{\"device\":\"stick\"}", "BUS.ADDRESS");
 	REFUSED(MU_E_INVALID, "usb.detach", "{\"device\":\"1.2x\"}", "BUS.ADDRESS");
 	REFUSED(MU_E_NOT_FOUND, "usb.detach", "{\"device\":\"1.2\"}", "1.2");
@@ -440,6 +446,7 @@ Test(vm_devices, passed_through)
 	PLAN("usb.attach", "{\"device\":\"1.2\"}", "-: xvda 0 1.2 | xvda 0 1.2");
 	now.domain = NULL;
 	now.built = NULL;
+	cr_assert_eq(found("usb.detach", "{\"device\":\"1.2\"}"), 'd');
 	PLAN("usb.attach", "{\"device\":\"1.2\"}", "-: xvda 0 1.2 |");
 }
 

@@ -195,6 +195,51 @@ Test(vm_view, disks_and_cards_are_the_definitions)
 	cr_assert_not(model(view, 1)->disks[0].attached);
 }
 
+Test(vm_view, what_a_domain_was_given_and_what_was_taken)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct vm_spec *spec = spec_of(1, "web"), *built;
+	struct hv_domain d = domain_of(1, 5);
+	struct vm_id id = id_of(1);
+	const struct model_vm *m;
+
+	spec->config.n_nics = 2;
+	spec->config.nics[0] = (struct hv_nic){.has_device = true, .device = 4};
+	spec->config.nics[0].rate_bytes = 1001;
+	spec->config.nics[0].mtu = 1400;
+	spec->config.nics[1].rate_bytes = INT64_C(1) << 60;
+	spec->config.cpu_weight = 512;
+	spec->config.cpu_cap = 50;
+	spec->config.cores_per_socket = 2;
+	spec->memory_min_bytes = 7;
+	(void)snprintf(spec->config.cpus_hard, sizeof spec->config.cpus_hard, "0-3,8");
+	built = mu_xmemdup(spec, sizeof *spec);
+	built->config.n_nics = 1; /* card 1 was disconnected, and so was the disk */
+	(void)snprintf(spec->config.disks[0].vdev, sizeof spec->config.disks[0].vdev, "xvda");
+	spec->config.n_disks = 1;
+	vm_view_set_spec(view, &id, spec);
+	vm_view_set_built(view, &id, built);
+	vm_view_set_domains(view, &d, 1);
+	cr_assert_str_eq(refresh(view), "+1");
+	m = model(view, 1);
+	cr_assert(m->pending && m->nics[0].attached && !m->nics[1].attached);
+	cr_assert(m->n_disks == 1 && !m->disks[0].attached);
+	cr_assert_eq(m->nics[0].device, 4);
+	cr_assert_eq(m->nics[1].device, 1);
+	cr_assert_eq(m->nics[0].rate_kbps, 2, "rounded up: a limit never reads as none");
+	cr_assert_eq(m->nics[1].rate_kbps, UINT32_MAX);
+	cr_assert_eq(m->nics[0].mtu, 1400);
+	cr_assert_str_eq(m->cpu_mask, "0-3,8");
+	cr_assert(m->cpu_weight == 512 && m->cpu_cap == 50 && m->cores_per_socket == 2);
+	cr_assert_eq(m->memory_min_bytes, 7);
+	/* A list per vCPU has no form here. */
+	spec = mu_xmemdup(spec, sizeof *spec);
+	(void)snprintf(spec->config.cpus_hard, sizeof spec->config.cpus_hard, "0;1;");
+	vm_view_set_spec(view, &id, spec);
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert_str_eq(model(view, 1)->cpu_mask, "");
+}
+
 Test(vm_view, foreign_domains_come_and_go)
 {
 	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
