@@ -16,10 +16,10 @@ PVH = {"type": "pvh", "kernel": "/sim/vmlinuz", "memory": "64MiB"}
 class Create(SnapshotCase):
     def setUp(self):
         super().setUp()
-        self.id = self.host_id(self.host)
+        self.on = self.host_id(self.host)
 
     def create(self, **arguments):
-        return self.call(self.host, "vm.create", self.id, **arguments)["id"]
+        return self.call(self.host, "vm.create", self.on, **arguments)["id"]
 
     def template(self):
         self.write(self.root, "golden")
@@ -96,21 +96,21 @@ class Create(SnapshotCase):
                 (["install"], {"definition": PVH, "install": {"method": "network"}}),
                 (["mac"], {"definition": PVH, "vifs": [{"mac": "00:16:3e:00:00:01"}, {"mac": "00:16:3e:00:00:01"}]})):
             with self.subTest(words=words):
-                self.fails(self.host, words, "vm.create", self.id, name_label="x", **arguments)
-        self.fails(self.host, ["name"], "vm.create", self.id, name_label="a/b", definition=PVH)
+                self.fails(self.host, words, "vm.create", self.on, name_label="x", **arguments)
+        self.fails(self.host, ["name"], "vm.create", self.on, name_label="a/b", definition=PVH)
         self.assertEqual(before, self.files())
         self.assertEqual([], self.host.rest.get("/vms"))
         self.assertEqual(0, self.host.stop())
 
     def test_import_of_xl_and_libvirt(self):
         text = 'name = "old"\ntype = "pvh"\nkernel = "/sim/vmlinuz"\nmemory = 96\nvcpus = 2\n'
-        vm = self.call(self.host, "vm.import", self.id, text=text)["id"]
+        vm = self.call(self.host, "vm.import", self.on, text=text)["id"]
         self.assertEqual(("old", 2), (self.host.rest.vm(vm)["name_label"], self.host.rest.vm(vm)["CPUs"]["max"]))
-        self.fails(self.host, ["old", "already"], "vm.import", self.id, text=text)
-        self.fails(self.host, ["nonsense"], "vm.import", self.id, text='name="x"\ntype="pvh"\nkernel="/k"\nmemory=96\nnonsense=1\n')
+        self.fails(self.host, ["old", "already"], "vm.import", self.on, text=text)
+        self.fails(self.host, ["nonsense"], "vm.import", self.on, text='name="x"\ntype="pvh"\nkernel="/k"\nmemory=96\nnonsense=1\n')
         xml = ("<domain type='xen'><name>virt</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>"
                "<os><type>xenpvh</type><kernel>/sim/vmlinuz</kernel></os></domain>")
-        vm = self.call(self.host, "vm.import", self.id, text=xml, format="libvirt")["id"]
+        vm = self.call(self.host, "vm.import", self.on, text=xml, format="libvirt")["id"]
         self.assertEqual("virt", self.host.rest.vm(vm)["name_label"])
         self.assertEqual(0, self.host.stop())
 
