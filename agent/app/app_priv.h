@@ -192,6 +192,11 @@ void define_store(struct app *app, const struct vm_spec *spec, app_defined done,
 /* The same after a live change: `built` is what the domain is by now. */
 void define_store_changed(struct app *app, const struct vm_spec *spec, const struct vm_spec *built,
 			  app_defined done, void *arg);
+/* A live change of which the definition takes no part: it stays as it is now. */
+void define_note(struct app *app, const struct vm_id *id, const struct vm_spec *built,
+		 app_defined done, void *arg);
+/* Is it the definition? Somebody may have replaced that while a domain was being changed. */
+bool define_is(const struct app *app, const struct vm_spec *spec);
 /* A domain is about to be built from the definition: nothing else is to be remembered. false: there
  * is nothing else, and done() does not come. */
 bool define_build(struct app *app, const struct vm_id *id, app_defined done, void *arg);

@@ -161,32 +161,40 @@ static void on_stored(void *arg, const struct vm_id *vm, const struct mu_error *
 	finish(w, err);
 }
 
+static void on_refusal_noted(void *arg, const struct vm_id *vm, const struct mu_error *err);
+
 static void store(struct work *w)
 {
-	define_store_changed(w->call->app, &w->plan.spec, w->lives ? &w->plan.built : NULL,
-			     on_stored, w);
+	struct app *app = w->call->app;
+
+	if (define_is(app, &w->before)) {
+		define_store_changed(app, &w->plan.spec, w->lives ? &w->plan.built : NULL,
+				     on_stored, w);
+		return;
+	}
+	(void)mu_error_set(&w->err, MU_E_STATE,
+			   "the definition was replaced meanwhile: the domain was changed, the new "
+			   "definition was not; hint: ask again");
+	define_note(app, &w->call->vm, &w->plan.built, on_refusal_noted, w);
 }
 
-static void on_note_removed(void *arg, const struct vm_id *vm, const struct mu_error *err)
+static void on_refusal_noted(void *arg, const struct vm_id *vm, const struct mu_error *err)
 {
 	struct work *w = arg;
 
 	(void)vm;
 	(void)err; /* it is corrected by what the domain has when the agent starts */
-	drop_hold(w);
 	finish(w, &w->err);
 }
 
 static void refused(struct work *w, const struct mu_error *err)
 {
 	w->err = *err;
-	if (w->noted) {
-		define_store_changed(w->call->app, &w->before, &w->built_before, on_note_removed,
-				     w);
-		return;
-	}
 	drop_hold(w);
-	finish(w, &w->err);
+	if (w->noted)
+		define_note(w->call->app, &w->call->vm, &w->built_before, on_refusal_noted, w);
+	else
+		finish(w, &w->err);
 }
 
 static void on_changed(struct hv_op *op)
@@ -250,7 +258,7 @@ static void on_held(struct disks_use *u, const struct mu_error *err)
 	if (err)
 		refused(w, err);
 	else if (w->plan.order == HV_DISK_ATTACH)
-		define_store_changed(w->call->app, &w->before, &w->plan.built, on_noted, w);
+		define_note(w->call->app, &w->call->vm, &w->plan.built, on_noted, w);
 	else
 		give_order(w);
 }

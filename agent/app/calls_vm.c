@@ -92,22 +92,12 @@ static void on_edited(void *arg, const struct vm_id *vm, const struct mu_error *
 	app_call_finish(w->call, err, err ? NULL : edit_value(w->call->arena, &w->edit));
 }
 
-static void store_edit(struct edit_work *w)
-{
-	if (!w->lives) {
-		define_store(w->call->app, &w->edit.spec, on_edited, w);
-		return;
-	}
-	vm_edit_note(&w->edit, &w->built);
-	define_store_changed(w->call->app, &w->edit.spec, &w->built, on_edited, w);
-}
-
-static void on_edit_refused(void *arg, const struct vm_id *vm, const struct mu_error *err)
+static void on_refusal_noted(void *arg, const struct vm_id *vm, const struct mu_error *err)
 {
 	struct edit_work *w = arg;
 
 	(void)vm;
-	(void)err; /* the next run reads a domain that has more than is written down: as pending */
+	(void)err; /* the next run shows what the domain says of itself */
 	app_call_finish(w->call, &w->err, NULL);
 }
 
@@ -118,7 +108,26 @@ static void refuse_edit(struct edit_work *w, const struct mu_error *err)
 	if (w->next == 0)
 		app_call_finish(w->call, &w->err, NULL);
 	else
-		define_store_changed(w->call->app, &w->before, &w->built, on_edit_refused, w);
+		define_note(w->call->app, &w->call->vm, &w->built, on_refusal_noted, w);
+}
+
+static void store_edit(struct edit_work *w)
+{
+	struct mu_error err;
+
+	if (!w->lives) {
+		define_store(w->call->app, &w->edit.spec, on_edited, w);
+		return;
+	}
+	if (!define_is(w->call->app, &w->before)) {
+		(void)mu_error_set(&err, MU_E_STATE,
+				   "the definition was replaced meanwhile: the domain was changed, "
+				   "the new definition was not; hint: ask again");
+		refuse_edit(w, &err);
+		return;
+	}
+	vm_edit_note(&w->edit, &w->built);
+	define_store_changed(w->call->app, &w->edit.spec, &w->built, on_edited, w);
 }
 
 static void next_order(struct edit_work *w);

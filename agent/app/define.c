@@ -174,6 +174,33 @@ void define_store_changed(struct app *app, const struct vm_spec *spec, const str
 	store(app, spec, built, false, change_new(app, &spec->config.id, done, arg));
 }
 
+bool define_is(const struct app *app, const struct vm_spec *spec)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+	MU_CLEANUP(mu_str_deinit) struct mu_str other = MU_STR_INIT;
+	const struct vm_entry *e = vm_view_find(app->view, &spec->config.id);
+
+	if (!e || !e->spec)
+		return false;
+	state_dir_vm_text(e->spec, &text);
+	state_dir_vm_text(spec, &other);
+	return mu_str_equal(text.data, other.data);
+}
+
+void define_note(struct app *app, const struct vm_id *id, const struct vm_spec *built,
+		 app_defined done, void *arg)
+{
+	const struct vm_entry *e = vm_view_find(app->view, id);
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (e && e->spec) {
+		define_store_changed(app, e->spec, built, done, arg);
+		return;
+	}
+	(void)mu_error_set(&err, MU_E_NOT_FOUND, "the VM has no definition here any more");
+	refuse(app, &err, done, arg);
+}
+
 static void on_built_forgotten(void *arg, const struct mu_error *err)
 {
 	struct change *c = arg;

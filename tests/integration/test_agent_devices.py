@@ -218,6 +218,21 @@ class Cards(DeviceCase):
         self.fails(agent, ["device"], "vif.create", vm, bridge="b", device="x")
         self.fails(agent, ["device"], "vif.delete", vm, device="3")
 
+    def test_a_definition_that_is_replaced_meanwhile(self):
+        agent = self.agent("--fault", "nic-attach:delay=1500")
+        vm = self.define(agent)
+        self.bring(agent, vm, "Running")
+        task = self.ask(agent, "vif.create", vm, bridge="b")
+        wait_until("it runs", lambda: agent.rest.vm(vm)["current_operations"])
+        self.define(agent, uuid=vm, description="replaced")
+        ended = self.wait_task(agent, task)
+        self.assertIn("replaced meanwhile", ended["result"]["message"])
+        self.assertEqual(("replaced", None), (self.stored(agent, vm)["description"],
+                                              self.stored(agent, vm).get("nics")))
+        self.assertTrue(agent.rest.vm(vm)["pending"])
+        self.call(agent, "vif.delete", vm, device="0")
+        self.assertFalse(agent.rest.vm(vm)["pending"])
+
     def test_killed_in_the_middle(self):
         agent = self.agent("--fault", "nic-attach:hang!")
         vm = self.define(agent)
