@@ -19,11 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { KILL_AFTER_MS = 5000, ARGS_MAX = 96, LAST_LINE_MAX = 200, N_WAITS = 4 };
+enum { KILL_AFTER_MS = 5000, ARGS_MAX = 96, REASON_MAX = 200, N_WAITS = 4 };
 enum { WAIT_OUT, WAIT_ERR, WAIT_EXIT, WAIT_CANCEL };
 
 struct child {
@@ -194,27 +195,30 @@ static bool wait_end(struct child *c)
 	}
 }
 
-/* The last line on stderr that says something. */
-static void last_line(const struct mu_str *text, char ret[static LAST_LINE_MAX + 1])
+/* The first line on stderr that is no warning: what follows it is advice, as a rule. */
+static void reason(const struct mu_str *text, char ret[static REASON_MAX + 1])
 {
-	size_t end = text->len, begin;
+	const char *line = text->data ? text->data : "", *best = line;
 
-	while (end > 0 && (text->data[end - 1] == '\n' || text->data[end - 1] == ' '))
-		end--;
-	begin = end;
-	while (begin > 0 && text->data[begin - 1] != '\n')
-		begin--;
-	while (begin < end && text->data[begin] == ' ')
-		begin++;
-	mu_utf8_sanitize(ret, LAST_LINE_MAX, text->data ? text->data + begin : "", end - begin);
+	for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		line += strspn(line, " \t\r");
+		if (*line && *line != '\n' && strncasecmp(line, "warning", 7) != 0) {
+			best = line;
+			break;
+		}
+	}
+	best += strspn(best, " \t\r\n");
+	mu_utf8_sanitize(ret, REASON_MAX, best, strcspn(best, "\n"));
+	for (size_t len = strlen(ret); len > 0 && ret[len - 1] == ' ';)
+		ret[--len] = '\0';
 }
 
 static int judge(struct child *c, int status, struct mu_error *err)
 {
 	struct mu_tool *t = c->tool;
-	char line[LAST_LINE_MAX + 1];
+	char line[REASON_MAX + 1];
 
-	last_line(&t->errout, line);
+	reason(&t->errout, line);
 	if (c->cancelled && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
 		return mu_error_set(err, MU_E_CANCELLED, "%s: cancelled", t->argv[0]);
 	if (c->timed_out)

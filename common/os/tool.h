@@ -28,7 +28,7 @@ struct mu_tool {
 };
 
 /* 0 when it ended with exit code 0. MU_E_NOT_FOUND (no such program), MU_E_TIMEOUT, MU_E_CANCELLED
- * (SIGTERM, after 5 s SIGKILL), MU_E_IO with the last line that it wrote to stderr. */
+ * (SIGTERM, after 5 s SIGKILL), MU_E_IO with the first line on stderr that is no warning. */
 int mu_tool_run(struct mu_tool *t, struct mu_error *err);
 /* Free the results. */
 void mu_tool_deinit(struct mu_tool *t);

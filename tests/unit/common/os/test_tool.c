@@ -14,16 +14,39 @@ TestSuite(tool, .timeout = 60);
 Test(tool, output_and_exit_code)
 {
 	struct mu_tool t = {
-	    .argv = ARGV("sh", "-c", "echo out; printf 'first\\n  last  \\n' >&2; exit 3"),
+	    .argv = ARGV("sh", "-c",
+			 "echo out; printf 'WARNING: x\\n\\n  first  \\nadvice\\n' >&2; exit 3"),
 	    .output_max = 100};
 	struct mu_error err = MU_ERROR_INIT;
 
 	cr_assert_lt(mu_tool_run(&t, &err), 0);
 	cr_assert_eq(t.exit_code, 3);
 	cr_assert_eq(err.code, MU_E_IO);
-	cr_assert_str_eq(err.text, "sh: exit code 3: last");
+	cr_assert_str_eq(err.text, "sh: exit code 3: first");
 	cr_assert_str_eq(t.out.data, "out\n");
 	mu_tool_deinit(&t);
+}
+
+Test(tool, reasons)
+{
+	static const struct {
+		const char *script;
+		const char *text;
+	} cases[] = {
+	    {"exit 1", "sh: exit code 1"},
+	    {"echo 'warning: only this' >&2; exit 1", "sh: exit code 1: warning: only this"},
+	    {"printf '\\n\\nno newline at the end' >&2; exit 1",
+	     "sh: exit code 1: no newline at the end"},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		struct mu_tool t = {.argv = ARGV("sh", "-c", cases[i].script), .output_max = 100};
+		struct mu_error err = MU_ERROR_INIT;
+
+		cr_assert_lt(mu_tool_run(&t, &err), 0);
+		cr_assert_str_eq(err.text, cases[i].text);
+		mu_tool_deinit(&t);
+	}
 }
 
 Test(tool, arguments_are_not_interpreted_and_descriptors_not_inherited)
