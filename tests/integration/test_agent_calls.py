@@ -163,11 +163,6 @@ class Raw(AgentCase):
         self.refused(404, ["SR"], self.call, agent, "sr.scan", str(uuid.uuid4()))
         self.refused(404, ["host"], self.call, agent, "host.enable", str(uuid.uuid4()))
 
-    def test_what_this_agent_cannot_do(self):
-        agent = self.agent()
-        self.refused(501, ["vm.import", "upgrade"], self.call, agent, "vm.import", agent.host_id,
-                     {"text": "name='x'"})
-
 
 class Restarting(AgentCase):
     def test_the_next_run_says_that_it_worked(self):

@@ -128,7 +128,8 @@ class Disks(DeviceCase):
 
     def test_killed_before_the_domain_has_it(self):
         agent = self.agent("--fault", "disk-attach:hang!")
-        vdi = self.vdi(agent, self.sr(agent))
+        sr = self.sr(agent)
+        vdi = self.vdi(agent, sr)
         vm = self.define(agent)
         self.bring(agent, vm, "Running")
         task = self.ask(agent, "vbd.create", vm, VDI=vdi)
@@ -141,6 +142,7 @@ class Disks(DeviceCase):
         self.assertIn("not done", ended["result"]["message"])
         self.assertEqual({}, self.of_vm(agent, "vbds", vm))
         self.assertFalse(agent.rest.vm(vm)["pending"])
+        wait_until("it is plugged", lambda: agent.rest.get(f"/srs/{sr}")["attached"])
         self.call(agent, "vbd.create", vm, VDI=vdi)
         self.assertTrue(self.of_vm(agent, "vbds", vm)["xvda"]["attached"])
 

@@ -261,7 +261,12 @@ class Deaths(StorageCase):
         wait_until("it is plugged", lambda: agent.rest.get(f"/srs/{sr}")["attached"])
         if agent.rest.power(vm) == "Running":
             agent.rest.action(vm, "hard_shutdown")
-        self.call(agent, "vdi.delete", vdi)
+
+        def let_go():  # what is half-built is destroyed first
+            ended = self.wait_task(agent, self.ask(agent, "vdi.delete", vdi))
+            return ended["status"] == "success"
+
+        wait_until("its disk is let go", let_go)
         self.assertEqual(0, agent.stop())
 
     def test_every_call_is_judged_after_kill_9(self):
