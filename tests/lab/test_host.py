@@ -104,20 +104,6 @@ class Facts(HostCase):
         told = self.host.out("xl sched-credit2 -s -p Pool-0")
         self.assertIn(f"ratelimit={pool['parameters']['ratelimitUs']}us", told.replace(" ", ""))
 
-    def test_a_new_cpupool_is_seen_by_its_name(self):
-        self.host.run("xl cpupool-cpu-remove Pool-0 1 && "
-                      "xl cpupool-create 'name=\"spare\"' 'cpus=[\"1\"]' 'sched=\"credit\"'")
-        try:
-            def seen():
-                pools = self.get(f"/hosts/{self.host_id}/details")["cpupools"]
-                return {p.get("name"): p for p in pools}.get("spare")
-            pool = self.host.wait("the pool is seen", seen)
-            self.assertEqual((pool["cpus"], pool["scheduler"], pool["domains"]), ([1], "credit", []))
-            told = self.host.out("xl sched-credit -s -p spare").replace(" ", "")
-            self.assertIn(f"tslice={pool['parameters']['tsliceMs']}ms", told)
-        finally:
-            self.host.run("xl cpupool-destroy spare && xl cpupool-cpu-add Pool-0 1")
-
     def test_dmesg_is_xl_dmesg(self):
         status, text = self.curl("GET", f"/hosts/{self.host_id}/dmesg")
         self.assertEqual(200, status)
