@@ -95,7 +95,7 @@ class Disks:
     def test_whatever_ends_a_vm_lets_go_of_its_disks(self):
         data = self.call("vdi.create", self.sr, virtual_size=DATA_MIB * MIB)["id"]
         idle = self.leftovers()
-        vm = self.define("held", disks=[{"vdev": "xvda", "vdi": data}])
+        vm = self.define("held", onCrash="destroy", disks=[{"vdev": "xvda", "vdi": data}])
         ends = {
             "xl destroy": lambda: self.host.run(["xl", "destroy", "held"]),
             "a crash": lambda: self.host.run("xl sysrq held c; true"),
