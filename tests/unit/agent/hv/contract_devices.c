@@ -133,6 +133,28 @@ static int disk_comes_and_goes(struct env *e, struct mu_error *err)
 	return mu_file_remove(path, err);
 }
 
+/* Until the guest has read it, as kernels do when they find it: then it knows the size. */
+static int wait_read(struct env *e, struct hv_domid domid, const char *vdev, struct mu_error *err)
+{
+	enum { DOMAINS = 16 };
+	MU_CLEANUP(mu_free) struct hv_domain_stats *d = mu_xcalloc(DOMAINS, sizeof *d);
+	struct hv_host_stats host;
+	bool read = false;
+	size_t n;
+
+	for (mu_msec ms = 0; ms < e->c->boot_ms && !read; ms += 100) {
+		env_pause(e, 100);
+		if (hv_stats(e->hv, &host, d, DOMAINS, &n, err) < 0)
+			return MU_FAILED;
+		for (size_t i = 0; i < n; i++) {
+			for (size_t k = 0; d[i].domid.value == domid.value && k < d[i].n_vbds; k++)
+				read = read || (strcmp(d[i].vbds[k].vdev, vdev) == 0 &&
+						d[i].vbds[k].rd_reqs > 0);
+		}
+	}
+	return 0;
+}
+
 static int disk_grows(struct env *e, struct mu_error *err)
 {
 	MU_CLEANUP(mu_free) char *path = mu_xasprintf("%s/growing.img", e->c->dir);
@@ -143,7 +165,7 @@ static int disk_grows(struct env *e, struct mu_error *err)
 
 	disk.size_bytes = other.size_bytes = 12 * MIB;
 	if (make_file(path, 8 * MIB, err) < 0 || env_create_booted(e, &config, &domid, err) < 0 ||
-	    run(e, HV_DISK_ATTACH, domid, &disk, err) < 0 ||
+	    run(e, HV_DISK_ATTACH, domid, &disk, err) < 0 || wait_read(e, domid, "xvdb", err) < 0 ||
 	    refused(e, HV_DISK_RESIZE, domid, &disk, MU_E_STATE, "less than", err) < 0)
 		return MU_FAILED;
 	EXPECT(truncate(path, 12 * MIB) == 0, "%s", path);
