@@ -116,7 +116,7 @@ class Reading(Cli):
 
     def test_completion_in_bash(self):
         self.assertEqual(["start", "stop"], self.complete("vm", "st"))
-        self.assertEqual(["vm", "vdi"], self.complete("v"))
+        self.assertEqual(["vm", "vbd", "vif", "vdi"], self.complete("v"))
         self.assertIn("--force", self.complete("vm", "stop", "db-1", "--fo"))
         self.assertEqual(["db-1", "db-2"], sorted(self.complete("vm", "stop", "db")))
 
