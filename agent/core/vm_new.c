@@ -370,13 +370,13 @@ static int plan_install(struct vm_new *n, const struct mu_value *install, struct
 	for (size_t i = 0; i < c->n_disks && !drive; i++)
 		drive = c->disks[i].cdrom ? &c->disks[i] : NULL;
 	if (!drive) {
-		char vdev[16];
+		char vdev[16] = "hdc";
 
-		free_vdev(c, vdev);
+		if (c->type != VM_TYPE_HVM || find_disk(c, vdev))
+			free_vdev(c, vdev);
 		if (!(drive = add_disk(c, err)))
 			return MU_FAILED;
-		memcpy(drive->vdev, c->type == VM_TYPE_HVM && !find_disk(c, "hdc") ? "hdc" : vdev,
-		       sizeof "xvda");
+		memcpy(drive->vdev, vdev, sizeof drive->vdev);
 		memcpy(drive->format, "raw", sizeof "raw");
 		drive->cdrom = drive->readonly = true;
 	}
