@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Storage in a Xen host's dom0: the contract (tests/unit/agent/storage/contract.c) on a real LVM thin pool, on file
-systems and on NFS, and a kill before every step of every operation on LVM. Nothing may be left behind."""
+"""LVM in a Xen host's dom0: where a pool is made, and what a full one refuses. The contract of all storage
+(tests/unit/agent/storage/contract.c) on file systems: tests/integration/test_storage_filesystems.py."""
 
 import os
 import pathlib
@@ -22,9 +22,8 @@ class Storage(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.host = cls.enterClassContext(LabHost.up("storage"))
-        for program in ("sr-contract", "sr-crash"):
-            cls.host.put(PROGRAMS / program, f"/srv/{program}")
-        cls.host.run("chmod 755 /srv/sr-contract /srv/sr-crash; mkdir -p /srv/state; wipefs -aq " + DEVICE)
+        cls.host.put(PROGRAMS / "sr-contract", "/srv/sr-contract")
+        cls.host.run("chmod 755 /srv/sr-contract; mkdir -p /srv/state; wipefs -aq " + DEVICE)
 
     def tap(self, program, driver, params, only=None):
         """Runs it and checks every case; what it printed."""
@@ -44,26 +43,11 @@ class Storage(unittest.TestCase):
     def out(self, command):
         return self.host.out(command)
 
-    # LVM
-
     def pool(self, size="4G"):
         """A thin pool made by hand, gone after the test, and with it every trace of Muster."""
         self.host.run(f"vgcreate -q vg {DEVICE} && lvcreate -q --yes --type thin-pool -L {size} -n pool vg")
         self.addCleanup(self.host.run, f"vgremove -q --yes vg; pvremove -q --yes {DEVICE}")
         return {"pool": "vg/pool"}
-
-    def nothing_left_in_pool(self):
-        self.assertEqual(self.out("lvs --noheadings -o lv_name vg | tr -d ' '"), "pool")
-        self.assertEqual(self.out("lvs --noheadings -o lv_tags vg/pool | tr -d ' '"), "")
-        self.assertEqual(self.out("dmsetup ls | grep -c muster || true"), "0")
-
-    def test_lvm_contract(self):
-        self.tap("sr-contract", "lvmthin", self.pool())
-        self.nothing_left_in_pool()
-
-    def test_lvm_killed_before_every_step(self):
-        self.tap("sr-crash", "lvmthin", self.pool())
-        self.nothing_left_in_pool()
 
     def test_a_pool_is_made_on_devices_only_when_they_are_empty_or_given_up(self):
         params = {"pool": "mine/pool", "devices": DEVICE}
@@ -87,49 +71,6 @@ class Storage(unittest.TestCase):
         self.assertIn("not ok", done.stdout)
         self.assertRegex(done.stdout, r"vg/pool is nearly full: data 8\d %, metadata \d+ %, the limit is 85 %")
         self.assertEqual(self.out("lvs --noheadings -o lv_name vg | tr -d ' ' | sort | tr '\\n' ' '").strip(), "filler pool")
-
-    # Files
-
-    def mounted(self, kind):
-        """An empty directory on a new file system of that kind."""
-        force = "-F" if kind == "ext4" else "-f"
-        self.host.run(f"mkfs.{kind} -q {force} {DEVICE} && mkdir -p /srv/fs && mount {DEVICE} /srv/fs && mkdir /srv/fs/sr")
-        self.addCleanup(self.host.run, f"umount /srv/fs && wipefs -aq {DEVICE}")
-        return "/srv/fs/sr"
-
-    def files(self, kind):
-        place = self.mounted(kind)
-        self.tap("sr-contract", "dir", {"location": place})
-        self.tap("sr-crash", "dir", {"location": place})
-        self.assertEqual(self.out(f"ls -A {place}"), "")
-        self.assertEqual(self.out("losetup -a"), "")
-
-    def test_ext4(self):
-        self.files("ext4")
-
-    def test_xfs(self):
-        self.files("xfs")
-
-    def test_btrfs(self):
-        self.files("btrfs")
-
-    def test_nfs(self):
-        place = self.mounted("xfs")
-        self.host.run(f"mkdir -p /etc/exports.d && echo '{place} 127.0.0.1(rw,no_root_squash,fsid=1,no_subtree_check)' "
-                      "> /etc/exports.d/muster.exports && systemctl start nfs-server && exportfs -ra")
-        self.addCleanup(self.host.run, "rm -f /etc/exports.d/muster.exports; exportfs -ra; systemctl stop nfs-server")
-        params = {"server": "127.0.0.1", "serverpath": place}
-        self.tap("sr-contract", "nfs", params)
-        self.assertEqual(self.out("mount -t nfs4; ls -A /srv/state/mnt"), "", "a mount or its directory is left")
-        self.tap("sr-crash", "nfs", params)
-        self.assertEqual(self.out(f"mount -t nfs4; ls -A /srv/state/mnt {place}").replace("/srv/state/mnt:", "").replace(f"{place}:", "").strip(), "")
-
-    def test_nfs_server_that_is_away_is_an_error_in_bounded_time(self):
-        done = self.host.run("time -p timeout 200 /srv/sr-contract --driver nfs --state /srv/state --param server=127.0.0.1 "
-                             "--param serverpath=/nowhere --only plausible", check=False, timeout=PATIENCE_S)
-        self.assertIn("not ok", done.stdout)
-        self.assertIn("127.0.0.1:/nowhere", done.stdout)
-        self.assertEqual(self.out("mount -t nfs4; ls -A /srv/state/mnt"), "")
 
 
 if __name__ == "__main__":

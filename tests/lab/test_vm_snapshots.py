@@ -19,7 +19,7 @@ class Snapshots:
         made = self.define(TEMPLATE, type=kind, memory="128MiB", kernel=KERNELS[kind],
                            ramdisk="/srv/guest/cloud.cpio.gz",
                            cmdline="console=hvc0 root=/dev/xvda1 quiet mitigations=off",
-                           disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr0"}])
+                           disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr1"}])
         self.call("vm.to_template", made)
         return made
 
@@ -28,7 +28,7 @@ class Snapshots:
         vm = self.call("vm.create", self.host_id, name_label=kind, template=template, boot=True,
                        vdis=[{"size": 16 * MIB, "name_label": "data", "sr": self.sr}],
                        cloud_config="#!/bin/sh\necho seeded > /root/seeded\n",
-                       network_config=f"version: 2\nethernets:\n  eth0:\n    addresses: [{ADDRESSES[kind]}/16]\n")["id"]
+                       network_config=f"version: 2\nethernets:\n  eth0:\n    addresses: [{ADDRESSES[kind]}/24]\n")["id"]
         self.answers(kind)
         return vm
 
@@ -71,7 +71,7 @@ class Snapshots:
 
         # A clone of the snapshot is a VM of its own.
         clone = self.call("vm.clone", before, name_label="clone")["id"]
-        self.call("vm.edit", clone, PV_args=f"console=hvc0 root=/dev/xvda1 quiet mitigations=off muster.ip={ADDRESSES['clone']}/16")
+        self.call("vm.edit", clone, PV_args=f"console=hvc0 root=/dev/xvda1 quiet mitigations=off muster.ip={ADDRESSES['clone']}/24")
         self.rest.action(clone, "start")
         self.answers("clone")
         self.assertEqual("one", self.sh("clone", "cat /root/state"))
