@@ -123,17 +123,31 @@ static void vm_over(struct power_vm *v, const struct mu_error *err)
 	send_event(run, &e);
 }
 
+/* An operation that has not begun when the agent stops never ends in this run: it is not waited
+ * for. */
+static void vm_left(struct power_vm *v)
+{
+	struct mu_error err;
+
+	(void)mu_error_set(&err, MU_E_CANCELLED, "the agent is stopping");
+	vm_over(v, &err);
+}
+
 static void on_accepted(void *arg, const struct mu_uuid *task, const struct mu_error *err)
 {
 	struct power_vm *v = arg;
+	struct app *app = v->run->app;
 
 	if (err) {
 		vm_over(v, err);
 		return;
 	}
 	v->task = *task;
-	if (v->cancelled)
-		(void)app_task_abort(v->run->app, task, NULL);
+	if (!v->cancelled)
+		return;
+	(void)app_task_abort(app, task, NULL);
+	if (app->stopping)
+		vm_left(v);
 }
 
 static void ask_vm(struct power_run *run, const struct host_power_action *a)
@@ -146,8 +160,31 @@ static void ask_vm(struct power_run *run, const struct host_power_action *a)
 	app_vm_op(run->app, &a->vm, a->op, a->deadline, run->op->user, on_accepted, v);
 }
 
+static struct power_vm *left(struct power_run *run)
+{
+	mu_list_each(it, &run->vms)
+	{
+		struct power_vm *v = MU_CONTAINER_OF(it, struct power_vm, link);
+
+		if (v->cancelled && !mu_uuid_is_nil(&v->task))
+			return v;
+	}
+	return NULL;
+}
+
+static void on_left(void *ctx)
+{
+	struct power_run *run = ctx;
+	struct power_vm *v;
+
+	while (!run->over && (v = left(run)))
+		vm_left(v);
+}
+
 static void cancel_vm(struct power_run *run, const struct vm_id *vm)
 {
+	if (run->app->stopping)
+		mu_loop_post(run->app->loop, on_left, run);
 	mu_list_each(it, &run->vms)
 	{
 		struct power_vm *v = MU_CONTAINER_OF(it, struct power_vm, link);

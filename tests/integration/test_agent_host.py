@@ -334,6 +334,7 @@ class Power(HostCase):
         agent = self.power_agent()
         deaf = self.start(agent, "deaf", cmdline="sim.deaf")
         task = self.ask(agent, {"vms": "shutdown"})
+        wait_until("the guest is asked", lambda: agent.rest.vm(deaf)["current_operations"])
         self.assertEqual(0, agent.stop())
         agent.start()
         self.assertEqual(("Running", []), (agent.rest.power(deaf), self.told()))
