@@ -6,9 +6,8 @@ from fleet_case import OP_DEADLINE, FleetCase
 from tests.support.rest import wait_until
 
 MIB = 1 << 20
-KERNELS = {"pv": "/srv/guest/vmlinux", "pvh": "/srv/guest/vmlinuz"}
 # On xenbr1: beyond xenbr0 is a router that answers in the name of guests that are gone. Hosts have .10 and above.
-ADDRESSES = {"pv": "10.77.0.2", "pvh": "10.77.0.3", "clone": "10.77.0.4"}
+ADDRESSES = {"pv": "10.77.0.2", "clone": "10.77.0.4"}
 
 
 class DiskCase:
@@ -16,11 +15,7 @@ class DiskCase:
 
     sr_type = device_config = None
 
-    def prepare(self):
-        """What the repository is made on."""
-
     def setUp(self):
-        self.prepare()
         self.before = self.leftovers()
         self.sr = self.call("sr.create", self.host_id, name_label="lab", SR_type=self.sr_type,
                             device_config=self.device_config)["id"]
@@ -46,36 +41,14 @@ class DiskCase:
         self.assertEqual("success", ended["status"], ended)
         return ended.get("result", {})
 
-    def fails(self, words, method, object_id, **arguments):
-        answer = self.rest.post("/calls", {"method": method, "objectId": object_id,
-                                           "arguments": arguments})
-        ended = self.rest.task(answer["taskId"], OP_DEADLINE)
-        self.assertEqual("failure", ended["status"], ended)
-        for word in words:
-            self.assertIn(word, ended["result"]["message"])
-
     def leftovers(self):
         """What disks leave in dom0 when they are not let go."""
         return {what: self.host.out(command) for what, command in {
             "volumes": "lvs --noheadings -o vg_name,lv_name,lv_active 2>/dev/null | sort",
             "mappings": "dmsetup ls | sort",
             "loops": "losetup -a | sort",
-            "files": "find /srv/sr -type f 2>/dev/null | sort",
             "backends": "xenstore-ls -f /local/domain/0/backend | grep -E '/(vbd|qdisk)/[0-9]+/' | sort",
         }.items()}
-
-    def guest(self, name, kind, root, data=None):
-        disks = [{"vdev": "xvda", "vdi": root}]
-        disks += [{"vdev": "xvdb", "vdi": data}] if data else []
-        return self.define(
-            name, type=kind, memory="128MiB", kernel=KERNELS[kind], ramdisk="/srv/guest/cloud.cpio.gz",
-            cmdline=f"console=hvc0 root=/dev/xvda1 quiet mitigations=off muster.ip={ADDRESSES[name]}/24",
-            disks=disks, nics=[{"bridge": "xenbr1"}])
-
-    def start(self, vm, name):
-        self.rest.action(vm, "start")
-        self.host.wait_run(f"guest {name} to answer", f"echo exit | busybox nc -w 5 {ADDRESSES[name]} 23",
-                           OP_DEADLINE)
 
     def sh(self, name, command):
         """A command in the guest, over the network."""
@@ -97,11 +70,3 @@ class DiskCase:
 class OnLvmThin(DiskCase, FleetCase):
     sr_type = "lvmthin"
     device_config = {"pool": "lab/pool", "devices": "/dev/vdb", "wipe": "true"}
-
-
-class OnXfs(DiskCase, FleetCase):
-    sr_type = "dir"
-    device_config = {"location": "/srv/sr"}
-
-    def prepare(self):
-        self.host.run("mountpoint -q /srv/sr || { mkdir -p /srv/sr && mkfs.xfs -q -f /dev/vdb && mount /dev/vdb /srv/sr; }")

@@ -94,7 +94,7 @@ static int read_nic(struct env *e, struct hv_domid domid, uint32_t device, struc
 		return MU_FAILED;
 	*ret_found = false;
 	for (size_t i = 0; i < c->n_nics; i++) {
-		if (!c->nics[i].has_device || c->nics[i].device != device)
+		if ((c->nics[i].has_device ? c->nics[i].device : i) != device)
 			continue;
 		*ret = c->nics[i];
 		*ret_found = true;
