@@ -11,6 +11,7 @@
 #include "common/base/assert.h"
 #include "common/log/log.h"
 #include "common/loop/process.h"
+#include "common/os/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -153,11 +154,12 @@ static void on_accepted(void *arg, const struct mu_uuid *task, const struct mu_e
 static void ask_vm(struct power_run *run, const struct host_power_action *a)
 {
 	struct power_vm *v = mu_xcalloc(1, sizeof *v);
+	mu_msec until = a->deadline ? mu_clock_wall() + a->deadline : 0;
 
 	v->run = run;
 	v->vm = a->vm;
 	mu_list_push_back(&run->vms, &v->link);
-	app_vm_op(run->app, &a->vm, a->op, a->deadline, run->op->user, on_accepted, v);
+	app_vm_op(run->app, &a->vm, a->op, until, run->op->user, on_accepted, v);
 }
 
 static struct power_vm *left(struct power_run *run)
