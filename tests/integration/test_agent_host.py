@@ -258,7 +258,7 @@ class Power(HostCase):
         self.start(agent, "db", 1)
         self.start(agent, "web", 20)
         self.start(agent, "mail", 3)
-        self.act(agent, "clean_reboot", {"vms": "shutdown"})
+        self.act(agent, "clean_reboot", {"vms": "shutdown", "vmTimeout": 600})
         self.assertEqual({"Halted"}, {vm["power_state"] for vm in agent.rest.vms().values()})
         self.assertEqual(["reboot"], self.told())
         self.assertEqual(["web", "mail", "db"], self.shutdowns(agent))
