@@ -249,7 +249,8 @@ class Reboot(HostCase):
             ["curl", "-s", "--max-time", "280", "--unix-socket", SOCKET, "-X", "POST", "-w", "%{http_code}",
              "-H", "content-type: application/json", "-d", body,
              f"http://x/rest/v0/hosts/{self.host_id}/actions/clean_reboot?sync=true"]), check=False)
-        self.assertEqual("204", done.stdout)
+        # The agent may be stopped with everything else before it has answered.
+        self.assertIn(done.stdout, ("204", "000"))
         wait_for("the machine resets", lambda: not self.host.alive(), PATIENCE_S, 0.5)
         lists = watch.communicate()[0].split("\n\n")
         self.assertTrue(any("web" in text for text in lists))
