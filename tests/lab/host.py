@@ -235,7 +235,7 @@ class LabHost:
             if not (build / program).is_file():
                 raise LabError(f"there is no {program} in {build}")
             self.put(build / program, f"{folder}/{pathlib.Path(program).name}")
-        missing = self.out("ldd /usr/sbin/muster-agent /usr/bin/muster | grep 'not found' || true")
+        missing = self.out("ldd /usr/sbin/muster-agent /usr/bin/muster | awk '/not found/'")
         if missing:
             raise LabError(f"dom0 lacks libraries (add them to tests/lab/recipe/packages):\n{missing}")
         for unit in sorted((TOP / "deploy" / "systemd").glob("muster-*.service")):

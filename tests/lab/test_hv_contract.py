@@ -67,7 +67,7 @@ class HvContract(unittest.TestCase):
             kill -9 $pid; echo $domid""")
         self.addCleanup(self.host.destroy_guests)
         self.assertEqual(self.host.xenstore(f"/local/domain/{domid}/muster/owner"), "muster-agent")
-        self.assertEqual(self.host.out(f"ls /var/lib/xen/userdata-d.{domid}.*.libxl-json 2>/dev/null || true"), "")
+        self.assertEqual(self.host.out(f"find /var/lib/xen -name 'userdata-d.{domid}.*.libxl-json'"), "")
         self.host.run(["xl", "destroy", domid])
         self.assertEqual([row["domid"] for row in self.host.xl_list()], [0])
 

@@ -100,7 +100,7 @@ void sim_model_host_details(const struct sim_model *m, struct hv_host_details *r
 	fill_cpus(m, ret);
 	fill_memory(m, ret);
 	fill_xen(ret);
-	SET(ret->dom0_command_line, "placeholder root=/dev/mapper/system-root ro console=hvc0");
+	SET(ret->dom0_command_line, "root=/dev/mapper/system-root ro console=hvc0");
 	ret->dom0_vcpus = m->params.cpus < 4 ? m->params.cpus : 4;
 	ret->dom0_memory_bytes = ret->dom0_memory_max_bytes = sim_dom0_bytes(m);
 }

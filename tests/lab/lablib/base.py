@@ -62,7 +62,7 @@ def wait_for(what, probe, deadline_s, pause_s=0.2):
             return result
         if time.monotonic() >= end:
             raise LabError(f"waited {deadline_s} s in vain for {what}")
-        time.sleep(pause_s)
+        time.sleep(pause_s)  # polls: until the deadline above
 
 
 @contextlib.contextmanager

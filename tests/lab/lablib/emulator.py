@@ -158,4 +158,4 @@ class Monitor:
                 return
             if status in ("failed", "cancelled") or time.monotonic() > end:
                 raise EmulatorFailed(f"saving the machine's state: {status}")
-            time.sleep(0.1)
+            time.sleep(0.1)  # polls: QEMU 7 tells of a migration only when asked

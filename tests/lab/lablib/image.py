@@ -200,7 +200,7 @@ def _boot_and_save(where, work, progress):
         while not remote.open(60):
             if time.monotonic() > end or not emulator.is_ours(pid, work):
                 raise EmulatorFailed("dom0 does not answer on ssh")
-            time.sleep(0.5)
+            time.sleep(0.5)  # polls: until sshd answers, with a deadline
         progress("ssh answers; trying a guest")
         _must(remote, "the boot's end", "systemctl is-system-running --wait | grep -Eq 'running|degraded'")
         _must(remote, "xl info", "xl info")
