@@ -2,7 +2,7 @@
 """What lab tests of VMs with real disks have in common: a repository of their own, guests with a disk, and a look at
 what is left in dom0 when all is deleted."""
 
-from fleet_case import OP_DEADLINE, FleetCase
+from fleet_case import FleetCase
 from tests.support.rest import wait_until
 
 MIB = 1 << 20
@@ -13,6 +13,7 @@ ADDRESS = "10.77.0.2"
 class DiskCase:
     """Beside FleetCase. The same for every type of repository; `sr_type` and `device_config` say which."""
 
+    ADDRESS = ADDRESS
     sr_type = device_config = None
 
     def setUp(self):
@@ -32,15 +33,6 @@ class DiskCase:
         self.call("sr.destroy", self.sr)
         wait_until("nothing is left", lambda: self.leftovers() == self.before, 60, 1)
 
-    # -- doing things
-
-    def call(self, method, object_id, **arguments):
-        answer = self.rest.post("/calls", {"method": method, "objectId": object_id,
-                                           "arguments": arguments})
-        ended = self.rest.task(answer["taskId"], OP_DEADLINE)
-        self.assertEqual("success", ended["status"], ended)
-        return ended.get("result", {})
-
     def leftovers(self):
         """What disks leave in dom0 when they are not let go."""
         return {what: self.host.out(command) for what, command in {
@@ -49,13 +41,6 @@ class DiskCase:
             "loops": "losetup -a | sort",
             "backends": "xenstore-ls -f /local/domain/0/backend | grep -E '/(vbd|qdisk)/[0-9]+/' | sort",
         }.items()}
-
-    def sh(self, command):
-        """A command in the guest, over the network."""
-        script = f"{command}\nr=$?; echo; echo done-$r\nexit\n"
-        out = self.host.out(["busybox", "nc", "-w", "60", ADDRESS, "23"], input=script)
-        self.assertIn("done-0", out)
-        return out.split("done-0")[0].strip()
 
     def sequence(self):
         """(number that is on the disk, longest time between two since it was asked last, in us)"""

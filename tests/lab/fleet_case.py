@@ -27,6 +27,7 @@ OP_DEADLINE = 300
 
 class FleetCase(unittest.TestCase):
     NAME = None  # of the lab host
+    ADDRESS = None  # of the guest that sh() talks to
 
     @classmethod
     def setUpClass(cls):
@@ -99,6 +100,20 @@ class FleetCase(unittest.TestCase):
     def define(self, name, **changes):
         definition = {**GUEST, "uuid": str(uuid.uuid4()), "name": name, **changes}
         return self.rest.post(f"/hosts/{self.host_id}/vms", definition)["id"]
+
+    def call(self, method, object_id, **arguments):
+        answer = self.rest.post("/calls", {"method": method, "objectId": object_id,
+                                           "arguments": arguments})
+        ended = self.rest.task(answer["taskId"], OP_DEADLINE)
+        self.assertEqual("success", ended["status"], ended)
+        return ended.get("result", {})
+
+    def sh(self, command):
+        """A command in the guest, over the network."""
+        script = f"{command}\nr=$?; echo; echo done-$r\nexit\n"
+        out = self.host.out(["busybox", "nc", "-w", "60", self.ADDRESS, "23"], input=script)
+        self.assertIn("done-0", out)
+        return out.split("done-0")[0].strip()
 
     def started(self, name, **changes):
         vm_id = self.define(name, **changes)

@@ -16,6 +16,7 @@ ADDRESS = "10.0.2.104"
 
 class Devices(FleetCase):
     NAME = "devices"
+    ADDRESS = ADDRESS
 
     def setUp(self):
         self.host.run(["mkdir", "-p", SR])
@@ -30,13 +31,6 @@ class Devices(FleetCase):
         self.call("sr.destroy", self.sr)
         wait_until("nothing is left", lambda: self.leftovers() == self.before, 60, 1)
 
-    def call(self, method, object_id, **arguments):
-        answer = self.rest.post("/calls", {"method": method, "objectId": object_id,
-                                           "arguments": arguments})
-        ended = self.rest.task(answer["taskId"], OP_DEADLINE)
-        self.assertEqual("success", ended["status"], ended)
-        return ended.get("result", {})
-
     def leftovers(self):
         """What devices leave in dom0 when they are not let go."""
         return {what: self.host.out(command) for what, command in {
@@ -44,13 +38,6 @@ class Devices(FleetCase):
             "backends": "xenstore-ls -f /local/domain/0/backend | grep -E '/(vbd|vif|qdisk)/[0-9]+/' | sort",
             "interfaces": "ls /sys/class/net | grep '^vif'; true",
         }.items()}
-
-    def sh(self, command):
-        """A command in the guest, over the network."""
-        script = f"{command}\nr=$?; echo; echo done-$r\nexit\n"
-        out = self.host.out(["busybox", "nc", "-w", "60", ADDRESS, "23"], input=script)
-        self.assertIn("done-0", out)
-        return out.split("done-0")[0].strip()
 
     def cards(self):
         """MAC addresses by number, as `xl network-list` has them."""
