@@ -49,7 +49,11 @@ class Devices(FleetCase):
         return {o["device"]: o for o in self.rest.get(f"/{kind}?fields=*") if o[owner] == vm}
 
     def restart_agent(self):
+        """Dead, and back as another process: until then the aggregator may still have the old connection."""
+        pid = self.host.out("systemctl show --property MainPID --value muster-agent")
         self.host.run(["systemctl", "kill", "-s", "KILL", "--kill-who=main", "muster-agent"])
+        self.host.wait_run("another agent", 'new=$(systemctl show --property MainPID --value muster-agent); '
+                           f'[ "$new" != 0 ] && [ "$new" != {pid} ]', OP_DEADLINE)
         self.fleet.wait_connected(1)
 
     def test_a_guest_is_changed_while_it_runs(self):
