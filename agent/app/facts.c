@@ -86,30 +86,27 @@ struct changes {
 	struct vm_id *ids;
 };
 
-static enum app_change change_of(const struct vm_view_change *c)
+static void tell_listeners(const struct vm_view_change *c, struct app *app)
 {
-	switch (c->what) {
-	case VM_VIEW_ADDED:
-		return APP_ADDED;
-	case VM_VIEW_CHANGED:
-		return APP_UPDATED;
-	case VM_VIEW_REMOVED:
-		break;
+	static const enum app_change whats[] = {[VM_VIEW_ADDED] = APP_ADDED,
+						[VM_VIEW_CHANGED] = APP_UPDATED,
+						[VM_VIEW_REMOVED] = APP_REMOVED};
+
+	app_each_listener(it, app)
+	{
+		struct app_listener *l = MU_CONTAINER_OF(it, struct app_listener, link);
+
+		if (l->vm)
+			l->vm(l->ctx, whats[c->what], c->vm);
 	}
-	return APP_REMOVED;
 }
 
 static void vm_changed(const struct vm_view_change *c, void *arg)
 {
 	struct changes *all = arg;
 
-	app_each_listener(it, all->app)
-	{
-		struct app_listener *l = MU_CONTAINER_OF(it, struct app_listener, link);
-
-		if (l->vm)
-			l->vm(l->ctx, change_of(c), c->vm);
-	}
+	if (c->what != VM_VIEW_FACTS)
+		tell_listeners(c, all->app);
 	if (all->n == all->cap) {
 		all->cap = all->cap ? 2 * all->cap : 16;
 		all->ids = mu_xrealloc(all->ids, all->cap, sizeof *all->ids);

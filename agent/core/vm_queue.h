@@ -61,6 +61,8 @@ struct vm_facts {
 	enum hv_on_event on_stop; /* what the definition says about that */
 };
 
+bool vm_facts_equal(const struct vm_facts *a, const struct vm_facts *b);
+
 /* An operation or a call: a call is one step, and never hard. */
 struct vm_request {
 	struct mu_uuid task;

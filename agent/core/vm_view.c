@@ -366,6 +366,7 @@ void vm_view_refresh(struct vm_view *view, void (*each)(const struct vm_view_cha
 		     void *arg)
 {
 	struct vm_view_change c;
+	struct vm_facts facts;
 	struct model_vm now;
 	struct vm_entry *e;
 
@@ -386,10 +387,17 @@ void vm_view_refresh(struct vm_view *view, void (*each)(const struct vm_view_cha
 			continue;
 		}
 		build(view, e, &now);
-		if (e->published && model_vm_equal(&now, &e->model))
+		facts = vm_entry_facts(e);
+		if (!e->published)
+			c.what = VM_VIEW_ADDED;
+		else if (!model_vm_equal(&now, &e->model))
+			c.what = VM_VIEW_CHANGED;
+		else if (!vm_facts_equal(&facts, &e->facts))
+			c.what = VM_VIEW_FACTS;
+		else
 			continue;
-		c.what = e->published ? VM_VIEW_CHANGED : VM_VIEW_ADDED;
 		e->model = now;
+		e->facts = facts;
 		e->published = true;
 		c.vm = &e->model;
 		each(&c, arg);

@@ -29,12 +29,18 @@ struct vm_entry {
 	bool listed;
 	bool published;
 	struct model_vm model; /* as of the last refresh; valid when published */
+	struct vm_facts facts; /* likewise */
 };
 
 struct vm_view;
 
 struct vm_view_change {
-	enum { VM_VIEW_ADDED, VM_VIEW_CHANGED, VM_VIEW_REMOVED } what;
+	enum {
+		VM_VIEW_ADDED,
+		VM_VIEW_CHANGED,
+		VM_VIEW_REMOVED,
+		VM_VIEW_FACTS, /* it looks as before, but its queue has to know: its guest stopped */
+	} what;
 	const struct model_vm *vm; /* valid during the call; REMOVED: as it was */
 };
 

@@ -79,6 +79,15 @@ class MainJob(FleetCase):
         self.assertIsNone(self.domain(vm))
         self.assert_views_agree()
 
+    def test_a_guest_that_resets_itself_is_built_anew(self):
+        """Without a trace in xenstore: nothing that is shown of it changes."""
+        vm = self.started("resets", cmdline="console=hvc0 rdinit=/init muster.noagent")
+        before = self.domain(vm)["domid"]
+        self.host.wait_guest("resets")
+        self.host.run(["xl", "sysrq", "resets", "b"])
+        wait_until("another domain", lambda: (d := self.domain(vm)) and d["domid"] != before, OP_DEADLINE, 1)
+        wait_until("its VM runs", lambda: self.rest.vm(vm)["domid"] == self.domain(vm)["domid"], OP_DEADLINE, 1)
+
     def test_guest_facts_from_xenstore(self):
         vm = self.started("facts")
         self.guest_up(vm)

@@ -46,7 +46,7 @@ static void on_change(const struct vm_view_change *c, void *arg)
 
 	if (c->what == VM_VIEW_REMOVED)
 		sync_removed(all->agent->sync, &c->vm->id.uuid);
-	else
+	else if (c->what != VM_VIEW_FACTS)
 		sync_changed(all->agent->sync, &c->vm->id.uuid);
 	all->slots[agent_slot_of(&c->vm->id)] = true;
 	all->any = true;

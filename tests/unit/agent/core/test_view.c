@@ -40,12 +40,12 @@ static struct hv_domain domain_of(uint8_t n, uint32_t domid)
 	return d;
 }
 
-/* "+1 ~2 -3": what the last refresh said, by the id's last byte. */
+/* "+1 ~2 -3 !4": what the last refresh said, by the id's last byte. */
 static char changes[256];
 
 static void note(const struct vm_view_change *c, void *arg)
 {
-	static const char sign[] = {'+', '~', '-'};
+	static const char sign[] = {'+', '~', '-', '!'};
 	size_t at = strlen(changes);
 
 	(void)arg;
@@ -352,6 +352,22 @@ Test(vm_view, a_stopped_guest)
 	cr_assert_eq(f.on_stop, HV_ON_PRESERVE);
 	f = vm_entry_facts(NULL);
 	cr_assert(!f.present && !f.defined && f.power == VM_HALTED);
+}
+
+/* Nothing that is shown changes when a guest resets itself, and yet it has to be built anew. */
+Test(vm_view, a_queue_hears_of_what_is_not_shown)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct hv_domain d = domain_of(1, 5);
+	struct vm_id id = id_of(1);
+
+	vm_view_set_spec(view, &id, spec_of(1, "web"));
+	vm_view_set_domains(view, &d, 1);
+	cr_assert_str_eq(refresh(view), "+1");
+	d.shutdown = HV_SHUTDOWN_REBOOT;
+	vm_view_set_domains(view, &d, 1);
+	cr_assert_str_eq(refresh(view), "!1");
+	cr_assert_str_empty(refresh(view));
 }
 
 Test(vm_view, guest_facts_belong_to_the_domain)
