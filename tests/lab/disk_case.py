@@ -2,7 +2,7 @@
 """What lab tests of VMs with real disks have in common: a repository of their own, guests with a disk, and a look at
 what is left in dom0 when all is deleted."""
 
-from fleet_case import FleetCase
+from fleet_case import OP_DEADLINE, FleetCase
 from tests.support.rest import wait_until
 
 MIB = 1 << 20
@@ -16,7 +16,11 @@ class DiskCase:
     ADDRESS = ADDRESS
     sr_type = device_config = None
 
+    def prepare(self):
+        """What the repository is made on."""
+
     def setUp(self):
+        self.prepare()
         self.before = self.leftovers()
         self.sr = self.call("sr.create", self.host_id, name_label="lab", SR_type=self.sr_type,
                             device_config=self.device_config)["id"]
@@ -39,8 +43,26 @@ class DiskCase:
             "volumes": "lvs --noheadings -o vg_name,lv_name,lv_active 2>/dev/null | sort",
             "mappings": "dmsetup ls | sort",
             "loops": "losetup -a | sort",
+            "files": "find /srv/sr -type f 2>/dev/null | sort",
             "backends": "xenstore-ls -f /local/domain/0/backend | grep -E '/(vbd|qdisk)/[0-9]+/' | sort",
         }.items()}
+
+    def fails(self, words, method, object_id, **arguments):
+        """The call is refused, with these words."""
+        answer = self.rest.post("/calls", {"method": method, "objectId": object_id, "arguments": arguments})
+        ended = self.rest.task(answer["taskId"], OP_DEADLINE)
+        self.assertEqual("failure", ended["status"], ended)
+        for word in words:
+            self.assertIn(word, ended["result"]["message"])
+
+    def cannot_start(self, vm, words):
+        status, _, body = self.rest.request("POST", f"/vms/{vm}/actions/start?sync=true")
+        self.assertGreaterEqual(status, 400, body)
+        for word in words:
+            self.assertIn(word, body["error"])
+
+    def answers(self):
+        self.host.wait_run("the guest to answer", f"echo exit | busybox nc -w 5 {ADDRESS} 23", OP_DEADLINE)
 
     def sequence(self):
         """(number that is on the disk, longest time between two since it was asked last, in us)"""
@@ -55,3 +77,11 @@ class DiskCase:
 class OnLvmThin(DiskCase, FleetCase):
     sr_type = "lvmthin"
     device_config = {"pool": "lab/pool", "devices": "/dev/vdb", "wipe": "true"}
+
+
+class OnXfs(DiskCase, FleetCase):
+    sr_type = "dir"
+    device_config = {"location": "/srv/sr"}
+
+    def prepare(self):
+        self.host.run("mountpoint -q /srv/sr || { mkdir -p /srv/sr && mkfs.xfs -q -f /dev/vdb && mount /dev/vdb /srv/sr; }")

@@ -5,13 +5,13 @@ Each is looked for where it has to be: in xl, in xenstore, and in the guest."""
 import json
 import unittest
 
-from fleet_case import OP_DEADLINE, FleetCase
+from disk_case import ADDRESS
+from fleet_case import OP_DEADLINE, FleetCase, on_emulated_hvm
 from tests.support.rest import wait_until
 
 MIB = 1 << 20
 DATA_MIB = 32
 SR = "/srv/sr-devices"
-ADDRESS = "10.0.2.104"
 
 
 class Devices(FleetCase):
@@ -56,6 +56,7 @@ class Devices(FleetCase):
                            f'[ "$new" != 0 ] && [ "$new" != {pid} ]', OP_DEADLINE)
         self.fleet.wait_connected(1)
 
+    @on_emulated_hvm
     def test_a_guest_is_changed_while_it_runs(self):
         root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw",
                          name_label="root")["id"]
@@ -63,8 +64,8 @@ class Devices(FleetCase):
         vm = self.define("dev", type="pvh", vcpus=2, memory="160MiB", kernel="/srv/guest/vmlinuz",
                          ramdisk="/srv/guest/cloud.cpio.gz",
                          cmdline="console=hvc0 root=/dev/xvda1 quiet mitigations=off "
-                                 f"muster.ip={ADDRESS}/16",
-                         disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr0"}])
+                                 f"muster.ip={ADDRESS}/24",
+                         disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr1"}])
         self.rest.action(vm, "start")
         self.host.wait_run("the guest to answer", f"echo exit | busybox nc -w 5 {ADDRESS} 23", OP_DEADLINE)
         self.one_card_more(vm)
@@ -75,7 +76,7 @@ class Devices(FleetCase):
         self.rest.action(vm, "hard_shutdown")
 
     def one_card_more(self, vm):
-        self.call("vif.create", vm, bridge="xenbr0", rateLimit=2000)
+        self.call("vif.create", vm, bridge="xenbr1", rateLimit=2000)
         mac = self.of_vm("vifs", vm)["1"]["MAC"]
         self.assertEqual(mac, self.cards()["1"])
         domid = self.domain(vm)["domid"]

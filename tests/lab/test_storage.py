@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LVM in a Xen host's dom0: where a pool is made, and what a full one refuses. The contract of all storage
-(tests/unit/agent/storage/contract.c) on file systems: tests/integration/test_storage_filesystems.py."""
+"""Storage in a Xen host's dom0: the contract of all types (tests/unit/agent/storage/contract.c) on LVM and NFS, a kill
+before every step on LVM, where a pool is made, what a full one refuses. Nothing may be left behind.
+File systems of this machine: tests/integration/test_storage_filesystems.py."""
 
 import os
 import pathlib
@@ -22,8 +23,9 @@ class Storage(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.host = cls.enterClassContext(LabHost.up("storage"))
-        cls.host.put(PROGRAMS / "sr-contract", "/srv/sr-contract")
-        cls.host.run("chmod 755 /srv/sr-contract; mkdir -p /srv/state; wipefs -aq " + DEVICE)
+        for program in ("sr-contract", "sr-crash"):
+            cls.host.put(PROGRAMS / program, f"/srv/{program}")
+        cls.host.run("chmod 755 /srv/sr-contract /srv/sr-crash; mkdir -p /srv/state; wipefs -aq " + DEVICE)
 
     def tap(self, program, driver, params, only=None):
         """Runs it and checks every case; what it printed."""
@@ -49,6 +51,19 @@ class Storage(unittest.TestCase):
         self.addCleanup(self.host.run, f"vgremove -q --yes vg; pvremove -q --yes {DEVICE}")
         return {"pool": "vg/pool"}
 
+    def nothing_left_in_pool(self):
+        self.assertEqual(self.out("lvs --noheadings -o lv_name vg | tr -d ' '"), "pool")
+        self.assertEqual(self.out("lvs --noheadings -o lv_tags vg/pool | tr -d ' '"), "")
+        self.assertNotIn("muster", self.out("dmsetup ls"))
+
+    def test_lvm_contract(self):
+        self.tap("sr-contract", "lvmthin", self.pool())
+        self.nothing_left_in_pool()
+
+    def test_lvm_killed_before_every_step(self):
+        self.tap("sr-crash", "lvmthin", self.pool())
+        self.nothing_left_in_pool()
+
     def test_a_pool_is_made_on_devices_only_when_they_are_empty_or_given_up(self):
         params = {"pool": "mine/pool", "devices": DEVICE}
         self.host.run(f"mkfs.ext4 -q -F {DEVICE}")
@@ -71,6 +86,28 @@ class Storage(unittest.TestCase):
         self.assertIn("not ok", done.stdout)
         self.assertRegex(done.stdout, r"vg/pool is nearly full: data 8\d %, metadata \d+ %, the limit is 85 %")
         self.assertEqual(self.out("lvs --noheadings -o lv_name vg | tr -d ' ' | sort | tr '\\n' ' '").strip(), "filler pool")
+
+    def export(self):
+        """An XFS that this very machine exports over NFS, gone after the test; its directory."""
+        self.host.run(f"mkfs.xfs -q -f {DEVICE} && mkdir -p /srv/fs && mount {DEVICE} /srv/fs && mkdir /srv/fs/sr")
+        self.addCleanup(self.host.run, f"umount /srv/fs && wipefs -aq {DEVICE}")
+        self.host.run("mkdir -p /etc/exports.d && echo '/srv/fs/sr 127.0.0.1(rw,no_root_squash,fsid=1,no_subtree_check)' "
+                      "> /etc/exports.d/muster.exports && systemctl start nfs-server && exportfs -ra")
+        self.addCleanup(self.host.run, "rm -f /etc/exports.d/muster.exports; exportfs -ra; systemctl stop nfs-server")
+        return "/srv/fs/sr"
+
+    def test_nfs_contract(self):
+        place = self.export()
+        self.tap("sr-contract", "nfs", {"server": "127.0.0.1", "serverpath": place})
+        self.assertEqual(self.out(f"mount -t nfs4; ls -A /srv/state/mnt; ls -A {place}"), "")
+
+    def test_nfs_export_that_is_not_there_is_an_error(self):
+        self.export()
+        done = self.host.run("/srv/sr-contract --driver nfs --state /srv/state --param server=127.0.0.1 "
+                             "--param serverpath=/nowhere --only plausible", check=False, timeout=PATIENCE_S)
+        self.assertIn("not ok", done.stdout)
+        self.assertIn("127.0.0.1:/nowhere", done.stdout)
+        self.assertEqual(self.out("mount -t nfs4; ls -A /srv/state/mnt"), "")
 
 
 if __name__ == "__main__":

@@ -1,46 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
 """VMs from a template with cloud-init data, snapshots of all their disks under a writer, going back, clones: by the
-aggregator's REST on real Xen, on LVM. After it nothing is left in dom0."""
+aggregator's REST on real Xen, PV and PVH, on LVM and on XFS. After each nothing is left in dom0."""
 
 import unittest
 
-from disk_case import ADDRESS, MIB, OnLvmThin
-from fleet_case import OP_DEADLINE
+from disk_case import ADDRESS, MIB, OnLvmThin, OnXfs
+from fleet_case import OP_DEADLINE, on_emulated_hvm
 from tests.support.rest import wait_until
 
 TEMPLATE = "golden"
+KERNELS = {"pv": "/srv/guest/vmlinux", "pvh": "/srv/guest/vmlinuz"}
 
 
-class Snapshots(OnLvmThin):
-    NAME = "snapshots-lvm"
+class Snapshots:
+    """The cases, for every type of repository."""
 
-    def template(self):
+    def test_life_of_a_pv_guest(self):
+        self.one_life("pv")
+
+    @on_emulated_hvm
+    def test_life_of_a_pvh_guest(self):
+        self.one_life("pvh")
+
+    def template(self, kind):
         root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw", name_label="golden")["id"]
-        made = self.define(TEMPLATE, type="pv", memory="128MiB", kernel="/srv/guest/vmlinux",
+        made = self.define(TEMPLATE, type=kind, memory="128MiB", kernel=KERNELS[kind],
                            ramdisk="/srv/guest/cloud.cpio.gz",
                            cmdline="console=hvc0 root=/dev/xvda1 quiet mitigations=off",
                            disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr1"}])
         self.call("vm.to_template", made)
         return made
 
-    def create(self, template):
+    def create(self, kind, template):
         """From the template, with a second disk; its seed gives it name, address and a file; started."""
-        vm = self.call("vm.create", self.host_id, name_label="pv", template=template, boot=True,
+        vm = self.call("vm.create", self.host_id, name_label=kind, template=template, boot=True,
                        vdis=[{"size": 16 * MIB, "name_label": "data", "sr": self.sr}],
                        cloud_config="#!/bin/sh\necho seeded > /root/seeded\n",
                        network_config=f"version: 2\nethernets:\n  eth0:\n    addresses: [{ADDRESS}/24]\n")["id"]
         self.answers()
         return vm
 
-    def answers(self):
-        self.host.wait_run("the guest to answer", f"echo exit | busybox nc -w 5 {ADDRESS} 23", OP_DEADLINE)
-
-    def test_life(self):
-        template = self.template()
-        vm = self.create(template)
-        self.assertEqual("pv\nseeded", self.sh("hostname; cat /root/seeded"))
+    def one_life(self, kind):
+        template = self.template(kind)
+        vm = self.create(kind, template)
+        self.assertEqual(f"{kind}\nseeded", self.sh("hostname; cat /root/seeded"))
         self.sh("dd if=/dev/urandom of=/dev/xvdb bs=1M count=4 conv=fsync 2>/dev/null; echo one > /root/state; sync")
         first = self.md5("/dev/xvdb")
+        data = next(d["VDI"] for d in self.rest.get("/vbds?fields=*") if d["VM"] == vm and d["device"] == "xvdb")
+        self.fails(["in use", kind], "vdi.delete", data)
         before = self.call("vm.snapshot", vm, name_label="before")["id"]
 
         # Under a writer, and how long it stands still for it.
@@ -49,10 +56,14 @@ class Snapshots(OnLvmThin):
         self.sequence()
         taken = self.call("vm.snapshot", vm, name_label="under a writer")
         stopped_us = self.sequence()[1]
-        print(f"paused for {taken['pausedMs']} ms, the writer stood for {stopped_us / 1000:.1f} ms")
+        print(f"{kind} on {self.sr_type}: paused for {taken['pausedMs']} ms, the writer stood for {stopped_us / 1000:.1f} ms")
         self.assertEqual("Running", self.rest.power(vm))
         self.assertNotIn("p", self.domain(vm)["state"])
         self.assertEqual({before, taken["id"]}, set(self.rest.get(f"/vms/{vm}")["snapshots"]))
+
+        # Larger, and the guest knows.
+        self.call("vdi.edit", data, size=32 * MIB)
+        self.assertEqual(32 * MIB // 512, int(self.sh("cat /sys/block/xvdb/size")))
 
         # Back to the first: both disks are of that moment.
         self.rest.action(vm, "hard_shutdown")
@@ -60,6 +71,7 @@ class Snapshots(OnLvmThin):
         self.rest.action(vm, "start")
         self.answers()
         self.assertEqual("one", self.sh("cat /root/state"))
+        self.assertEqual(16 * MIB // 512, int(self.sh("cat /sys/block/xvdb/size")))
         self.assertEqual(first, self.md5("/dev/xvdb"))
         self.rest.action(vm, "hard_shutdown")
 
@@ -74,6 +86,14 @@ class Snapshots(OnLvmThin):
             self.call("vm.delete", one)
         wait_until("nothing of it is listed", lambda: not self.rest.get("/vdis") and not self.rest.get("/vdi-snapshots")
                    and not self.rest.get("/vm-snapshots"), OP_DEADLINE, 1)
+
+
+class LvmThin(Snapshots, OnLvmThin):
+    NAME = "snapshots-lvm"
+
+
+class Xfs(Snapshots, OnXfs):
+    NAME = "snapshots-xfs"
 
 
 if __name__ == "__main__":
