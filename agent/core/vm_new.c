@@ -192,7 +192,7 @@ static void vdev_of(const char *userdevice, char ret[static 16])
 }
 
 static int plan_new_disk(const struct vm_new_request *q, struct vm_new *n, const char *vdev,
-			 size_t i, struct vm_new_disk **ret, struct mu_error *err)
+			 struct vm_new_disk **ret, struct mu_error *err)
 {
 	struct hv_disk *d = add_disk(&n->spec.config, err);
 	struct vm_new_disk *plan = &n->disks[n->n_disks];
@@ -208,17 +208,43 @@ static int plan_new_disk(const struct vm_new_request *q, struct vm_new *n, const
 	memcpy(d->format, "raw", sizeof "raw");
 	plan->to = d->vdi = disk_id(&q->id, plan->vdev);
 	plan->sr = q->sr;
+	name_disk(plan, n->spec.config.name, NULL);
 	n->n_disks++;
 	*ret = plan;
-	(void)i;
+	return 0;
+}
+
+/* The one that a built-in template has made. */
+static int plan_builtin_disk(const struct vm_new_request *q, struct vm_new *n, struct mu_error *err)
+{
+	struct vm_new_disk *plan;
+
+	if (plan_new_disk(q, n, "0", &plan, err) < 0)
+		return MU_FAILED;
+	plan->size_bytes = q->builtin->disk_bytes;
+	plan->at_least = true;
+	return 0;
+}
+
+/* A clone of a VDI: where that is, unless somebody says where. */
+static int plan_source(const struct vm_new_request *q, const struct mu_value *v, size_t i,
+		       struct vm_new_disk *plan, struct mu_error *err)
+{
+	if (!mu_value_get(v, "source"))
+		return 0;
+	if (read_uuid(v, "source", "vdis", i, &plan->from, err) < 0)
+		return MU_FAILED;
+	if (!mu_value_get(q->args, "srId"))
+		plan->sr = (struct mu_uuid){{0}};
 	return 0;
 }
 
 static int plan_vdi(const struct vm_new_request *q, struct vm_new *n, const struct mu_value *v,
 		    size_t i, struct mu_error *err)
 {
-	static const char *const known[] = {"name_label", "name_description", "size",    "sr",
-					    "userdevice", "userdervice",      "destroy", NULL};
+	static const char *const known[] = {"name_label",  "name_description", "size",
+					    "sr",          "source",           "userdevice",
+					    "userdervice", "destroy",          NULL};
 	const char *userdevice = text_of(v, "userdevice");
 	struct vm_new_disk *plan = NULL;
 	char vdev[16] = "";
@@ -238,16 +264,32 @@ static int plan_vdi(const struct vm_new_request *q, struct vm_new *n, const stru
 		drop_disk(n, vdev);
 		return 0;
 	}
-	if (!plan && !mu_value_get(v, "size"))
-		return invalid(err, "vdis", i, "size", "required for a new disk");
-	if (!plan && plan_new_disk(q, n, userdevice, i, &plan, err) < 0)
+	if (!plan && !mu_value_get(v, "size") && !mu_value_get(v, "source"))
+		return invalid(err, "vdis", i, "size", "required for a new disk without a source");
+	if (!plan && plan_new_disk(q, n, userdevice, &plan, err) < 0)
 		return MU_FAILED;
-	if (read_uuid(v, "sr", "vdis", i, &plan->sr, err) < 0 ||
+	if (mu_value_get(v, "size"))
+		plan->at_least = false;
+	if (plan_source(q, v, i, plan, err) < 0 ||
+	    read_uuid(v, "sr", "vdis", i, &plan->sr, err) < 0 ||
 	    read_size(v, "vdis", i, &plan->size_bytes, err) < 0)
 		return MU_FAILED;
 	if (mu_uuid_is_nil(&plan->from) && mu_uuid_is_nil(&plan->sr))
 		return invalid(err, "vdis", i, "sr", "required: this host has no SR to choose");
-	name_disk(plan, n->spec.config.name, text_of(v, "name_label"));
+	if (text_of(v, "name_label"))
+		name_disk(plan, n->spec.config.name, text_of(v, "name_label"));
+	return 0;
+}
+
+/* The disk of a built-in template that `vdis` does not speak of. */
+static int check_places(const struct vm_new *n, struct mu_error *err)
+{
+	for (size_t i = 0; i < n->n_disks; i++) {
+		if (mu_uuid_is_nil(&n->disks[i].from) && mu_uuid_is_nil(&n->disks[i].sr))
+			return mu_error_set(err, MU_E_INVALID,
+					    "arguments: srId: required: this host has no SR to "
+					    "choose");
+	}
 	return 0;
 }
 
@@ -350,40 +392,86 @@ static int check_wishes(const struct mu_value *args, struct mu_error *err)
 	return 0;
 }
 
-/* {"method": "cdrom", "repository": VDI}: the image in a drive that is tried first. */
+/* A disk with something on it is tried after the installer, else the installer would never get its
+ * turn; an empty one before it, so that the guest's first reboot finds what was installed. */
+static void set_boot_order(struct vm_new *n, char installer)
+{
+	bool empty = n->n_disks > 0;
+
+	for (size_t i = 0; i < n->spec.config.n_disks; i++) {
+		const struct hv_disk *d = &n->spec.config.disks[i];
+		const struct vm_new_disk *its = find_plan(n, d->vdev);
+
+		empty &= d->cdrom || (its && mu_uuid_is_nil(&its->from));
+	}
+	(void)snprintf(n->spec.config.boot_order, sizeof n->spec.config.boot_order, "%c%c",
+		       empty ? 'c' : installer, empty ? installer : 'c');
+}
+
+/* {"method": "network"}: by PXE. */
+static int plan_network(struct vm_new *n, const struct mu_value *install, struct mu_error *err)
+{
+	const char *repository = text_of(install, "repository");
+
+	if (n->spec.config.type != VM_TYPE_HVM)
+		return mu_error_set(err, MU_E_UNSUPPORTED,
+				    "arguments: install: only HVM guests start from the network");
+	if (repository && *repository && strcmp(repository, "pxe") != 0)
+		return mu_error_set(err, MU_E_UNSUPPORTED,
+				    "arguments: install: repository: the network says by PXE what "
+				    "to start; hint: leave it out");
+	if (n->spec.config.n_nics == 0)
+		return mu_error_set(err, MU_E_INVALID,
+				    "arguments: install: there is no card to start from; hint: "
+				    "vifs");
+	set_boot_order(n, 'n');
+	return 0;
+}
+
+static struct hv_disk *find_drive(struct hv_vm_config *c, struct mu_error *err)
+{
+	struct hv_disk *drive;
+	char vdev[16] = "hdc";
+
+	for (size_t i = 0; i < c->n_disks; i++) {
+		if (c->disks[i].cdrom)
+			return &c->disks[i];
+	}
+	if (c->type != VM_TYPE_HVM || find_disk(c, vdev))
+		free_vdev(c, vdev);
+	if (!(drive = add_disk(c, err)))
+		return NULL;
+	memcpy(drive->vdev, vdev, sizeof drive->vdev);
+	memcpy(drive->format, "raw", sizeof "raw");
+	drive->cdrom = drive->readonly = true;
+	return drive;
+}
+
+/* {"method": "cdrom", "repository": VDI}: the image in a drive. */
 static int plan_install(struct vm_new *n, const struct mu_value *install, struct mu_error *err)
 {
-	struct hv_vm_config *c = &n->spec.config;
 	const char *method = text_of(install, "method");
-	struct hv_disk *drive = NULL;
 	struct mu_uuid vdi = {{0}};
+	struct hv_disk *drive;
 
 	if (!install)
 		return 0;
+	if (method && !strcmp(method, "network"))
+		return plan_network(n, install, err);
 	if (!method || strcmp(method, "cdrom") != 0)
 		return mu_error_set(err, MU_E_UNSUPPORTED,
-				    "arguments: install: only the method \"cdrom\" is possible");
+				    "arguments: install: only the methods \"cdrom\" and "
+				    "\"network\" are possible");
 	if (!text_of(install, "repository") || !mu_uuid_parse(text_of(install, "repository"), &vdi))
 		return mu_error_set(
 		    err, MU_E_INVALID,
 		    "arguments: install: repository: the UUID of a VDI is expected");
-	for (size_t i = 0; i < c->n_disks && !drive; i++)
-		drive = c->disks[i].cdrom ? &c->disks[i] : NULL;
-	if (!drive) {
-		char vdev[16] = "hdc";
-
-		if (c->type != VM_TYPE_HVM || find_disk(c, vdev))
-			free_vdev(c, vdev);
-		if (!(drive = add_disk(c, err)))
-			return MU_FAILED;
-		memcpy(drive->vdev, vdev, sizeof drive->vdev);
-		memcpy(drive->format, "raw", sizeof "raw");
-		drive->cdrom = drive->readonly = true;
-	}
+	if (!(drive = find_drive(&n->spec.config, err)))
+		return MU_FAILED;
 	drive->vdi = vdi;
 	drive->path[0] = '\0';
-	if (c->type == VM_TYPE_HVM)
-		memcpy(c->boot_order, "dc", sizeof "dc");
+	if (n->spec.config.type == VM_TYPE_HVM)
+		set_boot_order(n, 'd');
 	return 0;
 }
 
@@ -474,10 +562,40 @@ static struct mu_value *base_of(struct mu_arena *a, const struct vm_new_request 
 	return v;
 }
 
-int vm_new_plan(const struct vm_new_request *q, struct vm_new *ret_new, struct mu_error *err)
+/* What `args` make of a template's disks and cards, or of none. */
+static int plan_devices(const struct vm_new_request *q, struct vm_new *n, struct mu_error *err)
+{
+	struct hv_vm_config *c = &n->spec.config;
+
+	if (q->template) {
+		n->spec.parent = q->template->config.id;
+		for (size_t i = 0; i < c->n_nics; i++)
+			c->nics[i].mac[0] = '\0';
+		if (plan_template_disks(n, err) < 0)
+			return MU_FAILED;
+	}
+	if (q->builtin && plan_builtin_disk(q, n, err) < 0)
+		return MU_FAILED;
+	if (each_of(q, n, "vdis", plan_vdi, err) < 0 || each_of(q, n, "vifs", plan_vif, err) < 0 ||
+	    check_places(n, err) < 0)
+		return MU_FAILED;
+	for (size_t i = 0; q->builtin && i < c->n_nics; i++)
+		(void)snprintf(c->nics[i].model, sizeof c->nics[i].model, "%s",
+			       q->builtin->nic_model);
+	return 0;
+}
+
+static int check_builtin(const struct vm_new_request *q, const struct vm_new *n,
+			 struct mu_error *err)
+{
+	bool empty = n->n_disks == 0 || mu_uuid_is_nil(&n->disks[0].from);
+
+	return q->builtin ? vm_builtin_check(q->builtin, q->args, &n->spec, empty, err) : 0;
+}
+
+static int plan(const struct vm_new_request *q, struct vm_new *n, struct mu_error *err)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
-	MU_CLEANUP(mu_free) struct vm_new *n = mu_xcalloc(1, sizeof *n);
 
 	if (!q->template && !mu_value_get(q->args, "definition"))
 		return mu_error_set(err, MU_E_INVALID,
@@ -486,19 +604,32 @@ int vm_new_plan(const struct vm_new_request *q, struct vm_new *ret_new, struct m
 		return MU_FAILED;
 	if (vm_spec_decode(base_of(a, q), &n->spec, err) < 0)
 		return mu_error_prefix(err, "the definition as it would be");
-	if (q->template) {
-		n->spec.parent = q->template->config.id;
-		for (size_t i = 0; i < n->spec.config.n_nics; i++)
-			n->spec.config.nics[i].mac[0] = '\0';
-		if (plan_template_disks(n, err) < 0)
-			return MU_FAILED;
-	}
-	if (each_of(q, n, "vdis", plan_vdi, err) < 0 || each_of(q, n, "vifs", plan_vif, err) < 0 ||
+	if (is_true(q->args, "asTemplate"))
+		n->spec.kind = VM_KIND_TEMPLATE;
+	if (plan_devices(q, n, err) < 0 || check_builtin(q, n, err) < 0 ||
 	    plan_install(n, mu_value_get(q->args, "install"), err) < 0 || plan_seed(q, n, err) < 0)
 		return MU_FAILED;
 	if (vm_spec_check(&n->spec, err) < 0)
 		return mu_error_prefix(err, "the definition as it would be");
 	n->start = is_true(q->args, "boot");
+	if (n->start && n->spec.kind == VM_KIND_TEMPLATE)
+		return mu_error_set(err, MU_E_INVALID, "arguments: boot: a template never runs");
+	return 0;
+}
+
+int vm_new_plan(const struct vm_new_request *request, struct vm_new *ret_new, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) struct vm_new *n = mu_xcalloc(1, sizeof *n);
+	MU_CLEANUP(mu_free) struct vm_spec *builtin = NULL;
+	struct vm_new_request q = *request;
+
+	if (q.builtin) {
+		builtin = mu_xmalloc(sizeof *builtin);
+		vm_builtin_spec(q.builtin, builtin);
+		q.template = builtin;
+	}
+	if (plan(&q, n, err) < 0)
+		return MU_FAILED;
 	*ret_new = *n;
 	return 0;
 }

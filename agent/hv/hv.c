@@ -266,6 +266,11 @@ int hv_pci_list(struct hv *hv, struct hv_host_pci *ret_devices, size_t max, size
 	return 0;
 }
 
+int hv_can_build(struct hv *hv, const struct hv_vm_config *config, struct mu_error *err)
+{
+	return hv->ops->can_build ? hv->ops->can_build(hv->impl, config, err) : 0;
+}
+
 void hv_watch(struct hv *hv, const struct hv_watch *watch)
 {
 	if (hv->closing)

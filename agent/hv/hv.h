@@ -128,6 +128,9 @@ struct hv_ops {
 	/* All PCI devices of the host, sorted by address. */
 	int (*pci_list)(void *impl, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
 			struct mu_error *err);
+	/* Has the host what a guest of this kind takes? Looks at type and firmware, not at disks
+	 * and cards. Does not wait for anything. */
+	int (*can_build)(void *impl, const struct hv_vm_config *config, struct mu_error *err);
 };
 
 /* Takes over `impl`: hv_free() frees it through ops->free. */
@@ -160,6 +163,8 @@ int hv_console(struct hv *hv, struct hv_domid domid, enum hv_console_kind kind,
 /* At most `max` (HV_HOST_PCI_MAX is enough). MU_E_UNSUPPORTED when the driver has no such call. */
 int hv_pci_list(struct hv *hv, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
 		struct mu_error *err);
+/* MU_E_UNSUPPORTED: what is missing on this host. A driver that does not say can. */
+int hv_can_build(struct hv *hv, const struct hv_vm_config *config, struct mu_error *err);
 /* Copied; NULL stops. Callbacks come from the loop, never inside another hv_ call. */
 void hv_watch(struct hv *hv, const struct hv_watch *watch);
 /* The callback comes at the deadline even when the driver hangs; what the driver does afterwards

@@ -111,6 +111,7 @@ static const struct cli_column template_columns[] = {
     {"HOST", "host", CLI_CELL_TEXT, false},
     {"ID", "id", CLI_CELL_TEXT, false},
     {"DESCRIPTION", "name_description", CLI_CELL_TEXT, true},
+    {"BUILT IN", "isDefaultTemplate", CLI_CELL_TEXT, true},
     {NULL, NULL, CLI_CELL_TEXT, false},
 };
 

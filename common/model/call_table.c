@@ -42,6 +42,7 @@ enum { DEVICE_MAX = 15, PATH_MAX_BYTES = 1023, FILE_MAX = 64 * 1024 };
 #define DESCRIPTION MAY("name_description", CALL_TEXT, 0, MODEL_TEXT_MAX)
 #define TAGS MAY("tags", CALL_TEXTS, 0, MODEL_TAG_MAX)
 #define ID MAY("id", CALL_UUID, 0, 0)
+#define AS_TEMPLATE MAY("asTemplate", CALL_BOOL, 0, 0)
 #define DEVICE NEED("device", CALL_TEXT, 1, DEVICE_MAX)
 
 static const char *const firmwares[] = {"bios", "uefi", NULL};
@@ -104,9 +105,9 @@ static const struct call_arg vm_snapshot[] = {LABEL, MAY("memory", CALL_BOOL, 0,
 					      MAY("quiesce", CALL_BOOL, 0, 0), ID};
 static const struct call_arg vm_revert[] = {NEED("snapshotId", CALL_UUID, 0, 0),
 					    MAY("snapshotBefore", CALL_BOOL, 0, 0)};
-static const struct call_arg vm_clone[] = {LABEL, MAY("fast", CALL_BOOL, 0, 0),
-					   MAY("srId", CALL_UUID, 0, 0), ID,
-					   ONE_OF_NAMES("mac", macs)};
+static const struct call_arg vm_clone[] = {
+    LABEL, MAY("fast", CALL_BOOL, 0, 0), MAY("srId", CALL_UUID, 0, 0),
+    ID,    ONE_OF_NAMES("mac", macs),    AS_TEMPLATE};
 static const struct call_arg vm_delete[] = {MAY("disks", CALL_BOOL, 0, 0)};
 
 static const struct call_arg vbd_create[] = {
@@ -148,6 +149,7 @@ static const struct call_arg vm_create[] = {
     MAY("vifs", CALL_OBJECTS, 0, 0),
     MAY("srId", CALL_UUID, 0, 0),
     MAY("definition", CALL_OBJECT, 0, 0),
+    AS_TEMPLATE,
     ID,
 };
 static const struct call_arg vm_import[] = {NEED("text", CALL_LONG, 1, FILE_MAX),

@@ -154,6 +154,9 @@ struct rest_target {
 struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_route *route,
 				   struct mu_value *body, struct rest_target *ret);
 
+/* A host for vm.create with this body. */
+struct http_reply *rest_place_new_vm(struct rest_call *c, const struct mu_value *body,
+				     struct rest_target *t);
 struct http_reply *rest_check_pool(struct rest_call *c); /* the path's */
 /* A property that is an id. */
 struct http_reply *rest_body_id(struct rest_call *c, const struct mu_value *body, const char *name,

@@ -304,6 +304,13 @@ static int fault_pci_list(void *impl, struct hv_host_pci *ret_devices, size_t ma
 	return 0;
 }
 
+static int fault_can_build(void *impl, const struct hv_vm_config *config, struct mu_error *err)
+{
+	struct fault *f = impl;
+
+	return f->ops->can_build(f->impl, config, err);
+}
+
 static void fault_watch(void *impl, const struct hv_watch *watch)
 {
 	struct fault *f = impl;
@@ -363,6 +370,7 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 	    .dmesg = under_ops->dmesg ? fault_dmesg : NULL,
 	    .console = under_ops->console ? fault_console : NULL,
 	    .pci_list = under_ops->pci_list ? fault_pci_list : NULL,
+	    .can_build = under_ops->can_build ? fault_can_build : NULL,
 	};
 	struct fault *f = mu_xcalloc(1, sizeof *f);
 

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DEBIAN "a7cbad3b-4372-8cee-8acf-75511f208527" /* built in */
+
 static struct fixture *f;
 static char vbd[MU_UUID_TEXT];
 static char vif[MU_UUID_TEXT];
@@ -95,6 +97,21 @@ static const struct {
     {POST, "/pools/" POOL "/actions/create_vm",
      "{\"name_label\":\"n\",\"template\":\"" VM_FAR "\"}", "vm.create", HOST_2,
      "{\"name_label\":\"n\",\"template\""},
+    {POST, "/pools/" POOL "/actions/create_vm",
+     "{\"name_label\":\"n\",\"template\":\"" DEBIAN "\"}", "vm.create", HOST_1,
+     "{\"name_label\":\"n\",\"template\":\"" DEBIAN "\",\"id\":\""},
+    {POST, "/pools/" POOL "/actions/create_vm",
+     "{\"name_label\":\"n\",\"template\":\"" DEBIAN "\",\"vdis\":[{\"source\":\"" VDI_1 "\"}]}",
+     "vm.create", HOST_1, "{\"name_label\":\"n\",\"template\""},
+    {POST, "/pools/" POOL "/actions/create_vm", "{\"name_label\":\"n\",\"srId\":\"" SR_2 "\"}",
+     "vm.create", HOST_1, "{\"name_label\":\"n\",\"srId\""},
+    {POST, "/vm-templates/" DEBIAN "/actions/clone",
+     "{\"fast\":true,\"srId\":\"" SR_1 "\",\"asTemplate\":true}", "vm.create", HOST_1,
+     "{\"srId\":\"" SR_1 "\",\"asTemplate\":true,\"template\":\"" DEBIAN
+     "\",\"name_label\":\"Debian 13 copy\",\"id\":\""},
+    {POST, "/calls",
+     "{\"method\":\"vm.clone\",\"objectId\":\"" DEBIAN "\",\"arguments\":{\"name_label\":\"d\"}}",
+     "vm.create", HOST_1, "{\"name_label\":\"d\",\"template\":\"" DEBIAN "\""},
     {POST, "/pools/" POOL "/actions/create_network",
      "{\"name\":\"n\",\"pif\":\"" PIF_1 "\",\"vlan\":5}", "network.create", HOST_1,
      "{\"name\":\"n\",\"vlan\":5,\"pif\":\"eth0\"}"},

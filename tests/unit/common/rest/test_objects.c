@@ -252,7 +252,8 @@ Test(objects, networks_and_cards)
 Test(objects, vms_by_kind)
 {
 	fixture_expect_get(f, R "vm-snapshots", 200, "[\"" R "vm-snapshots/" VM_SNAP "\"]");
-	fixture_expect_get(f, R "vm-templates", 200, "[\"" R "vm-templates/" VM_TMPL "\"]");
+	fixture_expect_get(f, R "vm-templates?filter=!isDefaultTemplate%3F", 200,
+			   "[\"" R "vm-templates/" VM_TMPL "\"]");
 	EXPECT("vms", VM_DB, "snapshots,isDefaultTemplate,snapshot_time",
 	       "\"snapshots\":[\"" VM_SNAP "\"]");
 	EXPECT("vm-snapshots", VM_SNAP, "type,$VBDs,snapshot_time,$snapshot_of,withMemory",
@@ -268,6 +269,35 @@ Test(objects, vms_by_kind)
 	fixture_expect(fixture_call(f, HTTP_POST, R "vms/" VM_SNAP "/actions/start", NULL), 404,
 		       "no such VM");
 	fixture_expect(fixture_call(f, HTTP_DELETE, R "vms/" VM_TMPL, NULL), 404, "no such VM");
+	cr_expect_eq(f->n_ops, 0);
+}
+
+#define DEBIAN "a7cbad3b-4372-8cee-8acf-75511f208527"
+#define WINDOWS_11 "79604438-3d78-86cc-8311-0089ffa37e33"
+
+Test(objects, built_in_templates)
+{
+	fixture_expect_get(f, R "vm-templates?limit=1", 200, "[\"" R "vm-templates/" DEBIAN "\"]");
+	EXPECT("vm-templates", DEBIAN,
+	       "name_label,isDefaultTemplate,template_info,$container,power_state,viridian,"
+	       "needsVtpm,$VBDs,snapshots",
+	       "\"isDefaultTemplate\":true,\"template_info\":{\"arch\":\"amd64\","
+	       "\"install_methods\":[\"cdrom\",\"network\"],\"disks\":[{\"device\":\"0\","
+	       "\"size\":10737418240,\"SR\":\"\",\"type\":\"system\",\"bootable\":true}]},"
+	       "\"name_label\":\"Debian 13\",\"power_state\":\"Halted\",\"$container\":\"" POOL
+	       "\",\"$VBDs\":[],\"viridian\":false,\"needsVtpm\":false,\"snapshots\":[]");
+	EXPECT("vm-templates", WINDOWS_11, "viridian,needsVtpm,boot",
+	       "\"boot\":{\"order\":\"cd\",\"firmware\":\"uefi\"},\"viridian\":true,"
+	       "\"needsVtpm\":true");
+	expect_one("vms", DEBIAN, 404, "no such VM");
+	fixture_expect_get(f, R "vm-templates/" DEBIAN "/vdis", 200, "[]");
+	fixture_expect_get(f, R "vm-templates/" DEBIAN "/tasks", 200, "[]");
+	fixture_expect(fixture_call(f, HTTP_DELETE, R "vm-templates/" DEBIAN, NULL), 409,
+		       "isDefaultTemplate");
+	fixture_expect(fixture_call(f, HTTP_POST, R "calls",
+				    "{\"method\":\"vm.edit\",\"objectId\":\"" DEBIAN
+				    "\",\"arguments\":{\"cpus\":2}}"),
+		       409, "neither be changed nor deleted");
 	cr_expect_eq(f->n_ops, 0);
 }
 
