@@ -3,6 +3,8 @@
  * their events. */
 #include "fixture.h"
 
+#include "common/model/alarm.h"
+
 #include "common/base/str.h"
 
 #include <criterion/criterion.h>
@@ -420,6 +422,52 @@ Test(objects, events_of_objects)
 	rest_object_changed(f->rest, REST_ADD, &f->reports[R_VDI_2_SNAP]);
 	cr_expect_str_eq(told(r), "add:VDI");
 	http_request_for_test_free(r);
+}
+
+Test(objects, an_sr_that_gets_full)
+{
+	struct http_request *r = listen_to("alarm");
+	struct model_object *o = &f->reports[R_SR_1];
+	const struct mu_uuid data = alarm_id(&o->id, ALARM_SR_DATA);
+	char id[MU_UUID_TEXT];
+	char target[96];
+
+	mu_uuid_format(&data, id);
+	fixture_expect_get(f, R "alarms", 200, "[]");
+	o->sr.used_bytes = 850;
+	rest_object_changed(f->rest, REST_UPDATE, o);
+	cr_expect_str_eq(told(r), "add:alarm");
+	EXPECT("alarms", id, "type,name,body,object,level,text",
+	       "\"type\":\"message\",\"name\":\"ALARM\",\"body\":{\"name\":\"SR data usage\","
+	       "\"value\":\"85.0\"},\"object\":{\"type\":\"SR\",\"uuid\":\"" SR_1
+	       "\",\"href\":\"/rest/v0/srs/" SR_1 "\"},\"level\":\"warning\",\"text\":\"SR %s: "
+	       "data 85 %% full\"",
+	       o->name);
+	rest_object_changed(f->rest, REST_UPDATE, o);
+	cr_expect_str_eq(told(r), "", "nothing new");
+	o->sr.used_bytes = 910;
+	o->sr.metadata_percent = 95;
+	rest_object_changed(f->rest, REST_UPDATE, o);
+	cr_expect_str_eq(told(r), "update:alarm add:alarm");
+	(void)snprintf(target, sizeof target,
+		       R "srs/" SR_1 "/alarms?filter=level:critical&limit=1");
+	fixture_expect(fixture_call(f, HTTP_GET, target, NULL), 200, id);
+	fixture_expect_get(f, R "srs/" SR_2 "/alarms", 200, "[]");
+	fixture_expect(fixture_call(f, HTTP_GET, R "srs/" VDI_1 "/alarms", NULL), 404, "SR");
+	expect_one("alarms", NOBODY, 404, "no such alarm");
+	o->sr.used_bytes = 100;
+	rest_object_changed(f->rest, REST_UPDATE, o);
+	cr_expect_str_eq(told(r), "remove:alarm");
+	rest_object_changed(f->rest, REST_REMOVE, o);
+	cr_expect_str_eq(told(r), "remove:alarm", "it went with its SR");
+	http_request_for_test_free(r);
+}
+
+/* Nobody tells of what was there when the process started. */
+Test(objects, an_sr_that_was_full_before)
+{
+	f->reports[R_SR_1].sr.used_bytes = 950;
+	fixture_expect(fixture_call(f, HTTP_GET, R "alarms?fields=level", NULL), 200, "critical");
 }
 
 Test(objects, events_of_a_vms_parts)
