@@ -108,7 +108,8 @@ static const struct call_arg vm_revert[] = {NEED("snapshotId", CALL_UUID, 0, 0),
 static const struct call_arg vm_clone[] = {
     LABEL, MAY("fast", CALL_BOOL, 0, 0), MAY("srId", CALL_UUID, 0, 0),
     ID,    ONE_OF_NAMES("mac", macs),    AS_TEMPLATE};
-static const struct call_arg vm_delete[] = {MAY("disks", CALL_BOOL, 0, 0)};
+static const struct call_arg vm_delete[] = {MAY("disks", CALL_BOOL, 0, 0),
+					    MAY("snapshots", CALL_BOOL, 0, 0)};
 
 static const struct call_arg vbd_create[] = {
     MAY("VDI", CALL_UUID, 0, 0),      MAY("userdevice", CALL_TEXT, 1, DEVICE_MAX),

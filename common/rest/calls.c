@@ -51,19 +51,24 @@ void rest_call_choose_id(struct rest_call *c, const struct call_method *m,
 		mu_value_set_string(c->arena, arguments, "id", mu_uuid_format(&id, text));
 }
 
-/* DELETE /vms/{id}?disks=false */
+/* DELETE /vms/{id}?disks=false&snapshots=false */
 static int take_query(struct rest_call *c, const struct call_method *m, struct mu_value *body,
 		      struct mu_error *err)
 {
-	bool disks = true;
+	static const char *const names[] = {"disks", "snapshots"};
 
-	if (c->request->method != HTTP_DELETE || strcmp(m->name, "vm.delete") != 0 ||
-	    !http_request_query(c->request, "disks"))
+	if (c->request->method != HTTP_DELETE || strcmp(m->name, "vm.delete") != 0)
 		return 0;
-	if (rest_query_bool(c, "disks", &disks, err) < 0)
-		return MU_FAILED;
-	if (!mu_value_get(body, "disks"))
-		mu_value_set_bool(c->arena, body, "disks", disks);
+	for (size_t i = 0; i < MU_ARRAY_SIZE(names); i++) {
+		bool value = true;
+
+		if (!http_request_query(c->request, names[i]))
+			continue;
+		if (rest_query_bool(c, names[i], &value, err) < 0)
+			return MU_FAILED;
+		if (!mu_value_get(body, names[i]))
+			mu_value_set_bool(c->arena, body, names[i], value);
+	}
 	return 0;
 }
 

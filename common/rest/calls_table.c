@@ -15,7 +15,8 @@ const struct rest_call_route rest_call_routes[] = {
     {{HTTP_DELETE, V0("/vms/{id}"), false}, "vm.delete", REST_FROM_VM, true},
     {{HTTP_POST, ACTION("vms", "snapshot"), false}, "vm.snapshot", REST_FROM_VM},
     {{HTTP_POST, ACTION("vms", "revert_snapshot"), false}, "vm.revert", REST_FROM_VM},
-    {{HTTP_POST, ACTION("vms", "clone"), false}, "vm.clone", REST_FROM_VM},
+    /* A copy is not compressed: it does not leave the host. */
+    {{HTTP_POST, ACTION("vms", "clone"), false}, "vm.clone", REST_FROM_VM, false, NULL, "compress"},
     {{HTTP_POST, ACTION("vms", "convert_to_template"), false}, "vm.to_template", REST_FROM_VM},
     {{HTTP_DELETE, V0("/vm-snapshots/{id}"), false}, "vm.delete", REST_FROM_VM_SNAPSHOT, true},
     {{HTTP_POST, ACTION("vm-snapshots", "clone"), false}, "vm.clone", REST_FROM_VM_SNAPSHOT},
