@@ -14,6 +14,7 @@
 #ifndef MUSTER_AGENT_HV_H
 #define MUSTER_AGENT_HV_H
 
+#include "agent/hv/hv_cpupool.h"
 #include "agent/hv/hv_device.h"
 #include "agent/hv/hv_host.h"
 #include "agent/hv/hv_stats.h"
@@ -120,6 +121,12 @@ struct hv_ops {
 	/* In order of id. Returns 0 and the number in *ret_n (at most `max`). */
 	int (*cpupools)(void *impl, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
 			struct mu_error *err);
+	/* Change a pool; hv_cpupool_check() has passed, and it is still to be expected that the
+	 * hypervisor refuses. With `cpupool_change_blocks` it is called on a thread of its own,
+	 * perhaps still when the driver is being freed: then it may use nothing of `impl`. */
+	int (*cpupool_change)(void *impl, const struct hv_cpupool_change *change,
+			      struct mu_error *err);
+	bool cpupool_change_blocks;
 	/* Append what the hypervisor has logged, at most HV_DMESG_MAX bytes, which stay in it. */
 	int (*dmesg)(void *impl, struct mu_str *out, struct mu_error *err);
 	/* Where its console is. Does not wait for anything. */

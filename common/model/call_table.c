@@ -55,6 +55,7 @@ static const char *const disk_modes[] = {"RO", "RW", NULL};
 static const char *const disk_types[] = {"Disk", "CD", NULL};
 static const char *const formats[] = {"xl", "libvirt", NULL};
 static const char *const images[] = {"raw", "qcow2", "vhd", "vmdk", "ova", NULL};
+static const char *const schedulers[] = {"credit", "credit2", "rtds", "null", NULL};
 static const char *const residents[] = {"shutdown", "suspend", "keep", NULL};
 
 static const struct call_arg vm_edit[] = {
@@ -198,6 +199,20 @@ static const struct call_arg network_create[] = {
     MAY("bridge", CALL_TEXT, 1, DEVICE_MAX),
 };
 static const struct call_arg network_delete[] = {NEED("bridge", CALL_TEXT, 1, DEVICE_MAX)};
+static const struct call_arg cpupool_create[] = {
+    NEED("name", CALL_TEXT, 1, MODEL_NAME_MAX),
+    NEED("cpus", CALL_TEXT, 1, PATH_MAX_BYTES),
+    ONE_OF_NAMES("scheduler", schedulers),
+};
+#define POOL NEED("pool", CALL_TEXT, 1, MODEL_NAME_MAX)
+static const struct call_arg cpupool[] = {POOL};
+static const struct call_arg cpupool_cpus[] = {POOL, NEED("cpus", CALL_TEXT, 1, PATH_MAX_BYTES)};
+static const struct call_arg cpupool_set[] = {
+    POOL,
+    MAY("tsliceMs", CALL_INT, 1, 1000),
+    MAY("ratelimitUs", CALL_INT, 0, 500000),
+    MAY("migrationDelayUs", CALL_INT, 0, 100000),
+};
 static const struct call_arg host_down[] = {
     ONE_OF_NAMES("vms", residents), MAY("force", CALL_BOOL, 0, 0),
     MAY("vmTimeout", CALL_INT, 1, 7 * 86400), /* seconds, of each VM */
@@ -255,6 +270,12 @@ static const struct call_method methods[] = {
     {"vdi.migrate", CALL_ON_VDI, 0, 0, false, NULL, ARGS(vdi_migrate)},
     {"network.create", CALL_ON_HOST, 0, 0, false, "networks", ARGS(network_create)},
     {"network.delete", CALL_ON_HOST, 0, 0, false, NULL, ARGS(network_delete)},
+    {"cpupool.create", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool_create)},
+    {"cpupool.destroy", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool)},
+    {"cpupool.add_cpus", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool_cpus)},
+    {"cpupool.remove_cpus", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool_cpus)},
+    {"cpupool.set", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool_set)},
+    {"cpupool.move", CALL_ON_VM, KIND(VM), ON, false, NULL, ARGS(cpupool)},
     {"host.enable", CALL_ON_HOST, 0, 0, false, NULL, NO_ARGS},
     {"host.disable", CALL_ON_HOST, 0, 0, false, NULL, NO_ARGS},
     {"host.shutdown", CALL_ON_HOST, 0, 0, false, NULL, ARGS(host_down)},

@@ -79,6 +79,15 @@ const struct rest_call_route rest_call_routes[] = {
      NULL,
      "bypassBackupCheck"},
 
+    {{HTTP_POST, ACTION("hosts", "create_cpupool"), false}, "cpupool.create", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "destroy_cpupool"), false}, "cpupool.destroy", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "add_cpupool_cpus"), false}, "cpupool.add_cpus", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "remove_cpupool_cpus"), false},
+     "cpupool.remove_cpus",
+     REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "set_cpupool"), false}, "cpupool.set", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("vms", "move_to_cpupool"), false}, "cpupool.move", REST_FROM_VM},
+
     {{HTTP_POST, V0("/calls"), false}, NULL, REST_FROM_BODY},
 };
 const size_t rest_n_call_routes = MU_ARRAY_SIZE(rest_call_routes);

@@ -342,6 +342,15 @@ static int fault_cpupools(void *impl, struct hv_cpupool *ret_pools, size_t max, 
 	return f->ops->cpupools(f->impl, ret_pools, max, ret_n, err);
 }
 
+/* One that blocks is not passed through here: it would outlive this layer. */
+static int fault_cpupool_change(void *impl, const struct hv_cpupool_change *change,
+				struct mu_error *err)
+{
+	struct fault *f = impl;
+
+	return f->ops->cpupool_change(f->impl, change, err);
+}
+
 static int fault_dmesg(void *impl, struct mu_str *out, struct mu_error *err)
 {
 	struct fault *f = impl;
@@ -367,6 +376,10 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 	    .emergency_destroy = under_ops->emergency_destroy ? fault_emergency_destroy : NULL,
 	    .host_details = under_ops->host_details ? fault_host_details : NULL,
 	    .cpupools = under_ops->cpupools ? fault_cpupools : NULL,
+	    .cpupool_change = under_ops->cpupool_change_blocks ? under_ops->cpupool_change
+			      : under_ops->cpupool_change      ? fault_cpupool_change
+							       : NULL,
+	    .cpupool_change_blocks = under_ops->cpupool_change_blocks,
 	    .dmesg = under_ops->dmesg ? fault_dmesg : NULL,
 	    .console = under_ops->console ? fault_console : NULL,
 	    .pci_list = under_ops->pci_list ? fault_pci_list : NULL,

@@ -124,6 +124,18 @@ static const struct {
      "{\"vms\":\"suspend\",\"bypassBackupCheck\":true}", "host.shutdown", HOST_1,
      "{\"vms\":\"suspend\"}"},
     {POST, "/hosts/" HOST_1 "/actions/clean_reboot", NULL, "host.reboot", HOST_1, "{}"},
+    {POST, "/hosts/" HOST_1 "/actions/create_cpupool", "{\"name\":\"p\",\"cpus\":\"1\"}",
+     "cpupool.create", HOST_1, "{\"name\":\"p\",\"cpus\":\"1\"}"},
+    {POST, "/hosts/" HOST_1 "/actions/destroy_cpupool", "{\"pool\":\"p\"}", "cpupool.destroy",
+     HOST_1, "{\"pool\":\"p\"}"},
+    {POST, "/hosts/" HOST_1 "/actions/add_cpupool_cpus", "{\"pool\":\"p\",\"cpus\":\"1\"}",
+     "cpupool.add_cpus", HOST_1, "{\"pool\":\"p\",\"cpus\":\"1\"}"},
+    {POST, "/hosts/" HOST_1 "/actions/remove_cpupool_cpus", "{\"pool\":\"p\",\"cpus\":\"1\"}",
+     "cpupool.remove_cpus", HOST_1, "{\"pool\":\"p\",\"cpus\":\"1\"}"},
+    {POST, "/hosts/" HOST_1 "/actions/set_cpupool", "{\"pool\":\"p\",\"ratelimitUs\":0}",
+     "cpupool.set", HOST_1, "{\"pool\":\"p\",\"ratelimitUs\":0}"},
+    {POST, "/vms/" VM_WEB "/actions/move_to_cpupool", "{\"pool\":\"p\"}", "cpupool.move", VM_WEB,
+     "{\"pool\":\"p\"}"},
     {POST, "/hosts/" HOST_1 "/actions/restart_toolstack", NULL, "host.restart_agent", HOST_1, "{}"},
     {POST, "/calls",
      "{\"method\":\"pci.attach\",\"objectId\":\"" VM_DB
@@ -243,7 +255,8 @@ Test(calls, a_call_that_runs_is_shown_with_its_vm)
 	fixture_expect(fixture_call(f, HTTP_GET, "/rest/v0/vms/" VM_DB, NULL), 200,
 		       "\"current_operations\":{\"" NOBODY "\":\"call\"}");
 	fixture_expect(fixture_call(f, HTTP_GET, "/rest/v0/vms/" VM_DB "/actions", NULL), 200,
-		       "/actions/convert_to_template\"]");
+		       "/actions/convert_to_template\",\"/rest/v0/vms/" VM_DB
+		       "/actions/move_to_cpupool\"]");
 }
 
 Test(calls, bad_requests)
