@@ -118,7 +118,9 @@ static int plan(struct creating *k, struct mu_error *err)
 	if (vm_new_plan(&q, &k->plan, err) < 0 ||
 	    (q.builtin && hv_can_build(c->app->hv, &k->plan.spec.config, err) < 0))
 		return MU_FAILED;
-	return define_check_name(c->app, &k->plan.spec, err);
+	return define_check_name(c->app, &k->plan.spec, err) < 0
+		   ? MU_FAILED
+		   : define_check_macs(c->app, &k->plan.spec, err);
 }
 
 /* ---- doing ---- */
@@ -313,7 +315,8 @@ static int read_import(struct app_call *c, struct vm_spec *spec, struct mu_error
 		    err, MU_E_EXISTS,
 		    "there is a VM of this id already; hint: adopt it if it runs, or "
 		    "choose another id");
-	return define_check_name(c->app, spec, err);
+	return define_check_name(c->app, spec, err) < 0 ? MU_FAILED
+							: define_check_macs(c->app, spec, err);
 }
 
 static void on_imported(void *arg, const struct vm_id *vm, const struct mu_error *err)

@@ -98,9 +98,33 @@ class Create(SnapshotCase):
                 (["mac"], {"definition": PVH, "vifs": [{"mac": "00:16:3e:00:00:01"}, {"mac": "00:16:3e:00:00:01"}]})):
             with self.subTest(words=words):
                 self.fails(self.host, words, "vm.create", self.on, name_label="x", **arguments)
-        self.fails(self.host, ["name"], "vm.create", self.on, name_label="a/b", definition=PVH)
+        self.refused(422, ["name_label", "control character"], lambda: self.ask(
+            self.host, "vm.create", self.on, name_label="a\u0007b", definition=PVH))
+        for name in ("a/b", "17"):
+            self.fails(self.host, ["name"], "vm.create", self.on, name_label=name, definition=PVH)
         self.assertEqual(before, self.files())
         self.assertEqual([], self.host.rest.get("/vms"))
+        self.assertEqual(0, self.host.stop())
+
+    def test_a_mac_of_another_vm_is_refused_however_it_comes(self):
+        mac = "00:16:3e:00:00:07"
+        one = self.define(self.host, "one", nics=[{"bridge": "xenbr0", "mac": mac}])
+        card = {"bridge": "xenbr0", "mac": mac.upper()}
+        xl = f'name="x"\ntype="pvh"\nkernel="/sim/k"\nmemory=64\nvif=["mac={mac},bridge=xenbr0"]\n'
+        self.fails(self.host, ["nics[0]", mac, '"one"'], "vm.import", self.on, text=xl)
+        self.fails(self.host, ["nics[0]", '"one"'], "vm.create", self.on, name_label="x",
+                   definition={**PVH, "nics": [card]})
+        host = self.host_id(self.host)
+        for path, body in ((f"/hosts/{host}/vms", {**PVH, "name": "x", "nics": [card]}),
+                           ("/calls", {"method": "vm.create", "objectId": host, "arguments": {
+                               "name_label": "x", "definition": PVH, "vifs": [card]}})):
+            status, _, refusal = self.host.rest.request("POST", path, body)
+            self.assertEqual(409, status, refusal)
+            self.assertIn('\\"one\\"', json.dumps(refusal))
+        # A definition may be stored again, and a copy that keeps the address on purpose.
+        self.host.rest.post(f"/hosts/{host}/vms", {**PVH, "name": "one", "uuid": one,
+                                                   "nics": [{"bridge": "xenbr0", "mac": mac}]})
+        self.call(self.host, "vm.clone", one, name_label="spare", mac="keep")
         self.assertEqual(0, self.host.stop())
 
     def test_import_of_xl_and_libvirt(self):

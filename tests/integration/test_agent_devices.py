@@ -212,8 +212,8 @@ class Cards(DeviceCase):
         agent = self.agent()
         vm = self.define(agent, nics=[{"bridge": "xenbr0", "mac": "00:16:3e:00:00:07"}])
         other = self.define(agent, "other")
-        self.fails(agent, ["MAC", "web"], "vif.create", other, bridge="b",
-                   MAC="00:16:3E:00:00:07")
+        self.refused(409, ["MAC", "web"], lambda: self.ask(agent, "vif.create", other, bridge="b",
+                                                           MAC="00:16:3E:00:00:07"))
         self.fails(agent, ["MAC"], "vif.create", other, bridge="b", MAC="01:16:3e:00:00:07")
         self.fails(agent, ["networkId"], "vif.create", other, networkId=str(uuid.uuid4()))
         self.fails(agent, ["device", "taken"], "vif.create", vm, bridge="b", device="0")

@@ -259,6 +259,23 @@ Test(calls, a_call_that_runs_is_shown_with_its_vm)
 		       "/actions/move_to_cpupool\"]");
 }
 
+/* VM_FAR is on another host, and away. */
+Test(calls, an_address_that_a_card_of_another_host_has)
+{
+	f->vms[2].n_nics = 1;
+	f->vms[2].nics[0].device = 2;
+	(void)snprintf(f->vms[2].nics[0].mac, sizeof f->vms[2].nics[0].mac, "02:00:00:00:00:0a");
+	fixture_expect(fixture_call(f, HTTP_POST, "/rest/v0/vifs",
+				    "{\"vmId\":\"" VM_DB
+				    "\",\"bridge\":\"b\",\"MAC\":\"02:00:00:00:00:0A\"}"),
+		       409, "is that of VIF 2 of VM");
+	fixture_expect(fixture_call(f, HTTP_POST, "/rest/v0/pools/" POOL "/actions/create_vm",
+				    "{\"name_label\":\"n\",\"definition\":{},\"vifs\":[{},{\"mac\":"
+				    "\"02:00:00:00:00:0a\"}]}"),
+		       409, "is that of VIF 2 of VM");
+	cr_expect_eq(f->n_ops, 0);
+}
+
 Test(calls, bad_requests)
 {
 	static const struct {
