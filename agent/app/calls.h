@@ -64,6 +64,8 @@ extern const struct app_call_handler calls_snapshot[];
 extern const size_t n_calls_snapshot;
 extern const struct app_call_handler calls_host[];
 extern const size_t n_calls_host;
+extern const struct app_call_handler calls_pci[];
+extern const size_t n_calls_pci;
 extern const struct app_call_handler calls_cpupool[];
 extern const size_t n_calls_cpupool;
 extern const struct app_call_handler calls_storage[];

@@ -50,6 +50,8 @@ static const struct row rows[] = {
     {"vdi clone", "vdi.clone", "vdis", REST_PAIRS, {{NULL, NULL}}},
     {"vdi revert", "vdi.revert", "vdis", REST_PAIRS, {{"snapshotId", "vdi-snapshots"}}},
     {"vdi move", "vdi.migrate", "vdis", REST_PAIRS, {{"srId", "srs"}}},
+    {"host assign-pci", "pci.assign", "hosts", REST_PAIRS, {{"address", NULL}}},
+    {"host release-pci", "pci.release", "hosts", REST_PAIRS, {{"address", NULL}}},
     {"cpupool create", "cpupool.create", "hosts", REST_PAIRS, {{"name", NULL}, {"cpus", NULL}}},
     {"cpupool destroy", "cpupool.destroy", "hosts", REST_PAIRS, {{"pool", NULL}}},
     {"cpupool add", "cpupool.add_cpus", "hosts", REST_PAIRS, {{"pool", NULL}, {"cpus", NULL}}},

@@ -270,6 +270,8 @@ static const struct call_method methods[] = {
     {"vdi.migrate", CALL_ON_VDI, 0, 0, false, NULL, ARGS(vdi_migrate)},
     {"network.create", CALL_ON_HOST, 0, 0, false, "networks", ARGS(network_create)},
     {"network.delete", CALL_ON_HOST, 0, 0, false, NULL, ARGS(network_delete)},
+    {"pci.assign", CALL_ON_HOST, 0, 0, false, NULL, ARGS(pci)},
+    {"pci.release", CALL_ON_HOST, 0, 0, false, NULL, ARGS(pci)},
     {"cpupool.create", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool_create)},
     {"cpupool.destroy", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool)},
     {"cpupool.add_cpus", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool_cpus)},

@@ -79,6 +79,8 @@ const struct rest_call_route rest_call_routes[] = {
      NULL,
      "bypassBackupCheck"},
 
+    {{HTTP_POST, ACTION("hosts", "assign_pci"), false}, "pci.assign", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "release_pci"), false}, "pci.release", REST_FROM_HOST},
     {{HTTP_POST, ACTION("hosts", "create_cpupool"), false}, "cpupool.create", REST_FROM_HOST},
     {{HTTP_POST, ACTION("hosts", "destroy_cpupool"), false}, "cpupool.destroy", REST_FROM_HOST},
     {{HTTP_POST, ACTION("hosts", "add_cpupool_cpus"), false}, "cpupool.add_cpus", REST_FROM_HOST},

@@ -250,6 +250,25 @@ class Cards(DeviceCase):
 
 
 class Passed(DeviceCase):
+    def test_a_pci_device_is_given_up_and_taken_back(self):
+        agent = self.agent()
+        host = self.host_id(agent)
+
+        def of(address):
+            return next(p for p in agent.rest.get("/pcis?fields=*") if p["pci_id"] == address)
+
+        self.call(agent, "pci.assign", host, address="0000:05:00.0")
+        wait_until("it is assignable", lambda: of("0000:05:00.0")["assignable"])
+        vm = self.define(agent, type="pv")
+        agent.rest.action(vm, "start")
+        self.call(agent, "pci.attach", vm, address="0000:05:00.0")
+        self.assertEqual(["0000:05:00.0"], agent.rest.get(f"/vms/{vm}")["attachedPcis"])
+        self.fails(agent, ["0000:05:00.0"], "pci.release", host, address="0000:05:00.0")
+        self.call(agent, "pci.detach", vm, address="0000:05:00.0")
+        self.call(agent, "pci.release", host, address="0000:05:00.0")
+        wait_until("dom0 has it", lambda: not of("0000:05:00.0")["assignable"])
+        self.assertEqual(0, agent.stop())
+
     def test_pci_and_usb(self):
         agent = self.agent()
         vm = agent.define(name="hv", type="hvm", memory="64MiB")

@@ -107,6 +107,9 @@ class BadInput(SnapshotCase):
         self.assertEqual([], self.host.rest.get(f"/vms/{vm}")["attachedPcis"])
         self.assertNotIn("pci", (self.host.state / "vms" / f"{vm}.json").read_text())
         self.host.rest.action(vm, "hard_shutdown")
+        # The other way about: what dom0 needs is not given up, what a VM has is not taken back.
+        self.fails(self.host, ["0000:00:1f.2", "in use by dom0"], "pci.assign", self.on, address="0000:00:1f.2")
+        self.fails(self.host, ["address"], "pci.assign", self.on, address="nonsense")
         self.host.rest.delete(f"/vms/{vm}")
 
 
