@@ -7,7 +7,9 @@
  * has changes or removes that one, any other is new.
  */
 #include "agent/core/vm_new.h"
+#include "agent/core/vm_new_priv.h"
 
+#include "common/base/assert.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
@@ -21,11 +23,6 @@ static int invalid(struct mu_error *err, const char *list, size_t i, const char 
 {
 	return mu_error_set(err, MU_E_INVALID, "arguments: %s[%zu]%s%s: %s", list, i,
 			    *name ? "." : "", name, what);
-}
-
-static const char *text_of(const struct mu_value *object, const char *name)
-{
-	return mu_value_as_string(mu_value_get(object, name));
 }
 
 static bool is_true(const struct mu_value *object, const char *name)
@@ -83,7 +80,7 @@ static int read_size(const struct mu_value *object, const char *list, size_t i, 
 
 /* ---- disks ---- */
 
-static struct hv_disk *find_disk(struct hv_vm_config *c, const char *vdev)
+struct hv_disk *vm_new_find_disk(struct hv_vm_config *c, const char *vdev)
 {
 	for (size_t i = 0; i < c->n_disks; i++) {
 		if (!strcmp(c->disks[i].vdev, vdev))
@@ -92,7 +89,7 @@ static struct hv_disk *find_disk(struct hv_vm_config *c, const char *vdev)
 	return NULL;
 }
 
-static struct vm_new_disk *find_plan(struct vm_new *n, const char *vdev)
+struct vm_new_disk *vm_new_find_plan(struct vm_new *n, const char *vdev)
 {
 	for (size_t i = 0; i < n->n_disks; i++) {
 		if (!strcmp(n->disks[i].vdev, vdev))
@@ -101,11 +98,11 @@ static struct vm_new_disk *find_plan(struct vm_new *n, const char *vdev)
 	return NULL;
 }
 
-static void free_vdev(struct hv_vm_config *c, char ret[static 16])
+void vm_new_free_vdev(struct hv_vm_config *c, char ret[static 16])
 {
 	for (int i = 0; i < DEVICE_LETTERS; i++) {
 		(void)snprintf(ret, 16, "xvd%c", 'a' + i);
-		if (!find_disk(c, ret))
+		if (!vm_new_find_disk(c, ret))
 			return;
 	}
 }
@@ -128,7 +125,7 @@ static void name_disk(struct vm_new_disk *d, const char *vm, const char *name)
 	mu_utf8_sanitize(d->name, sizeof d->name - 1, name, strlen(name));
 }
 
-static struct hv_disk *add_disk(struct hv_vm_config *c, struct mu_error *err)
+struct hv_disk *vm_new_add_disk(struct hv_vm_config *c, struct mu_error *err)
 {
 	struct hv_disk *d;
 
@@ -170,8 +167,8 @@ static int plan_template_disks(struct vm_new *n, struct mu_error *err)
 static void drop_disk(struct vm_new *n, const char *vdev)
 {
 	struct hv_vm_config *c = &n->spec.config;
-	struct hv_disk *d = find_disk(c, vdev);
-	struct vm_new_disk *plan = find_plan(n, vdev);
+	struct hv_disk *d = vm_new_find_disk(c, vdev);
+	struct vm_new_disk *plan = vm_new_find_plan(n, vdev);
 
 	if (d)
 		memmove(d, d + 1, (size_t)(&c->disks[c->n_disks--] - (d + 1)) * sizeof *d);
@@ -194,7 +191,7 @@ static void vdev_of(const char *userdevice, char ret[static 16])
 static int plan_new_disk(const struct vm_new_request *q, struct vm_new *n, const char *vdev,
 			 struct vm_new_disk **ret, struct mu_error *err)
 {
-	struct hv_disk *d = add_disk(&n->spec.config, err);
+	struct hv_disk *d = vm_new_add_disk(&n->spec.config, err);
 	struct vm_new_disk *plan = &n->disks[n->n_disks];
 
 	if (!d)
@@ -203,7 +200,7 @@ static int plan_new_disk(const struct vm_new_request *q, struct vm_new *n, const
 	if (vdev)
 		vdev_of(vdev, plan->vdev);
 	else
-		free_vdev(&n->spec.config, plan->vdev);
+		vm_new_free_vdev(&n->spec.config, plan->vdev);
 	memcpy(d->vdev, plan->vdev, sizeof d->vdev);
 	memcpy(d->format, "raw", sizeof "raw");
 	plan->to = d->vdi = disk_id(&q->id, plan->vdev);
@@ -215,15 +212,13 @@ static int plan_new_disk(const struct vm_new_request *q, struct vm_new *n, const
 }
 
 /* The one that a built-in template has made. */
-static int plan_builtin_disk(const struct vm_new_request *q, struct vm_new *n, struct mu_error *err)
+static void plan_builtin_disk(const struct vm_new_request *q, struct vm_new *n)
 {
-	struct vm_new_disk *plan;
+	struct vm_new_disk *plan = NULL;
 
-	if (plan_new_disk(q, n, "0", &plan, err) < 0)
-		return MU_FAILED;
+	mu_assert(plan_new_disk(q, n, "0", &plan, NULL) == 0); /* there is none before it */
 	plan->size_bytes = q->builtin->disk_bytes;
 	plan->at_least = true;
-	return 0;
 }
 
 /* A clone of a VDI: where that is, unless somebody says where. */
@@ -245,17 +240,18 @@ static int plan_vdi(const struct vm_new_request *q, struct vm_new *n, const stru
 	static const char *const known[] = {"name_label",  "name_description", "size",
 					    "sr",          "source",           "userdevice",
 					    "userdervice", "destroy",          NULL};
-	const char *userdevice = text_of(v, "userdevice");
+	const char *userdevice = vm_new_text(v, "userdevice");
 	struct vm_new_disk *plan = NULL;
 	char vdev[16] = "";
 
 	if (check_members(v, known, "vdis", i, err) < 0)
 		return MU_FAILED;
 	if (!userdevice)
-		userdevice = text_of(v, "userdervice"); /* as Xen Orchestra's contract spells it */
+		userdevice =
+		    vm_new_text(v, "userdervice"); /* as Xen Orchestra's contract spells it */
 	if (userdevice) {
 		vdev_of(userdevice, vdev);
-		plan = find_plan(n, vdev);
+		plan = vm_new_find_plan(n, vdev);
 	}
 	if (is_true(v, "destroy")) {
 		if (!plan)
@@ -276,8 +272,8 @@ static int plan_vdi(const struct vm_new_request *q, struct vm_new *n, const stru
 		return MU_FAILED;
 	if (mu_uuid_is_nil(&plan->from) && mu_uuid_is_nil(&plan->sr))
 		return invalid(err, "vdis", i, "sr", "required: this host has no SR to choose");
-	if (text_of(v, "name_label"))
-		name_disk(plan, n->spec.config.name, text_of(v, "name_label"));
+	if (vm_new_text(v, "name_label"))
+		name_disk(plan, n->spec.config.name, vm_new_text(v, "name_label"));
 	return 0;
 }
 
@@ -314,7 +310,7 @@ static int set_bridge(const struct vm_new_request *q, const struct mu_value *v, 
 		      struct hv_nic *nic, struct mu_error *err)
 {
 	struct mu_uuid network = {{0}};
-	const char *bridge = text_of(v, "bridge");
+	const char *bridge = vm_new_text(v, "bridge");
 
 	if (read_uuid(v, "network", "vifs", i, &network, err) < 0)
 		return MU_FAILED;
@@ -350,8 +346,9 @@ static int plan_vif(const struct vm_new_request *q, struct vm_new *n, const stru
 				    HV_NICS_MAX);
 	if (at == c->n_nics)
 		memset(&c->nics[c->n_nics++], 0, sizeof c->nics[0]);
-	if (text_of(v, "mac"))
-		(void)snprintf(c->nics[at].mac, sizeof c->nics[at].mac, "%s", text_of(v, "mac"));
+	if (vm_new_text(v, "mac"))
+		(void)snprintf(c->nics[at].mac, sizeof c->nics[at].mac, "%s",
+			       vm_new_text(v, "mac"));
 	if (mtu && mtu->kind == MU_VALUE_INT && mtu->integer > 0 && mtu->integer <= UINT16_MAX)
 		c->nics[at].mtu = (uint32_t)mtu->integer;
 	return set_bridge(q, v, i, &c->nics[at], err);
@@ -392,104 +389,21 @@ static int check_wishes(const struct mu_value *args, struct mu_error *err)
 	return 0;
 }
 
-/* A disk with something on it is tried after the installer, else the installer would never get its
- * turn; an empty one before it, so that the guest's first reboot finds what was installed. */
-static void set_boot_order(struct vm_new *n, char installer)
-{
-	bool empty = n->n_disks > 0;
-
-	for (size_t i = 0; i < n->spec.config.n_disks; i++) {
-		const struct hv_disk *d = &n->spec.config.disks[i];
-		const struct vm_new_disk *its = find_plan(n, d->vdev);
-
-		empty &= d->cdrom || (its && mu_uuid_is_nil(&its->from));
-	}
-	(void)snprintf(n->spec.config.boot_order, sizeof n->spec.config.boot_order, "%c%c",
-		       empty ? 'c' : installer, empty ? installer : 'c');
-}
-
-/* {"method": "network"}: by PXE. */
-static int plan_network(struct vm_new *n, const struct mu_value *install, struct mu_error *err)
-{
-	const char *repository = text_of(install, "repository");
-
-	if (n->spec.config.type != VM_TYPE_HVM)
-		return mu_error_set(err, MU_E_UNSUPPORTED,
-				    "arguments: install: only HVM guests start from the network");
-	if (repository && *repository && strcmp(repository, "pxe") != 0)
-		return mu_error_set(err, MU_E_UNSUPPORTED,
-				    "arguments: install: repository: the network says by PXE what "
-				    "to start; hint: leave it out");
-	if (n->spec.config.n_nics == 0)
-		return mu_error_set(err, MU_E_INVALID,
-				    "arguments: install: there is no card to start from; hint: "
-				    "vifs");
-	set_boot_order(n, 'n');
-	return 0;
-}
-
-static struct hv_disk *find_drive(struct hv_vm_config *c, struct mu_error *err)
-{
-	struct hv_disk *drive;
-	char vdev[16] = "hdc";
-
-	for (size_t i = 0; i < c->n_disks; i++) {
-		if (c->disks[i].cdrom)
-			return &c->disks[i];
-	}
-	if (c->type != VM_TYPE_HVM || find_disk(c, vdev))
-		free_vdev(c, vdev);
-	if (!(drive = add_disk(c, err)))
-		return NULL;
-	memcpy(drive->vdev, vdev, sizeof drive->vdev);
-	memcpy(drive->format, "raw", sizeof "raw");
-	drive->cdrom = drive->readonly = true;
-	return drive;
-}
-
-/* {"method": "cdrom", "repository": VDI}: the image in a drive. */
-static int plan_install(struct vm_new *n, const struct mu_value *install, struct mu_error *err)
-{
-	const char *method = text_of(install, "method");
-	struct mu_uuid vdi = {{0}};
-	struct hv_disk *drive;
-
-	if (!install)
-		return 0;
-	if (method && !strcmp(method, "network"))
-		return plan_network(n, install, err);
-	if (!method || strcmp(method, "cdrom") != 0)
-		return mu_error_set(err, MU_E_UNSUPPORTED,
-				    "arguments: install: only the methods \"cdrom\" and "
-				    "\"network\" are possible");
-	if (!text_of(install, "repository") || !mu_uuid_parse(text_of(install, "repository"), &vdi))
-		return mu_error_set(
-		    err, MU_E_INVALID,
-		    "arguments: install: repository: the UUID of a VDI is expected");
-	if (!(drive = find_drive(&n->spec.config, err)))
-		return MU_FAILED;
-	drive->vdi = vdi;
-	drive->path[0] = '\0';
-	if (n->spec.config.type == VM_TYPE_HVM)
-		set_boot_order(n, 'd');
-	return 0;
-}
-
 static int plan_seed(const struct vm_new_request *q, struct vm_new *n, struct mu_error *err)
 {
 	struct hv_vm_config *c = &n->spec.config;
 	char vdev[16];
 	struct hv_disk *d;
 
-	if (!text_of(q->args, "cloud_config") && !text_of(q->args, "network_config"))
+	if (!vm_new_text(q->args, "cloud_config") && !vm_new_text(q->args, "network_config"))
 		return 0;
 	n->seed_sr = q->sr;
 	if (mu_uuid_is_nil(&n->seed_sr))
 		return mu_error_set(err, MU_E_INVALID,
 				    "arguments: srId: required for cloud_config: this host has no "
 				    "SR to choose");
-	free_vdev(c, vdev);
-	if (!(d = add_disk(c, err)))
+	vm_new_free_vdev(c, vdev);
+	if (!(d = vm_new_add_disk(c, err)))
 		return MU_FAILED;
 	memcpy(d->vdev, vdev, sizeof d->vdev);
 	memcpy(d->format, "raw", sizeof "raw");
@@ -574,8 +488,8 @@ static int plan_devices(const struct vm_new_request *q, struct vm_new *n, struct
 		if (plan_template_disks(n, err) < 0)
 			return MU_FAILED;
 	}
-	if (q->builtin && plan_builtin_disk(q, n, err) < 0)
-		return MU_FAILED;
+	if (q->builtin)
+		plan_builtin_disk(q, n);
 	if (each_of(q, n, "vdis", plan_vdi, err) < 0 || each_of(q, n, "vifs", plan_vif, err) < 0 ||
 	    check_places(n, err) < 0)
 		return MU_FAILED;
@@ -607,7 +521,8 @@ static int plan(const struct vm_new_request *q, struct vm_new *n, struct mu_erro
 	if (is_true(q->args, "asTemplate"))
 		n->spec.kind = VM_KIND_TEMPLATE;
 	if (plan_devices(q, n, err) < 0 || check_builtin(q, n, err) < 0 ||
-	    plan_install(n, mu_value_get(q->args, "install"), err) < 0 || plan_seed(q, n, err) < 0)
+	    vm_new_install(n, mu_value_get(q->args, "install"), err) < 0 ||
+	    plan_seed(q, n, err) < 0)
 		return MU_FAILED;
 	if (vm_spec_check(&n->spec, err) < 0)
 		return mu_error_prefix(err, "the definition as it would be");
