@@ -66,9 +66,15 @@ static void start(struct app_call *c)
 	struct hv_cpupool_op *op = mu_arena_calloc(c->arena, 1, sizeof *op);
 
 	read_change(c->app, c->method->name, &c->vm, c->arguments, &op->change);
+	c->state = op;
 	op->done = on_changed;
 	op->ctx = c;
 	hv_cpupool_start(c->app->hv, op);
+}
+
+static void cancel(struct app_call *c)
+{
+	hv_cpupool_cancel(c->app->hv, c->state);
 }
 
 static void verdict(struct app *app, const struct journal_entry *e,
@@ -94,7 +100,7 @@ static void verdict(struct app *app, const struct journal_entry *e,
 
 #define CPUPOOL_CALL(name)                                                                         \
 	{                                                                                          \
-		.method = name, .start = start, .verdict = verdict                                 \
+		.method = name, .start = start, .cancel = cancel, .verdict = verdict               \
 	}
 
 const struct app_call_handler calls_cpupool[] = {

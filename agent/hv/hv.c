@@ -237,6 +237,11 @@ void hv_cpupool_start(struct hv *hv, struct hv_cpupool_op *op)
 	hv_changer_start(hv->changer, op);
 }
 
+void hv_cpupool_cancel(struct hv *hv, struct hv_cpupool_op *op)
+{
+	hv_changer_cancel(hv->changer, op);
+}
+
 int hv_dmesg(struct hv *hv, struct mu_str *out, struct mu_error *err)
 {
 	if (!hv->ops->dmesg)

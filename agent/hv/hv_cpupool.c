@@ -207,6 +207,17 @@ void hv_changer_start(struct hv_changer *c, struct hv_cpupool_op *op)
 	}
 }
 
+void hv_changer_cancel(struct hv_changer *c, const struct hv_cpupool_op *op)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	(void)mu_error_set(
+	    &err, MU_E_CANCELLED,
+	    "cancelled; hint: the hypervisor was asked already, see how the pools are");
+	if (c->op == op)
+		settle(c, MU_FAILED, &err);
+}
+
 void hv_changer_close(struct hv_changer *c)
 {
 	struct mu_error err = MU_ERROR_INIT;

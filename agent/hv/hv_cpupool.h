@@ -55,6 +55,9 @@ struct hv_cpupool_op {
  * MU_E_NOT_FOUND, _EXISTS, _STATE, _INVALID by what is there; MU_E_STATE too while another change
  * is under way. */
 void hv_cpupool_start(struct hv *hv, struct hv_cpupool_op *op);
+/* Nobody waits for it any more: done() comes with MU_E_CANCELLED, and the hypervisor goes on with
+ * it. Harmless when it is over. */
+void hv_cpupool_cancel(struct hv *hv, struct hv_cpupool_op *op);
 
 /* PURE, hv_cpupool_check.c. Is it possible with these pools, on a host of `n_cpus`? */
 int hv_cpupool_check(const struct hv_cpupool *pools, size_t n, uint32_t n_cpus,
@@ -71,6 +74,7 @@ struct hv_changer;
 
 struct hv_changer *hv_changer_new(struct mu_loop *loop, const struct hv_ops *ops, void *impl);
 void hv_changer_start(struct hv_changer *c, struct hv_cpupool_op *op);
+void hv_changer_cancel(struct hv_changer *c, const struct hv_cpupool_op *op);
 /* Ends what is under way with MU_E_CANCELLED (posted); a thread that hangs is left behind. */
 void hv_changer_close(struct hv_changer *c);
 /* After that was delivered. Takes NULL; returns NULL. */

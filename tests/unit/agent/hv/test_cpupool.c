@@ -166,6 +166,21 @@ Test(cpupool, one_that_hangs_is_answered_and_stops_only_its_like)
 	set_hanging(false);
 }
 
+Test(cpupool, cancelled)
+{
+	unsigned n_done = 0;
+	struct hv_cpupool_op op = creation(&n_done);
+
+	set_hanging(true);
+	hv_changer_start(changer, &op);
+	hv_changer_cancel(changer, &op);
+	hv_changer_cancel(changer, &op);
+	cr_expect_eq(n_done, 0);
+	wait_for(&n_done, 1);
+	cr_expect_eq(op.err.code, MU_E_CANCELLED);
+	set_hanging(false);
+}
+
 Test(cpupool, closed_while_it_hangs)
 {
 	unsigned n_done = 0;
