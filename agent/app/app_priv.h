@@ -182,6 +182,8 @@ int define_decode(struct app *app, const struct mu_value *definition, struct vm_
 		  struct mu_error *err);
 /* Is its name free on this host? */
 int define_check_name(const struct app *app, const struct vm_spec *spec, struct mu_error *err);
+/* And the addresses that it says? Not for what runs already, or keeps them on purpose. */
+int define_check_macs(const struct app *app, const struct vm_spec *spec, struct mu_error *err);
 /* May it be undefined now? */
 int define_removable(struct app *app, const struct vm_id *id, struct mu_error *err);
 /* Remove the file, then the definition from the view. */

@@ -23,6 +23,8 @@ static const struct {
     {calls_host, &n_calls_host},
     {calls_storage, &n_calls_storage},
     {calls_network, &n_calls_network},
+    {calls_cpupool, &n_calls_cpupool},
+    {calls_pci, &n_calls_pci},
     {calls_devices, &n_calls_devices},
 };
 

@@ -77,7 +77,7 @@ static struct mu_uuid default_sr(struct app *app, const struct vm_spec *template
 	return found ? found->id : (struct mu_uuid){{0}};
 }
 
-static int find_template(struct app_call *c, const struct vm_spec **ret, struct mu_error *err)
+static int find_template(struct app_call *c, struct vm_new_request *q, struct mu_error *err)
 {
 	const char *text = text_of(c, "template");
 	const struct vm_entry *e;
@@ -89,11 +89,13 @@ static int find_template(struct app_call *c, const struct vm_spec **ret, struct 
 		return mu_error_set(err, MU_E_INVALID,
 				    "arguments: definition: not together with a template");
 	(void)mu_uuid_parse(text, &id.uuid);
+	if ((q->builtin = builtin_find(&id.uuid)))
+		return 0;
 	e = vm_view_find(c->app->view, &id);
 	if (!e || !e->spec || e->spec->kind != VM_KIND_TEMPLATE)
 		return mu_error_set(err, MU_E_NOT_FOUND,
 				    "arguments: template: there is no such template on this host");
-	*ret = e->spec;
+	q->template = e->spec;
 	return 0;
 }
 
@@ -109,13 +111,16 @@ static int plan(struct creating *k, struct mu_error *err)
 	if (e && (e->spec || e->present))
 		return mu_error_set(err, MU_E_EXISTS,
 				    "arguments: id: there is a VM of this id already");
-	if (find_template(c, &q.template, err) < 0)
+	if (find_template(c, &q, err) < 0)
 		return MU_FAILED;
 	if (!text_of(c, "srId") || !mu_uuid_parse(text_of(c, "srId"), &q.sr))
 		q.sr = default_sr(c->app, q.template);
-	if (vm_new_plan(&q, &k->plan, err) < 0)
+	if (vm_new_plan(&q, &k->plan, err) < 0 ||
+	    (q.builtin && hv_can_build(c->app->hv, &k->plan.spec.config, err) < 0))
 		return MU_FAILED;
-	return define_check_name(c->app, &k->plan.spec, err);
+	return define_check_name(c->app, &k->plan.spec, err) < 0
+		   ? MU_FAILED
+		   : define_check_macs(c->app, &k->plan.spec, err);
 }
 
 /* ---- doing ---- */
@@ -172,12 +177,21 @@ static void on_grown(struct storage_op *op)
 		grow_next(k);
 }
 
+static bool is_to_grow(const struct app *app, const struct vm_new_disk *d)
+{
+	const struct model_object *o = app_object_find(app, &d->to);
+
+	if (mu_uuid_is_nil(&d->from) || d->size_bytes == 0)
+		return false;
+	return !d->at_least || !o || o->kind != OBJECT_VDI || o->vdi.size_bytes < d->size_bytes;
+}
+
 static void grow_next(struct creating *k)
 {
 	while (k->n_grown < k->plan.n_disks) {
 		const struct vm_new_disk *d = &k->plan.disks[k->n_grown++];
 
-		if (mu_uuid_is_nil(&d->from) || d->size_bytes == 0)
+		if (!is_to_grow(k->call->app, d))
 			continue;
 		k->grow = (struct storage_op){.kind = STORAGE_VDI_EDIT,
 					      .object = d->to,
@@ -301,7 +315,8 @@ static int read_import(struct app_call *c, struct vm_spec *spec, struct mu_error
 		    err, MU_E_EXISTS,
 		    "there is a VM of this id already; hint: adopt it if it runs, or "
 		    "choose another id");
-	return define_check_name(c->app, spec, err);
+	return define_check_name(c->app, spec, err) < 0 ? MU_FAILED
+							: define_check_macs(c->app, spec, err);
 }
 
 static void on_imported(void *arg, const struct vm_id *vm, const struct mu_error *err)

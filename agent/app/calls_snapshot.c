@@ -379,6 +379,7 @@ static int plan_clone(struct copying *k, struct mu_error *err)
 		return mu_error_set(err, MU_E_INVALID,
 				    "fast: only within the SR of each disk; hint: leave srId out");
 	if (vm_copy_clone(from, &id, mu_value_as_string(mu_value_get(c->arguments, "name_label")),
+			  flag(c, "asTemplate") ? VM_KIND_TEMPLATE : VM_KIND_VM,
 			  mac && !strcmp(mac, "keep"), &k->copy, err) < 0)
 		return MU_FAILED;
 	return define_check_name(c->app, &k->copy.spec, err);

@@ -264,30 +264,92 @@ static void verdict_to_template(struct app *app, const struct journal_entry *e,
 		failed(v, "the VM is not a template; hint: ask again");
 }
 
-/* vm.delete: first the disks, while there is a definition that names them. */
+/* vm.delete: a VM's snapshots, then itself; of each first the disks, while there is a definition
+ * that names them. A crash leaves those that were not reached. */
+
+struct deleting {
+	struct app_call *call;
+	bool disks;
+	size_t n, at;
+	struct vm_id ids[]; /* the VM's is the last */
+};
+
+static void delete_next(struct deleting *d);
+
+static void on_deleted(void *arg, const struct vm_id *vm, const struct mu_error *err)
+{
+	struct deleting *d = arg;
+
+	(void)vm;
+	if (err || ++d->at == d->n)
+		app_call_finish(d->call, err, NULL);
+	else
+		delete_next(d);
+}
 
 static void on_disks_deleted(void *arg, const struct mu_error *err)
 {
-	struct app_call *c = arg;
+	struct deleting *d = arg;
 
 	if (err)
-		app_call_finish(c, err, NULL);
+		on_deleted(d, NULL, err);
 	else
-		define_remove(c->app, &c->vm, on_stored, c);
+		define_remove(d->call->app, &d->ids[d->at], on_deleted, d);
+}
+
+static void delete_next(struct deleting *d)
+{
+	struct app *app = d->call->app;
+	struct mu_error err = MU_ERROR_INIT;
+	const struct vm_entry *e = need_spec(app, &d->ids[d->at], &err);
+
+	if (!e)
+		on_deleted(d, NULL, &err);
+	else if (app->delete_disks && d->disks)
+		app->delete_disks(app, e->spec, on_disks_deleted, d);
+	else
+		define_remove(app, &e->id, on_deleted, d);
+}
+
+static bool said(const struct app_call *c, const char *name, bool otherwise)
+{
+	const struct mu_value *v = mu_value_get(c->arguments, name);
+
+	return v ? v->boolean : otherwise;
+}
+
+static int add_snapshots(struct deleting *d, struct mu_error *err)
+{
+	const struct app_call *c = d->call;
+	const struct vm_entry *e;
+
+	for (size_t i = 0; (e = vm_view_next(c->app->view, &i));) {
+		if (!e->spec || e->spec->kind != VM_KIND_SNAPSHOT ||
+		    !mu_uuid_equal(&e->spec->snapshot_of.uuid, &c->vm.uuid))
+			continue;
+		if (!ops_idle(c->app, &e->id))
+			return mu_error_set(err, MU_E_STATE,
+					    "its snapshot %s is in use; hint: wait for that",
+					    e->spec->config.name);
+		d->ids[d->n++] = e->id;
+	}
+	return 0;
 }
 
 static void start_delete(struct app_call *c)
 {
-	const struct mu_value *disks = mu_value_get(c->arguments, "disks");
+	size_t n_max = vm_view_size(c->app->view) + 1;
+	struct deleting *d = mu_arena_calloc(c->arena, 1, sizeof *d + n_max * sizeof d->ids[0]);
 	struct mu_error err = MU_ERROR_INIT;
-	const struct vm_entry *e = need_spec(c->app, &c->vm, &err);
 
-	if (!e)
+	d->call = c;
+	d->disks = said(c, "disks", true);
+	if (said(c, "snapshots", d->disks) && add_snapshots(d, &err) < 0) {
 		app_call_finish(c, &err, NULL);
-	else if (c->app->delete_disks && (!disks || disks->boolean))
-		c->app->delete_disks(c->app, e->spec, on_disks_deleted, c);
-	else
-		define_remove(c->app, &c->vm, on_stored, c);
+		return;
+	}
+	d->ids[d->n++] = c->vm;
+	delete_next(d);
 }
 
 static void verdict_delete(struct app *app, const struct journal_entry *e,

@@ -8,6 +8,7 @@
  * claims nothing wrong: a kept one that equals the definition means nothing.
  */
 #include "agent/app/app_priv.h"
+#include "agent/core/vif_rules.h"
 #include "agent/core/vm_edit.h"
 
 #include "common/json/json.h"
@@ -113,12 +114,35 @@ int define_check_name(const struct app *app, const struct vm_spec *spec, struct 
 	return 0;
 }
 
+int define_check_macs(const struct app *app, const struct vm_spec *spec, struct mu_error *err)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	size_t n_max = vm_view_size(app->view), n = 0;
+	const struct model_vm **vms = mu_arena_calloc(a, n_max + 1, sizeof *vms);
+	const struct model_vm *vm;
+
+	if (spec->kind != VM_KIND_VM)
+		return 0;
+	for (size_t i = 0; n < n_max && (vm = app_vm_next(app, &i));) {
+		if (!mu_uuid_equal(&vm->id.uuid, &spec->config.id.uuid))
+			vms[n++] = vm;
+	}
+	for (size_t i = 0; i < spec->config.n_nics; i++) {
+		const struct hv_nic *nic = &spec->config.nics[i];
+
+		if (nic->mac[0] && vif_mac_check(vms, n, &spec->config.id, 0, nic->mac, err) < 0)
+			return mu_error_prefix(err, "nics[%zu]", i);
+	}
+	return 0;
+}
+
 int define_decode(struct app *app, const struct mu_value *definition, struct vm_spec *ret_spec,
 		  struct mu_error *err)
 {
 	if (vm_spec_decode(definition, ret_spec, err) < 0)
 		return MU_FAILED;
-	return define_check_name(app, ret_spec, err);
+	return define_check_name(app, ret_spec, err) < 0 ? MU_FAILED
+							 : define_check_macs(app, ret_spec, err);
 }
 
 static void write_spec(struct change *c)

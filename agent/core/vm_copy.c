@@ -121,14 +121,14 @@ int vm_copy_revert(const struct vm_spec *vm, const struct vm_spec *snapshot,
 }
 
 int vm_copy_clone(const struct vm_spec *from, const struct vm_id *id, const char *name,
-		  bool keep_macs, struct vm_copy *ret_copy, struct mu_error *err)
+		  enum vm_kind kind, bool keep_macs, struct vm_copy *ret_copy, struct mu_error *err)
 {
 	struct vm_spec *spec = &ret_copy->spec;
 
 	*spec = *from;
 	spec->config.id = *id;
 	spec->parent = from->kind == VM_KIND_VM ? (struct vm_id){{{0}}} : from->config.id;
-	spec->kind = VM_KIND_VM;
+	spec->kind = kind;
 	spec->snapshot_of = (struct vm_id){{{0}}};
 	spec->snapshot_at = 0;
 	spec->with_memory = false;

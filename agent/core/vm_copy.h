@@ -28,9 +28,11 @@ int vm_copy_snapshot(const struct vm_spec *vm, const struct vm_id *id, const cha
  * ids. MU_E_INVALID: it is no snapshot of this VM. */
 int vm_copy_revert(const struct vm_spec *vm, const struct vm_spec *snapshot,
 		   const struct mu_uuid *seed, struct vm_copy *ret_copy, struct mu_error *err);
-/* Of a VM, snapshot or template. `name` NULL: the source's and " (copy)". */
+/* Of a VM, snapshot or template; `kind`: a VM or a template. `name` NULL: the source's and
+ * " (copy)". */
 int vm_copy_clone(const struct vm_spec *from, const struct vm_id *id, const char *name,
-		  bool keep_macs, struct vm_copy *ret_copy, struct mu_error *err);
+		  enum vm_kind kind, bool keep_macs, struct vm_copy *ret_copy,
+		  struct mu_error *err);
 /* Does the definition name this VDI? */
 bool vm_copy_names(const struct vm_spec *spec, const struct mu_uuid *vdi);
 

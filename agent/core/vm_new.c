@@ -7,7 +7,9 @@
  * has changes or removes that one, any other is new.
  */
 #include "agent/core/vm_new.h"
+#include "agent/core/vm_new_priv.h"
 
+#include "common/base/assert.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
@@ -21,11 +23,6 @@ static int invalid(struct mu_error *err, const char *list, size_t i, const char 
 {
 	return mu_error_set(err, MU_E_INVALID, "arguments: %s[%zu]%s%s: %s", list, i,
 			    *name ? "." : "", name, what);
-}
-
-static const char *text_of(const struct mu_value *object, const char *name)
-{
-	return mu_value_as_string(mu_value_get(object, name));
 }
 
 static bool is_true(const struct mu_value *object, const char *name)
@@ -83,7 +80,7 @@ static int read_size(const struct mu_value *object, const char *list, size_t i, 
 
 /* ---- disks ---- */
 
-static struct hv_disk *find_disk(struct hv_vm_config *c, const char *vdev)
+struct hv_disk *vm_new_find_disk(struct hv_vm_config *c, const char *vdev)
 {
 	for (size_t i = 0; i < c->n_disks; i++) {
 		if (!strcmp(c->disks[i].vdev, vdev))
@@ -92,7 +89,7 @@ static struct hv_disk *find_disk(struct hv_vm_config *c, const char *vdev)
 	return NULL;
 }
 
-static struct vm_new_disk *find_plan(struct vm_new *n, const char *vdev)
+struct vm_new_disk *vm_new_find_plan(struct vm_new *n, const char *vdev)
 {
 	for (size_t i = 0; i < n->n_disks; i++) {
 		if (!strcmp(n->disks[i].vdev, vdev))
@@ -101,11 +98,11 @@ static struct vm_new_disk *find_plan(struct vm_new *n, const char *vdev)
 	return NULL;
 }
 
-static void free_vdev(struct hv_vm_config *c, char ret[static 16])
+void vm_new_free_vdev(struct hv_vm_config *c, char ret[static 16])
 {
 	for (int i = 0; i < DEVICE_LETTERS; i++) {
 		(void)snprintf(ret, 16, "xvd%c", 'a' + i);
-		if (!find_disk(c, ret))
+		if (!vm_new_find_disk(c, ret))
 			return;
 	}
 }
@@ -128,7 +125,7 @@ static void name_disk(struct vm_new_disk *d, const char *vm, const char *name)
 	mu_utf8_sanitize(d->name, sizeof d->name - 1, name, strlen(name));
 }
 
-static struct hv_disk *add_disk(struct hv_vm_config *c, struct mu_error *err)
+struct hv_disk *vm_new_add_disk(struct hv_vm_config *c, struct mu_error *err)
 {
 	struct hv_disk *d;
 
@@ -170,8 +167,8 @@ static int plan_template_disks(struct vm_new *n, struct mu_error *err)
 static void drop_disk(struct vm_new *n, const char *vdev)
 {
 	struct hv_vm_config *c = &n->spec.config;
-	struct hv_disk *d = find_disk(c, vdev);
-	struct vm_new_disk *plan = find_plan(n, vdev);
+	struct hv_disk *d = vm_new_find_disk(c, vdev);
+	struct vm_new_disk *plan = vm_new_find_plan(n, vdev);
 
 	if (d)
 		memmove(d, d + 1, (size_t)(&c->disks[c->n_disks--] - (d + 1)) * sizeof *d);
@@ -192,9 +189,9 @@ static void vdev_of(const char *userdevice, char ret[static 16])
 }
 
 static int plan_new_disk(const struct vm_new_request *q, struct vm_new *n, const char *vdev,
-			 size_t i, struct vm_new_disk **ret, struct mu_error *err)
+			 struct vm_new_disk **ret, struct mu_error *err)
 {
-	struct hv_disk *d = add_disk(&n->spec.config, err);
+	struct hv_disk *d = vm_new_add_disk(&n->spec.config, err);
 	struct vm_new_disk *plan = &n->disks[n->n_disks];
 
 	if (!d)
@@ -203,33 +200,58 @@ static int plan_new_disk(const struct vm_new_request *q, struct vm_new *n, const
 	if (vdev)
 		vdev_of(vdev, plan->vdev);
 	else
-		free_vdev(&n->spec.config, plan->vdev);
+		vm_new_free_vdev(&n->spec.config, plan->vdev);
 	memcpy(d->vdev, plan->vdev, sizeof d->vdev);
 	memcpy(d->format, "raw", sizeof "raw");
 	plan->to = d->vdi = disk_id(&q->id, plan->vdev);
 	plan->sr = q->sr;
+	name_disk(plan, n->spec.config.name, NULL);
 	n->n_disks++;
 	*ret = plan;
-	(void)i;
+	return 0;
+}
+
+/* The one that a built-in template has made. */
+static void plan_builtin_disk(const struct vm_new_request *q, struct vm_new *n)
+{
+	struct vm_new_disk *plan = NULL;
+
+	mu_assert(plan_new_disk(q, n, "0", &plan, NULL) == 0); /* there is none before it */
+	plan->size_bytes = q->builtin->disk_bytes;
+	plan->at_least = true;
+}
+
+/* A clone of a VDI: where that is, unless somebody says where. */
+static int plan_source(const struct vm_new_request *q, const struct mu_value *v, size_t i,
+		       struct vm_new_disk *plan, struct mu_error *err)
+{
+	if (!mu_value_get(v, "source"))
+		return 0;
+	if (read_uuid(v, "source", "vdis", i, &plan->from, err) < 0)
+		return MU_FAILED;
+	if (!mu_value_get(q->args, "srId"))
+		plan->sr = (struct mu_uuid){{0}};
 	return 0;
 }
 
 static int plan_vdi(const struct vm_new_request *q, struct vm_new *n, const struct mu_value *v,
 		    size_t i, struct mu_error *err)
 {
-	static const char *const known[] = {"name_label", "name_description", "size",    "sr",
-					    "userdevice", "userdervice",      "destroy", NULL};
-	const char *userdevice = text_of(v, "userdevice");
+	static const char *const known[] = {"name_label",  "name_description", "size",
+					    "sr",          "source",           "userdevice",
+					    "userdervice", "destroy",          NULL};
+	const char *userdevice = vm_new_text(v, "userdevice");
 	struct vm_new_disk *plan = NULL;
 	char vdev[16] = "";
 
 	if (check_members(v, known, "vdis", i, err) < 0)
 		return MU_FAILED;
 	if (!userdevice)
-		userdevice = text_of(v, "userdervice"); /* as Xen Orchestra's contract spells it */
+		userdevice =
+		    vm_new_text(v, "userdervice"); /* as Xen Orchestra's contract spells it */
 	if (userdevice) {
 		vdev_of(userdevice, vdev);
-		plan = find_plan(n, vdev);
+		plan = vm_new_find_plan(n, vdev);
 	}
 	if (is_true(v, "destroy")) {
 		if (!plan)
@@ -238,16 +260,32 @@ static int plan_vdi(const struct vm_new_request *q, struct vm_new *n, const stru
 		drop_disk(n, vdev);
 		return 0;
 	}
-	if (!plan && !mu_value_get(v, "size"))
-		return invalid(err, "vdis", i, "size", "required for a new disk");
-	if (!plan && plan_new_disk(q, n, userdevice, i, &plan, err) < 0)
+	if (!plan && !mu_value_get(v, "size") && !mu_value_get(v, "source"))
+		return invalid(err, "vdis", i, "size", "required for a new disk without a source");
+	if (!plan && plan_new_disk(q, n, userdevice, &plan, err) < 0)
 		return MU_FAILED;
-	if (read_uuid(v, "sr", "vdis", i, &plan->sr, err) < 0 ||
+	if (mu_value_get(v, "size"))
+		plan->at_least = false;
+	if (plan_source(q, v, i, plan, err) < 0 ||
+	    read_uuid(v, "sr", "vdis", i, &plan->sr, err) < 0 ||
 	    read_size(v, "vdis", i, &plan->size_bytes, err) < 0)
 		return MU_FAILED;
 	if (mu_uuid_is_nil(&plan->from) && mu_uuid_is_nil(&plan->sr))
 		return invalid(err, "vdis", i, "sr", "required: this host has no SR to choose");
-	name_disk(plan, n->spec.config.name, text_of(v, "name_label"));
+	if (vm_new_text(v, "name_label"))
+		name_disk(plan, n->spec.config.name, vm_new_text(v, "name_label"));
+	return 0;
+}
+
+/* The disk of a built-in template that `vdis` does not speak of. */
+static int check_places(const struct vm_new *n, struct mu_error *err)
+{
+	for (size_t i = 0; i < n->n_disks; i++) {
+		if (mu_uuid_is_nil(&n->disks[i].from) && mu_uuid_is_nil(&n->disks[i].sr))
+			return mu_error_set(err, MU_E_INVALID,
+					    "arguments: srId: required: this host has no SR to "
+					    "choose");
+	}
 	return 0;
 }
 
@@ -272,7 +310,7 @@ static int set_bridge(const struct vm_new_request *q, const struct mu_value *v, 
 		      struct hv_nic *nic, struct mu_error *err)
 {
 	struct mu_uuid network = {{0}};
-	const char *bridge = text_of(v, "bridge");
+	const char *bridge = vm_new_text(v, "bridge");
 
 	if (read_uuid(v, "network", "vifs", i, &network, err) < 0)
 		return MU_FAILED;
@@ -308,8 +346,9 @@ static int plan_vif(const struct vm_new_request *q, struct vm_new *n, const stru
 				    HV_NICS_MAX);
 	if (at == c->n_nics)
 		memset(&c->nics[c->n_nics++], 0, sizeof c->nics[0]);
-	if (text_of(v, "mac"))
-		(void)snprintf(c->nics[at].mac, sizeof c->nics[at].mac, "%s", text_of(v, "mac"));
+	if (vm_new_text(v, "mac"))
+		(void)snprintf(c->nics[at].mac, sizeof c->nics[at].mac, "%s",
+			       vm_new_text(v, "mac"));
 	if (mtu && mtu->kind == MU_VALUE_INT && mtu->integer > 0 && mtu->integer <= UINT16_MAX)
 		c->nics[at].mtu = (uint32_t)mtu->integer;
 	return set_bridge(q, v, i, &c->nics[at], err);
@@ -350,58 +389,21 @@ static int check_wishes(const struct mu_value *args, struct mu_error *err)
 	return 0;
 }
 
-/* {"method": "cdrom", "repository": VDI}: the image in a drive that is tried first. */
-static int plan_install(struct vm_new *n, const struct mu_value *install, struct mu_error *err)
-{
-	struct hv_vm_config *c = &n->spec.config;
-	const char *method = text_of(install, "method");
-	struct hv_disk *drive = NULL;
-	struct mu_uuid vdi = {{0}};
-
-	if (!install)
-		return 0;
-	if (!method || strcmp(method, "cdrom") != 0)
-		return mu_error_set(err, MU_E_UNSUPPORTED,
-				    "arguments: install: only the method \"cdrom\" is possible");
-	if (!text_of(install, "repository") || !mu_uuid_parse(text_of(install, "repository"), &vdi))
-		return mu_error_set(
-		    err, MU_E_INVALID,
-		    "arguments: install: repository: the UUID of a VDI is expected");
-	for (size_t i = 0; i < c->n_disks && !drive; i++)
-		drive = c->disks[i].cdrom ? &c->disks[i] : NULL;
-	if (!drive) {
-		char vdev[16] = "hdc";
-
-		if (c->type != VM_TYPE_HVM || find_disk(c, vdev))
-			free_vdev(c, vdev);
-		if (!(drive = add_disk(c, err)))
-			return MU_FAILED;
-		memcpy(drive->vdev, vdev, sizeof drive->vdev);
-		memcpy(drive->format, "raw", sizeof "raw");
-		drive->cdrom = drive->readonly = true;
-	}
-	drive->vdi = vdi;
-	drive->path[0] = '\0';
-	if (c->type == VM_TYPE_HVM)
-		memcpy(c->boot_order, "dc", sizeof "dc");
-	return 0;
-}
-
 static int plan_seed(const struct vm_new_request *q, struct vm_new *n, struct mu_error *err)
 {
 	struct hv_vm_config *c = &n->spec.config;
 	char vdev[16];
 	struct hv_disk *d;
 
-	if (!text_of(q->args, "cloud_config") && !text_of(q->args, "network_config"))
+	if (!vm_new_text(q->args, "cloud_config") && !vm_new_text(q->args, "network_config"))
 		return 0;
 	n->seed_sr = q->sr;
 	if (mu_uuid_is_nil(&n->seed_sr))
 		return mu_error_set(err, MU_E_INVALID,
 				    "arguments: srId: required for cloud_config: this host has no "
 				    "SR to choose");
-	free_vdev(c, vdev);
-	if (!(d = add_disk(c, err)))
+	vm_new_free_vdev(c, vdev);
+	if (!(d = vm_new_add_disk(c, err)))
 		return MU_FAILED;
 	memcpy(d->vdev, vdev, sizeof d->vdev);
 	memcpy(d->format, "raw", sizeof "raw");
@@ -474,10 +476,40 @@ static struct mu_value *base_of(struct mu_arena *a, const struct vm_new_request 
 	return v;
 }
 
-int vm_new_plan(const struct vm_new_request *q, struct vm_new *ret_new, struct mu_error *err)
+/* What `args` make of a template's disks and cards, or of none. */
+static int plan_devices(const struct vm_new_request *q, struct vm_new *n, struct mu_error *err)
+{
+	struct hv_vm_config *c = &n->spec.config;
+
+	if (q->template) {
+		n->spec.parent = q->template->config.id;
+		for (size_t i = 0; i < c->n_nics; i++)
+			c->nics[i].mac[0] = '\0';
+		if (plan_template_disks(n, err) < 0)
+			return MU_FAILED;
+	}
+	if (q->builtin)
+		plan_builtin_disk(q, n);
+	if (each_of(q, n, "vdis", plan_vdi, err) < 0 || each_of(q, n, "vifs", plan_vif, err) < 0 ||
+	    check_places(n, err) < 0)
+		return MU_FAILED;
+	for (size_t i = 0; q->builtin && i < c->n_nics; i++)
+		(void)snprintf(c->nics[i].model, sizeof c->nics[i].model, "%s",
+			       q->builtin->nic_model);
+	return 0;
+}
+
+static int check_builtin(const struct vm_new_request *q, const struct vm_new *n,
+			 struct mu_error *err)
+{
+	bool empty = n->n_disks == 0 || mu_uuid_is_nil(&n->disks[0].from);
+
+	return q->builtin ? vm_builtin_check(q->builtin, q->args, &n->spec, empty, err) : 0;
+}
+
+static int plan(const struct vm_new_request *q, struct vm_new *n, struct mu_error *err)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
-	MU_CLEANUP(mu_free) struct vm_new *n = mu_xcalloc(1, sizeof *n);
 
 	if (!q->template && !mu_value_get(q->args, "definition"))
 		return mu_error_set(err, MU_E_INVALID,
@@ -486,19 +518,33 @@ int vm_new_plan(const struct vm_new_request *q, struct vm_new *ret_new, struct m
 		return MU_FAILED;
 	if (vm_spec_decode(base_of(a, q), &n->spec, err) < 0)
 		return mu_error_prefix(err, "the definition as it would be");
-	if (q->template) {
-		n->spec.parent = q->template->config.id;
-		for (size_t i = 0; i < n->spec.config.n_nics; i++)
-			n->spec.config.nics[i].mac[0] = '\0';
-		if (plan_template_disks(n, err) < 0)
-			return MU_FAILED;
-	}
-	if (each_of(q, n, "vdis", plan_vdi, err) < 0 || each_of(q, n, "vifs", plan_vif, err) < 0 ||
-	    plan_install(n, mu_value_get(q->args, "install"), err) < 0 || plan_seed(q, n, err) < 0)
+	if (is_true(q->args, "asTemplate"))
+		n->spec.kind = VM_KIND_TEMPLATE;
+	if (plan_devices(q, n, err) < 0 || check_builtin(q, n, err) < 0 ||
+	    vm_new_install(n, mu_value_get(q->args, "install"), err) < 0 ||
+	    plan_seed(q, n, err) < 0)
 		return MU_FAILED;
 	if (vm_spec_check(&n->spec, err) < 0)
 		return mu_error_prefix(err, "the definition as it would be");
 	n->start = is_true(q->args, "boot");
+	if (n->start && n->spec.kind == VM_KIND_TEMPLATE)
+		return mu_error_set(err, MU_E_INVALID, "arguments: boot: a template never runs");
+	return 0;
+}
+
+int vm_new_plan(const struct vm_new_request *request, struct vm_new *ret_new, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) struct vm_new *n = mu_xcalloc(1, sizeof *n);
+	MU_CLEANUP(mu_free) struct vm_spec *builtin = NULL;
+	struct vm_new_request q = *request;
+
+	if (q.builtin) {
+		builtin = mu_xmalloc(sizeof *builtin);
+		vm_builtin_spec(q.builtin, builtin);
+		q.template = builtin;
+	}
+	if (plan(&q, n, err) < 0)
+		return MU_FAILED;
 	*ret_new = *n;
 	return 0;
 }

@@ -7,7 +7,7 @@
 #ifndef MUSTER_AGENT_CORE_VM_NEW_H
 #define MUSTER_AGENT_CORE_VM_NEW_H
 
-#include "agent/core/vm_spec.h"
+#include "agent/core/vm_builtin.h"
 
 struct vm_new_disk {
 	char vdev[16];
@@ -16,6 +16,7 @@ struct vm_new_disk {
 	struct mu_uuid to;
 	struct mu_uuid sr;  /* nil: where `from` is */
 	int64_t size_bytes; /* of a clone: grow it to that; 0 = as it is */
+	bool at_least;      /* a clone that is larger already is as good */
 };
 
 struct vm_new {
@@ -30,8 +31,9 @@ struct vm_new {
 };
 
 struct vm_new_request {
-	const struct vm_spec *template; /* NULL: args has `definition` */
-	const struct mu_value *args;    /* have passed call_check() */
+	const struct vm_spec *template; /* NULL: args has `definition`, or: */
+	const struct builtin_template *builtin;
+	const struct mu_value *args; /* have passed call_check() */
 	struct vm_id id;
 	struct mu_uuid sr; /* for disks that name none; nil: they have to */
 	/* The bridge of a network, NULL: there is no such network here. */

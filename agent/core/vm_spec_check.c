@@ -6,6 +6,7 @@
  */
 #include "agent/core/vm_spec_rules.h"
 #include "common/base/str.h"
+#include "common/model/builtin.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -258,6 +259,8 @@ int vm_spec_check(const struct vm_spec *spec, struct mu_error *err)
 {
 	const struct hv_vm_config *c = &spec->config;
 
+	if (builtin_find(&c->id.uuid))
+		return INVALID("uuid: it is a built-in template's");
 	if (check_name(c->name, err) < 0 || check_kind(spec, err) < 0 || check_cpus(c, err) < 0)
 		return MU_FAILED;
 	if (c->memory_max_bytes < c->memory_bytes)

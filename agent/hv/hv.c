@@ -34,6 +34,7 @@ struct hv {
 	void *impl;
 	struct mu_link running;
 	struct hv_watcher *watcher;
+	struct hv_changer *changer;
 	/* while closing */
 	bool closing;
 	bool driver_free_called;
@@ -132,6 +133,7 @@ struct hv *hv_new(struct mu_loop *loop, const struct hv_ops *ops, void *impl)
 	hv->impl = impl;
 	mu_link_init(&hv->running);
 	hv->watcher = hv_watcher_new(loop);
+	hv->changer = hv_changer_new(loop, ops, impl);
 	return hv;
 }
 
@@ -230,6 +232,16 @@ int hv_cpupools(struct hv *hv, struct hv_cpupool *ret_pools, size_t max, size_t 
 	return 0;
 }
 
+void hv_cpupool_start(struct hv *hv, struct hv_cpupool_op *op)
+{
+	hv_changer_start(hv->changer, op);
+}
+
+void hv_cpupool_cancel(struct hv *hv, struct hv_cpupool_op *op)
+{
+	hv_changer_cancel(hv->changer, op);
+}
+
 int hv_dmesg(struct hv *hv, struct mu_str *out, struct mu_error *err)
 {
 	if (!hv->ops->dmesg)
@@ -264,6 +276,11 @@ int hv_pci_list(struct hv *hv, struct hv_host_pci *ret_devices, size_t max, size
 	mu_assert(n <= max);
 	*ret_n = n;
 	return 0;
+}
+
+int hv_can_build(struct hv *hv, const struct hv_vm_config *config, struct mu_error *err)
+{
+	return hv->ops->can_build ? hv->ops->can_build(hv->impl, config, err) : 0;
 }
 
 void hv_watch(struct hv *hv, const struct hv_watch *watch)
@@ -486,6 +503,7 @@ static void close_end(void *ctx)
 	}
 	mu_timer_free(hv->grace);
 	hv_watcher_free(hv->watcher);
+	hv_changer_free(hv->changer);
 	free(hv);
 	if (done)
 		done(done_ctx);
@@ -551,6 +569,7 @@ void hv_free(struct hv *hv, mu_loop_cb done, void *ctx)
 	hv->free_done = done;
 	hv->free_ctx = ctx;
 	hv_watcher_set(hv->watcher, NULL);
+	hv_changer_close(hv->changer);
 	hv->ops->watch(hv->impl, NULL);
 	hv->closing = true;
 	hv->grace = mu_timer_new(hv->loop, on_grace_over, hv);

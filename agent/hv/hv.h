@@ -14,6 +14,7 @@
 #ifndef MUSTER_AGENT_HV_H
 #define MUSTER_AGENT_HV_H
 
+#include "agent/hv/hv_cpupool.h"
 #include "agent/hv/hv_device.h"
 #include "agent/hv/hv_host.h"
 #include "agent/hv/hv_stats.h"
@@ -120,6 +121,12 @@ struct hv_ops {
 	/* In order of id. Returns 0 and the number in *ret_n (at most `max`). */
 	int (*cpupools)(void *impl, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
 			struct mu_error *err);
+	/* Change a pool; hv_cpupool_check() has passed, and it is still to be expected that the
+	 * hypervisor refuses. With `cpupool_change_blocks` it is called on a thread of its own,
+	 * perhaps still when the driver is being freed: then it may use nothing of `impl`. */
+	int (*cpupool_change)(void *impl, const struct hv_cpupool_change *change,
+			      struct mu_error *err);
+	bool cpupool_change_blocks;
 	/* Append what the hypervisor has logged, at most HV_DMESG_MAX bytes, which stay in it. */
 	int (*dmesg)(void *impl, struct mu_str *out, struct mu_error *err);
 	/* Where its console is. Does not wait for anything. */
@@ -128,6 +135,9 @@ struct hv_ops {
 	/* All PCI devices of the host, sorted by address. */
 	int (*pci_list)(void *impl, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
 			struct mu_error *err);
+	/* Has the host what a guest of this kind takes? Looks at type and firmware, not at disks
+	 * and cards. Does not wait for anything. */
+	int (*can_build)(void *impl, const struct hv_vm_config *config, struct mu_error *err);
 };
 
 /* Takes over `impl`: hv_free() frees it through ops->free. */
@@ -160,6 +170,8 @@ int hv_console(struct hv *hv, struct hv_domid domid, enum hv_console_kind kind,
 /* At most `max` (HV_HOST_PCI_MAX is enough). MU_E_UNSUPPORTED when the driver has no such call. */
 int hv_pci_list(struct hv *hv, struct hv_host_pci *ret_devices, size_t max, size_t *ret_n,
 		struct mu_error *err);
+/* MU_E_UNSUPPORTED: what is missing on this host. A driver that does not say can. */
+int hv_can_build(struct hv *hv, const struct hv_vm_config *config, struct mu_error *err);
 /* Copied; NULL stops. Callbacks come from the loop, never inside another hv_ call. */
 void hv_watch(struct hv *hv, const struct hv_watch *watch);
 /* The callback comes at the deadline even when the driver hangs; what the driver does afterwards

@@ -40,7 +40,7 @@ static int print_value(struct cli *cli, const struct mu_value *value)
 	return cli_print(&out);
 }
 
-static int finish(struct cli *cli, const char *label, const struct mu_value *answer)
+int cli_call_finish(struct cli *cli, const char *label, const struct mu_value *answer)
 {
 	const char *task = mu_value_as_string(mu_value_get(answer, "taskId"));
 	const struct mu_value *ended, *value;
@@ -82,7 +82,7 @@ int cli_vm_edit(struct cli *cli, int argc, char **argv)
 			       mu_value_as_string(mu_value_get(vm, "id")));
 	if (cli_api_call(cli->api, cli->arena, "PATCH", path, arguments, &answer, &err) < 0)
 		return cli_fail(&err);
-	return finish(cli, argv[0], answer);
+	return cli_call_finish(cli, argv[0], answer);
 }
 
 /* Device numbers are texts ("0"), whatever they look like. */
@@ -124,7 +124,7 @@ int cli_device(struct cli *cli, int argc, char **argv)
 	mu_value_set(cli->arena, body, "arguments", arguments);
 	if (cli_api_call(cli->api, cli->arena, "POST", "/rest/v0/calls", body, &answer, &err) < 0)
 		return cli_fail(&err);
-	return finish(cli, argv[0], answer);
+	return cli_call_finish(cli, argv[0], answer);
 }
 
 /* An id, or the name of a VM or host. */
@@ -166,7 +166,7 @@ int cli_call_method(struct cli *cli, const char *label, const char *method, cons
 	mu_value_set(cli->arena, body, "arguments", arguments);
 	if (cli_api_call(cli->api, cli->arena, "POST", "/rest/v0/calls", body, &answer, &err) < 0)
 		return cli_fail(&err);
-	return finish(cli, label, answer);
+	return cli_call_finish(cli, label, answer);
 }
 
 int cli_call(struct cli *cli, int argc, char **argv)

@@ -21,6 +21,7 @@ static const struct {
     {"vdi", "VDI"},
     {"network", "network"},
     {"pif", "PIF"},
+    {"alarm", "alarm"},
 };
 
 struct stream {
@@ -31,8 +32,8 @@ struct stream {
 /* "2026-11-20T17:30:10.123Z update VM web-1 Running" */
 static void add_line(struct mu_str *out, const char *event, const struct mu_value *object)
 {
-	static const char *const members[] = {"$subscription", "name_label", "id", "power_state",
-					      "status"};
+	static const char *const members[] = {"$subscription", "name_label", "id",
+					      "power_state",   "status",     "text"};
 	char now[MU_CLOCK_TEXT];
 
 	mu_str_printf(out, "%s %s", mu_clock_format(mu_clock_wall(), now), event);

@@ -111,10 +111,18 @@ static const struct cli_column template_columns[] = {
     {"HOST", "host", CLI_CELL_TEXT, false},
     {"ID", "id", CLI_CELL_TEXT, false},
     {"DESCRIPTION", "name_description", CLI_CELL_TEXT, true},
+    {"BUILT IN", "isDefaultTemplate", CLI_CELL_TEXT, true},
     {NULL, NULL, CLI_CELL_TEXT, false},
 };
 
+static const struct cli_column alarm_columns[] = {
+    {"LEVEL", "level", CLI_CELL_TEXT, false},       {"SINCE", "time", CLI_CELL_MSEC, false},
+    {"ALARM", "text", CLI_CELL_TEXT, false},        {"ID", "id", CLI_CELL_TEXT, false},
+    {"OBJECT", "object.uuid", CLI_CELL_TEXT, true}, {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
 static const struct kind kinds[] = {
+    {"alarm", "alarms", alarm_columns, {{NULL, NULL, NULL}}},
     {"sr", "srs", sr_columns, {{"$container", "host", "hosts"}}},
     {"vdi", "vdis", vdi_columns, {{"$SR", "sr", "srs"}}},
     {"network", "networks", network_columns, {{NULL, NULL, NULL}}},

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verbs of storage that are calls: a row of the table below says what the words after the object
- * mean. Everything is asked for as `muster call` asks for it; what a row does not name stays
- * reachable by NAME=VALUE, --json, and `call`.
+ * Verbs of storage and CPU pools that are calls: a row of the table below says what the words after
+ * the object mean. Everything is asked for as `muster call` asks for it; what a row does not name
+ * stays reachable by NAME=VALUE, --json, and `call`.
  */
 #include "aggregator/cli/pairs.h"
 #include "aggregator/cli/resolve.h"
@@ -50,6 +50,18 @@ static const struct row rows[] = {
     {"vdi clone", "vdi.clone", "vdis", REST_PAIRS, {{NULL, NULL}}},
     {"vdi revert", "vdi.revert", "vdis", REST_PAIRS, {{"snapshotId", "vdi-snapshots"}}},
     {"vdi move", "vdi.migrate", "vdis", REST_PAIRS, {{"srId", "srs"}}},
+    {"host assign-pci", "pci.assign", "hosts", REST_PAIRS, {{"address", NULL}}},
+    {"host release-pci", "pci.release", "hosts", REST_PAIRS, {{"address", NULL}}},
+    {"cpupool create", "cpupool.create", "hosts", REST_PAIRS, {{"name", NULL}, {"cpus", NULL}}},
+    {"cpupool destroy", "cpupool.destroy", "hosts", REST_PAIRS, {{"pool", NULL}}},
+    {"cpupool add", "cpupool.add_cpus", "hosts", REST_PAIRS, {{"pool", NULL}, {"cpus", NULL}}},
+    {"cpupool remove",
+     "cpupool.remove_cpus",
+     "hosts",
+     REST_PAIRS,
+     {{"pool", NULL}, {"cpus", NULL}}},
+    {"cpupool set", "cpupool.set", "hosts", REST_PAIRS, {{"pool", NULL}}},
+    {"cpupool move", "cpupool.move", "vms", REST_PAIRS, {{"pool", NULL}}},
     {"vdi delete", "vdi.delete", "vdis", REST_OBJECTS, {{NULL, NULL}}},
 };
 

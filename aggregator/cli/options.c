@@ -95,6 +95,45 @@ static const struct mu_option table[] = {
      .type = MU_OPTION_BOOL,
      .offset = AT(take),
      .help = "type even if somebody else does, who can then only look"},
+    {.name = "template",
+     .type = MU_OPTION_STRING,
+     .offset = AT(template),
+     .arg = "TEMPLATE",
+     .help = "what to make it of: one of `template list`"},
+    {.name = "sr",
+     .type = MU_OPTION_STRING,
+     .offset = AT(sr),
+     .arg = "SR",
+     .help = "where its disks are made; not needed when there is only one"},
+    {.name = "network",
+     .type = MU_OPTION_STRING,
+     .offset = AT(network),
+     .arg = "NETWORK",
+     .help = "give it a card in this network"},
+    {.name = "cdrom",
+     .type = MU_OPTION_STRING,
+     .offset = AT(cdrom),
+     .arg = "VDI",
+     .help = "install from this image"},
+    {.name = "image",
+     .type = MU_OPTION_STRING,
+     .offset = AT(image),
+     .arg = "VDI",
+     .help = "its first disk is a clone of this one, such as a cloud image"},
+    {.name = "disk",
+     .type = MU_OPTION_STRING,
+     .offset = AT(disk),
+     .arg = "SIZE",
+     .help = "of its first disk, e.g. 20GiB"},
+    {.name = "cloud-config",
+     .type = MU_OPTION_STRING,
+     .offset = AT(cloud_config),
+     .arg = "FILE",
+     .help = "user data for cloud-init"},
+    {.name = "start",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(start),
+     .help = "start it when it is there"},
     {.name = "url",
      .type = MU_OPTION_STRING,
      .offset = AT(url),
@@ -137,11 +176,13 @@ static const struct {
     {'n', CLI_OPT_LIST},   {0, CLI_OPT_WAIT},     {0, CLI_OPT_WAIT},     {'t', CLI_OPT_WAIT},
     {0, CLI_OPT_FORCE},    {0, CLI_OPT_HOST},     {0, CLI_OPT_JSON},     {'u', CLI_OPT_JOURNAL},
     {0, CLI_OPT_JOURNAL},  {0, CLI_OPT_JOURNAL},  {0, CLI_OPT_CONSOLE},  {0, CLI_OPT_CONSOLE},
+    {0, CLI_OPT_CREATE},   {0, CLI_OPT_CREATE},   {0, CLI_OPT_CREATE},   {0, CLI_OPT_CREATE},
+    {0, CLI_OPT_CREATE},   {0, CLI_OPT_CREATE},   {0, CLI_OPT_CREATE},   {0, CLI_OPT_CREATE},
     {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},   {0, CLI_OPT_ALWAYS},
     {0, CLI_OPT_ALWAYS},   {'v', CLI_OPT_ALWAYS}, {'h', CLI_OPT_ALWAYS}, {0, CLI_OPT_ALWAYS},
 };
 
-_Static_assert(MU_ARRAY_SIZE(extras) <= 32, "bits of `used`");
+_Static_assert(MU_ARRAY_SIZE(extras) <= 64, "bits of `used`");
 _Static_assert(MU_ARRAY_SIZE(extras) == MU_ARRAY_SIZE(table) - 1, "one entry per option");
 
 /* The option that an argument names: "--name", "--name=value", "-x", "-xvalue". */
@@ -182,7 +223,7 @@ static int read_option(struct cli_options *o, int argc, char **argv, int *i, str
 				    option->arg ? option->arg : option->choices);
 	if (!value)
 		value = argv[++*i];
-	o->used |= 1U << found;
+	o->used |= UINT64_C(1) << found;
 	return mu_config_set(table, o, option->name, value, "command line", err);
 }
 
@@ -213,7 +254,8 @@ int cli_options_parse(struct cli_options *ret, int argc, char **argv, int *ret_a
 const char *cli_options_refused(const struct cli_options *o, unsigned groups)
 {
 	for (size_t i = 0; i < MU_ARRAY_SIZE(extras); i++)
-		if ((o->used & 1U << i) && extras[i].groups && !(extras[i].groups & groups))
+		if ((o->used & UINT64_C(1) << i) && extras[i].groups &&
+		    !(extras[i].groups & groups))
 			return table[i].name;
 	return NULL;
 }

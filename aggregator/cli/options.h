@@ -24,6 +24,7 @@ enum {
 	CLI_OPT_JSON = 1 << 5, /* takes arguments */
 	CLI_OPT_JOURNAL = 1 << 6,
 	CLI_OPT_CONSOLE = 1 << 7,
+	CLI_OPT_CREATE = 1 << 8, /* makes a VM */
 };
 
 struct cli_options {
@@ -43,6 +44,14 @@ struct cli_options {
 	int64_t lines;
 	bool read_only;
 	bool take;
+	const char *template;
+	const char *sr;
+	const char *network;
+	const char *cdrom;
+	const char *image;
+	const char *disk;
+	const char *cloud_config;
+	bool start;
 	const char *url;
 	const char *token;
 	const char *ca;
@@ -51,7 +60,7 @@ struct cli_options {
 	bool verbose;
 	bool help;
 	bool version;
-	unsigned used; /* bit i: the table's option i was given */
+	uint64_t used; /* bit i: the table's option i was given */
 };
 
 /* Fill *ret with defaults, then with the options among argv[1..]; the words that are no options

@@ -28,6 +28,7 @@ int cli_vm_list(struct cli *cli, int argc, char **argv);
 int cli_vm_show(struct cli *cli, int argc, char **argv);
 int cli_vm_action(struct cli *cli, int argc, char **argv);
 int cli_vm_edit(struct cli *cli, int argc, char **argv);
+int cli_vm_create(struct cli *cli, int argc, char **argv);
 int cli_vm_define(struct cli *cli, int argc, char **argv);
 int cli_vm_undefine(struct cli *cli, int argc, char **argv);
 int cli_object_list(struct cli *cli, int argc, char **argv);
@@ -43,6 +44,8 @@ int cli_object_call(struct cli *cli, int argc, char **argv);
 /* POST /calls; `host` may be NULL. Waits and prints what comes back, as the options say. */
 int cli_call_method(struct cli *cli, const char *label, const char *method, const char *object,
 		    const char *host, struct mu_value *arguments);
+/* The answer to a request for a call: waits and prints what comes back, as the options say. */
+int cli_call_finish(struct cli *cli, const char *label, const struct mu_value *answer);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_ping(struct cli *cli, int argc, char **argv);
 

@@ -42,6 +42,7 @@ enum { DEVICE_MAX = 15, PATH_MAX_BYTES = 1023, FILE_MAX = 64 * 1024 };
 #define DESCRIPTION MAY("name_description", CALL_TEXT, 0, MODEL_TEXT_MAX)
 #define TAGS MAY("tags", CALL_TEXTS, 0, MODEL_TAG_MAX)
 #define ID MAY("id", CALL_UUID, 0, 0)
+#define AS_TEMPLATE MAY("asTemplate", CALL_BOOL, 0, 0)
 #define DEVICE NEED("device", CALL_TEXT, 1, DEVICE_MAX)
 
 static const char *const firmwares[] = {"bios", "uefi", NULL};
@@ -54,6 +55,7 @@ static const char *const disk_modes[] = {"RO", "RW", NULL};
 static const char *const disk_types[] = {"Disk", "CD", NULL};
 static const char *const formats[] = {"xl", "libvirt", NULL};
 static const char *const images[] = {"raw", "qcow2", "vhd", "vmdk", "ova", NULL};
+static const char *const schedulers[] = {"credit", "credit2", "rtds", "null", NULL};
 static const char *const residents[] = {"shutdown", "suspend", "keep", NULL};
 
 static const struct call_arg vm_edit[] = {
@@ -104,10 +106,11 @@ static const struct call_arg vm_snapshot[] = {LABEL, MAY("memory", CALL_BOOL, 0,
 					      MAY("quiesce", CALL_BOOL, 0, 0), ID};
 static const struct call_arg vm_revert[] = {NEED("snapshotId", CALL_UUID, 0, 0),
 					    MAY("snapshotBefore", CALL_BOOL, 0, 0)};
-static const struct call_arg vm_clone[] = {LABEL, MAY("fast", CALL_BOOL, 0, 0),
-					   MAY("srId", CALL_UUID, 0, 0), ID,
-					   ONE_OF_NAMES("mac", macs)};
-static const struct call_arg vm_delete[] = {MAY("disks", CALL_BOOL, 0, 0)};
+static const struct call_arg vm_clone[] = {
+    LABEL, MAY("fast", CALL_BOOL, 0, 0), MAY("srId", CALL_UUID, 0, 0),
+    ID,    ONE_OF_NAMES("mac", macs),    AS_TEMPLATE};
+static const struct call_arg vm_delete[] = {MAY("disks", CALL_BOOL, 0, 0),
+					    MAY("snapshots", CALL_BOOL, 0, 0)};
 
 static const struct call_arg vbd_create[] = {
     MAY("VDI", CALL_UUID, 0, 0),      MAY("userdevice", CALL_TEXT, 1, DEVICE_MAX),
@@ -148,6 +151,7 @@ static const struct call_arg vm_create[] = {
     MAY("vifs", CALL_OBJECTS, 0, 0),
     MAY("srId", CALL_UUID, 0, 0),
     MAY("definition", CALL_OBJECT, 0, 0),
+    AS_TEMPLATE,
     ID,
 };
 static const struct call_arg vm_import[] = {NEED("text", CALL_LONG, 1, FILE_MAX),
@@ -195,6 +199,20 @@ static const struct call_arg network_create[] = {
     MAY("bridge", CALL_TEXT, 1, DEVICE_MAX),
 };
 static const struct call_arg network_delete[] = {NEED("bridge", CALL_TEXT, 1, DEVICE_MAX)};
+static const struct call_arg cpupool_create[] = {
+    NEED("name", CALL_TEXT, 1, MODEL_NAME_MAX),
+    NEED("cpus", CALL_TEXT, 1, PATH_MAX_BYTES),
+    ONE_OF_NAMES("scheduler", schedulers),
+};
+#define POOL NEED("pool", CALL_TEXT, 1, MODEL_NAME_MAX)
+static const struct call_arg cpupool[] = {POOL};
+static const struct call_arg cpupool_cpus[] = {POOL, NEED("cpus", CALL_TEXT, 1, PATH_MAX_BYTES)};
+static const struct call_arg cpupool_set[] = {
+    POOL,
+    MAY("tsliceMs", CALL_INT, 1, 1000),
+    MAY("ratelimitUs", CALL_INT, 0, 500000),
+    MAY("migrationDelayUs", CALL_INT, 0, 100000),
+};
 static const struct call_arg host_down[] = {
     ONE_OF_NAMES("vms", residents), MAY("force", CALL_BOOL, 0, 0),
     MAY("vmTimeout", CALL_INT, 1, 7 * 86400), /* seconds, of each VM */
@@ -252,6 +270,14 @@ static const struct call_method methods[] = {
     {"vdi.migrate", CALL_ON_VDI, 0, 0, false, NULL, ARGS(vdi_migrate)},
     {"network.create", CALL_ON_HOST, 0, 0, false, "networks", ARGS(network_create)},
     {"network.delete", CALL_ON_HOST, 0, 0, false, NULL, ARGS(network_delete)},
+    {"pci.assign", CALL_ON_HOST, 0, 0, false, NULL, ARGS(pci)},
+    {"pci.release", CALL_ON_HOST, 0, 0, false, NULL, ARGS(pci)},
+    {"cpupool.create", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool_create)},
+    {"cpupool.destroy", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool)},
+    {"cpupool.add_cpus", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool_cpus)},
+    {"cpupool.remove_cpus", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool_cpus)},
+    {"cpupool.set", CALL_ON_HOST, 0, 0, false, NULL, ARGS(cpupool_set)},
+    {"cpupool.move", CALL_ON_VM, KIND(VM), ON, false, NULL, ARGS(cpupool)},
     {"host.enable", CALL_ON_HOST, 0, 0, false, NULL, NO_ARGS},
     {"host.disable", CALL_ON_HOST, 0, 0, false, NULL, NO_ARGS},
     {"host.shutdown", CALL_ON_HOST, 0, 0, false, NULL, ARGS(host_down)},

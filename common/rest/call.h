@@ -9,6 +9,8 @@
 #include "common/base/list.h"
 #include "common/rest/rest.h"
 
+struct alarm;
+struct rest_alarms;
 struct rest_feed;
 struct rest_relations;
 struct rest_type;
@@ -22,6 +24,7 @@ struct rest {
 	struct mu_link host_groups; /* host_groups.c: those that wait */
 	struct rest_feed *feed;     /* feed.c */
 	struct rest_relations *relations;
+	struct rest_alarms *alarms;
 	mu_msec ping_every; /* of event streams */
 	size_t n_route_sets;
 	struct {
@@ -92,6 +95,7 @@ struct http_reply *rest_get_vm_actions(struct rest_call *c);
 struct http_reply *rest_post_vm_action(struct rest_call *c);
 struct http_reply *rest_post_vm_group(struct rest_call *c); /* groups.c */
 struct http_reply *rest_get_vm_console(struct rest_call *c);
+struct http_reply *rest_get_sr_alarms(struct rest_call *c);
 struct http_reply *rest_get_pools(struct rest_call *c);
 struct http_reply *rest_get_pool(struct rest_call *c);
 struct http_reply *rest_get_tasks(struct rest_call *c);
@@ -154,6 +158,9 @@ struct rest_target {
 struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_route *route,
 				   struct mu_value *body, struct rest_target *ret);
 
+/* A host for vm.create with this body. */
+struct http_reply *rest_place_new_vm(struct rest_call *c, const struct mu_value *body,
+				     struct rest_target *t);
 struct http_reply *rest_check_pool(struct rest_call *c); /* the path's */
 /* A property that is an id. */
 struct http_reply *rest_body_id(struct rest_call *c, const struct mu_value *body, const char *name,
@@ -201,5 +208,6 @@ void rest_feed_host_changed(struct rest_feed *feed, enum rest_change what,
 			    const struct model_host *h);
 void rest_feed_task_changed(struct rest_feed *feed, enum rest_change what,
 			    const struct model_task *t);
+void rest_feed_alarm_changed(struct rest_feed *feed, enum rest_change what, const struct alarm *a);
 
 #endif

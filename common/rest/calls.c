@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static struct http_reply *check_vm(struct rest_call *c, const struct rest_target *t)
 {
@@ -41,6 +42,63 @@ static struct http_reply *check_vm(struct rest_call *c, const struct rest_target
 				expected, &err);
 }
 
+/* Addresses that a call gives to cards: on a fleet's networks each is to be there once. The host
+ * looks at its own VMs again. */
+struct holder {
+	const char *mac;
+	const struct model_vm *not_of; /* whose card it is to be */
+	const struct model_vm *vm;     /* has it */
+	const struct model_nic *nic;
+};
+
+static bool find_holder(const struct model_vm *vm, void *arg)
+{
+	struct holder *h = arg;
+
+	for (size_t i = 0; vm->kind == VM_KIND_VM && vm != h->not_of && i < vm->n_nics; i++) {
+		if (strcasecmp(vm->nics[i].mac, h->mac) != 0)
+			continue;
+		h->vm = vm;
+		h->nic = &vm->nics[i];
+		return false;
+	}
+	return true;
+}
+
+static struct http_reply *check_mac(struct rest_call *c, const struct model_vm *not_of,
+				    const struct mu_value *mac)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct holder h = {.mac = mu_value_as_string(mac), .not_of = not_of};
+	const struct model_host *host;
+	struct mu_error err;
+
+	if (!h.mac || !*h.mac)
+		return NULL;
+	b->each_vm(b->ctx, find_holder, &h);
+	if (!h.vm)
+		return NULL;
+	host = b->host_find(b->ctx, &h.vm->host);
+	(void)mu_error_set(&err, MU_E_EXISTS, "MAC: %s is that of VIF %u of VM \"%s\" on host %s",
+			   h.mac, (unsigned)h.nic->device, h.vm->name, host ? host->name : "?");
+	return rest_error(c, &err);
+}
+
+static struct http_reply *check_macs(struct rest_call *c, const struct rest_target *t,
+				     const struct mu_value *arguments)
+{
+	const struct mu_value *vifs = mu_value_get(arguments, "vifs");
+	struct http_reply *refusal = NULL;
+
+	if (!strcmp(t->method->name, "vif.create"))
+		return check_mac(c, t->vm, mu_value_get(arguments, "MAC"));
+	if (!vifs || strcmp(t->method->name, "vm.create") != 0)
+		return NULL;
+	for (const struct mu_value *v = vifs->first; v && !refusal; v = v->next)
+		refusal = check_mac(c, NULL, mu_value_get(v, "mac"));
+	return refusal;
+}
+
 void rest_call_choose_id(struct rest_call *c, const struct call_method *m,
 			 struct mu_value *arguments)
 {
@@ -51,19 +109,24 @@ void rest_call_choose_id(struct rest_call *c, const struct call_method *m,
 		mu_value_set_string(c->arena, arguments, "id", mu_uuid_format(&id, text));
 }
 
-/* DELETE /vms/{id}?disks=false */
+/* DELETE /vms/{id}?disks=false&snapshots=false */
 static int take_query(struct rest_call *c, const struct call_method *m, struct mu_value *body,
 		      struct mu_error *err)
 {
-	bool disks = true;
+	static const char *const names[] = {"disks", "snapshots"};
 
-	if (c->request->method != HTTP_DELETE || strcmp(m->name, "vm.delete") != 0 ||
-	    !http_request_query(c->request, "disks"))
+	if (c->request->method != HTTP_DELETE || strcmp(m->name, "vm.delete") != 0)
 		return 0;
-	if (rest_query_bool(c, "disks", &disks, err) < 0)
-		return MU_FAILED;
-	if (!mu_value_get(body, "disks"))
-		mu_value_set_bool(c->arena, body, "disks", disks);
+	for (size_t i = 0; i < MU_ARRAY_SIZE(names); i++) {
+		bool value = true;
+
+		if (!http_request_query(c->request, names[i]))
+			continue;
+		if (rest_query_bool(c, names[i], &value, err) < 0)
+			return MU_FAILED;
+		if (!mu_value_get(body, names[i]))
+			mu_value_set_bool(c->arena, body, names[i], value);
+	}
 	return 0;
 }
 
@@ -96,7 +159,7 @@ struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_
 		return rest_bad_request(c, &err);
 	if (call_check(t.method, body, &err) < 0)
 		return rest_error(c, &err);
-	if (t.vm && (refusal = check_vm(c, &t)))
+	if ((t.vm && (refusal = check_vm(c, &t))) || (refusal = check_macs(c, &t, body)))
 		return refusal;
 	rest_call_choose_id(c, t.method, body);
 	ask = (struct rest_ask){.method = t.method,

@@ -5,6 +5,7 @@
  */
 #include "common/rest/relations.h"
 #include "common/rest/render.h"
+#include "common/rest/templates.h"
 
 #include "common/base/assert.h"
 #include "common/model/object.h"
@@ -167,38 +168,84 @@ struct http_reply *rest_check_pool(struct rest_call *c)
 	return NULL;
 }
 
-/* Where a new VM goes when nobody says where: the most free memory. */
+/* Where a new VM goes when nobody says where: the most free memory, among those that can have it.
+ */
+struct choice {
+	bool hvm; /* needed */
+	const struct model_host *best;
+};
+
 static bool better_host(const struct model_host *h, void *arg)
 {
-	const struct model_host **best = arg;
+	struct choice *k = arg;
+	bool able = h->hvm_capable || !k->hvm;
 
-	if (h->connected && (!*best || h->memory_free_bytes > (*best)->memory_free_bytes))
-		*best = h;
+	if (!h->connected)
+		return true;
+	if (!k->best || (able && k->hvm && !k->best->hvm_capable) ||
+	    (able && h->memory_free_bytes > k->best->memory_free_bytes))
+		k->best = h;
 	return true;
 }
 
-static struct http_reply *place_new_vm(struct rest_call *c, const struct mu_value *body,
-				       struct rest_target *t)
+/* Where what it is made of is: the template, the SR, the disk that is cloned. */
+static bool host_of_parts(const struct rest_backend *b, const struct mu_value *body,
+			  struct host_id *ret)
+{
+	const char *template = mu_value_as_string(mu_value_get(body, "template"));
+	const char *sr = mu_value_as_string(mu_value_get(body, "srId"));
+	const struct mu_value *vdis = mu_value_get(body, "vdis");
+	const struct model_object *o = NULL;
+	const struct model_vm *vm;
+	struct mu_uuid id;
+	struct vm_id vm_id;
+
+	if (template && mu_uuid_parse(template, &vm_id.uuid) && (vm = b->vm_find(b->ctx, &vm_id))) {
+		*ret = vm->host;
+		return true;
+	}
+	if (sr && mu_uuid_parse(sr, &id))
+		o = b->object_find(b->ctx, &id);
+	for (const struct mu_value *v = vdis ? vdis->first : NULL; v && !o; v = v->next) {
+		const char *source = v->kind == MU_VALUE_OBJECT
+					 ? mu_value_as_string(mu_value_get(v, "source"))
+					 : NULL;
+
+		if (source && mu_uuid_parse(source, &id))
+			o = b->object_find(b->ctx, &id);
+	}
+	if (o)
+		*ret = o->host;
+	return o != NULL;
+}
+
+static bool needs_hvm(const struct mu_value *body)
+{
+	const char *text = mu_value_as_string(mu_value_get(body, "template"));
+	const struct builtin_template *t;
+	struct mu_uuid id;
+
+	t = text && mu_uuid_parse(text, &id) ? builtin_find(&id) : NULL;
+	return t && t->type != VM_TYPE_PV;
+}
+
+struct http_reply *rest_place_new_vm(struct rest_call *c, const struct mu_value *body,
+				     struct rest_target *t)
 {
 	const struct rest_backend *b = &c->rest->backend;
 	const char *affinity = mu_value_as_string(mu_value_get(body, "affinity"));
-	const char *template = mu_value_as_string(mu_value_get(body, "template"));
-	const struct model_host *best = NULL;
-	const struct model_vm *vm;
+	struct choice choice = {.hvm = needs_hvm(body)};
 	struct mu_error err;
-	struct vm_id id;
 
 	if (affinity)
 		return place_host(c, affinity, t);
-	if (template && mu_uuid_parse(template, &id.uuid) && (vm = b->vm_find(b->ctx, &id))) {
-		t->host = vm->host;
-	} else {
-		b->each_host(b->ctx, better_host, &best);
-		if (!best) {
+	if (!host_of_parts(b, body, &t->host)) {
+		b->each_host(b->ctx, better_host, &choice);
+		if (!choice.best) {
 			(void)mu_error_set(&err, MU_E_UNAVAILABLE, "no host is connected");
 			return rest_error(c, &err);
 		}
-		t->host = best->id;
+		t->host = choice.best->id;
 	}
 	t->object = t->host.uuid;
 	return NULL;
@@ -238,15 +285,29 @@ static struct http_reply *place_in_body(struct rest_call *c, const struct rest_c
 	return refusal;
 }
 
+static struct http_reply *place_template(struct rest_call *c, struct mu_value *body,
+					 struct rest_target *t)
+{
+	const struct builtin_template *builtin;
+	struct mu_uuid id;
+
+	builtin = mu_uuid_parse(c->id, &id) ? builtin_find(&id) : NULL;
+	return builtin ? rest_builtin_place(c, builtin, body, t)
+		       : place_vm(c, c->id, VM_KIND_TEMPLATE, t);
+}
+
 /* Of any kind: what a call's object is, by its method. */
 static struct http_reply *place_by_method(struct rest_call *c, const char *text,
-					  struct rest_target *t)
+					  struct mu_value *body, struct rest_target *t)
 {
 	const struct rest_backend *b = &c->rest->backend;
+	const struct builtin_template *builtin;
 	struct vm_id id;
 
 	switch (t->method->target) {
 	case CALL_ON_VM:
+		if (mu_uuid_parse(text, &id.uuid) && (builtin = builtin_find(&id.uuid)))
+			return rest_builtin_place(c, builtin, body, t);
 		if (!mu_uuid_parse(text, &id.uuid) || !(t->vm = b->vm_find(b->ctx, &id)))
 			return rest_not_found(c, "VM", text);
 		t->object = id.uuid;
@@ -268,7 +329,7 @@ static struct http_reply *place_call(struct rest_call *c, struct mu_value *body,
 				     struct rest_target *t)
 {
 	static const char *const known[] = {"method", "objectId", "hostId", "arguments"};
-	const struct mu_value *arguments = mu_value_get(body, "arguments");
+	struct mu_value *arguments = mu_value_find(body, "arguments");
 	const char *method, *object, *host = NULL;
 	struct http_reply *refusal;
 
@@ -291,12 +352,13 @@ static struct http_reply *place_call(struct rest_call *c, struct mu_value *body,
 	t->method = call_find(method);
 	if (!t->method)
 		return rest_not_found(c, "method", method);
-	if ((refusal = place_by_method(c, object, t)))
+	arguments = arguments ? mu_value_copy(c->arena, arguments) : mu_value_object(c->arena);
+	if ((refusal = place_by_method(c, object, arguments, t)))
 		return refusal;
 	if (host && (!mu_uuid_parse(host, &t->host.uuid) ||
 		     !c->rest->backend.host_find(c->rest->backend.ctx, &t->host)))
 		return rest_not_found(c, "host", host);
-	*body = *(arguments ? mu_value_copy(c->arena, arguments) : mu_value_object(c->arena));
+	*body = *arguments;
 	return NULL;
 }
 
@@ -315,7 +377,7 @@ struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_r
 	case REST_FROM_VM_SNAPSHOT:
 		return place_vm(c, c->id, VM_KIND_SNAPSHOT, ret);
 	case REST_FROM_VM_TEMPLATE:
-		return place_vm(c, c->id, VM_KIND_TEMPLATE, ret);
+		return place_template(c, body, ret);
 	case REST_FROM_VBD:
 	case REST_FROM_VIF:
 		return place_part(c, route->source == REST_FROM_VIF, body, ret);
@@ -329,7 +391,7 @@ struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_r
 		return place_host(c, c->id, ret);
 	case REST_FROM_POOL:
 		refusal = rest_check_pool(c);
-		return refusal ? refusal : place_new_vm(c, body, ret);
+		return refusal ? refusal : rest_place_new_vm(c, body, ret);
 	case REST_FROM_BODY_VM:
 	case REST_FROM_BODY_SR:
 	case REST_FROM_BODY_HOST:

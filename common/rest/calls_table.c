@@ -15,7 +15,8 @@ const struct rest_call_route rest_call_routes[] = {
     {{HTTP_DELETE, V0("/vms/{id}"), false}, "vm.delete", REST_FROM_VM, true},
     {{HTTP_POST, ACTION("vms", "snapshot"), false}, "vm.snapshot", REST_FROM_VM},
     {{HTTP_POST, ACTION("vms", "revert_snapshot"), false}, "vm.revert", REST_FROM_VM},
-    {{HTTP_POST, ACTION("vms", "clone"), false}, "vm.clone", REST_FROM_VM},
+    /* A copy is not compressed: it does not leave the host. */
+    {{HTTP_POST, ACTION("vms", "clone"), false}, "vm.clone", REST_FROM_VM, false, NULL, "compress"},
     {{HTTP_POST, ACTION("vms", "convert_to_template"), false}, "vm.to_template", REST_FROM_VM},
     {{HTTP_DELETE, V0("/vm-snapshots/{id}"), false}, "vm.delete", REST_FROM_VM_SNAPSHOT, true},
     {{HTTP_POST, ACTION("vm-snapshots", "clone"), false}, "vm.clone", REST_FROM_VM_SNAPSHOT},
@@ -77,6 +78,17 @@ const struct rest_call_route rest_call_routes[] = {
      false,
      NULL,
      "bypassBackupCheck"},
+
+    {{HTTP_POST, ACTION("hosts", "assign_pci"), false}, "pci.assign", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "release_pci"), false}, "pci.release", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "create_cpupool"), false}, "cpupool.create", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "destroy_cpupool"), false}, "cpupool.destroy", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "add_cpupool_cpus"), false}, "cpupool.add_cpus", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "remove_cpupool_cpus"), false},
+     "cpupool.remove_cpus",
+     REST_FROM_HOST},
+    {{HTTP_POST, ACTION("hosts", "set_cpupool"), false}, "cpupool.set", REST_FROM_HOST},
+    {{HTTP_POST, ACTION("vms", "move_to_cpupool"), false}, "cpupool.move", REST_FROM_VM},
 
     {{HTTP_POST, V0("/calls"), false}, NULL, REST_FROM_BODY},
 };

@@ -40,6 +40,7 @@ enum {
 	PBD_INDEX,
 	VBD_INDEX,
 	VIF_INDEX,
+	ALARM_INDEX,
 	_INDEX_COUNT,
 };
 
@@ -64,6 +65,7 @@ static const struct rest_type *const types[N_TYPES] = {
     [PBD_INDEX] = &rest_type_pbd,
     [VBD_INDEX] = &rest_type_vbd,
     [VIF_INDEX] = &rest_type_vif,
+    [ALARM_INDEX] = &rest_type_alarm,
 };
 
 struct subscription {
@@ -340,6 +342,11 @@ void rest_feed_task_changed(struct rest_feed *feed, enum rest_change what,
 	changed(feed, TASK_INDEX, what, t);
 }
 
+void rest_feed_alarm_changed(struct rest_feed *feed, enum rest_change what, const struct alarm *a)
+{
+	changed(feed, ALARM_INDEX, what, a);
+}
+
 void rest_feed_host_changed(struct rest_feed *feed, enum rest_change what,
 			    const struct model_host *h)
 {
@@ -360,8 +367,8 @@ static int unknown_collection(const char *name, struct mu_error *err)
 {
 	return mu_error_set(err, MU_E_INVALID,
 			    "no collection \"%s\" has events; hint: VM, VM-snapshot, VM-template, "
-			    "VBD, VIF, SR, PBD, VDI, VDI-snapshot, network, PIF, PCI, host, pool "
-			    "or task",
+			    "VBD, VIF, SR, PBD, VDI, VDI-snapshot, network, PIF, PCI, host, pool, "
+			    "alarm or task",
 			    name);
 }
 

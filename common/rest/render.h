@@ -53,6 +53,7 @@ extern const struct rest_type rest_type_vif;
 extern const struct rest_type rest_type_host;
 extern const struct rest_type rest_type_pool;
 extern const struct rest_type rest_type_task;
+extern const struct rest_type rest_type_alarm;
 
 /* What a call gave back, NULL if nothing. */
 struct mu_value *rest_task_value(struct mu_arena *a, const struct model_task *t);

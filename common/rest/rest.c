@@ -7,6 +7,7 @@
  */
 #include "common/base/assert.h"
 #include "common/base/str.h"
+#include "common/rest/alarms.h"
 #include "common/rest/relations.h"
 #include "common/rest/render.h"
 
@@ -24,9 +25,9 @@ struct route {
 static struct http_reply *get_index(struct rest_call *c)
 {
 	static const char *const collections[] = {
-	    "events",        "hosts", "networks", "pbds",         "pcis",         "pifs",
-	    "ping",          "pools", "srs",      "tasks",        "vbds",         "vdis",
-	    "vdi-snapshots", "vifs",  "vms",      "vm-snapshots", "vm-templates",
+	    "alarms", "events",        "hosts", "networks", "pbds",         "pcis",
+	    "pifs",   "ping",          "pools", "srs",      "tasks",        "vbds",
+	    "vdis",   "vdi-snapshots", "vifs",  "vms",      "vm-snapshots", "vm-templates",
 	};
 	struct mu_value *v = mu_value_list(c->arena);
 
@@ -86,6 +87,8 @@ static const struct route routes[] = {
      &rest_type_vm_template},
     LOOK("srs", rest_type_sr),
     TASKS("srs", rest_type_sr),
+    {{HTTP_GET, "/rest/v0/srs/{id}/alarms", false}, rest_get_sr_alarms},
+    LOOK("alarms", rest_type_alarm),
     LOOK("vdis", rest_type_vdi),
     TASKS("vdis", rest_type_vdi),
     LOOK("vdi-snapshots", rest_type_vdi_snapshot),
@@ -143,6 +146,7 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
 	mu_link_init(&rest->host_groups);
 	rest->feed = rest_feed_new(rest);
 	rest->relations = rest_feed_relations_new(rest->feed, &rest->backend);
+	rest->alarms = rest_alarms_new(rest);
 	return rest;
 }
 
@@ -151,6 +155,7 @@ struct rest *rest_free(struct rest *rest)
 	if (!rest)
 		return NULL;
 	mu_assert(mu_list_empty(&rest->waiters) && mu_list_empty(&rest->host_groups));
+	rest->alarms = rest_alarms_free(rest->alarms);
 	rest->feed = rest_feed_free(rest->feed);
 	rest->relations = rest_relations_free(rest->relations);
 	free(rest);
@@ -180,6 +185,7 @@ void rest_vm_changed(struct rest *rest, enum rest_change what, const struct mode
 void rest_object_changed(struct rest *rest, enum rest_change what, const struct model_object *o)
 {
 	rest_relations_object_changed(rest->relations, what, o);
+	rest_alarms_object_changed(rest->alarms, what, o);
 }
 
 void rest_report_changed(struct rest *rest, enum rest_change what, const struct model_object *o)

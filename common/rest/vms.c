@@ -7,6 +7,7 @@
 #include "common/base/str.h"
 #include "common/rest/fields.h"
 #include "common/rest/render.h"
+#include "common/rest/templates.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static bool host_is_away(struct rest_render *r, const struct model_vm *vm)
 	const struct rest_backend *b = &r->rest->backend;
 	const struct model_host *h = b->host_find(b->ctx, &vm->host);
 
-	return !h || !h->connected;
+	return !rest_is_builtin(vm) && (!h || !h->connected);
 }
 
 /* Nobody may believe that a VM surely runs whose host cannot be asked. */
@@ -52,7 +53,9 @@ static struct mu_value *vm_last_power(struct rest_render *r, const void *object)
 
 static struct mu_value *vm_host(struct rest_render *r, const void *object)
 {
-	return rest_uuid(r->arena, &((const struct model_vm *)object)->host.uuid);
+	const struct model_vm *vm = object;
+
+	return rest_uuid(r->arena, rest_is_builtin(vm) ? &r->pool.id : &vm->host.uuid);
 }
 
 static struct mu_value *vm_cpus(struct rest_render *r, const void *object)
@@ -376,17 +379,6 @@ static struct mu_value *vm_with_memory(struct rest_render *r, const void *object
 	return mu_value_bool(r->arena, ((const struct model_vm *)object)->with_memory);
 }
 
-/* What XO reads of it describes disks that are yet to be made; those of ours are there. */
-static struct mu_value *vm_template_info(struct rest_render *r, const void *object)
-{
-	struct mu_value *v = mu_value_object(r->arena);
-
-	(void)object;
-	mu_value_set(r->arena, v, "install_methods", mu_value_list(r->arena));
-	mu_value_set(r->arena, v, "disks", mu_value_list(r->arena));
-	return v;
-}
-
 static struct mu_value *vm_managed(struct rest_render *r, const void *object)
 {
 	return mu_value_bool(r->arena, ((const struct model_vm *)object)->managed);
@@ -403,8 +395,8 @@ static struct mu_value *vm_domid(struct rest_render *r, const void *object)
 enum { ONLY_TEMPLATE = 2, ONLY_SNAPSHOT = 3 };
 
 static const struct rest_field fields[] = {
-    {"isDefaultTemplate", rest_false},
-    {"template_info", vm_template_info},
+    {"isDefaultTemplate", rest_template_is_default},
+    {"template_info", rest_template_info},
     /* All */
     REST_COMMON_FIELDS,
     {"name_label", vm_name},
@@ -433,8 +425,8 @@ static const struct rest_field fields[] = {
     {"cpuCap", vm_cap},
     {"cpuMask", vm_mask},
     {"secureBoot", rest_false},
-    {"viridian", rest_false},
-    {"needsVtpm", rest_false},
+    {"viridian", rest_template_viridian},
+    {"needsVtpm", rest_template_vtpm},
     {"hasVendorDevice", rest_false},
     {"expNestedHvm", rest_false},
     {"isNestedVirtEnabled", rest_false},
@@ -528,13 +520,15 @@ static void find_snapshot(struct rest *rest, const struct mu_uuid *id,
 static void each_template(const struct rest_backend *b, bool (*each)(const void *object, void *arg),
 			  void *arg)
 {
-	walk(b, VM_KIND_TEMPLATE, each, arg);
+	if (rest_builtins_each(each, arg))
+		walk(b, VM_KIND_TEMPLATE, each, arg);
 }
 
 static void find_template(struct rest *rest, const struct mu_uuid *id,
 			  void (*found)(const void *object, void *arg), void *arg)
 {
 	find(rest, id, VM_KIND_TEMPLATE, found, arg);
+	rest_builtin_find(id, found, arg);
 }
 
 const struct rest_type rest_type_vm = {

@@ -12,8 +12,18 @@ struct waiter {
 	enum rest_wait_for what;
 };
 
+/* A VM may have been asked for as a template. */
+static const char *collection_of(struct rest *rest, const char *makes, const struct mu_uuid *id)
+{
+	const struct vm_id vm_id = {*id};
+	const struct model_vm *vm = rest->backend.vm_find(rest->backend.ctx, &vm_id);
+
+	return vm && vm->kind == VM_KIND_TEMPLATE ? "vm-templates" : makes;
+}
+
 /* What a call gives back: 201 for something new, 200 for anything else, 204 for nothing. */
-static struct http_reply *reply_value(struct http_request *r, const struct model_task *t)
+static struct http_reply *reply_value(struct rest *rest, struct http_request *r,
+				      const struct model_task *t)
 {
 	const struct call_method *m = call_find(t->method);
 	const struct mu_value *v = rest_task_value(r->arena, t);
@@ -23,7 +33,7 @@ static struct http_reply *reply_value(struct http_request *r, const struct model
 	if (!v || v->n_children == 0)
 		return http_reply_empty(r, 204);
 	if (m && m->makes && text && mu_uuid_parse(text, &id))
-		return rest_created(r, m->makes, &id);
+		return rest_created(r, collection_of(rest, m->makes, &id), &id);
 	return http_reply_json(r, 200, v);
 }
 
@@ -36,7 +46,7 @@ static struct http_reply *reply_ended(struct rest *rest, struct http_request *r,
 	if (what == REST_WAIT_TASK)
 		return rest_single(&c, &rest_type_task, t);
 	if (t->status == TASK_SUCCESS)
-		return reply_value(r, t);
+		return reply_value(rest, r, t);
 	data = mu_value_object(r->arena);
 	mu_value_set_string(r->arena, data, "code", mu_error_name(t->err.code));
 	mu_value_set_string(r->arena, data, "status", task_status_name(t->status));

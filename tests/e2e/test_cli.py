@@ -4,6 +4,7 @@
 import csv
 import io
 import json
+import pathlib
 import os
 import re
 import subprocess
@@ -224,6 +225,35 @@ class Acting(Cli):
         for verb in ("scan", "unplug", "plug", "destroy"):
             self.run_muster(0, "sr", verb, "disks")
         self.assertEqual([], self.demo.json("sr", "list"))
+
+    def test_a_vm_of_a_template_by_words(self):
+        with tempfile.TemporaryDirectory(prefix="muster-cli-sr-") as folder:
+            self.run_muster(0, "sr", "create", "host-1", "systems", "dir", f"location={folder}")
+            self.run_muster(0, "vdi", "create", "systems", "golden", "4MiB")
+            self.assertRegex(self.run_muster(0, "template", "list").stdout,
+                             r"(?m)^Debian 13 \(PVH\) +pvh +1 +1 GiB ")
+            user_data = pathlib.Path(folder, "user-data")
+            user_data.write_text("#cloud-config\n")
+            vm = self.run_muster(0, "vm", "create", "made", "--template", "Debian 13 (PVH)",
+                                 "--image", "golden", "--disk", "8MiB", "--sr", "systems",
+                                 "--cloud-config", str(user_data), "--host", "host-1", "--network",
+                                 "xenbr0", "--start", "cpus=2").stdout.strip()
+            self.assertRegex(vm, UUID)
+            demo.wait_for("the new VM", lambda: self.demo.power("made") == "Running")
+            seen = self.demo.json("vm", "show", "made")
+            self.assertEqual((2, 1, 2), (seen["CPUs"]["number"], len(seen["VIFs"]), len(seen["$VBDs"])))
+            refusal = self.run_muster(1, "vm", "create", "eleven", "--template", "Windows 11",
+                                      "--sr", "systems").stderr
+            self.assertIn("TPM", refusal)
+            self.run_muster(3, "vm", "create", "x", "--template", "no such")
+            self.run_muster(2, "vm", "list", "--template", "Debian 13")
+            self.run_muster(0, "vm", "stop", "made", "--force")
+            clone = self.run_muster(0, "vm", "clone", "made", "name_label=mine", "asTemplate=true").stdout.strip()
+            self.run_muster(4, "template", "delete", "Debian 13")
+            self.run_muster(0, "template", "delete", clone)
+            self.run_muster(0, "vm", "delete", "made")
+            self.run_muster(0, "vdi", "delete", "golden")
+            self.run_muster(0, "sr", "destroy", "systems")
 
     def test_events_of_a_vm(self):
         environment = {**self.demo.environment(), **self.demo.env}

@@ -212,8 +212,8 @@ class Cards(DeviceCase):
         agent = self.agent()
         vm = self.define(agent, nics=[{"bridge": "xenbr0", "mac": "00:16:3e:00:00:07"}])
         other = self.define(agent, "other")
-        self.fails(agent, ["MAC", "web"], "vif.create", other, bridge="b",
-                   MAC="00:16:3E:00:00:07")
+        self.refused(409, ["MAC", "web"], lambda: self.ask(agent, "vif.create", other, bridge="b",
+                                                           MAC="00:16:3E:00:00:07"))
         self.fails(agent, ["MAC"], "vif.create", other, bridge="b", MAC="01:16:3e:00:00:07")
         self.fails(agent, ["networkId"], "vif.create", other, networkId=str(uuid.uuid4()))
         self.fails(agent, ["device", "taken"], "vif.create", vm, bridge="b", device="0")
@@ -250,6 +250,25 @@ class Cards(DeviceCase):
 
 
 class Passed(DeviceCase):
+    def test_a_pci_device_is_given_up_and_taken_back(self):
+        agent = self.agent()
+        host = self.host_id(agent)
+
+        def of(address):
+            return next(p for p in agent.rest.get("/pcis?fields=*") if p["pci_id"] == address)
+
+        self.call(agent, "pci.assign", host, address="0000:05:00.0")
+        wait_until("it is assignable", lambda: of("0000:05:00.0")["assignable"])
+        vm = self.define(agent, type="pv")
+        agent.rest.action(vm, "start")
+        self.call(agent, "pci.attach", vm, address="0000:05:00.0")
+        self.assertEqual(["0000:05:00.0"], agent.rest.get(f"/vms/{vm}")["attachedPcis"])
+        self.fails(agent, ["0000:05:00.0"], "pci.release", host, address="0000:05:00.0")
+        self.call(agent, "pci.detach", vm, address="0000:05:00.0")
+        self.call(agent, "pci.release", host, address="0000:05:00.0")
+        wait_until("dom0 has it", lambda: not of("0000:05:00.0")["assignable"])
+        self.assertEqual(0, agent.stop())
+
     def test_pci_and_usb(self):
         agent = self.agent()
         vm = agent.define(name="hv", type="hvm", memory="64MiB")

@@ -375,5 +375,43 @@ class Power(HostCase):
         self.refused(501, ["simulated"], self.act, plain, "clean_shutdown")
 
 
+class CpuPools(AgentCase):
+    def ends(self, agent, method, object_id, **arguments):
+        task = agent.rest.post("/calls", {"method": method, "objectId": object_id, "arguments": arguments})["taskId"]
+        ended = self.wait_task(agent, task)
+        return ended["result"]["message"] if ended["status"] == "failure" else None
+
+    def pools(self, agent):
+        host = agent.rest.get("/hosts?fields=id")[0]["id"]
+        return {p["name"]: p for p in agent.rest.get(f"/hosts/{host}/details")["cpupools"]}
+
+    def test_a_pool_and_a_vm_in_it(self):
+        agent = self.agent()
+        host = agent.rest.get("/hosts?fields=id")[0]["id"]
+        vm = self.define(agent)
+        agent.rest.action(vm, "start")
+        last = len(self.pools(agent)["Pool-0"]["cpus"]) - 1
+        cpus = f"{last - 1}-{last}"
+        self.assertIn("is in pool Pool-0", self.ends(agent, "cpupool.create", host, name="fast", cpus=cpus))
+        for method, arguments in (("cpupool.remove_cpus", {"pool": "Pool-0", "cpus": cpus}),
+                                  ("cpupool.create", {"name": "fast", "cpus": str(last), "scheduler": "credit"}),
+                                  ("cpupool.add_cpus", {"pool": "fast", "cpus": str(last - 1)}),
+                                  ("cpupool.set", {"pool": "fast", "tsliceMs": 5})):
+            self.assertIsNone(self.ends(agent, method, host, **arguments), method)
+        self.assertIsNone(self.ends(agent, "cpupool.move", vm, pool="fast"))
+        fast = self.pools(agent)["fast"]
+        self.assertEqual(([last - 1, last], 1, "credit", 5),
+                         (fast["cpus"], fast["domainCount"], fast["scheduler"], fast["parameters"]["tsliceMs"]))
+        self.assertIn("1 domains", self.ends(agent, "cpupool.destroy", host, pool="fast"))
+        agent.rest.action(vm, "hard_shutdown")
+        self.assertIsNone(self.ends(agent, "cpupool.destroy", host, pool="fast"))
+        self.assertIsNone(self.ends(agent, "cpupool.add_cpus", host, pool="Pool-0", cpus=cpus))
+        self.assertEqual({"Pool-0"}, set(self.pools(agent)))
+        status = agent.rest.request("POST", "/calls", {"method": "cpupool.move", "objectId": vm,
+                                                       "arguments": {"pool": "Pool-0"}})[0]
+        self.assertEqual(409, status, "it does not run")
+        self.assertEqual(0, agent.stop())
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -145,6 +145,38 @@ class Snapshots(SnapshotCase):
         wait_until("the SR is plugged", lambda: self.host.rest.get(f"/srs/{sr}")["attached"])
 
 
+class Deleting(SnapshotCase):
+    def setUp(self):
+        super().setUp()
+        self.empty = self.call(self.host, "vm.snapshot", self.vm, name_label="first")["id"]
+        self.call(self.host, "vm.snapshot", self.vm, name_label="second")
+
+    def snapshots(self):
+        return {s["name_label"] for s in self.host.rest.get("/vm-snapshots?fields=name_label")}
+
+    def test_a_vm_goes_with_its_snapshots_and_nothing_is_left(self):
+        self.call(self.host, "vm.clone", self.empty, name_label="other")
+        self.host.rest.delete(f"/vms/{self.vm}")
+        self.assertEqual(set(), self.snapshots())
+        self.assertEqual([], self.host.rest.get("/vdi-snapshots"))
+        self.assertEqual(["other"], [v["name_label"] for v in self.host.rest.get("/vms?fields=name_label")])
+        self.assertEqual(2, len(self.vdis(self.host)))
+        self.assertEqual(0, self.host.stop())
+
+    def test_what_is_to_stay_stays(self):
+        twin = self.call(self.host, "vm.clone", self.vm, name_label="twin")["id"]
+        self.host.rest.delete(f"/vms/{self.vm}?snapshots=false")
+        self.assertEqual({"first", "second"}, self.snapshots())
+        back = self.call(self.host, "vm.clone", self.empty, name_label="back")["id"]
+        self.host.rest.action(back, "start")
+        self.call(self.host, "vm.snapshot", twin, name_label="third")
+        before = self.files()
+        self.host.rest.delete(f"/vms/{twin}?disks=false")
+        self.assertEqual({"first", "second", "third"}, self.snapshots())
+        self.assertEqual(before, self.files())
+        self.assertEqual(0, self.host.stop())
+
+
 class Clones(SnapshotCase):
     def test_a_clone_is_a_vm_of_its_own(self):
         self.write(self.root, "one")

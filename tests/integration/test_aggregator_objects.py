@@ -302,6 +302,12 @@ class CommandLine(AggregatorCase):
         shown = json.loads(self.muster("vdi", "show", vdi[:8], "-o", "json"))
         self.assertEqual(self.rest.get(f"/vdis/{vdi}"),
                          {k: v for k, v in shown.items() if k != "href"})
+        self.assertEqual("", self.muster("alarm", "list", "--no-header"))
+        agent.delta(s, objects=[agent.sr(sr, "disks", data_percent=82, metadata_percent=91)])
+        wait_until("the alarms", lambda: len(self.rest.get("/alarms")) == 2)
+        self.assertRegex(self.muster("alarm", "list"), r"(?m)^critical +.* SR disks: metadata 91 % full ")
+        agent.delta(s, objects=[agent.sr(sr, "disks", data_percent=82, metadata_percent=20)])
+        wait_until("one alarm less", lambda: len(self.rest.get(f"/srs/{sr}/alarms")) == 1)
         self.assertIn("there is no network 'wan'; hint: muster network list",
                       self.muster("network", "show", "wan", code=3))
         s.close()

@@ -28,7 +28,7 @@ class DiskCase:
     def tearDown(self):
         super().tearDown()
         for kind in ("vm-snapshots", "vm-templates"):
-            for one in self.rest.get(f"/{kind}?fields=id"):
+            for one in self.rest.get(f"/{kind}?fields=id&filter=!isDefaultTemplate%3F"):
                 self.call("vm.delete", one["id"])
         for snapshot in self.rest.get("/vdi-snapshots?fields=id"):
             self.call("vdi.delete", snapshot["id"])

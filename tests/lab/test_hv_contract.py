@@ -26,7 +26,7 @@ class HvContract(unittest.TestCase):
         cls.host.put(BUILD / "tests/unit/agent/hv/hv-contract", PROGRAM)
         cls.host.run(["chmod", "755", PROGRAM])
 
-    def contract(self, group):
+    def contract(self, group, at_least=4):
         """Runs a group of cases, and gives what the program said."""
         done = self.host.run([PROGRAM, "--driver", "xen", "--group", group, *GUEST], check=False, timeout=PATIENCE_S)
         results = re.findall(r"^(ok|not ok) \d+ - (.*?) # (.*)\n((?:# .*\n)?)", done.stdout, re.MULTILINE)
@@ -36,7 +36,7 @@ class HvContract(unittest.TestCase):
             with self.subTest(case):
                 self.assertEqual(verdict, "ok", why)
         self.assertEqual(len(results), int(plan[1]), f"it ended early, exit code {done.returncode}: {done.stderr[-2000:]}")
-        self.assertGreater(len(results), 3, f"there is no group {group}")
+        self.assertGreaterEqual(len(results), at_least, f"there is no group {group}")
         self.assertEqual([row["name"] for row in self.host.xl_list()], ["Domain-0"], "a case left a domain behind")
         return done.stdout
 
@@ -57,6 +57,13 @@ class HvContract(unittest.TestCase):
 
     def test_resources(self):
         self.contract("resources")
+
+    def test_cpupools(self):
+        """Under emulation Xen has been seen to hang in this; then the dom0 goes with it."""
+        if int(self.host.out("xl info nr_cpus")) < 2:
+            self.skipTest("the lab's host has one CPU")
+        self.contract("cpupools", at_least=3)
+        self.assertEqual(self.host.out("xl cpupool-list | awk 'NR > 1 { print $1 }'"), "Pool-0")
 
     def test_a_killed_build_is_recognisable(self):
         """docs/design/xen-driver.md: ours by its mark in xenstore, incomplete because libxl has no record of it."""

@@ -82,7 +82,7 @@ class Snapshots:
         self.assertEqual("one", self.sh("cat /root/state"))
         self.rest.action(clone, "hard_shutdown")
 
-        for one in (clone, vm, before, taken["id"], template):
+        for one in (clone, vm, template):
             self.call("vm.delete", one)
         wait_until("nothing of it is listed", lambda: not self.rest.get("/vdis") and not self.rest.get("/vdi-snapshots")
                    and not self.rest.get("/vm-snapshots"), OP_DEADLINE, 1)

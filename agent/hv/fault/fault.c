@@ -304,6 +304,13 @@ static int fault_pci_list(void *impl, struct hv_host_pci *ret_devices, size_t ma
 	return 0;
 }
 
+static int fault_can_build(void *impl, const struct hv_vm_config *config, struct mu_error *err)
+{
+	struct fault *f = impl;
+
+	return f->ops->can_build(f->impl, config, err);
+}
+
 static void fault_watch(void *impl, const struct hv_watch *watch)
 {
 	struct fault *f = impl;
@@ -335,6 +342,15 @@ static int fault_cpupools(void *impl, struct hv_cpupool *ret_pools, size_t max, 
 	return f->ops->cpupools(f->impl, ret_pools, max, ret_n, err);
 }
 
+/* One that blocks is not passed through here: it would outlive this layer. */
+static int fault_cpupool_change(void *impl, const struct hv_cpupool_change *change,
+				struct mu_error *err)
+{
+	struct fault *f = impl;
+
+	return f->ops->cpupool_change(f->impl, change, err);
+}
+
 static int fault_dmesg(void *impl, struct mu_str *out, struct mu_error *err)
 {
 	struct fault *f = impl;
@@ -360,9 +376,14 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 	    .emergency_destroy = under_ops->emergency_destroy ? fault_emergency_destroy : NULL,
 	    .host_details = under_ops->host_details ? fault_host_details : NULL,
 	    .cpupools = under_ops->cpupools ? fault_cpupools : NULL,
+	    .cpupool_change = under_ops->cpupool_change_blocks ? under_ops->cpupool_change
+			      : under_ops->cpupool_change      ? fault_cpupool_change
+							       : NULL,
+	    .cpupool_change_blocks = under_ops->cpupool_change_blocks,
 	    .dmesg = under_ops->dmesg ? fault_dmesg : NULL,
 	    .console = under_ops->console ? fault_console : NULL,
 	    .pci_list = under_ops->pci_list ? fault_pci_list : NULL,
+	    .can_build = under_ops->can_build ? fault_can_build : NULL,
 	};
 	struct fault *f = mu_xcalloc(1, sizeof *f);
 

@@ -105,27 +105,6 @@ void sim_model_host_details(const struct sim_model *m, struct hv_host_details *r
 	ret->dom0_memory_bytes = ret->dom0_memory_max_bytes = sim_dom0_bytes(m);
 }
 
-/* One pool, as Xen makes at boot. */
-size_t sim_model_cpupools(const struct sim_model *m, struct hv_cpupool *ret_pools, size_t max)
-{
-	struct hv_cpupool *p = ret_pools;
-
-	if (max == 0)
-		return 0;
-	memset(p, 0, sizeof *p);
-	SET(p->name, "Pool-0");
-	SET(p->scheduler, "credit2");
-	p->tslice_ms = p->migration_delay_us = -1;
-	p->ratelimit_us = 1000;
-	for (uint32_t i = 0; i < m->params.cpus && i < HV_VCPUS_MAX; i++)
-		p->cpus[p->n_cpus++] = i;
-	p->domains[p->n_domains++] = (struct hv_domid){0};
-	for (size_t i = 0; i < m->n_domains; i++, p->n_domains++)
-		if (p->n_domains < HV_POOL_DOMAINS_MAX)
-			p->domains[p->n_domains] = m->domains[i]->domid;
-	return 1;
-}
-
 void sim_model_dmesg(const struct sim_model *m, struct mu_str *out)
 {
 	struct model_host h;

@@ -41,6 +41,42 @@ size_t sim_devices_list(const struct sim_devices *d, struct hv_host_pci *ret, si
 	return n;
 }
 
+static bool config_has_pci(const struct hv_vm_config *c, const char *address)
+{
+	for (size_t i = 0; i < c->n_pci; i++) {
+		if (strcmp(c->pci[i].address, address) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool config_has_usb(const struct hv_vm_config *c, uint32_t bus, uint32_t address)
+{
+	for (size_t i = 0; i < c->n_usb_devices; i++) {
+		if (c->usb_devices[i].bus == bus && c->usb_devices[i].address == address)
+			return true;
+	}
+	return false;
+}
+
+void sim_devices_show(const struct sim_devices *d, struct hv_domid domid, struct hv_vm_config *c)
+{
+	for (size_t i = 0; i < SIM_PCI_COUNT && c->n_pci < HV_PCI_MAX; i++) {
+		const char *address = pcis[i].device.address;
+
+		if (d->pci_domid[i] != domid.value || config_has_pci(c, address))
+			continue;
+		c->pci[c->n_pci] = (struct hv_pci){.permissive = false};
+		memcpy(c->pci[c->n_pci++].address, address, sizeof c->pci[0].address);
+	}
+	for (size_t i = 0; i < SIM_USB_COUNT && c->n_usb_devices < HV_USB_MAX; i++) {
+		if (d->usb_domid[i] == domid.value &&
+		    !config_has_usb(c, usbs[i].bus, usbs[i].address))
+			c->usb_devices[c->n_usb_devices++] =
+			    (struct hv_usb_device){.bus = usbs[i].bus, .address = usbs[i].address};
+	}
+}
+
 /* ---- PCI ---- */
 
 static int pci_attach(struct sim_devices *d, size_t i, struct hv_domid domid, enum vm_type type,

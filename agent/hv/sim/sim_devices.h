@@ -20,6 +20,9 @@ size_t sim_devices_list(const struct sim_devices *d, struct hv_host_pci *ret, si
  * Positive: there was nothing to do. */
 int sim_devices_change(struct sim_devices *d, enum hv_op_kind kind, struct hv_domid domid,
 		       enum vm_type type, const struct hv_device *device, struct mu_error *err);
+/* What the domain has by now is in its configuration. */
+void sim_devices_show(const struct sim_devices *d, struct hv_domid domid,
+		      struct hv_vm_config *config);
 /* The domain is gone. */
 void sim_devices_drop(struct sim_devices *d, struct hv_domid domid);
 struct mu_value *sim_devices_encode(struct mu_arena *a, const struct sim_devices *d);

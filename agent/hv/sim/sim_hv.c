@@ -502,6 +502,15 @@ static int sim_cpupools(void *impl, struct hv_cpupool *ret_pools, size_t max, si
 	return 0;
 }
 
+static int sim_cpupool_change(void *impl, const struct hv_cpupool_change *change,
+			      struct mu_error *err)
+{
+	struct sim_hv *s = impl;
+
+	tick(s);
+	return sim_model_cpupool_change(s->model, change, err);
+}
+
 static int sim_dmesg(void *impl, struct mu_str *out, struct mu_error *err)
 {
 	struct sim_hv *s = impl;
@@ -526,6 +535,7 @@ static const struct hv_ops sim_ops = {
     .emergency_destroy = sim_emergency_destroy,
     .host_details = sim_host_details,
     .cpupools = sim_cpupools,
+    .cpupool_change = sim_cpupool_change,
     .dmesg = sim_dmesg,
     .pci_list = sim_pci_list,
     .console = sim_console,

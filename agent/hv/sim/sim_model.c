@@ -362,6 +362,7 @@ struct sim_model *sim_model_new(const struct sim_params *params, mu_msec now)
 	snprintf(part, sizeof part, "%016" PRIx64 "/boot/%" PRId64, params->seed, now);
 	boot = mu_uuid_derive(&root, part);
 	(void)mu_uuid_format(&boot, m->boot_id);
+	sim_cpupools_init(m);
 	for (unsigned i = 1; i <= params->n_foreign; i++)
 		add_foreign(m, i);
 	return m;

@@ -10,6 +10,7 @@
 #ifndef MUSTER_AGENT_HV_SIM_MODEL_H
 #define MUSTER_AGENT_HV_SIM_MODEL_H
 
+#include "agent/hv/hv_cpupool.h"
 #include "agent/hv/hv_device.h"
 #include "agent/hv/hv_host.h"
 #include "agent/hv/hv_stats.h"
@@ -111,6 +112,9 @@ int sim_model_config(const struct sim_model *m, struct hv_domid domid,
 
 void sim_model_host_details(const struct sim_model *m, struct hv_host_details *ret);
 size_t sim_model_cpupools(const struct sim_model *m, struct hv_cpupool *ret_pools, size_t max);
+/* At once; hv_cpupool_check() has passed. Not part of the state: a process begins with Pool-0. */
+int sim_model_cpupool_change(struct sim_model *m, const struct hv_cpupool_change *change,
+			     struct mu_error *err);
 void sim_model_dmesg(const struct sim_model *m, struct mu_str *out);
 
 size_t sim_model_pci_list(const struct sim_model *m, struct hv_host_pci *ret_devices, size_t max);

@@ -41,7 +41,8 @@ struct sim_domain {
 	uint32_t cap; /* percent of one CPU, 0 = none */
 	char cpus_hard[HV_PATH_MAX + 1];
 	char cpus_soft[HV_PATH_MAX + 1];
-	bool foreign; /* somebody else made it, and cleans up behind it */
+	uint32_t pool; /* its CPU pool's id */
+	bool foreign;  /* somebody else made it, and cleans up behind it */
 	enum hv_shutdown shutdown;
 	mu_msec created_at;
 	mu_msec phase_until; /* SIM_DYING; SIM_STOPPED and foreign: cleaned up then */
@@ -75,6 +76,14 @@ struct sim_op {
 	mu_msec next_at; /* MU_MSEC_NEVER: waits for its domain */
 };
 
+struct sim_cpupool {
+	uint32_t id;
+	char name[MODEL_NAME_MAX + 1];
+	char scheduler[16];
+	bool cpus[HV_VCPUS_MAX];
+	int32_t tslice_ms, ratelimit_us, migration_delay_us;
+};
+
 struct sim_model {
 	struct sim_params params;
 	struct mu_rand rand;
@@ -87,6 +96,8 @@ struct sim_model {
 	struct sim_domain **domains; /* by domid */
 	struct mu_link ops;
 	struct sim_devices devices;
+	size_t n_pools; /* the first is Pool-0 */
+	struct sim_cpupool pools[HV_CPUPOOLS_MAX];
 	double cpu_idle_ns[HV_VCPUS_MAX];
 	double pif_rx, pif_tx;
 };
@@ -98,6 +109,8 @@ struct sim_domain *sim_find(const struct sim_model *m, struct hv_domid domid);
 /* Add a zeroed domain of `config`, in order of domid. */
 struct sim_domain *sim_add(struct sim_model *m, struct hv_domid domid,
 			   const struct hv_vm_config *config);
+/* Pool-0 with all CPUs, as Xen makes at boot. */
+void sim_cpupools_init(struct sim_model *m);
 /* Bring all counters and guests' clocks up to `now`; no state changes in between. */
 void sim_advance(struct sim_model *m, mu_msec now);
 /* ---- inside a step ---- */

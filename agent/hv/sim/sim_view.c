@@ -237,6 +237,7 @@ int sim_model_config(const struct sim_model *m, struct hv_domid domid,
 	if (find_checked(m, domid, &d, err) < 0)
 		return MU_FAILED;
 	*ret_config = d->config;
+	sim_devices_show(&m->devices, domid, ret_config);
 	for (size_t i = 0; i < ret_config->n_nics; i++) {
 		if (ret_config->nics[i].mac[0] == '\0')
 			vm_default_mac(&d->config.id, ret_config->nics[i].device,

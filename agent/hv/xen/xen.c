@@ -9,6 +9,7 @@
  * docs/design/xen-driver.md tells why, and what is left behind when the agent dies.
  */
 #include "agent/hv/drivers.h"
+#include "agent/hv/xen/xen_able.h"
 #include "agent/hv/xen/xen_cpupool.h"
 #include "agent/hv/xen/xen_details.h"
 #include "agent/hv/xen/xen_domains.h"
@@ -302,6 +303,15 @@ static void on_store_freed(void *ctx)
 		on_ops_freed(x);
 }
 
+static int xen_can_build(void *impl, const struct hv_vm_config *config, struct mu_error *err)
+{
+	const struct xen *x = impl;
+	struct xen_able able;
+
+	xen_able_read(x->xch, &able);
+	return xen_able_check(&able, config, err);
+}
+
 static void xen_free(void *impl, mu_loop_cb done, void *ctx)
 {
 	struct xen *x = impl;
@@ -330,9 +340,12 @@ static const struct hv_ops ops = {
     .emergency_destroy = xen_emergency_destroy,
     .host_details = xen_host_details,
     .cpupools = xen_cpupools,
+    .cpupool_change = xen_cpupool_change,
+    .cpupool_change_blocks = true,
     .dmesg = xen_dmesg,
     .console = xen_console,
     .pci_list = xen_pcis,
+    .can_build = xen_can_build,
 };
 
 static int open_all(struct xen *x, struct mu_error *err)

@@ -7,7 +7,7 @@
 #ifndef MUSTER_AGENT_HV_XEN_CPUPOOL_H
 #define MUSTER_AGENT_HV_XEN_CPUPOOL_H
 
-#include "agent/hv/hv_host.h"
+#include "agent/hv/hv_cpupool.h"
 #include "common/base/error.h"
 
 #include <xenctrl.h>
@@ -28,5 +28,8 @@ struct xen_cpupool_names {
 void xen_cpupool_names_read(struct xs_handle *xs, struct xen_cpupool_names *ret);
 int xen_cpupool_read(xc_interface *xch, const struct xen_cpupool_names *names,
 		     struct hv_cpupool *ret_pools, size_t max, size_t *ret_n, struct mu_error *err);
+
+/* xen_cpupool_change.c: as hv_ops.cpupool_change; blocks, on any thread. */
+int xen_cpupool_change(void *impl, const struct hv_cpupool_change *change, struct mu_error *err);
 
 #endif

@@ -181,26 +181,57 @@ static void collect_vifs(const struct xen_guest_source *s, struct vm_guest *g)
 	}
 }
 
-/* What agents wrote before attr/vif: the interface's name stands for the vif. */
-static void collect_eths(const struct xen_guest_source *s, struct vm_guest *g)
+/* "eth0" of "eth": 0. */
+static bool interface_number(const char *name, const char *prefix, uint16_t *ret)
 {
-	static const char *const prefixes[] = {"eth", "enX"};
+	uint64_t number;
 
-	for (size_t p = 0; p < MU_ARRAY_SIZE(prefixes) && g->n_addrs == 0; p++) {
-		for (uint16_t device = 0; device < DEVICES_MAX; device++) {
-			char path[PATH_MAX_BYTES];
-			MU_CLEANUP(mu_free) char *v4 = NULL;
-			MU_CLEANUP(mu_free) char *v6 = NULL;
+	if (!mu_str_has_prefix(name, prefix) || !mu_parse_u64(name + strlen(prefix), &number) ||
+	    number >= DEVICES_MAX)
+		return false;
+	*ret = (uint16_t)number;
+	return true;
+}
 
-			(void)snprintf(path, sizeof path, "attr/%s%u/ip", prefixes[p], device);
-			v4 = read_text(s, path);
-			if (v4)
-				add_addr(g, device, false, 0, v4);
-			(void)snprintf(path, sizeof path, "attr/%s%u/ipv6/0/addr", prefixes[p],
-				       device);
-			v6 = read_text(s, path);
-			if (v6)
-				add_addr(g, device, true, 0, v6);
+static void collect_interface(const struct xen_guest_source *s, struct vm_guest *g,
+			      const char *prefix, uint16_t device)
+{
+	char path[PATH_MAX_BYTES];
+	MU_CLEANUP(mu_free) char *v4 = NULL;
+
+	(void)snprintf(path, sizeof path, "attr/%s%u/ip", prefix, device);
+	v4 = read_text(s, path);
+	if (v4)
+		add_addr(g, device, false, 0, v4);
+	for (uint16_t i = 0; i < ADDRS_PER_DEVICE; i++) {
+		MU_CLEANUP(mu_free) char *v6 = NULL;
+
+		(void)snprintf(path, sizeof path, "attr/%s%u/ipv6/%u/addr", prefix, device, i);
+		v6 = read_text(s, path);
+		if (v6)
+			add_addr(g, device, true, i, v6);
+	}
+}
+
+/* What agents wrote before attr/vif: the interface's name stands for the vif. The first kind of
+ * name that has an address counts. */
+static void collect_interfaces(const struct xen_guest_source *s, struct vm_guest *g)
+{
+	static const char *const prefixes[] = {"eth", "enX", "xenbr", "eno", "ens", "emp", "enx"};
+	unsigned n = 0;
+	MU_CLEANUP(mu_free) char **names = s->list(s->ctx, "attr", &n);
+
+	for (size_t p = 0; names && p < MU_ARRAY_SIZE(prefixes) && g->n_addrs == 0; p++) {
+		uint32_t devices = 0; /* a set, as in collect_vifs() */
+		uint16_t device;
+
+		for (unsigned i = 0; i < n; i++) {
+			if (interface_number(names[i], prefixes[p], &device))
+				devices |= 1u << device;
+		}
+		for (device = 0; device < DEVICES_MAX; device++) {
+			if (devices & (1u << device))
+				collect_interface(s, g, prefixes[p], device);
 		}
 	}
 }
@@ -215,5 +246,5 @@ void xen_guest_collect(const struct xen_guest_source *source, struct vm_guest *r
 	ret->memory_total_bytes = take_kib(source, "data/meminfo_total");
 	collect_vifs(source, ret);
 	if (ret->n_addrs == 0)
-		collect_eths(source, ret);
+		collect_interfaces(source, ret);
 }

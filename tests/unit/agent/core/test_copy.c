@@ -100,7 +100,7 @@ Test(vm_copy, a_disk_in_no_sr_is_named)
 	cr_assert_lt(vm_copy_snapshot(&web, &snap_id, NULL, 0, &copy, &err), 0);
 	cr_expect_eq(err.code, MU_E_UNSUPPORTED);
 	cr_expect_not_null(strstr(err.text, "xvdc is /srv/x.img"), "%s", err.text);
-	cr_assert_lt(vm_copy_clone(&web, &clone_id, NULL, false, &copy, &err), 0);
+	cr_assert_lt(vm_copy_clone(&web, &clone_id, NULL, VM_KIND_VM, false, &copy, &err), 0);
 }
 
 Test(vm_copy, back_to_a_snapshot)
@@ -144,7 +144,7 @@ Test(vm_copy, a_clone)
 	struct mu_error err = MU_ERROR_INIT;
 	struct vm_spec template = web;
 
-	cr_assert_eq(vm_copy_clone(&web, &clone_id, NULL, false, &copy, &err), 0);
+	cr_assert_eq(vm_copy_clone(&web, &clone_id, NULL, VM_KIND_VM, false, &copy, &err), 0);
 	cr_expect_eq(copy.spec.kind, VM_KIND_VM);
 	cr_expect_str_eq(copy.spec.config.name, "web (copy)");
 	cr_expect_str_eq(copy.spec.config.nics[0].mac, "");
@@ -152,11 +152,15 @@ Test(vm_copy, a_clone)
 	cr_expect_not(copy.spec.autostart);
 	expect_copies();
 	template.kind = VM_KIND_TEMPLATE;
-	cr_assert_eq(vm_copy_clone(&template, &clone_id, "web2", true, &copy, &err), 0);
+	cr_assert_eq(vm_copy_clone(&template, &clone_id, "web2", VM_KIND_VM, true, &copy, &err), 0);
 	cr_expect_str_eq(copy.spec.config.name, "web2");
 	cr_expect_str_eq(copy.spec.config.nics[0].mac, "00:16:3e:00:00:01");
 	cr_expect(mu_uuid_equal(&copy.spec.parent.uuid, &vm_id.uuid));
 	cr_expect(mu_uuid_equal(&copy.spec.config.id.uuid, &clone_id.uuid));
+	cr_assert_eq(
+	    vm_copy_clone(&template, &clone_id, NULL, VM_KIND_TEMPLATE, false, &copy, &err), 0);
+	cr_expect_eq(copy.spec.kind, VM_KIND_TEMPLATE);
+	cr_expect_str_eq(copy.spec.config.name, "web (copy)");
 }
 
 Test(vm_copy, who_names_a_disk)

@@ -206,6 +206,141 @@ Test(vm_new, a_seed_is_the_last_disk)
 	cr_expect_eq(made->n_disks, 1u);
 }
 
+/* Built-in templates */
+
+static struct mu_uuid sr_id(void)
+{
+	struct mu_uuid sr;
+
+	cr_assert(mu_uuid_parse(SR, &sr));
+	return sr;
+}
+
+static int of_builtin(const char *key, const char *members, const char *sr)
+{
+	char text[2048];
+	struct mu_value *args;
+	struct vm_new_request q = {.id = id, .bridge = bridge};
+
+	(void)snprintf(text, sizeof text, "{\"name_label\":\"web\"%s%s}", *members ? "," : "",
+		       members);
+	cr_assert_eq(mu_json_read(arena, text, strlen(text), &args, &err), 0, "%s: %s", text,
+		     err.text);
+	for (size_t i = 0; (q.builtin = builtin_next(&i)) && strcmp(q.builtin->key, key) != 0;) {
+	}
+	cr_assert_not_null(q.builtin);
+	q.args = args;
+	if (sr)
+		q.sr = sr_id();
+	return vm_new_plan(&q, made, &err);
+}
+
+Test(vm_new, every_built_in_template_makes_a_good_definition)
+{
+	const struct builtin_template *t;
+
+	for (size_t i = 0; (t = builtin_next(&i));) {
+		const struct hv_vm_config *c = &made->spec.config;
+
+		cr_assert_eq(of_builtin(t->key, "\"createVtpm\":false,\"vifs\":[{}]", SR), 0,
+			     "%s: %s", t->key, err.text);
+		cr_expect_eq(made->spec.kind, VM_KIND_VM);
+		cr_expect_eq(c->type, t->type);
+		cr_expect_str_eq(c->nics[0].model, t->nic_model);
+		cr_expect_str_eq(c->bootloader, t->bootloader);
+		cr_expect_eq(c->vnc, t->type == VM_TYPE_HVM);
+		cr_expect_eq(c->viridian == HV_ON, t->viridian);
+		cr_expect_eq(c->localtime == HV_ON, t->localtime);
+		cr_assert_eq(made->n_disks, 1u);
+		cr_expect_eq(made->disks[0].size_bytes, t->disk_bytes);
+		cr_expect_not(c->vtpm);
+	}
+}
+
+Test(vm_new, the_disk_of_a_built_in_template)
+{
+	const struct mu_uuid sr = sr_id();
+
+	cr_assert_eq(of_builtin("debian-13", "", SR), 0);
+	cr_expect_str_eq(disks(), "xvda<new>10737418240 \"web xvda\"");
+	cr_expect(mu_uuid_equal(&made->disks[0].sr, &sr));
+	/* Of another size; a clone of an image; none. */
+	cr_assert_eq(of_builtin("debian-13", "\"vdis\":[{\"userdevice\":\"0\",\"size\":4096}]", SR),
+		     0);
+	cr_expect_str_eq(disks(), "xvda<new>4096 \"web xvda\"");
+	cr_expect_not(made->disks[0].at_least);
+	cr_assert_eq(of_builtin("debian-13-pvh",
+				"\"vdis\":[{\"userdevice\":\"0\",\"source\":\"" ISO
+				"\"}],\"boot\":true",
+				SR),
+		     0, "%s", err.text);
+	cr_expect_str_eq(disks(), "xvda<clone>10737418240 \"web xvda\"");
+	cr_expect(made->disks[0].at_least);
+	cr_expect(mu_uuid_is_nil(&made->disks[0].sr), "where the image is");
+	cr_assert_eq(of_builtin("debian-13",
+				"\"srId\":\"" SR "\",\"vdis\":[{\"userdevice\":\"0\","
+				"\"source\":\"" ISO "\"},{\"source\":\"" ISO "\"}]",
+				SR),
+		     0);
+	cr_expect_str_eq(disks(), "xvda<clone>10737418240 \"web xvda\" xvdb<clone>0 \"web xvdb\"");
+	cr_expect(mu_uuid_equal(&made->disks[0].sr, &sr));
+	cr_assert_eq(
+	    of_builtin("debian-13", "\"vdis\":[{\"userdevice\":\"0\",\"destroy\":true}]", NULL), 0,
+	    "%s", err.text);
+	cr_expect_str_eq(disks(), "");
+}
+
+Test(vm_new, installers_of_built_in_templates)
+{
+	static const char cd[] = "\"install\":{\"method\":\"cdrom\",\"repository\":\"" ISO "\"}";
+	static const char net[] = "\"install\":{\"method\":\"network\",\"repository\":\"pxe\"},"
+				  "\"vifs\":[{}]";
+	static const char image[] = "\"install\":{\"method\":\"network\"},\"vifs\":[{}],"
+				    "\"vdis\":[{\"userdevice\":\"0\",\"source\":\"" ISO "\"}]";
+
+	cr_assert_eq(of_builtin("debian-13", cd, SR), 0, "%s", err.text);
+	cr_expect_str_eq(made->spec.config.boot_order, "cd");
+	cr_expect(made->spec.config.disks[1].cdrom);
+	cr_assert_eq(of_builtin("debian-13", net, SR), 0, "%s", err.text);
+	cr_expect_str_eq(made->spec.config.boot_order, "cn");
+	cr_assert_eq(of_builtin("debian-13", image, SR), 0, "%s", err.text);
+	cr_expect_str_eq(made->spec.config.boot_order, "nc", "there is something on the disk");
+}
+
+Test(vm_new, a_template_of_ones_own)
+{
+	cr_assert_eq(of_builtin("debian-13", "\"asTemplate\":true", SR), 0, "%s", err.text);
+	cr_expect_eq(made->spec.kind, VM_KIND_TEMPLATE);
+	cr_assert_lt(of_builtin("debian-13", "\"asTemplate\":true,\"boot\":true", SR), 0);
+	cr_expect(strstr(err.text, "never runs"), "%s", err.text);
+}
+
+Test(vm_new, what_a_built_in_template_refuses)
+{
+	static const struct {
+		const char *key, *members, *sr, *says;
+	} cases[] = {
+	    {"windows-11", "", SR, "libxl makes none"},
+	    {"windows-10", "\"memory\":\"1GiB\"", SR, "at least 2048 MiB"},
+	    {"debian-13-pvh", "\"boot\":true", SR, "nothing on the first disk"},
+	    {"debian-13-pvh", "\"install\":{\"method\":\"network\"}", SR, "no firmware"},
+	    {"debian-13", "", NULL, "srId: required"},
+	    {"debian-13", "\"install\":{\"method\":\"network\"}", SR, "no card"},
+	    {"debian-13", "\"install\":{\"method\":\"network\",\"repository\":\"http://x\"}", SR,
+	     "by PXE"},
+	    {"debian-13", "\"vdis\":[{\"userdevice\":\"0\",\"source\":\"x\"}]", SR,
+	     "source: not a UUID"},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		mu_error_clear(&err);
+		cr_assert_lt(of_builtin(cases[i].key, cases[i].members, cases[i].sr), 0, "%s",
+			     cases[i].members);
+		cr_expect(strstr(err.text, cases[i].says), "\"%s\" is not in: %s", cases[i].says,
+			  err.text);
+	}
+}
+
 Test(vm_new, refusals)
 {
 	static const struct {
@@ -235,7 +370,8 @@ Test(vm_new, refusals)
 	    {PVH ",\"vifs\":[{\"network\":\"" SR "\"}]", false, SR, "no such network"},
 	    {PVH ",\"vifs\":[{},{},{},{},{},{},{},{},{}]", false, SR, "more than 8 cards"},
 	    {PVH ",\"vifs\":[{\"mac\":\"x\"}]", false, SR, "mac"},
-	    {PVH ",\"install\":{}", false, SR, "only the method"},
+	    {PVH ",\"install\":{}", false, SR, "only the methods"},
+	    {PVH ",\"install\":{\"method\":\"network\"}", false, SR, "only HVM guests"},
 	    {PVH ",\"install\":{\"method\":\"cdrom\"}", false, SR, "repository: the UUID"},
 	    {PVH ",\"network_config\":\"x\"", false, NULL, "srId: required"},
 	};

@@ -505,6 +505,7 @@ static const struct {
     {"trouble", contract_trouble},
     {"devices", contract_devices},
     {"resources", contract_resources},
+    {"cpupools", contract_cpupools},
 };
 
 /* NULL behind the last. */

@@ -42,10 +42,11 @@ struct env_case {
 };
 
 /* Lists of cases, ended by one without a name: contract_trouble.c, contract_devices.c,
- * contract_resources.c */
+ * contract_resources.c, contract_cpupools.c */
 extern const struct env_case contract_trouble[];
 extern const struct env_case contract_devices[];
 extern const struct env_case contract_resources[];
+extern const struct env_case contract_cpupools[];
 
 int env_open(struct env *e, const struct hv_contract *c, struct mu_error *err);
 /* Destroys what the case left, frees the driver. */

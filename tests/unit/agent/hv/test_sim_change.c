@@ -253,6 +253,23 @@ static struct hv_host_pci pci_of(const struct sim_model *m, const char *address)
 	return list[0];
 }
 
+static size_t n_pci_shown(const struct world *w, struct hv_domid domid)
+{
+	MU_CLEANUP(mu_free) struct hv_vm_config *c = mu_xcalloc(1, sizeof *c);
+
+	cr_assert_eq(sim_model_config(w->m, domid, c, NULL), 0);
+	cr_expect(c->n_pci == 0 || !strcmp(c->pci[0].address, "0000:03:00.1"));
+	return c->n_pci;
+}
+
+static size_t n_usb_shown(const struct world *w, struct hv_domid domid)
+{
+	MU_CLEANUP(mu_free) struct hv_vm_config *c = mu_xcalloc(1, sizeof *c);
+
+	cr_assert_eq(sim_model_config(w->m, domid, c, NULL), 0);
+	return c->n_usb_devices;
+}
+
 Test(sim_change, pci_device_goes_to_a_guest_and_back)
 {
 	static const char address[] = "0000:03:00.1";
@@ -276,11 +293,14 @@ Test(sim_change, pci_device_goes_to_a_guest_and_back)
 	cr_expect_eq(on(&w, HV_PCI_ATTACH, pvh, device), MU_E_UNSUPPORTED);
 	cr_expect_eq(on(&w, HV_PCI_ATTACH, hvm, device), MU_E_NONE);
 	cr_expect_eq(pci_of(w.m, address).domid.value, hvm.value);
+	cr_expect_eq(n_pci_shown(&w, hvm), 1u);
+	cr_expect_eq(n_pci_shown(&w, other), 0u);
 	cr_expect_eq(on(&w, HV_PCI_ATTACH, hvm, device), MU_E_EXISTS);
 	cr_expect_eq(on(&w, HV_PCI_ATTACH, other, device), MU_E_STATE);
 	cr_expect_eq(on(&w, HV_PCI_DETACH, other, device), MU_E_NOT_FOUND);
 	cr_expect_eq(on(&w, HV_PCI_RELEASE, none, device), MU_E_STATE);
 	cr_expect_eq(on(&w, HV_PCI_DETACH, hvm, device), MU_E_NONE);
+	cr_expect_eq(n_pci_shown(&w, hvm), 0u);
 	cr_expect_eq(on(&w, HV_PCI_ATTACH, other, device), MU_E_NONE);
 	cr_expect_eq(on(&w, HV_DESTROY, other, device), MU_E_NONE);
 	cr_expect_eq(pci_of(w.m, address).domid.value, 0u, "free with its domain");
@@ -304,6 +324,8 @@ Test(sim_change, usb_device_goes_to_a_guest_and_back)
 	cr_expect_eq(on(&w, HV_USB_ATTACH, a, stick), MU_E_EXISTS);
 	cr_expect_eq(on(&w, HV_USB_ATTACH, b, stick), MU_E_STATE);
 	cr_expect_eq(on(&w, HV_USB_DETACH, b, stick), MU_E_NOT_FOUND);
+	cr_expect_eq(n_usb_shown(&w, a), 1u);
+	cr_expect_eq(n_usb_shown(&w, b), 0u);
 	cr_expect_eq(on(&w, HV_USB_DETACH, a, stick), MU_E_NONE);
 	cr_expect_eq(on(&w, HV_USB_ATTACH, b, stick), MU_E_NONE);
 	(void)step(&w, (struct sim_event){.kind = SIM_KILL, .domid = b});

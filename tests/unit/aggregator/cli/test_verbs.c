@@ -122,7 +122,8 @@ Test(verbs, completion_knows_what_comes_next)
 {
 	words("");
 	cr_expect_str_eq(before_options(print(complete)),
-			 "host\nvm\nvbd\nvif\nsnapshot\ntemplate\nsr\nvdi\nnetwork\npif\ntask\ncall"
+			 "host\nvm\nvbd\nvif\nsnapshot\ntemplate\nsr\nalarm\nvdi\nnetwork\npif\ncpu"
+			 "pool\ntask\ncall"
 			 "\nevents\nping\n");
 	words("task");
 	cr_expect_str_eq(before_options(print(complete)), "list\nshow\nwait\nabort\n");

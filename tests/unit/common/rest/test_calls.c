@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define DEBIAN "a7cbad3b-4372-8cee-8acf-75511f208527" /* built in */
+
 static struct fixture *f;
 static char vbd[MU_UUID_TEXT];
 static char vif[MU_UUID_TEXT];
@@ -95,6 +97,21 @@ static const struct {
     {POST, "/pools/" POOL "/actions/create_vm",
      "{\"name_label\":\"n\",\"template\":\"" VM_FAR "\"}", "vm.create", HOST_2,
      "{\"name_label\":\"n\",\"template\""},
+    {POST, "/pools/" POOL "/actions/create_vm",
+     "{\"name_label\":\"n\",\"template\":\"" DEBIAN "\"}", "vm.create", HOST_1,
+     "{\"name_label\":\"n\",\"template\":\"" DEBIAN "\",\"id\":\""},
+    {POST, "/pools/" POOL "/actions/create_vm",
+     "{\"name_label\":\"n\",\"template\":\"" DEBIAN "\",\"vdis\":[{\"source\":\"" VDI_1 "\"}]}",
+     "vm.create", HOST_1, "{\"name_label\":\"n\",\"template\""},
+    {POST, "/pools/" POOL "/actions/create_vm", "{\"name_label\":\"n\",\"srId\":\"" SR_2 "\"}",
+     "vm.create", HOST_1, "{\"name_label\":\"n\",\"srId\""},
+    {POST, "/vm-templates/" DEBIAN "/actions/clone",
+     "{\"fast\":true,\"srId\":\"" SR_1 "\",\"asTemplate\":true}", "vm.create", HOST_1,
+     "{\"srId\":\"" SR_1 "\",\"asTemplate\":true,\"template\":\"" DEBIAN
+     "\",\"name_label\":\"Debian 13 copy\",\"id\":\""},
+    {POST, "/calls",
+     "{\"method\":\"vm.clone\",\"objectId\":\"" DEBIAN "\",\"arguments\":{\"name_label\":\"d\"}}",
+     "vm.create", HOST_1, "{\"name_label\":\"d\",\"template\":\"" DEBIAN "\""},
     {POST, "/pools/" POOL "/actions/create_network",
      "{\"name\":\"n\",\"pif\":\"" PIF_1 "\",\"vlan\":5}", "network.create", HOST_1,
      "{\"name\":\"n\",\"vlan\":5,\"pif\":\"eth0\"}"},
@@ -107,6 +124,22 @@ static const struct {
      "{\"vms\":\"suspend\",\"bypassBackupCheck\":true}", "host.shutdown", HOST_1,
      "{\"vms\":\"suspend\"}"},
     {POST, "/hosts/" HOST_1 "/actions/clean_reboot", NULL, "host.reboot", HOST_1, "{}"},
+    {POST, "/hosts/" HOST_1 "/actions/assign_pci", "{\"address\":\"0000:07:00.0\"}", "pci.assign",
+     HOST_1, "{\"address\":\"0000:07:00.0\"}"},
+    {POST, "/hosts/" HOST_1 "/actions/release_pci", "{\"address\":\"0000:07:00.0\"}", "pci.release",
+     HOST_1, "{\"address\":\"0000:07:00.0\"}"},
+    {POST, "/hosts/" HOST_1 "/actions/create_cpupool", "{\"name\":\"p\",\"cpus\":\"1\"}",
+     "cpupool.create", HOST_1, "{\"name\":\"p\",\"cpus\":\"1\"}"},
+    {POST, "/hosts/" HOST_1 "/actions/destroy_cpupool", "{\"pool\":\"p\"}", "cpupool.destroy",
+     HOST_1, "{\"pool\":\"p\"}"},
+    {POST, "/hosts/" HOST_1 "/actions/add_cpupool_cpus", "{\"pool\":\"p\",\"cpus\":\"1\"}",
+     "cpupool.add_cpus", HOST_1, "{\"pool\":\"p\",\"cpus\":\"1\"}"},
+    {POST, "/hosts/" HOST_1 "/actions/remove_cpupool_cpus", "{\"pool\":\"p\",\"cpus\":\"1\"}",
+     "cpupool.remove_cpus", HOST_1, "{\"pool\":\"p\",\"cpus\":\"1\"}"},
+    {POST, "/hosts/" HOST_1 "/actions/set_cpupool", "{\"pool\":\"p\",\"ratelimitUs\":0}",
+     "cpupool.set", HOST_1, "{\"pool\":\"p\",\"ratelimitUs\":0}"},
+    {POST, "/vms/" VM_WEB "/actions/move_to_cpupool", "{\"pool\":\"p\"}", "cpupool.move", VM_WEB,
+     "{\"pool\":\"p\"}"},
     {POST, "/hosts/" HOST_1 "/actions/restart_toolstack", NULL, "host.restart_agent", HOST_1, "{}"},
     {POST, "/calls",
      "{\"method\":\"pci.attach\",\"objectId\":\"" VM_DB
@@ -226,7 +259,25 @@ Test(calls, a_call_that_runs_is_shown_with_its_vm)
 	fixture_expect(fixture_call(f, HTTP_GET, "/rest/v0/vms/" VM_DB, NULL), 200,
 		       "\"current_operations\":{\"" NOBODY "\":\"call\"}");
 	fixture_expect(fixture_call(f, HTTP_GET, "/rest/v0/vms/" VM_DB "/actions", NULL), 200,
-		       "/actions/convert_to_template\"]");
+		       "/actions/convert_to_template\",\"/rest/v0/vms/" VM_DB
+		       "/actions/move_to_cpupool\"]");
+}
+
+/* VM_FAR is on another host, and away. */
+Test(calls, an_address_that_a_card_of_another_host_has)
+{
+	f->vms[2].n_nics = 1;
+	f->vms[2].nics[0].device = 2;
+	(void)snprintf(f->vms[2].nics[0].mac, sizeof f->vms[2].nics[0].mac, "02:00:00:00:00:0a");
+	fixture_expect(fixture_call(f, HTTP_POST, "/rest/v0/vifs",
+				    "{\"vmId\":\"" VM_DB
+				    "\",\"bridge\":\"b\",\"MAC\":\"02:00:00:00:00:0A\"}"),
+		       409, "is that of VIF 2 of VM");
+	fixture_expect(fixture_call(f, HTTP_POST, "/rest/v0/pools/" POOL "/actions/create_vm",
+				    "{\"name_label\":\"n\",\"definition\":{},\"vifs\":[{},{\"mac\":"
+				    "\"02:00:00:00:00:0a\"}]}"),
+		       409, "is that of VIF 2 of VM");
+	cr_expect_eq(f->n_ops, 0);
 }
 
 Test(calls, bad_requests)

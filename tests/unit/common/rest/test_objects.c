@@ -3,6 +3,8 @@
  * their events. */
 #include "fixture.h"
 
+#include "common/model/alarm.h"
+
 #include "common/base/str.h"
 
 #include <criterion/criterion.h>
@@ -252,7 +254,8 @@ Test(objects, networks_and_cards)
 Test(objects, vms_by_kind)
 {
 	fixture_expect_get(f, R "vm-snapshots", 200, "[\"" R "vm-snapshots/" VM_SNAP "\"]");
-	fixture_expect_get(f, R "vm-templates", 200, "[\"" R "vm-templates/" VM_TMPL "\"]");
+	fixture_expect_get(f, R "vm-templates?filter=!isDefaultTemplate%3F", 200,
+			   "[\"" R "vm-templates/" VM_TMPL "\"]");
 	EXPECT("vms", VM_DB, "snapshots,isDefaultTemplate,snapshot_time",
 	       "\"snapshots\":[\"" VM_SNAP "\"]");
 	EXPECT("vm-snapshots", VM_SNAP, "type,$VBDs,snapshot_time,$snapshot_of,withMemory",
@@ -268,6 +271,35 @@ Test(objects, vms_by_kind)
 	fixture_expect(fixture_call(f, HTTP_POST, R "vms/" VM_SNAP "/actions/start", NULL), 404,
 		       "no such VM");
 	fixture_expect(fixture_call(f, HTTP_DELETE, R "vms/" VM_TMPL, NULL), 404, "no such VM");
+	cr_expect_eq(f->n_ops, 0);
+}
+
+#define DEBIAN "a7cbad3b-4372-8cee-8acf-75511f208527"
+#define WINDOWS_11 "79604438-3d78-86cc-8311-0089ffa37e33"
+
+Test(objects, built_in_templates)
+{
+	fixture_expect_get(f, R "vm-templates?limit=1", 200, "[\"" R "vm-templates/" DEBIAN "\"]");
+	EXPECT("vm-templates", DEBIAN,
+	       "name_label,isDefaultTemplate,template_info,$container,power_state,viridian,"
+	       "needsVtpm,$VBDs,snapshots",
+	       "\"isDefaultTemplate\":true,\"template_info\":{\"arch\":\"amd64\","
+	       "\"install_methods\":[\"cdrom\",\"network\"],\"disks\":[{\"device\":\"0\","
+	       "\"size\":10737418240,\"SR\":\"\",\"type\":\"system\",\"bootable\":true}]},"
+	       "\"name_label\":\"Debian 13\",\"power_state\":\"Halted\",\"$container\":\"" POOL
+	       "\",\"$VBDs\":[],\"viridian\":false,\"needsVtpm\":false,\"snapshots\":[]");
+	EXPECT("vm-templates", WINDOWS_11, "viridian,needsVtpm,boot",
+	       "\"boot\":{\"order\":\"cd\",\"firmware\":\"uefi\"},\"viridian\":true,"
+	       "\"needsVtpm\":true");
+	expect_one("vms", DEBIAN, 404, "no such VM");
+	fixture_expect_get(f, R "vm-templates/" DEBIAN "/vdis", 200, "[]");
+	fixture_expect_get(f, R "vm-templates/" DEBIAN "/tasks", 200, "[]");
+	fixture_expect(fixture_call(f, HTTP_DELETE, R "vm-templates/" DEBIAN, NULL), 409,
+		       "isDefaultTemplate");
+	fixture_expect(fixture_call(f, HTTP_POST, R "calls",
+				    "{\"method\":\"vm.edit\",\"objectId\":\"" DEBIAN
+				    "\",\"arguments\":{\"cpus\":2}}"),
+		       409, "neither be changed nor deleted");
 	cr_expect_eq(f->n_ops, 0);
 }
 
@@ -390,6 +422,52 @@ Test(objects, events_of_objects)
 	rest_object_changed(f->rest, REST_ADD, &f->reports[R_VDI_2_SNAP]);
 	cr_expect_str_eq(told(r), "add:VDI");
 	http_request_for_test_free(r);
+}
+
+Test(objects, an_sr_that_gets_full)
+{
+	struct http_request *r = listen_to("alarm");
+	struct model_object *o = &f->reports[R_SR_1];
+	const struct mu_uuid data = alarm_id(&o->id, ALARM_SR_DATA);
+	char id[MU_UUID_TEXT];
+	char target[96];
+
+	mu_uuid_format(&data, id);
+	fixture_expect_get(f, R "alarms", 200, "[]");
+	o->sr.used_bytes = 850;
+	rest_object_changed(f->rest, REST_UPDATE, o);
+	cr_expect_str_eq(told(r), "add:alarm");
+	EXPECT("alarms", id, "type,name,body,object,level,text",
+	       "\"type\":\"message\",\"name\":\"ALARM\",\"body\":{\"name\":\"SR data usage\","
+	       "\"value\":\"85.0\"},\"object\":{\"type\":\"SR\",\"uuid\":\"" SR_1
+	       "\",\"href\":\"/rest/v0/srs/" SR_1 "\"},\"level\":\"warning\",\"text\":\"SR %s: "
+	       "data 85 %% full\"",
+	       o->name);
+	rest_object_changed(f->rest, REST_UPDATE, o);
+	cr_expect_str_eq(told(r), "", "nothing new");
+	o->sr.used_bytes = 910;
+	o->sr.metadata_percent = 95;
+	rest_object_changed(f->rest, REST_UPDATE, o);
+	cr_expect_str_eq(told(r), "update:alarm add:alarm");
+	(void)snprintf(target, sizeof target,
+		       R "srs/" SR_1 "/alarms?filter=level:critical&limit=1");
+	fixture_expect(fixture_call(f, HTTP_GET, target, NULL), 200, id);
+	fixture_expect_get(f, R "srs/" SR_2 "/alarms", 200, "[]");
+	fixture_expect(fixture_call(f, HTTP_GET, R "srs/" VDI_1 "/alarms", NULL), 404, "SR");
+	expect_one("alarms", NOBODY, 404, "no such alarm");
+	o->sr.used_bytes = 100;
+	rest_object_changed(f->rest, REST_UPDATE, o);
+	cr_expect_str_eq(told(r), "remove:alarm");
+	rest_object_changed(f->rest, REST_REMOVE, o);
+	cr_expect_str_eq(told(r), "remove:alarm", "it went with its SR");
+	http_request_for_test_free(r);
+}
+
+/* Nobody tells of what was there when the process started. */
+Test(objects, an_sr_that_was_full_before)
+{
+	f->reports[R_SR_1].sr.used_bytes = 950;
+	fixture_expect(fixture_call(f, HTTP_GET, R "alarms?fields=level", NULL), 200, "critical");
 }
 
 Test(objects, events_of_a_vms_parts)

@@ -3,6 +3,7 @@
 #include "agent/hv/xen/xen_guest.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -160,6 +161,43 @@ Test(xen_guest, old_style_addresses)
 	cr_assert_eq(g.n_addrs, 2u);
 	cr_expect_eq(g.addrs[0].device, 1);
 	cr_expect_str_eq(g.addrs[1].addr, "2001:db8::1");
+}
+
+/* Names that systemd gives; several addresses of one; a name that is no number of a card. */
+Test(xen_guest, old_style_addresses_of_other_names)
+{
+	static const char *const prefixes[] = {"enX", "xenbr", "eno", "ens", "emp", "enx"};
+
+	for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+		char v4[32], first[48], second[48], odd[48];
+		const struct node nodes[] = {{v4, "10.1.1.1"},
+					     {first, "2001:db8::1"},
+					     {second, "2001:db8::2/64"},
+					     {odd, "10.9.9.9"},
+					     {"attr/docker0/ip", "172.17.0.1"},
+					     {NULL, NULL}};
+		struct vm_guest g;
+
+		(void)snprintf(v4, sizeof v4, "attr/%s0/ip", prefixes[i]);
+		(void)snprintf(first, sizeof first, "attr/%s0/ipv6/0/addr", prefixes[i]);
+		(void)snprintf(second, sizeof second, "attr/%s0/ipv6/3/addr", prefixes[i]);
+		(void)snprintf(odd, sizeof odd, "attr/%s99999/ip", prefixes[i]);
+		g = collect(nodes);
+		cr_assert_eq(g.n_addrs, 3u, "%s", prefixes[i]);
+		cr_expect_eq(g.addrs[2].index, 3);
+		cr_expect_str_eq(g.addrs[2].addr, "2001:db8::2");
+	}
+}
+
+/* A guest with a bridge: the card is what counts. */
+Test(xen_guest, the_first_kind_of_name_counts)
+{
+	const struct node nodes[] = {
+	    {"attr/xenbr0/ip", "10.1.1.2"}, {"attr/eth0/ip", "10.1.1.1"}, {NULL, NULL}};
+	struct vm_guest g = collect(nodes);
+
+	cr_assert_eq(g.n_addrs, 1u);
+	cr_expect_str_eq(g.addrs[0].addr, "10.1.1.1");
 }
 
 Test(xen_guest, pv_drivers_by_a_connected_device)
