@@ -101,10 +101,10 @@ const char *vm_step_name(enum vm_step s)
 bool vm_facts_equal(const struct vm_facts *a, const struct vm_facts *b)
 {
 	return a->kind == b->kind && a->power == b->power && a->defined == b->defined &&
-	       a->saved == b->saved && a->present == b->present &&
-	       a->incomplete == b->incomplete && a->ours == b->ours &&
-	       a->nameless == b->nameless && a->domid.value == b->domid.value &&
-	       a->stopped == b->stopped && a->on_stop == b->on_stop;
+	       a->saved == b->saved && a->present == b->present && a->incomplete == b->incomplete &&
+	       a->ours == b->ours && a->nameless == b->nameless &&
+	       a->domid.value == b->domid.value && a->stopped == b->stopped &&
+	       a->on_stop == b->on_stop;
 }
 
 void vm_queue_init(struct vm_queue *q)

@@ -39,7 +39,8 @@ struct vm_view_change {
 		VM_VIEW_ADDED,
 		VM_VIEW_CHANGED,
 		VM_VIEW_REMOVED,
-		VM_VIEW_FACTS, /* it looks as before, but its queue has to know: its guest stopped */
+		VM_VIEW_FACTS, /* it looks as before, but its queue has to know: its guest stopped
+				*/
 	} what;
 	const struct model_vm *vm; /* valid during the call; REMOVED: as it was */
 };
