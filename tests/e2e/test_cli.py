@@ -100,7 +100,7 @@ class Reading(Cli):
         self.assertNotIn(self.demo.env["MUSTER_TOKEN"], done.stderr)
 
     def test_completion_knows_verbs_and_names(self):
-        self.assertEqual({"list", "show", "pci", "dmesg", "journal"}, {word for word in self.run_muster(
+        self.assertEqual({"list", "show", "pci", "assign-pci", "release-pci", "dmesg", "journal"}, {word for word in self.run_muster(
             0, "complete", "--", "host").stdout.split() if not word.startswith("-")})
         self.assertIn("db-1", self.run_muster(0, "complete", "--", "vm", "start").stdout.split())
 
