@@ -6,6 +6,9 @@
  * A request arrives whole (bounded by body_max) at the one handler; the handler returns proof of
  * a reply: http_reply_*() now, or http_reply_pending() and http_request_finish() later, from any
  * later loop turn. A peer that goes away first is told through `on_gone` of a pending request.
+ *
+ * What is too large to be held comes and goes piece by piece, with back-pressure: the body of a
+ * request that `streams` picks (http_request_read_body()), and http_reply_stream().
  */
 #ifndef MUSTER_HTTP_HTTP_H
 #define MUSTER_HTTP_HTTP_H
@@ -21,6 +24,7 @@
 
 struct http_server;
 struct http_events;
+struct http_out;
 struct http_reply;
 
 enum http_method {
@@ -49,6 +53,8 @@ struct http_request {
 	const char *query; /* percent-encoded, "" when absent; http_request_query() decodes */
 	const char *body;  /* NUL behind its end */
 	size_t body_len;
+	uint64_t body_total; /* as announced; more than body_len when it comes in pieces */
+	bool head;           /* HEAD, told as HTTP_GET: the reply's body is not sent */
 	struct http_peer peer;
 	void *priv;
 };
@@ -56,7 +62,8 @@ struct http_request {
 /* Decoded value of a query parameter, NULL when absent; "" for a bare "name". */
 const char *http_request_query(const struct http_request *r, const char *name);
 /* Header value (name in lower case), NULL when absent. Known: authorization, cookie, accept,
- * content-type, if-none-match, last-event-id, user-agent, origin, host. */
+ * content-type, if-none-match, last-event-id, user-agent, origin, host, range, if-range,
+ * tus-resumable, upload-length, upload-offset, upload-metadata. */
 const char *http_request_header(const struct http_request *r, const char *name);
 
 /* The body is copied. `type` e.g. "application/json". */
@@ -95,8 +102,37 @@ bool http_events_send(struct http_events *e, const char *event, uint64_t id, con
 size_t http_events_room(const struct http_events *e);
 void http_events_close(struct http_events *e);
 
+/* The body of a request that options.streams picked, in pieces: only from inside the handler, and
+ * only if body_total is not 0. Whoever replies before its end gets no more of it, and the
+ * connection ends with the reply. Its end is told by end(); a peer that leaves before, by on_gone
+ * alone. */
+struct http_body_ops {
+	void (*data)(void *ctx, const void *data, size_t len); /* 16 KiB at most */
+	void (*end)(void *ctx);
+};
+void http_request_read_body(struct http_request *r, const struct http_body_ops *ops, void *ctx);
+/* Back-pressure: while paused nothing is told, and the peer is held back by TCP. Not inside data()
+ * to go on: what waits is told at once. */
+void http_request_pause_body(struct http_request *r, bool paused);
+
+/* A reply of exactly `length` bytes that come later, now or to finish a pending request. Until all
+ * of them are sent, on_gone(ctx) says that the peer left; `out` is dead then, and after
+ * http_out_end(). `on_writable` after HTTP_OUT_FULL, when there is room again. */
+enum { HTTP_OUT_FULL = 1, HTTP_OUT_MAX = 128 << 10 };
+struct http_reply *http_reply_stream(struct http_request *r, int status, const char *type,
+				     uint64_t length, mu_loop_cb on_writable, mu_loop_cb on_gone,
+				     void *ctx, struct http_out **ret_out);
+/* All of it, copied, or HTTP_OUT_FULL. More than was announced is a bug. */
+int http_out_send(struct http_out *out, const void *data, size_t len);
+/* No more comes, and nobody is told anything any more. If bytes are missing the connection is cut,
+ * so that the peer sees that it has not got all. */
+void http_out_end(struct http_out *out);
+
 struct http_server_options {
 	struct http_reply *(*handle)(struct http_request *r, void *ctx);
+	/* Is the body of this request for http_request_read_body()? body_max does not count then.
+	 * Everything but the body is known. NULL: of none. */
+	bool (*streams)(struct http_request *r, void *ctx);
 	void *ctx;
 	size_t body_max;
 	size_t events_max;

@@ -17,6 +17,17 @@ static char *copy_token(struct http_stream *s, enum lws_token_indexes token)
 	return lws_hdr_copy(s->wsi, text, len + 1, token) < 0 ? NULL : text;
 }
 
+/* A header that the library has no number for, or that has one on HTTP/1.1 only. */
+static void copy_custom(struct http_stream *s, const char *name, size_t max)
+{
+	char key[32];
+	MU_CLEANUP(mu_free) char *value = mu_xmalloc(max);
+
+	(void)snprintf(key, sizeof key, "%s:", name);
+	if (lws_hdr_custom_copy(s->wsi, value, (int)max, key, (int)strlen(key)) > 0)
+		http_exchange_header(s->x, name, value);
+}
+
 static void copy_headers(struct http_stream *s)
 {
 	static const struct {
@@ -32,7 +43,14 @@ static void copy_headers(struct http_stream *s)
 	    {WSI_TOKEN_ORIGIN, "origin"},
 	    {WSI_TOKEN_HOST, "host"},
 	};
-	char value[64];
+	static const struct {
+		const char *name;
+		size_t max;
+	} others[] = {
+	    {"last-event-id", 64},     {"range", 128},        {"if-range", 256},
+	    {"tus-resumable", 32},     {"upload-length", 32}, {"upload-offset", 32},
+	    {"upload-metadata", 4096},
+	};
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(known); i++) {
 		const char *text = copy_token(s, known[i].token);
@@ -40,9 +58,8 @@ static void copy_headers(struct http_stream *s)
 		if (text)
 			http_exchange_header(s->x, known[i].name, text);
 	}
-	if (lws_hdr_custom_copy(s->wsi, value, sizeof value,
-				"last-event-id:", (int)strlen("last-event-id:")) > 0)
-		http_exchange_header(s->x, "last-event-id", value);
+	for (size_t i = 0; i < MU_ARRAY_SIZE(others); i++)
+		copy_custom(s, others[i].name, others[i].max);
 }
 
 static void encode(struct mu_str *out, const char *text, size_t len, const char *keep)
@@ -123,13 +140,8 @@ static int plan_body(struct http_stream *s, const char *method, struct mu_error 
 		(void)mu_error_set(err, MU_E_INVALID, "the Content-Length is not a number");
 		return 400;
 	}
-	if (n > s->server->options.body_max) {
-		(void)mu_error_set(err, MU_E_TOO_LARGE,
-				   "the body has %llu bytes, more than the %zu that are accepted",
-				   (unsigned long long)n, s->server->options.body_max);
-		return 413;
-	}
-	s->body_len = (size_t)n;
+	s->body_len = n;
+	s->x->request.body_total = n;
 	s->close_after = may_have && !length && !s->h2;
 	return 0;
 }
@@ -145,15 +157,36 @@ static int check_version(struct http_stream *s, struct mu_error *err)
 	return mu_error_set(err, MU_E_INVALID, "the request line is malformed");
 }
 
+/* Now that all else is known: is it held here, or does somebody take it piece by piece? */
+static int plan_pieces(struct http_stream *s, struct mu_error *err)
+{
+	const struct http_server_options *o = &s->server->options;
+
+	s->in_pieces = s->body_len > 0 && o->streams && o->streams(&s->x->request, o->ctx);
+	if (!s->in_pieces && s->body_len > o->body_max) {
+		(void)mu_error_set(err, MU_E_TOO_LARGE,
+				   "the body has %llu bytes, more than the %zu that are accepted",
+				   (unsigned long long)s->body_len, o->body_max);
+		return 413;
+	}
+	/* The library does not let us hold back one stream of a connection. */
+	if (s->in_pieces && s->h2) {
+		(void)mu_error_set(err, MU_E_UNSUPPORTED,
+				   "uploads are taken over HTTP/1.1 only; hint: curl --http1.1");
+		return 505;
+	}
+	return 0;
+}
+
 int http_intake(struct http_stream *s, const char *path, size_t path_len, struct mu_error *err)
 {
 	const char *method = method_name(s->wsi);
 	int status;
 
-	s->x->request.method = http_method_parse(method, &s->head);
+	s->x->request.method = http_method_parse(method, &s->x->request.head);
 	copy_headers(s);
 	status = plan_body(s, method, err);
 	if (status == 0 && (check_version(s, err) < 0 || copy_target(s, path, path_len, err) < 0))
 		status = 400;
-	return status;
+	return status ? status : plan_pieces(s, err);
 }

@@ -36,6 +36,9 @@ struct http_exchange *http_exchange_free(struct http_exchange *x)
 		mu_str_deinit(&x->reply->body);
 	if (x->events)
 		mu_str_deinit(&x->events->out);
+	if (x->out)
+		mu_str_deinit(&x->out->out);
+	mu_str_deinit(&x->in.held);
 	if (x->ws)
 		http_ws_over(x->ws);
 	mu_arena_free(x->request.arena);
@@ -294,8 +297,119 @@ void http_request_finish(struct http_request *r, struct http_reply *reply)
 	/* A pending request may turn into a stream: its on_gone is the stream's then. */
 	if (reply->kind == HTTP_REPLY_NOW)
 		x->on_gone = NULL;
+	x->in.ops = NULL;
 	x->reply = reply;
 	x->transport->finished(x);
+}
+
+/* Bodies in pieces */
+
+void http_request_read_body(struct http_request *r, const struct http_body_ops *ops, void *ctx)
+{
+	struct http_in *in = &exchange_of(r)->in;
+
+	mu_assert(!in->ops && r->body_total > 0 && r->body_len == 0);
+	in->ops = ops;
+	in->ctx = ctx;
+}
+
+void http_in_data(struct http_exchange *x, const void *data, size_t len)
+{
+	if (!x->in.ops)
+		return;
+	if (x->in.paused)
+		mu_str_add_bytes(&x->in.held, data, len);
+	else
+		x->in.ops->data(x->in.ctx, data, len);
+}
+
+void http_in_end(struct http_exchange *x)
+{
+	x->in.complete = true;
+	if (x->in.ops && !x->in.paused)
+		x->in.ops->end(x->in.ctx);
+}
+
+void http_request_pause_body(struct http_request *r, bool paused)
+{
+	struct http_exchange *x = exchange_of(r);
+	MU_CLEANUP(mu_str_deinit) struct mu_str held = MU_STR_INIT;
+
+	if (x->in.paused == paused)
+		return;
+	x->in.paused = paused;
+	x->transport->in_changed(x);
+	if (paused)
+		return;
+	held = x->in.held;
+	x->in.held = (struct mu_str)MU_STR_INIT;
+	if (held.len > 0)
+		http_in_data(x, held.data, held.len);
+	if (x->in.complete)
+		http_in_end(x);
+}
+
+struct http_reply *http_reply_stream(struct http_request *r, int status, const char *type,
+				     uint64_t length, mu_loop_cb on_writable, mu_loop_cb on_gone,
+				     void *ctx, struct http_out **ret_out)
+{
+	struct http_exchange *x = exchange_of(r);
+	struct http_reply *reply = reply_new(r, HTTP_REPLY_STREAM, status);
+	struct http_out *o = mu_arena_calloc(r->arena, 1, sizeof *o);
+
+	mu_assert(!x->out);
+	o->exchange = x;
+	o->length = o->left = length;
+	o->on_writable = on_writable;
+	x->out = o;
+	x->on_gone = on_gone;
+	x->gone_ctx = ctx;
+	reply->type = mu_arena_strdup(r->arena, type);
+	*ret_out = o;
+	return reply;
+}
+
+int http_out_send(struct http_out *o, const void *data, size_t len)
+{
+	mu_assert(len <= o->left && !o->ended);
+	if (o->out.len - o->sent >= HTTP_OUT_MAX) {
+		o->full = true;
+		return HTTP_OUT_FULL;
+	}
+	mu_str_add_bytes(&o->out, data, len);
+	o->left -= len;
+	o->exchange->transport->out_changed(o->exchange);
+	return 0;
+}
+
+void http_out_sent(struct http_out *o, size_t n)
+{
+	size_t waiting;
+
+	o->sent += n;
+	waiting = o->out.len - o->sent;
+	if (waiting == 0) {
+		mu_str_reset(&o->out);
+		o->sent = 0;
+	} else if (o->sent >= o->out.len / 2) {
+		memmove(o->out.data, o->out.data + o->sent, waiting);
+		o->out.data[waiting] = '\0';
+		o->out.len = waiting;
+		o->sent = 0;
+	}
+	if (!o->full || waiting > HTTP_OUT_MAX / 2)
+		return;
+	o->full = false;
+	if (!o->ended)
+		o->on_writable(o->exchange->gone_ctx);
+}
+
+void http_out_end(struct http_out *o)
+{
+	mu_assert(!o->ended);
+	o->ended = true;
+	o->exchange->on_gone = NULL;
+	o->exchange->transport->out_changed(o->exchange);
 }
 
 /* Server-sent events */

@@ -22,6 +22,7 @@ enum http_reply_kind {
 	HTTP_REPLY_PENDING,
 	HTTP_REPLY_EVENTS,
 	HTTP_REPLY_WEBSOCKET,
+	HTTP_REPLY_STREAM,
 	_HTTP_REPLY_KIND_COUNT,
 };
 
@@ -43,12 +44,37 @@ struct http_events {
 	bool cut;
 };
 
+/* A reply in pieces: `left` bytes are still to come from its maker. */
+struct http_out {
+	struct http_exchange *exchange;
+	struct mu_str out; /* bytes from `sent` on wait for the peer */
+	size_t sent;
+	uint64_t length;
+	uint64_t left;
+	bool full; /* its maker waits for on_writable */
+	bool ended;
+	mu_loop_cb on_writable; /* with gone_ctx */
+};
+
+/* A request's body in pieces. */
+struct http_in {
+	const struct http_body_ops *ops; /* NULL: nobody reads it (any more) */
+	void *ctx;
+	bool paused;
+	bool complete;      /* all of it has come from the peer */
+	struct mu_str held; /* came while paused */
+};
+
 /* What the layer below does when something happens on this side. */
 struct http_transport {
 	/* A pending request got its reply: exchange->reply. */
 	void (*finished)(struct http_exchange *x);
 	/* There are bytes to send, or `closing` or `cut` was set. */
 	void (*events_changed)(struct http_exchange *x);
+	/* The same for a reply in pieces: bytes, or `ended`. */
+	void (*out_changed)(struct http_exchange *x);
+	/* in.paused has changed. */
+	void (*in_changed)(struct http_exchange *x);
 };
 
 struct http_exchange {
@@ -58,6 +84,8 @@ struct http_exchange {
 	struct http_header *headers; /* of the request */
 	struct http_reply *reply;    /* set when the handler returned and again on finish */
 	struct http_events *events;
+	struct http_out *out; /* with a reply in pieces */
+	struct http_in in;
 	size_t events_max;
 	bool wants_websocket;
 	struct http_ws *ws; /* made by the handler; the transport takes it over */
@@ -70,6 +98,11 @@ struct http_exchange {
 struct http_exchange *http_exchange_new(const struct http_transport *transport, size_t events_max);
 int http_exchange_target(struct http_exchange *x, const char *target, struct mu_error *err);
 void http_exchange_header(struct http_exchange *x, const char *name, const char *value);
+/* A piece of the body, or its end, for whoever reads it. */
+void http_in_data(struct http_exchange *x, const void *data, size_t len);
+void http_in_end(struct http_exchange *x);
+/* Some of it was sent: there may be room again. */
+void http_out_sent(struct http_out *o, size_t n);
 /* Drop the bytes that were sent, when they are most of the buffer. */
 void http_events_compact(struct http_events *e);
 /* Tell a pending or streaming handler that the peer went away; at most once. */

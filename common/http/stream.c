@@ -5,7 +5,10 @@
  *	READING --body whole--> handler --pending--> WAITING --finish--+
  *	   |                       |                                   v
  *	   |                       +-------------reply----------> HEADERS --> BODY --> (next)
- *	   +--error: 400, 411, 413 --------------------------------^   +----> EVENTS
+ *	   +--error: 400, 411, 413 --------------------------------^   +----> EVENTS, STREAM
+ *
+ * A body that is taken in pieces: handler --pending--> TAKING --all of it--> WAITING, and from both
+ * to HEADERS; before all of it was read the connection ends with the reply.
  *
  * What the library wants, found in its source and by trying (docs/design/http.md):
  * - an HTTP/1.1 connection that is not reading (WAITING and later) would spin while unread input
@@ -30,14 +33,20 @@ enum {
 	/* A pipelining client is rare, one that floods is cut. */
 	EARLY_INPUT_MAX = 16,
 	LINGER_SECONDS = 2,
+	/* Of a body in pieces, what may come after it was paused. */
+	HELD_MAX = 256 << 10,
 };
 
 static void on_finished(struct http_exchange *x);
 static void on_events_changed(struct http_exchange *x);
+static void on_out_changed(struct http_exchange *x);
+static void on_in_changed(struct http_exchange *x);
 
 static const struct http_transport transport = {
     .finished = on_finished,
     .events_changed = on_events_changed,
+    .out_changed = on_out_changed,
+    .in_changed = on_in_changed,
 };
 
 void http_stream_touch(struct http_stream *s)
@@ -94,17 +103,29 @@ void http_stream_free(struct http_stream *s)
 
 /* The reply */
 
+/* Is some of a body that comes in pieces still to be read? */
+static bool unread(const struct http_stream *s)
+{
+	return s->in_pieces && s->body_came < s->body_len;
+}
+
 /* Start sending what x->reply says, or wait. */
 static void apply_reply(struct http_stream *s)
 {
 	http_stream_touch(s);
 	switch (s->x->reply->kind) {
 	case HTTP_REPLY_PENDING:
-		s->stage = HTTP_STAGE_WAITING;
-		http_stream_mute(s);
+		s->stage = unread(s) ? HTTP_STAGE_TAKING : HTTP_STAGE_WAITING;
+		if (s->stage == HTTP_STAGE_WAITING)
+			http_stream_mute(s);
 		return;
 	case HTTP_REPLY_NOW:
+	case HTTP_REPLY_STREAM:
 	case HTTP_REPLY_EVENTS:
+		if (unread(s)) {
+			s->close_after = true;
+			s->linger = true;
+		}
 		s->stage = HTTP_STAGE_HEADERS;
 		want_write(s);
 		return;
@@ -134,6 +155,28 @@ static void on_events_changed(struct http_exchange *x)
 		http_stream_touch(s); /* nothing was waiting: the peer's time begins now */
 	s->writing = true;
 	want_write(s);
+}
+
+static void on_out_changed(struct http_exchange *x)
+{
+	struct http_stream *s = x->transport_data;
+
+	if (s->stage != HTTP_STAGE_STREAM)
+		return;
+	if (!s->writing)
+		http_stream_touch(s);
+	s->writing = true;
+	want_write(s);
+}
+
+static void on_in_changed(struct http_exchange *x)
+{
+	struct http_stream *s = x->transport_data;
+
+	if (s->stage != HTTP_STAGE_TAKING)
+		return;
+	http_stream_touch(s);
+	(void)lws_rx_flow_control(s->wsi, x->in.paused ? 0 : 1);
 }
 
 /* From here on the sweep watches the time. On HTTP/2 the library would otherwise end the whole
@@ -205,13 +248,26 @@ static int on_http(struct http_server *server, struct lws *wsi, struct http_sess
 	status = http_intake(s, path, path_len, &err);
 	if (status)
 		return refuse(s, status, &err);
-	if (s->body_len == 0)
+	if (s->body_len == 0 || s->in_pieces)
 		dispatch(s);
+	return 0;
+}
+
+static int on_piece(struct http_stream *s, const void *data, size_t len)
+{
+	if (len > s->body_len - s->body_came || s->x->in.held.len > HELD_MAX)
+		return -1;
+	s->body_came += len;
+	http_stream_touch(s);
+	if (s->stage == HTTP_STAGE_TAKING)
+		http_in_data(s->x, data, len);
 	return 0;
 }
 
 static int on_body(struct http_stream *s, const void *data, size_t len)
 {
+	if (s && s->in_pieces)
+		return on_piece(s, data, len);
 	if (!s || s->stage != HTTP_STAGE_READING)
 		return 0;
 	if (s->body.len + len > s->body_len)
@@ -227,6 +283,13 @@ static int on_body_complete(struct http_stream *s)
 		return 0;
 	if (s->stage == HTTP_STAGE_READING) {
 		dispatch(s);
+		return 0;
+	}
+	if (s->stage == HTTP_STAGE_TAKING) {
+		s->stage = HTTP_STAGE_WAITING;
+		http_stream_mute(s);
+		take_over_time(s);
+		http_in_end(s->x);
 		return 0;
 	}
 	if (s->stage == HTTP_STAGE_LINGER)
@@ -338,6 +401,10 @@ static bool is_stuck(const struct http_stream *s, mu_msec now)
 	case HTTP_STAGE_HEADERS:
 	case HTTP_STAGE_BODY:
 		return now - s->progress_at > limit;
+	case HTTP_STAGE_TAKING:
+		return !s->x->in.paused && now - s->progress_at > limit;
+	case HTTP_STAGE_STREAM:
+		return s->x->out->out.len > 0 && now - s->progress_at > limit;
 	case HTTP_STAGE_EVENTS:
 		return s->x->events->out.len > 0 && now - s->progress_at > limit;
 	case HTTP_STAGE_WAITING:
@@ -358,6 +425,8 @@ static bool is_lost(const struct http_stream *s)
 
 	if (s->h2 || s->stage == HTTP_STAGE_READING || s->stage == HTTP_STAGE_LINGER || p.fd < 0)
 		return false;
+	if (s->stage == HTTP_STAGE_TAKING && !s->x->in.paused)
+		return false;
 	if (poll(&p, 1, 0) < 0)
 		return false;
 	blocked = !s->muted && (p.revents & (POLLIN | POLLOUT)) == POLLIN;
@@ -372,6 +441,9 @@ void http_streams_sweep(struct http_server *server)
 	{
 		struct http_stream *s = MU_CONTAINER_OF(it, struct http_stream, link);
 
+		/* The library sets its own limit anew with each piece. */
+		if (s->stage == HTTP_STAGE_TAKING)
+			take_over_time(s);
 		if (is_stuck(s, now) || is_lost(s))
 			kill_wsi(s);
 	}

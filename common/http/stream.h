@@ -12,10 +12,12 @@
 
 enum http_stage {
 	HTTP_STAGE_READING,
+	HTTP_STAGE_TAKING, /* the body, in pieces */
 	HTTP_STAGE_WAITING,
 	HTTP_STAGE_HEADERS,
 	HTTP_STAGE_BODY,
 	HTTP_STAGE_EVENTS,
+	HTTP_STAGE_STREAM,
 	HTTP_STAGE_LINGER, /* replied before the body was read: let the peer read the reply */
 	_HTTP_STAGE_COUNT,
 };
@@ -27,15 +29,16 @@ struct http_stream {
 	struct http_exchange *x;
 	enum http_stage stage;
 	bool h2;
-	bool head;
 	bool muted;
 	bool close_after;
+	bool in_pieces;    /* the body: whoever handles it takes it so */
 	bool body_follows; /* bytes that were announced and are not read yet */
 	bool linger;
 	bool writing; /* events wait to be written */
 	unsigned early_input;
 	struct mu_str body; /* of the request */
-	size_t body_len;    /* as announced */
+	uint64_t body_len;  /* as announced */
+	uint64_t body_came; /* of one in pieces */
 	size_t sent;        /* of the reply's body */
 	mu_msec started_at;
 	mu_msec progress_at;

@@ -20,7 +20,8 @@ static void ignore(struct http_exchange *x)
 	(void)x;
 }
 
-static const struct http_transport transport = {.finished = ignore, .events_changed = ignore};
+static const struct http_transport transport = {
+    .finished = ignore, .events_changed = ignore, .out_changed = ignore, .in_changed = ignore};
 
 struct http_request *http_request_for_test(enum http_method method, const char *target,
 					   const char *body)

@@ -23,7 +23,8 @@ static int add_header(struct http_stream *s, const char *name, const char *value
 
 static bool has_body(const struct http_reply *reply)
 {
-	return reply->kind == HTTP_REPLY_EVENTS || reply->body.len > 0;
+	return reply->kind == HTTP_REPLY_EVENTS || reply->kind == HTTP_REPLY_STREAM ||
+	       reply->body.len > 0;
 }
 
 static int build_headers(struct http_stream *s, unsigned char **p, unsigned char *end)
@@ -37,6 +38,8 @@ static int build_headers(struct http_stream *s, unsigned char **p, unsigned char
 		r = add_header(s, "x-content-type-options", "nosniff", p, end);
 	if (!r && reply->kind == HTTP_REPLY_NOW && reply->status != 204 && reply->status != 304)
 		r = lws_add_http_header_content_length(s->wsi, reply->body.len, p, end);
+	if (!r && reply->kind == HTTP_REPLY_STREAM)
+		r = lws_add_http_header_content_length(s->wsi, s->x->out->length, p, end);
 	if (!r && reply->kind == HTTP_REPLY_EVENTS)
 		r = add_header(s, "cache-control", "no-store", p, end);
 	if (!r && !s->h2 && (s->close_after || reply->kind == HTTP_REPLY_EVENTS))
@@ -54,7 +57,7 @@ static int write_headers(struct http_session *session)
 	struct http_reply *reply = s->x->reply;
 	unsigned char *start = s->server->piece + LWS_PRE;
 	unsigned char *p = start;
-	bool body = has_body(reply) && !s->head;
+	bool body = has_body(reply) && !s->x->request.head;
 	int flags = LWS_WRITE_HTTP_HEADERS | (body ? 0 : LWS_WRITE_H2_STREAM_END);
 
 	if (build_headers(s, &p, s->server->piece + sizeof s->server->piece)) {
@@ -64,9 +67,24 @@ static int write_headers(struct http_session *session)
 	if (lws_write(s->wsi, start, (size_t)(p - start), (enum lws_write_protocol)flags) < 0)
 		return -1;
 	http_stream_touch(s);
-	if (!body)
+	if (!body) {
+		if (reply->kind == HTTP_REPLY_STREAM) /* HEAD: it has all there is */
+			http_exchange_gone(s->x);
 		return http_stream_end(session);
-	s->stage = reply->kind == HTTP_REPLY_EVENTS ? HTTP_STAGE_EVENTS : HTTP_STAGE_BODY;
+	}
+	switch (reply->kind) {
+	case HTTP_REPLY_EVENTS:
+		s->stage = HTTP_STAGE_EVENTS;
+		break;
+	case HTTP_REPLY_STREAM:
+		s->stage = HTTP_STAGE_STREAM;
+		break;
+	case HTTP_REPLY_NOW:
+	case HTTP_REPLY_PENDING:
+	case HTTP_REPLY_WEBSOCKET:
+	case _HTTP_REPLY_KIND_COUNT:
+		s->stage = HTTP_STAGE_BODY;
+	}
 	(void)lws_callback_on_writable(s->wsi);
 	return 0;
 }
@@ -153,6 +171,35 @@ static int write_events(struct http_session *session)
 	return -1;
 }
 
+static int write_stream(struct http_session *session)
+{
+	struct http_stream *s = session->stream;
+	struct http_out *o = s->x->out;
+	size_t waiting = o->out.len - o->sent;
+	size_t n = piece_size(s, waiting);
+
+	if (n > 0) {
+		if (write_piece(s, o->out.data + o->sent, n, o->left == 0 && n == waiting) < 0)
+			return -1;
+		http_out_sent(o, n);
+	}
+	if (o->sent < o->out.len) {
+		(void)lws_callback_on_writable(s->wsi);
+		return 0;
+	}
+	if (o->left == 0 && o->ended) {
+		/* An end that no piece could carry. */
+		if (s->h2 && o->length == 0)
+			(void)write_piece(s, "", 0, true);
+		return http_stream_end(session);
+	}
+	if (o->ended)
+		return -1;
+	s->writing = false;
+	http_stream_mute(s);
+	return 0;
+}
+
 int http_write(struct http_session *session)
 {
 	struct http_stream *s = session->stream;
@@ -166,6 +213,9 @@ int http_write(struct http_session *session)
 		return write_body(session);
 	case HTTP_STAGE_EVENTS:
 		return write_events(session);
+	case HTTP_STAGE_STREAM:
+		return write_stream(session);
+	case HTTP_STAGE_TAKING:
 	case HTTP_STAGE_READING:
 	case HTTP_STAGE_WAITING:
 	case HTTP_STAGE_LINGER:

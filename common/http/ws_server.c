@@ -94,7 +94,7 @@ static int check_handshake(const struct http_stream *s, struct mu_error *err)
 		(void)mu_error_set(err, MU_E_INVALID,
 				   "only version 13 of WebSocket is spoken here; hint: send "
 				   "Sec-WebSocket-Version: 13");
-	else if (s->x->request.method != HTTP_GET || s->head || s->body_len > 0)
+	else if (s->x->request.method != HTTP_GET || s->x->request.head || s->body_len > 0)
 		(void)mu_error_set(err, MU_E_INVALID, "a WebSocket begins with a GET without body");
 	else if (!has_token(wsi, WSI_TOKEN_CONNECTION, "upgrade"))
 		(void)mu_error_set(err, MU_E_INVALID,

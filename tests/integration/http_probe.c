@@ -215,10 +215,137 @@ static struct http_reply *reply_websocket(struct probe *p, struct http_request *
 	return http_reply_websocket(r, &limits, &ops, t, &t->ws);
 }
 
+/* /pieces: a GET gives `n` bytes of a pattern (only half of them with `short`), anything else
+ * counts its body: refused after `refuse` bytes, not read for ever after the first piece with
+ * `hold`, and only now and then with `slow`. */
+struct pieces {
+	struct http_request *request;
+	struct mu_timer *timer;
+	struct http_out *out;
+	uint64_t n, end, refuse;
+	uint32_t sum;
+	bool hold, slow;
+};
+
+static uint64_t query_number(struct http_request *r, const char *name)
+{
+	const char *text = http_request_query(r, name);
+	uint64_t n = 0;
+
+	return text && mu_parse_u64(text, &n) ? n : 0;
+}
+
+static void pieces_free(struct pieces *s)
+{
+	s->timer = mu_timer_free(s->timer);
+	free(s);
+}
+
+static void on_pieces_gone(void *ctx)
+{
+	struct pieces *s = ctx;
+
+	printf("gone /pieces %llu\n", (unsigned long long)s->n);
+	(void)fflush(stdout);
+	pieces_free(s);
+}
+
+static void send_pieces(void *ctx)
+{
+	struct pieces *s = ctx;
+	char piece[10000];
+
+	while (s->n < s->end) {
+		size_t len = s->end - s->n < sizeof piece ? (size_t)(s->end - s->n) : sizeof piece;
+
+		for (size_t i = 0; i < len; i++)
+			piece[i] = (char)((s->n + i) % 251);
+		if (http_out_send(s->out, piece, len) == HTTP_OUT_FULL)
+			return;
+		s->n += len;
+	}
+	http_out_end(s->out);
+	pieces_free(s);
+}
+
+static void on_piece(void *ctx, const void *data, size_t len)
+{
+	struct pieces *s = ctx;
+	struct mu_error err = MU_ERROR_INIT;
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		s->sum = s->sum * 31 + p[i];
+	s->n += len;
+	if (s->refuse && s->n >= s->refuse) {
+		(void)mu_error_set(&err, MU_E_STATE, "no more of this");
+		http_request_finish(s->request, http_reply_error(s->request, &err, NULL));
+		pieces_free(s);
+	} else if (s->hold || s->slow) {
+		http_request_pause_body(s->request, true);
+		if (s->slow)
+			mu_timer_set(s->timer, 2);
+	}
+}
+
+static void on_pieces_end(void *ctx)
+{
+	struct pieces *s = ctx;
+	char text[64];
+	int n = snprintf(text, sizeof text, "%llu %u", (unsigned long long)s->n, s->sum);
+
+	http_request_finish(s->request,
+			    http_reply_text(s->request, 200, "text/plain", text, (size_t)n));
+	pieces_free(s);
+}
+
+static void go_on(void *ctx)
+{
+	struct pieces *s = ctx;
+
+	http_request_pause_body(s->request, false);
+}
+
+static struct http_reply *reply_pieces(struct probe *p, struct http_request *r)
+{
+	static const struct http_body_ops ops = {.data = on_piece, .end = on_pieces_end};
+	struct pieces *s;
+	struct http_reply *reply;
+
+	if (http_request_query(r, "never"))
+		return http_reply_text(r, 403, "text/plain", "never", 5);
+	s = mu_xcalloc(1, sizeof *s);
+	s->request = r;
+	s->refuse = query_number(r, "refuse");
+	s->hold = http_request_query(r, "hold");
+	s->slow = http_request_query(r, "slow");
+	if (r->method != HTTP_GET) {
+		s->timer = mu_timer_new(p->loop, go_on, s);
+		http_request_read_body(r, &ops, s);
+		return http_reply_pending(r, on_pieces_gone, s);
+	}
+	s->end = query_number(r, "n");
+	reply = http_reply_stream(r, 200, "application/octet-stream", s->end, send_pieces,
+				  on_pieces_gone, s, &s->out);
+	s->timer = mu_timer_new(p->loop, send_pieces, s);
+	if (http_request_query(r, "short"))
+		s->end /= 2;
+	mu_timer_set(s->timer, 0);
+	return reply;
+}
+
+static bool streams(struct http_request *r, void *ctx)
+{
+	(void)ctx;
+	return strcmp(r->path, "/pieces") == 0;
+}
+
 static struct http_reply *handle(struct http_request *r, void *ctx)
 {
 	struct probe *p = ctx;
 
+	if (strcmp(r->path, "/pieces") == 0)
+		return reply_pieces(p, r);
 	if (strcmp(r->path, "/ws") == 0)
 		return reply_websocket(p, r);
 	if (strcmp(r->path, "/large") == 0)
@@ -252,6 +379,7 @@ static int serve(struct probe *p, char **argv, struct mu_error *err)
 {
 	struct http_server_options options = {
 	    .handle = handle,
+	    .streams = streams,
 	    .ctx = p,
 	    .body_max = 100000,
 	    .events_max = 200000,
