@@ -4,6 +4,7 @@
 
 #include "agent/console/console.h"
 #include "agent/core/vm_spec.h"
+#include "agent/transfer/transfer.h"
 #include "common/log/log.h"
 #include "common/rest/rest.h"
 
@@ -238,6 +239,17 @@ static int console_open(void *ctx, const struct rest_console *rq, const struct r
 	return app_console_open(admin->app, &request, near, ret_far, err);
 }
 
+static int transfer_open(void *ctx, const struct rest_transfer *rq, const struct rest_user *user,
+			 const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
+			 struct mu_error *err)
+{
+	const struct admin *admin = ctx;
+	const struct transfer_request request = {
+	    .object = rq->object, .arguments = rq->arguments, .user = user->name, .from = from};
+
+	return app_transfer_open(admin->app, &request, near, ret_far, err);
+}
+
 /* Changes, for events and waiting requests */
 
 static enum rest_change change_of(enum app_change what)
@@ -307,6 +319,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	struct admin *admin = mu_xcalloc(1, sizeof *admin);
 	struct http_server_options options = {
 	    .handle = rest_handle,
+	    .streams = rest_streams,
 	    .body_max = BODY_MAX,
 	    .events_max = EVENTS_MAX,
 	    .connections_max = CONNECTIONS_MAX,
@@ -336,6 +349,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
 	    .console_open = console_open,
+	    .transfer_open = transfer_open,
 	};
 	admin->rest = rest_new(loop, &admin->backend);
 	admin->listener = (struct app_listener){

@@ -89,6 +89,10 @@ static int open_state(struct app *app, const struct agent_config *c, struct mu_e
 /* What never ran is freed by the loop as well. */
 static void drop_storage(struct app *app)
 {
+	if (app->transfers) {
+		transfers_close(app, (mu_loop_cb)mu_loop_stop, app->loop);
+		mu_loop_run(app->loop);
+	}
 	if (!app->storage)
 		return;
 	app_storage_close(app, (mu_loop_cb)mu_loop_stop, app->loop);
@@ -138,6 +142,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	ops_init(app);
 	tasks_init(app);
 	if (r < 0 || startup_load(app, err) < 0 || app_storage_open(app, err) < 0 ||
+	    transfers_open(app, config->transfer_dir, err) < 0 ||
 	    open_driver(app, config, err) < 0) {
 		drop_storage(app);
 		app_free(app);
@@ -198,9 +203,14 @@ static void on_storage_closed(void *arg)
 	host_stop(arg);
 }
 
-static void on_calls_stopped(void *arg)
+static void on_transfers_closed(void *arg)
 {
 	app_storage_close(arg, on_storage_closed, arg);
+}
+
+static void on_calls_stopped(void *arg)
+{
+	transfers_close(arg, on_transfers_closed, arg);
 }
 
 void app_stop(struct app *app, mu_loop_cb done, void *arg)

@@ -20,6 +20,7 @@
 
 struct app;
 struct console_request;
+struct transfer_request;
 
 /* Looking */
 
@@ -122,6 +123,10 @@ void app_host_power_cancel(struct app *app, struct app_host_power *op);
 /* A viewer of a VM's console (agent/console/console.h), for either door. */
 int app_console_open(struct app *app, const struct console_request *rq, struct mu_pipe near,
 		     struct mu_pipe *ret_far, struct mu_error *err);
+
+/* The contents of disks (agent/transfer/transfer.h), for either door. transfer.c */
+int app_transfer_open(struct app *app, const struct transfer_request *rq, struct mu_pipe near,
+		      struct mu_pipe *ret_far, struct mu_error *err);
 
 /* Asked for by the aggregator */
 

@@ -45,6 +45,7 @@ struct app {
 	/* storage.c */
 	struct storage *storage;        /* NULL: stopping */
 	struct mu_timer *verdict_timer; /* verdicts that wait for the SRs are given then */
+	struct transfer_hub *transfers; /* transfer.c; NULL: stopping */
 	/* disks.c */
 	struct mu_link disks;     /* VDIs that VMs hold */
 	struct mu_link disk_uses; /* struct disks_use that are not ended */
@@ -140,6 +141,13 @@ int app_storage_open(struct app *app, struct mu_error *err);
 void app_storage_start(struct app *app);
 /* All its callbacks have come before done(arg). */
 void app_storage_close(struct app *app, mu_loop_cb done, void *arg);
+
+/* transfer.c */
+struct transfer_hub;
+/* `dir` NULL: in the state directory. */
+int transfers_open(struct app *app, const char *dir, struct mu_error *err);
+/* Uploads stay. */
+void transfers_close(struct app *app, mu_loop_cb done, void *arg);
 
 /* ops.c */
 void ops_init(struct app *app);

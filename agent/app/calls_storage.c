@@ -7,6 +7,7 @@
 #include "agent/app/app_priv.h"
 #include "agent/app/calls.h"
 #include "agent/app/disks.h"
+#include "agent/transfer/transfer.h"
 #include "common/base/assert.h"
 #include "common/log/log.h"
 
@@ -16,6 +17,7 @@
 struct storage_call {
 	struct app_call *c;
 	struct storage_op op;
+	struct mu_uuid upload; /* it reads; nil: none */
 	/* vdi.edit: the guests that have the disk */
 	struct vm_id guests[HV_DOMAINS_MAX];
 	size_t n_guests;
@@ -35,7 +37,7 @@ static const struct {
     {"vdi.import", STORAGE_VDI_IMPORT},   {"vdi.edit", STORAGE_VDI_EDIT},
     {"vdi.delete", STORAGE_VDI_DELETE},   {"vdi.snapshot", STORAGE_VDI_SNAPSHOT},
     {"vdi.clone", STORAGE_VDI_CLONE},     {"vdi.revert", STORAGE_VDI_REVERT},
-    {"vdi.migrate", STORAGE_VDI_MIGRATE},
+    {"vdi.migrate", STORAGE_VDI_MIGRATE}, {"vdi.overwrite", STORAGE_VDI_OVERWRITE},
 };
 
 static enum storage_op_kind kind_of(const char *method)
@@ -198,12 +200,42 @@ static void find_guests(struct storage_call *sc)
 	}
 }
 
+/* What was uploaded, and not what lies on the host. */
+static int take_upload(struct storage_call *sc, struct mu_error *err)
+{
+	struct app_call *c = sc->c;
+	struct mu_uuid id;
+
+	if (!take_uuid(c->arguments, "upload", &id))
+		return 0;
+	if (sc->op.path || mu_value_get(c->arguments, "format"))
+		return mu_error_set(err, MU_E_INVALID,
+				    "arguments: upload: knows its path and format itself");
+	if (transfer_upload_take(c->app->transfers, &id, &sc->op.path, &sc->op.format, err) < 0)
+		return MU_FAILED;
+	sc->upload = id;
+	return 0;
+}
+
+/* What is good for nothing goes: what has become a disk, is no such image, or was called off. What
+ * failed for another reason (a full repository) can be tried again. */
+static void release_upload(struct storage_call *sc)
+{
+	enum mu_error_code code = sc->op.r < 0 ? sc->op.err.code : MU_E_NONE;
+	bool over = code == MU_E_NONE || code == MU_E_INVALID ||
+		    (code == MU_E_CANCELLED && !sc->c->app->stopping);
+
+	if (!mu_uuid_is_nil(&sc->upload))
+		transfer_upload_done(sc->c->app->transfers, &sc->upload, !over);
+}
+
 static void on_done(struct storage_op *op)
 {
 	static const struct mu_uuid nothing;
 	struct storage_call *sc = op->ctx;
 	struct app *app = sc->c->app;
 
+	release_upload(sc);
 	if (op->r < 0) {
 		finish(sc, &op->err);
 	} else if (op->kind == STORAGE_VDI_DELETE) {
@@ -238,11 +270,13 @@ static int prepare(struct storage_call *sc, struct mu_error *err)
 	if (!c->app->storage)
 		return mu_error_set(err, MU_E_UNAVAILABLE, "the agent is stopping");
 	if (sc->op.kind == STORAGE_VDI_DELETE || sc->op.kind == STORAGE_VDI_MIGRATE ||
-	    sc->op.kind == STORAGE_VDI_REVERT) {
+	    sc->op.kind == STORAGE_VDI_REVERT || sc->op.kind == STORAGE_VDI_OVERWRITE) {
 		if (disks_check_unused(c->app, &c->object, err) < 0)
 			return MU_FAILED;
 	}
-	return take_arguments(c->arguments, &sc->op, err);
+	if (take_arguments(c->arguments, &sc->op, err) < 0)
+		return MU_FAILED;
+	return take_upload(sc, err);
 }
 
 static void start(struct app_call *c)
@@ -453,10 +487,11 @@ static void verdict(struct app *app, const struct journal_entry *e,
 	}
 
 const struct app_call_handler calls_storage[] = {
-    STORAGE_CALL("sr.create"),  STORAGE_CALL("sr.edit"),    STORAGE_CALL("sr.scan"),
-    STORAGE_CALL("sr.plug"),    STORAGE_CALL("sr.unplug"),  STORAGE_CALL("sr.forget"),
-    STORAGE_CALL("sr.destroy"), STORAGE_CALL("vdi.create"), STORAGE_CALL("vdi.import"),
-    STORAGE_CALL("vdi.edit"),   STORAGE_CALL("vdi.delete"), STORAGE_CALL("vdi.snapshot"),
-    STORAGE_CALL("vdi.clone"),  STORAGE_CALL("vdi.revert"), STORAGE_CALL("vdi.migrate"),
+    STORAGE_CALL("sr.create"),     STORAGE_CALL("sr.edit"),    STORAGE_CALL("sr.scan"),
+    STORAGE_CALL("sr.plug"),       STORAGE_CALL("sr.unplug"),  STORAGE_CALL("sr.forget"),
+    STORAGE_CALL("sr.destroy"),    STORAGE_CALL("vdi.create"), STORAGE_CALL("vdi.import"),
+    STORAGE_CALL("vdi.edit"),      STORAGE_CALL("vdi.delete"), STORAGE_CALL("vdi.snapshot"),
+    STORAGE_CALL("vdi.overwrite"), STORAGE_CALL("vdi.clone"),  STORAGE_CALL("vdi.revert"),
+    STORAGE_CALL("vdi.migrate"),
 };
 const size_t n_calls_storage = MU_ARRAY_SIZE(calls_storage);

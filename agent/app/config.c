@@ -46,6 +46,9 @@ const struct mu_option agent_options[] = {
     TEXT("name", name, NULL, "NAME", "the host's name (default: the system's host name)"),
     TEXT("aggregator", aggregator, NULL, "HOST:PORT",
 	 "dial this instead of the address learnt at enrolment"),
+    TEXT("transfer-dir", transfer_dir, NULL, "DIR",
+	 "where uploads wait until they are complete, and images are made for downloads (default: "
+	 "transfer in the state directory); a local directory with room"),
     TIME("sample-interval", sample_interval, "5s", 5000, 60000,
 	 "how often metrics are sampled; on a grid of 5 s"),
     NUMBER("sim-seed", sim_seed, "0", 0, INT64_MAX, "seed of the model; 0: from the host id"),

@@ -15,6 +15,7 @@ struct agent_config {
 	const char *fault;
 	const char *name; /* NULL = the system's host name */
 	const char *aggregator;
+	const char *transfer_dir;
 	mu_msec sample_interval;
 	const char *log_level;
 	const char *file;

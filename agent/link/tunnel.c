@@ -7,6 +7,7 @@
 #include "common/tunnel/tunnel.h"
 #include "agent/console/console.h"
 #include "agent/link/link_priv.h"
+#include "agent/transfer/transfer.h"
 #include "common/log/log.h"
 
 #include <stdlib.h>
@@ -105,6 +106,17 @@ static int open_console(struct link_tunnel *t, const Muster__V1__TunnelOpen *m,
 	return app_console_open(t->owner->app, &rq, near, &t->tunnel.near, err);
 }
 
+static int open_transfer(struct link_tunnel *t, const Muster__V1__TunnelOpen *m,
+			 struct mu_error *err)
+{
+	const struct mu_pipe near = {.ops = &tunnel_pipe, .side = &t->tunnel};
+	struct transfer_request rq = {.arguments = m->arguments, .user = m->user, .from = m->from};
+
+	if (wire_uuid_decode(&m->object, "tunnel_open.object", &rq.object, err) < 0)
+		return MU_FAILED;
+	return app_transfer_open(t->owner->app, &rq, near, &t->tunnel.near, err);
+}
+
 static int open_end(struct link_tunnel *t, const Muster__V1__TunnelOpen *m, struct mu_error *err)
 {
 	switch (m->kind) {
@@ -112,6 +124,8 @@ static int open_end(struct link_tunnel *t, const Muster__V1__TunnelOpen *m, stru
 		return open_console(t, m, HV_CONSOLE_SERIAL, err);
 	case MUSTER__V1__TUNNEL_KIND__TUNNEL_KIND_CONSOLE_VNC:
 		return open_console(t, m, HV_CONSOLE_VNC, err);
+	case MUSTER__V1__TUNNEL_KIND__TUNNEL_KIND_TRANSFER:
+		return open_transfer(t, m, err);
 	case MUSTER__V1__TUNNEL_KIND__TUNNEL_KIND_UNSPECIFIED:
 	case _MUSTER__V1__TUNNEL_KIND_IS_INT_SIZE:
 		break;

@@ -10,6 +10,8 @@
  */
 #include "agent/storage/disk.h"
 
+#include "agent/storage/stream.h"
+
 #include "common/base/assert.h"
 #include "common/log/log.h"
 #include "common/os/clock.h"
@@ -17,7 +19,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static const struct mu_uuid *id_of(struct sr *sr)
@@ -292,6 +297,81 @@ int disk_export(const struct disk_env *e, struct sr *sr, const struct sr_vdi *so
 	if (sr_activate(sr, source, true, &from, err) < 0)
 		return MU_FAILED;
 	return image_write(&from, source->size_bytes, path, format, &e->watch, err);
+}
+
+/* A file says itself when it was written last, over restarts of ours too; a device does not. */
+static int name_content(int fd, const char *tag, char ret[static STREAM_TAG_MAX + 1],
+			struct mu_error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return mu_error_errno(err, errno, "stat");
+	if (S_ISREG(st.st_mode))
+		(void)snprintf(ret, STREAM_TAG_MAX + 1, "%" PRIxMAX "-%" PRIxMAX ".%09ld",
+			       (uintmax_t)st.st_ino, (uintmax_t)st.st_mtim.tv_sec,
+			       st.st_mtim.tv_nsec);
+	else
+		(void)snprintf(ret, STREAM_TAG_MAX + 1, "%s", tag);
+	return 0;
+}
+
+int disk_give(const struct disk_env *e, struct sr *sr, const struct sr_vdi *source, int sock,
+	      const char *tag, struct mu_error *err)
+{
+	__attribute__((cleanup(copy_close))) int fd = -1;
+	char name[STREAM_TAG_MAX + 1];
+	struct sr_path from;
+
+	if (sr_activate(sr, source, true, &from, err) < 0)
+		return MU_FAILED;
+	fd = open(from.path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return mu_error_errno(err, errno, "%s", from.path);
+	if (name_content(fd, tag, name, err) < 0)
+		return MU_FAILED;
+	return stream_give(e->watch.cancel, sock, fd, source->size_bytes, name, err);
+}
+
+static int fill_over(struct making *m, const char *path, enum image_format format,
+		     struct mu_error *err)
+{
+	int64_t size_bytes = m->vdi->size_bytes;
+	struct image image;
+	struct sr_path to;
+
+	if (image_open(path, format, &m->env->watch, &image, err) < 0)
+		return MU_FAILED;
+	if (image.virtual_size_bytes > size_bytes)
+		return mu_error_set(err, MU_E_TOO_LARGE,
+				    "the image has %" PRId64 " bytes, the disk %" PRId64
+				    "; hint: grow the disk first",
+				    image.virtual_size_bytes, size_bytes);
+	if (make_partial(m, &to, err) < 0)
+		return MU_FAILED;
+	return image_read_into(&image, &to, &m->env->watch, err);
+}
+
+int disk_overwrite(const struct disk_env *e, struct sr *sr, const struct sr_vdi *vdi,
+		   const char *path, enum image_format format, struct mu_error *err)
+{
+	struct sr_vdi temporary = *vdi, result = *vdi;
+	struct making m = {.env = e, .sr = sr, .vdi = &temporary};
+	int r;
+
+	temporary.id = mu_random_uuid();
+	temporary.partial = true;
+	result.parent = (struct mu_uuid){{0}};
+	if (sr_deactivate(sr, &vdi->id, err) < 0 || making_begin(&m, "overwrite", err) < 0)
+		return MU_FAILED;
+	r = fill_over(&m, path, format, err);
+	if (r == 0)
+		r = mu_cancel_check(e->watch.cancel, err);
+	if (r == 0)
+		r = sr_deactivate(sr, &temporary.id, err);
+	if (r == 0)
+		r = sr_vdi_replace(sr, &result, &temporary.id, err);
+	return making_end(&m, r, err);
 }
 
 /* Snapshots */

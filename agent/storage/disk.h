@@ -42,6 +42,15 @@ int disk_receive(const struct disk_env *e, struct sr *sr, struct sr_vdi *vdi, in
 int disk_export(const struct disk_env *e, struct sr *sr, const struct sr_vdi *source,
 		const char *path, enum image_format format, struct mu_error *err);
 
+/* Give out a part of its bytes through a socket (stream.h); `tag` is what a content that does not
+ * change is called, where its file does not say that better. Leaves the source active. */
+int disk_give(const struct disk_env *e, struct sr *sr, const struct sr_vdi *source, int sock,
+	      const char *tag, struct mu_error *err);
+/* `vdi`, which is not active, gets the data of an image, all of it or none. What the image does not
+ * reach reads as zeroes; MU_E_TOO_LARGE when the disk is smaller. */
+int disk_overwrite(const struct disk_env *e, struct sr *sr, const struct sr_vdi *vdi,
+		   const char *path, enum image_format format, struct mu_error *err);
+
 /*
  * Snapshots of several disks at the same moment: all is prepared, then taken in one short step,
  * during which nobody writes (the caller has paused the VM), then finished. After prepare, exactly

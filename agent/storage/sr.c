@@ -433,19 +433,34 @@ static int check_size(const struct sr *sr, int64_t size, const struct sr_usage *
 	return 0;
 }
 
-static int room_for_more(struct sr *sr, struct sr_usage *ret_usage, struct mu_error *err)
+static int check_fill(const struct sr *sr, const struct sr_usage *usage, struct mu_error *err)
 {
-	if (sr->ops->usage(sr->impl, ret_usage, err) < 0)
-		return MU_FAILED;
-	if (ret_usage->data_percent >= sr->full_percent ||
-	    ret_usage->metadata_percent >= sr->full_percent)
+	if (usage->data_percent >= sr->full_percent ||
+	    usage->metadata_percent >= sr->full_percent)
 		return mu_error_set(err, MU_E_EXHAUSTED,
 				    "%s is nearly full: data %" PRId32 " %%, metadata %" PRId32
 				    " %%, the limit is %" PRId32
 				    " %%; hint: extend it, or delete snapshots",
-				    sr->caps.location, ret_usage->data_percent,
-				    ret_usage->metadata_percent, sr->full_percent);
+				    sr->caps.location, usage->data_percent, usage->metadata_percent,
+				    sr->full_percent);
 	return 0;
+}
+
+int sr_check_new(const struct sr *sr, const struct sr_usage *usage, int64_t size_bytes,
+		 struct mu_error *err)
+{
+	int64_t rounded;
+
+	if (check_fill(sr, usage, err) < 0)
+		return MU_FAILED;
+	return check_size(sr, size_bytes, usage, &rounded, err);
+}
+
+static int room_for_more(struct sr *sr, struct sr_usage *ret_usage, struct mu_error *err)
+{
+	if (sr->ops->usage(sr->impl, ret_usage, err) < 0)
+		return MU_FAILED;
+	return check_fill(sr, ret_usage, err);
 }
 
 static int must_be_new(struct sr *sr, const struct mu_uuid *id, struct mu_error *err)

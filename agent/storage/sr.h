@@ -110,6 +110,10 @@ int sr_vdis_add(struct sr_vdis *v, const struct sr_vdi *vdi, struct mu_error *er
 /* One of a scan, or MU_E_NOT_FOUND; partial ones are found too. */
 int sr_find(struct sr *sr, const struct mu_uuid *id, struct sr_vdi *ret_vdi, struct mu_error *err);
 
+/* Would sr_vdi_create() be refused for its size, with this usage? Any thread, at once. */
+int sr_check_new(const struct sr *sr, const struct sr_usage *usage, int64_t size_bytes,
+		 struct mu_error *err);
+
 /* As the members of sr_ops, with everything checked. `size_bytes` is rounded up. MU_E_EXHAUSTED:
  * too large for the SR, or its pool is full (parameter "full_percent"). */
 int sr_vdi_create(struct sr *sr, struct sr_vdi *vdi, struct mu_error *err);

@@ -8,6 +8,7 @@
 #include "common/base/assert.h"
 #include "common/base/str.h"
 #include "common/log/log.h"
+#include "common/os/random.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -401,6 +402,66 @@ bool storage_find(const struct storage *s, const struct mu_uuid *id, struct mode
 	return true;
 }
 
+int storage_check_new(const struct storage *s, const struct mu_uuid *sr, int64_t size_bytes,
+		      struct mu_error *err)
+{
+	const struct slot *slot = slot_find(s, sr);
+	char text[MU_UUID_TEXT];
+
+	if (!slot)
+		return mu_error_set(err, MU_E_NOT_FOUND, "there is no storage repository %s",
+				    mu_uuid_format(sr, text));
+	if (!slot->attached)
+		return mu_error_set(err, MU_E_STATE, "storage repository %s is not plugged",
+				    slot->file.name);
+	if (slot->caps.read_only)
+		return mu_error_set(err, MU_E_UNSUPPORTED, "storage repository %s is read-only",
+				    slot->file.name);
+	return sr_check_new(slot->sr, &slot->usage, size_bytes, err);
+}
+
+int storage_check_overwrite(const struct storage *s, const struct mu_uuid *vdi, int64_t size_bytes,
+			    struct mu_error *err)
+{
+	struct entry *e;
+	bool written;
+
+	if (entry_get(s, vdi, &e, err) < 0)
+		return MU_FAILED;
+	if (storage_is_held(s, vdi, &written))
+		return mu_error_set(err, MU_E_STATE,
+				    "VDI %s is in use by a VM; hint: shut the VM down, or take the "
+				    "disk out of it",
+				    e->vdi.name);
+	if (!mu_uuid_is_nil(&e->vdi.snapshot_of) || e->vdi.readonly)
+		return mu_error_set(err, MU_E_STATE,
+				    "VDI %s is a snapshot, or read-only; hint: clone it first",
+				    e->vdi.name);
+	if (size_bytes > e->vdi.size_bytes)
+		return mu_error_set(err, MU_E_TOO_LARGE,
+				    "%" PRId64 " bytes are more than the VDI has (%" PRId64
+				    "); hint: grow it first",
+				    size_bytes, e->vdi.size_bytes);
+	return storage_check_new(s, &e->slot->file.config.id, e->vdi.size_bytes, err);
+}
+
+bool storage_tag(const struct storage *s, const struct mu_uuid *vdi,
+		 char ret[static STORAGE_TAG_MAX + 1])
+{
+	const struct entry *e = entry_find(s, vdi);
+	char text[MU_UUID_TEXT];
+
+	if (!e)
+		return false;
+	if (e->vdi.readonly && !mu_uuid_is_nil(&e->vdi.snapshot_of))
+		(void)snprintf(ret, STORAGE_TAG_MAX + 1, "%s-%" PRId64,
+			       mu_uuid_format(&e->vdi.id, text), e->vdi.snapshot_at);
+	else
+		(void)snprintf(ret, STORAGE_TAG_MAX + 1, "%s-%llx", mu_uuid_format(&s->run, text),
+			       e->n_writers);
+	return true;
+}
+
 bool storage_settled(const struct storage *s)
 {
 	mu_list_each(it, &s->slots)
@@ -457,6 +518,7 @@ int storage_new(const struct storage_options *options, struct storage **ret_stor
 	s->loop = options->loop;
 	s->state_dir = mu_xstrdup(options->state_dir);
 	s->host = options->host;
+	s->run = mu_random_uuid();
 	s->drivers = options->drivers;
 	s->listener = options->listener;
 	s->interval = options->interval ? options->interval : DEFAULT_INTERVAL;

@@ -52,8 +52,10 @@ enum storage_op_kind {
 	STORAGE_VDI_MIGRATE, /* of a disk that nobody uses; its id changes */
 	STORAGE_VDI_IMPORT,
 	STORAGE_VDI_EXPORT,
-	STORAGE_HOLD,    /* a VM is about to use the VDI: activate it */
-	STORAGE_RELEASE, /* it does not any more */
+	STORAGE_VDI_GIVE,      /* its bytes through the socket `fd`, as stream.h says */
+	STORAGE_VDI_OVERWRITE, /* by an image; of a disk that nobody uses */
+	STORAGE_HOLD,          /* a VM is about to use the VDI: activate it */
+	STORAGE_RELEASE,       /* it does not any more */
 	_STORAGE_OP_COUNT,
 };
 
@@ -80,10 +82,10 @@ struct storage_op {
 	enum vdi_type type; /* VDI_CREATE, IMPORT */
 	bool readonly;      /* VDI_CREATE, HOLD */
 	struct mu_uuid holder; /* HOLD, RELEASE: the VM */
-	const char *path;      /* IMPORT, EXPORT: an absolute path; EXPORT makes the file */
+	const char *path; /* IMPORT, OVERWRITE, EXPORT: an absolute path; EXPORT makes the file */
 	enum image_format format;
-	bool use_fd; /* IMPORT: raw bytes from `fd` instead, size_bytes of them at most; duplicated
-		      */
+	bool use_fd; /* GIVE; IMPORT: raw bytes from `fd` instead, size_bytes of them at most;
+			duplicated */
 	int fd;
 	mu_msec deadline;                    /* from start; 0 = two minutes, none for what copies */
 	void (*done)(struct storage_op *op); /* may start it again, or free it */
@@ -112,6 +114,19 @@ void storage_op_start(struct storage *s, struct storage_op *op);
 void storage_op_cancel(struct storage_op *op);
 /* "vdi.create", ... */
 const char *storage_op_name(enum storage_op_kind kind);
+
+/* Could a disk of this size be made there, as far as is known now? Asked before somebody sends one;
+ * what counts is what VDI_IMPORT finds. */
+int storage_check_new(const struct storage *s, const struct mu_uuid *sr, int64_t size_bytes,
+		      struct mu_error *err);
+/* Could it be overwritten by one of this size? */
+int storage_check_overwrite(const struct storage *s, const struct mu_uuid *vdi, int64_t size_bytes,
+			    struct mu_error *err);
+/* What the VDI's content is called as long as nobody writes it: of a snapshot always the same, of a
+ * disk as long as the agent runs. False when there is no such VDI. */
+enum { STORAGE_TAG_MAX = 95 };
+bool storage_tag(const struct storage *s, const struct mu_uuid *vdi,
+		 char ret[static STORAGE_TAG_MAX + 1]);
 
 /* What is known now, for lists and verdicts; false when there is no such object. */
 bool storage_find(const struct storage *s, const struct mu_uuid *id, struct model_object *ret);

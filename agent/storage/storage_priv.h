@@ -19,6 +19,7 @@
 enum {
 	STORAGE_SLOT_THREADS = 4, /* at once in one SR; what a hung server can hold up */
 	STORAGE_SLOT_COPIES = 2,  /* of them, those that take long */
+	STORAGE_SLOT_GIVEN = 8,   /* disks being read by somebody outside, at his speed */
 	STORAGE_QUEUE_MAX = 256,  /* waiting, per SR */
 	STORAGE_USES_MAX = STORAGE_SNAPSHOTS_MAX,
 };
@@ -42,6 +43,7 @@ struct slot {
 	unsigned n_waiting;
 	unsigned n_running; /* also those of other slots that touch this one */
 	unsigned n_copying;
+	unsigned n_given;   /* counted in none of those */
 	bool exclusive;     /* the one that runs wants to be alone */
 	mu_msec look_since; /* of the look that is under way; 0 = none */
 	/* scans: a newer one that was taken over makes an older one worthless */
@@ -54,8 +56,9 @@ struct entry {
 	struct slot *slot;
 	struct sr_vdi vdi;
 	struct model_object shown;
-	unsigned n_reads; /* tasks that read its data */
-	bool changing;    /* a task changes it */
+	unsigned n_reads;             /* tasks that read its data */
+	unsigned long long n_writers; /* that there have been, VMs and tasks */
+	bool changing;                /* a task changes it */
 	bool long_task;   /* one of these takes long: who comes is refused, not kept waiting */
 	const char *what; /* "vdi.export": for messages */
 	bool seen;        /* by the scan that is being taken over */
@@ -110,6 +113,7 @@ struct storage_task {
 	/* results of the thread */
 	int r;
 	struct mu_error err;
+	char tag[STORAGE_TAG_MAX + 1]; /* GIVE */
 	struct sr_path path;
 	struct scan_result scans[2]; /* slot, other */
 };
@@ -121,6 +125,7 @@ struct task_rule {
 	bool exclusive;   /* alone in its SR */
 	bool quiet;       /* changes nothing that a scan shows */
 	bool urgent;      /* a VM waits for it: no queue */
+	bool given;       /* as fast as somebody outside takes it: takes no place of others */
 	/* Loop, when its turn comes: may it? Names its uses. NULL: always. */
 	int (*check)(struct storage_task *t, struct mu_error *err);
 	/* Its thread. */
@@ -135,6 +140,7 @@ struct storage {
 	struct mu_loop *loop;
 	char *state_dir;
 	struct host_id host;
+	struct mu_uuid run; /* of the agent: its tags are no later one's */
 	const struct sr_ops *const *drivers;
 	struct storage_listener listener;
 	mu_msec interval;

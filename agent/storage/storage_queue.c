@@ -144,6 +144,8 @@ static void mark_uses(struct storage_task *t)
 		if (!e)
 			continue;
 		e->changing = e->changing || t->uses[i].mode == USE_CHANGE;
+		/* Letting it rest writes nothing. */
+		e->n_writers += t->uses[i].mode == USE_CHANGE && t->rule != &storage_rest_rule;
 		e->n_reads += t->uses[i].mode == USE_READ;
 		if (t->copies) {
 			e->long_task = true;
@@ -171,8 +173,10 @@ static bool has_room(const struct storage_task *t)
 {
 	const struct slot *slot = t->slot, *other = t->other;
 
-	if (slot->exclusive || (t->rule->exclusive && slot->n_running > 0))
+	if (slot->exclusive || (t->rule->exclusive && slot->n_running + slot->n_given > 0))
 		return false;
+	if (t->rule->given)
+		return true;
 	return slot->n_running < STORAGE_SLOT_THREADS && !(other && other->exclusive);
 }
 
@@ -187,8 +191,12 @@ static void begin(struct storage_task *t)
 	}
 	t->running = true;
 	mark_uses(t);
-	t->slot->n_running++;
-	t->slot->n_copying += t->copies;
+	if (t->rule->given) {
+		t->slot->n_given++;
+	} else {
+		t->slot->n_running++;
+		t->slot->n_copying += t->copies;
+	}
 	t->slot->exclusive = t->slot->exclusive || t->rule->exclusive;
 	if (t->other)
 		t->other->n_running++;
@@ -205,7 +213,12 @@ static int may_begin(struct storage_task *t, struct mu_error *err)
 	/* What runs now may be the end of the very use that it is refused for. */
 	if (r < 0)
 		return check_uses(t, NULL) == WAITS_FOR_VDI ? WAITS_FOR_VDI : r;
-	if (t->copies && t->slot->n_copying >= STORAGE_SLOT_COPIES)
+	if (t->rule->given && t->slot->n_given >= STORAGE_SLOT_GIVEN)
+		return mu_error_set(err, MU_E_EXHAUSTED,
+				    "%d disks of storage repository %s are being downloaded, "
+				    "the most; hint: try again when one has ended",
+				    STORAGE_SLOT_GIVEN, t->slot->file.name);
+	if (t->copies && !t->rule->given && t->slot->n_copying >= STORAGE_SLOT_COPIES)
 		return WAITS_FOR_COPIES;
 	return check_uses(t, err);
 }
@@ -340,8 +353,12 @@ static void task_done(struct mu_job *job)
 
 	mu_timer_cancel(t->deadline);
 	unmark_uses(t);
-	slot->n_running--;
-	slot->n_copying -= t->copies;
+	if (t->rule->given) {
+		slot->n_given--;
+	} else {
+		slot->n_running--;
+		slot->n_copying -= t->copies;
+	}
 	slot->exclusive = slot->exclusive && !t->rule->exclusive;
 	if (other)
 		other->n_running--;

@@ -298,6 +298,41 @@ static int run_export(struct storage_task *t, struct mu_error *err)
 	return disk_export(&e, t->slot->sr, &t->source, t->in.path, t->in.format, err);
 }
 
+static int check_give(struct storage_task *t, struct mu_error *err)
+{
+	bool held, written;
+
+	if (get_source(t, USE_READ, &held, &written, err) < 0)
+		return MU_FAILED;
+	t->copies = true;
+	(void)storage_tag(t->s, &t->in.object, t->tag);
+	return written ? in_use(t, "download a snapshot of it", err) : 0;
+}
+
+static int run_give(struct storage_task *t, struct mu_error *err)
+{
+	struct disk_env e = task_env(t);
+
+	return disk_give(&e, t->slot->sr, &t->source, t->in.fd, t->tag, err);
+}
+
+static int check_overwrite(struct storage_task *t, struct mu_error *err)
+{
+	if (must_be_unused(t, err) < 0)
+		return MU_FAILED;
+	if (!t->in.path)
+		return mu_error_set(err, MU_E_INVALID, "there is nothing to write");
+	t->copies = true;
+	return storage_check_overwrite(t->s, &t->in.object, 0, err);
+}
+
+static int run_overwrite(struct storage_task *t, struct mu_error *err)
+{
+	struct disk_env e = task_env(t);
+
+	return disk_overwrite(&e, t->slot->sr, &t->source, t->in.path, t->in.format, err);
+}
+
 /* Use by VMs */
 
 static int check_hold(struct storage_task *t, struct mu_error *err)
@@ -390,6 +425,14 @@ const struct task_rule storage_vdi_rules[] = {
 						 .quiet = true,
 						 .check = check_export,
 						 .run = run_export},
+    [STORAGE_VDI_GIVE - STORAGE_VDI_CREATE] = {.name = "vdi.download",
+					       .quiet = true,
+					       .given = true,
+					       .check = check_give,
+					       .run = run_give},
+    [STORAGE_VDI_OVERWRITE - STORAGE_VDI_CREATE] = {.name = "vdi.overwrite",
+						    .check = check_overwrite,
+						    .run = run_overwrite},
     [STORAGE_HOLD - STORAGE_VDI_CREATE] = {.name = "vdi.hold",
 					   .deadline = SHORT,
 					   .quiet = true,

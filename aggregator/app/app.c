@@ -209,6 +209,7 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 	MU_CLEANUP(server_files_free) struct server_files files = {0};
 	struct http_server_options options = {
 	    .handle = rest_handle,
+	    .streams = rest_streams,
 	    .body_max = BODY_MAX,
 	    .events_max = EVENTS_MAX,
 	    .connections_max = CONNECTIONS_MAX,

@@ -140,6 +140,10 @@ void app_metrics_read(struct app *app, const struct host_id *id, mu_msec since,
 				   const struct mu_error *err),
 		      void *arg);
 
+/* transfer.c */
+int app_transfer_open(struct app *app, const struct rest_transfer *rq,
+		      const struct admin_asker *who, struct mu_pipe near, struct mu_pipe *ret_far,
+		      struct mu_error *err);
 /* console.c */
 int app_console_open(struct app *app, const struct rest_console *rq, const struct admin_asker *who,
 		     struct mu_pipe near, struct mu_pipe *ret_far, struct mu_error *err);

@@ -152,6 +152,15 @@ static int console_open(void *ctx, const struct rest_console *rq, const struct r
 	return app_console_open(ctx, rq, &who, near, ret_far, err);
 }
 
+static int transfer_open(void *ctx, const struct rest_transfer *rq, const struct rest_user *user,
+			 const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
+			 struct mu_error *err)
+{
+	struct admin_asker who = {.user = user->name, .from = from};
+
+	return app_transfer_open(ctx, rq, &who, near, ret_far, err);
+}
+
 void app_rest_backend(struct app *app, struct rest_backend *ret)
 {
 	*ret = (struct rest_backend){
@@ -175,5 +184,6 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
 	    .console_open = console_open,
+	    .transfer_open = transfer_open,
 	};
 }

@@ -126,12 +126,12 @@ void fleet_host_read_cancel(struct fleet *f, struct host_read_op *op);
 /*
  * Tunnels: bytes both ways between here and something on the host (common/tunnel). `near` leads to
  * whoever uses it, *ret_far to the host; it takes nothing before the host has answered, and is
- * closed with MU_E_TIMEOUT when that does not come within 30 s. Other kinds, such as a disk's
- * contents, are further values of `kind`. MU_E_UNAVAILABLE, MU_E_EXHAUSTED.
+ * closed with MU_E_TIMEOUT when that does not come within 30 s. MU_E_UNAVAILABLE, MU_E_EXHAUSTED.
  */
 enum fleet_tunnel_kind {
 	FLEET_TUNNEL_CONSOLE_SERIAL,
 	FLEET_TUNNEL_CONSOLE_VNC,
+	FLEET_TUNNEL_TRANSFER, /* the contents of disks */
 	_FLEET_TUNNEL_KIND_COUNT,
 };
 
@@ -143,6 +143,7 @@ struct fleet_tunnel_request {
 	const char *from;
 	bool write; /* consoles: may type, even if another does */
 	bool take;
+	const char *arguments; /* transfers: a JSON object; NULL: none */
 };
 
 int fleet_tunnel_open(struct fleet *f, const struct fleet_tunnel_request *rq, struct mu_pipe near,

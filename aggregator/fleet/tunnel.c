@@ -44,6 +44,7 @@ struct caller {
 static const Muster__V1__TunnelKind kinds[_FLEET_TUNNEL_KIND_COUNT] = {
     [FLEET_TUNNEL_CONSOLE_SERIAL] = MUSTER__V1__TUNNEL_KIND__TUNNEL_KIND_CONSOLE_SERIAL,
     [FLEET_TUNNEL_CONSOLE_VNC] = MUSTER__V1__TUNNEL_KIND__TUNNEL_KIND_CONSOLE_VNC,
+    [FLEET_TUNNEL_TRANSFER] = MUSTER__V1__TUNNEL_KIND__TUNNEL_KIND_TRANSFER,
 };
 
 static void tunnel_free(struct fleet_tunnel *t)
@@ -141,6 +142,7 @@ static int ask(struct fleet *f, struct fleet_host *host, const struct fleet_tunn
 	open.from = mu_arena_strdup(f->arena, rq->from);
 	open.write = rq->write;
 	open.take = rq->take;
+	open.arguments = mu_arena_strdup(f->arena, rq->arguments ? rq->arguments : "");
 	m.kind_case = MUSTER__V1__AGGREGATOR_MESSAGE__KIND_TUNNEL_OPEN;
 	m.tunnel_open = &open;
 	return link_send(host->link, &m);
@@ -160,7 +162,7 @@ int fleet_tunnel_open(struct fleet *f, const struct fleet_tunnel_request *rq, st
 	if (count_of(f, &rq->host) >= TUNNELS_PER_HOST)
 		return mu_error_set(err, MU_E_EXHAUSTED,
 				    "%d tunnels to this host are open, the most; hint: close a "
-				    "console",
+				    "console or end a transfer",
 				    TUNNELS_PER_HOST);
 	if (ask(f, host, rq, &id) == RPC_FULL)
 		return mu_error_set(err, MU_E_UNAVAILABLE,

@@ -40,6 +40,8 @@ static void copy_headers(struct http_stream *s)
 	    {WSI_TOKEN_HTTP_CONTENT_TYPE, "content-type"},
 	    {WSI_TOKEN_HTTP_IF_NONE_MATCH, "if-none-match"},
 	    {WSI_TOKEN_HTTP_USER_AGENT, "user-agent"},
+	    {WSI_TOKEN_HTTP_RANGE, "range"},
+	    {WSI_TOKEN_HTTP_IF_RANGE, "if-range"},
 	    {WSI_TOKEN_ORIGIN, "origin"},
 	    {WSI_TOKEN_HOST, "host"},
 	};
@@ -47,9 +49,8 @@ static void copy_headers(struct http_stream *s)
 		const char *name;
 		size_t max;
 	} others[] = {
-	    {"last-event-id", 64},     {"range", 128},        {"if-range", 256},
-	    {"tus-resumable", 32},     {"upload-length", 32}, {"upload-offset", 32},
-	    {"upload-metadata", 4096},
+	    {"last-event-id", 64}, {"tus-resumable", 32},     {"upload-length", 32},
+	    {"upload-offset", 32}, {"upload-metadata", 4096},
 	};
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(known); i++) {

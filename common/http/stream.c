@@ -103,6 +103,44 @@ void http_stream_free(struct http_stream *s)
 
 /* The reply */
 
+static struct http_stream *first_to_kick(struct http_server *server)
+{
+	mu_list_each(it, &server->streams)
+	{
+		struct http_stream *s = MU_CONTAINER_OF(it, struct http_stream, link);
+
+		if (s->kick)
+			return s;
+	}
+	return NULL;
+}
+
+static void kick_streams(void *ctx)
+{
+	struct http_server *server = ctx;
+	struct http_stream *s;
+
+	while ((s = first_to_kick(server))) {
+		struct lws_pollfd p = {
+		    .fd = lws_get_socket_fd(s->wsi), .events = POLLIN, .revents = POLLIN};
+
+		s->kick = false;
+		(void)lws_service_fd(server->lws, &p);
+	}
+}
+
+/* Go on hearing a body that was held back, or hold it back. What TLS has decrypted already is not
+ * on the socket any more, so the kernel does not tell of it, nor does the library: it is asked to
+ * look. */
+static void hear(struct http_stream *s, bool on)
+{
+	(void)lws_rx_flow_control(s->wsi, on);
+	if (!on || !lws_is_ssl(s->wsi) || s->kick)
+		return;
+	s->kick = true;
+	mu_loop_post(s->server->loop, kick_streams, s->server);
+}
+
 /* Is some of a body that comes in pieces still to be read? */
 static bool unread(const struct http_stream *s)
 {
@@ -118,6 +156,8 @@ static void apply_reply(struct http_stream *s)
 		s->stage = unread(s) ? HTTP_STAGE_TAKING : HTTP_STAGE_WAITING;
 		if (s->stage == HTTP_STAGE_WAITING)
 			http_stream_mute(s);
+		else if (s->x->in.paused)
+			on_in_changed(s->x);
 		return;
 	case HTTP_REPLY_NOW:
 	case HTTP_REPLY_STREAM:
@@ -125,6 +165,8 @@ static void apply_reply(struct http_stream *s)
 		if (unread(s)) {
 			s->close_after = true;
 			s->linger = true;
+			if (s->x->in.paused)
+				hear(s, true);
 		}
 		s->stage = HTTP_STAGE_HEADERS;
 		want_write(s);
@@ -176,7 +218,7 @@ static void on_in_changed(struct http_exchange *x)
 	if (s->stage != HTTP_STAGE_TAKING)
 		return;
 	http_stream_touch(s);
-	(void)lws_rx_flow_control(s->wsi, x->in.paused ? 0 : 1);
+	hear(s, !x->in.paused);
 }
 
 /* From here on the sweep watches the time. On HTTP/2 the library would otherwise end the whole
@@ -255,13 +297,13 @@ static int on_http(struct http_server *server, struct lws *wsi, struct http_sess
 
 static int on_piece(struct http_stream *s, const void *data, size_t len)
 {
-	if (len > s->body_len - s->body_came || s->x->in.held.len > HELD_MAX)
+	if (len > s->body_len - s->body_came)
 		return -1;
 	s->body_came += len;
 	http_stream_touch(s);
 	if (s->stage == HTTP_STAGE_TAKING)
 		http_in_data(s->x, data, len);
-	return 0;
+	return s->x->in.held.len > HELD_MAX ? -1 : 0;
 }
 
 static int on_body(struct http_stream *s, const void *data, size_t len)

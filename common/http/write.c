@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 static int add_header(struct http_stream *s, const char *name, const char *value, unsigned char **p,
 		      unsigned char *end)
@@ -193,8 +194,12 @@ static int write_stream(struct http_session *session)
 			(void)write_piece(s, "", 0, true);
 		return http_stream_end(session);
 	}
-	if (o->ended)
+	if (o->ended) {
+		/* The library ends a stream of HTTP/2 without a word to its peer. */
+		if (s->h2)
+			(void)shutdown(lws_get_socket_fd(lws_get_network_wsi(s->wsi)), SHUT_RDWR);
 		return -1;
+	}
 	s->writing = false;
 	http_stream_mute(s);
 	return 0;

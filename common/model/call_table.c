@@ -175,7 +175,8 @@ static const struct call_arg vdi_create[] = {
     ID,
 };
 static const struct call_arg vdi_import[] = {
-    NEED("path", CALL_TEXT, 1, 511),
+    EITHER("path", CALL_TEXT, 1, 511),
+    EITHER("upload", CALL_UUID, 0, 0),
     ONE_OF_NAMES("format", images),
     LABEL,
     DESCRIPTION,
@@ -183,6 +184,7 @@ static const struct call_arg vdi_import[] = {
     TAGS,
     ID,
 };
+static const struct call_arg vdi_overwrite[] = {NEED("upload", CALL_UUID, 0, 0)};
 static const struct call_arg vdi_edit[] = {LABEL, DESCRIPTION, TAGS,
 					   MAY("size", CALL_SIZE, 1, DISK_MAX)};
 static const struct call_arg vdi_snapshot[] = {LABEL, ID};
@@ -262,6 +264,7 @@ static const struct call_method methods[] = {
     {"sr.destroy", CALL_ON_SR, 0, 0, false, NULL, NO_ARGS},
     {"vdi.create", CALL_ON_SR, 0, 0, true, "vdis", ARGS(vdi_create)},
     {"vdi.import", CALL_ON_SR, 0, 0, true, "vdis", ARGS(vdi_import)},
+    {"vdi.overwrite", CALL_ON_VDI, 0, 0, false, NULL, ARGS(vdi_overwrite)},
     {"vdi.edit", CALL_ON_VDI, 0, 0, false, NULL, ARGS(vdi_edit)},
     {"vdi.delete", CALL_ON_VDI, 0, 0, false, NULL, NO_ARGS},
     {"vdi.snapshot", CALL_ON_VDI, 0, 0, true, "vdi-snapshots", ARGS(vdi_snapshot)},

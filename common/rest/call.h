@@ -105,6 +105,17 @@ struct http_reply *rest_get_events(struct rest_call *c);
 struct http_reply *rest_post_subscription(struct rest_call *c);
 struct http_reply *rest_delete_subscription(struct rest_call *c);
 
+/* downloads.c, uploads.c: the contents of disks. */
+struct http_reply *rest_get_vdi_content(struct rest_call *c);
+struct http_reply *rest_put_vdi_content(struct rest_call *c);
+struct http_reply *rest_post_sr_vdi(struct rest_call *c);
+struct http_reply *rest_post_sr_upload(struct rest_call *c);
+struct http_reply *rest_post_vdi_upload(struct rest_call *c);
+struct http_reply *rest_get_uploads(struct rest_call *c);
+struct http_reply *rest_get_upload(struct rest_call *c);
+struct http_reply *rest_patch_upload(struct rest_call *c);
+struct http_reply *rest_delete_upload(struct rest_call *c);
+
 /* calls.c, calls_table.c: routes that are calls. */
 enum rest_source {
 	/* the path's {id} is */

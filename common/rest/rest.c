@@ -85,6 +85,16 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/vm-templates/{id}/vdis", false},
      rest_get_vm_vdis,
      &rest_type_vm_template},
+    {{HTTP_GET, "/rest/v0/vdis/{id}.{format}", false}, rest_get_vdi_content},
+    {{HTTP_GET, "/rest/v0/vdi-snapshots/{id}.{format}", false}, rest_get_vdi_content},
+    {{HTTP_PUT, "/rest/v0/vdis/{id}.{format}", false, true}, rest_put_vdi_content},
+    {{HTTP_POST, "/rest/v0/srs/{id}/vdis", false, true}, rest_post_sr_vdi},
+    {{HTTP_POST, "/rest/v0/srs/{id}/uploads", false}, rest_post_sr_upload},
+    {{HTTP_POST, "/rest/v0/vdis/{id}/uploads", false}, rest_post_vdi_upload},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/uploads", false}, rest_get_uploads},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/uploads/{upload}", false}, rest_get_upload},
+    {{HTTP_PATCH, "/rest/v0/hosts/{id}/uploads/{upload}", false, true}, rest_patch_upload},
+    {{HTTP_DELETE, "/rest/v0/hosts/{id}/uploads/{upload}", false}, rest_delete_upload},
     LOOK("srs", rest_type_sr),
     TASKS("srs", rest_type_sr),
     {{HTTP_GET, "/rest/v0/srs/{id}/alarms", false}, rest_get_sr_alarms},
@@ -308,6 +318,23 @@ static const char *const method_names[_HTTP_METHOD_COUNT] = {
     [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE", [HTTP_OTHER] = "OTHER",
 };
 
+/* "{id}.{format}": two variables, on both sides of the last dot. */
+static bool segment_has_two(const char *pattern, size_t len)
+{
+	return pattern[len - 1] == '}' && memmem(pattern, len, "}.{", 3);
+}
+
+static bool split_segment(struct mu_arena *a, const char *path, size_t len, const char *vars[2])
+{
+	const char *dot = memrchr(path, '.', len);
+
+	if (!dot || dot == path || dot == path + len - 1)
+		return false;
+	vars[0] = mu_arena_strndup(a, path, (size_t)(dot - path));
+	vars[1] = mu_arena_strndup(a, dot + 1, (size_t)(path + len - dot - 1));
+	return true;
+}
+
 /* Match segment by segment; what stands for a {variable} goes into vars[0..1]. */
 static bool path_matches(struct mu_arena *a, const char *pattern, const char *path,
 			 const char *vars[2])
@@ -318,7 +345,12 @@ static bool path_matches(struct mu_arena *a, const char *pattern, const char *pa
 		size_t pattern_len = strcspn(pattern + 1, "/") + 1;
 		size_t path_len = strcspn(path + 1, "/") + 1;
 
-		if (pattern[1] == '{') {
+		if (pattern[1] == '{' && segment_has_two(pattern, pattern_len)) {
+			mu_assert(n_vars == 0);
+			if (!split_segment(a, path + 1, path_len - 1, vars))
+				return false;
+			n_vars = 2;
+		} else if (pattern[1] == '{') {
 			mu_assert(n_vars < 2);
 			if (path_len == 1)
 				return false;
@@ -374,7 +406,8 @@ static struct match find_route(struct rest_call *c)
 	for (size_t s = 0; s < c->rest->n_route_sets; s++)
 		for (size_t i = 0; i < c->rest->route_sets[s].n_routes; i++) {
 			const struct rest_route *more = &c->rest->route_sets[s].routes[i];
-			struct rest_route_info info = {more->method, more->pattern, more->open};
+			struct rest_route_info info = {more->method, more->pattern, more->open,
+						       false};
 
 			if (consider(c, &m, &info)) {
 				m.more = more;
@@ -408,6 +441,14 @@ static struct http_reply *no_route(struct rest_call *c, unsigned allowed)
 bool rest_may_change(const struct rest_user *user)
 {
 	return user->admin;
+}
+
+bool rest_streams(struct http_request *r, void *rest)
+{
+	struct rest_call c = {.rest = rest, .request = r, .arena = r->arena};
+	struct match m = find_route(&c);
+
+	return m.route && m.route->info.streams;
 }
 
 struct http_reply *rest_handle(struct http_request *r, void *rest)

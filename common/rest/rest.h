@@ -51,6 +51,14 @@ struct rest_console {
 	bool take;  /* even if another does */
 };
 
+/* A conversation about the contents of disks: docs/formats/transfer.md. */
+struct rest_transfer {
+	struct host_id host;
+	struct mu_uuid object;
+	const char *op;        /* "download": what is asked for, for the record */
+	const char *arguments; /* a JSON object, `op` among it */
+};
+
 struct rest_backend {
 	void *ctx;
 	/* Fill *ret_user, or fail with MU_E_UNAUTHENTICATED. `token` is the bearer token or cookie
@@ -123,6 +131,11 @@ struct rest_backend {
 	int (*console_open)(void *ctx, const struct rest_console *rq, const struct rest_user *user,
 			    const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
 			    struct mu_error *err);
+	/* Talk to a host about the contents of its disks; as console_open. Optional: NULL = not
+	 * supported. */
+	int (*transfer_open)(void *ctx, const struct rest_transfer *rq,
+			     const struct rest_user *user, const char *from, struct mu_pipe near,
+			     struct mu_pipe *ret_far, struct mu_error *err);
 };
 
 /* The table is copied. */
@@ -130,6 +143,7 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend);
 /* After http_server_stop() is done. Takes NULL; returns NULL. */
 struct rest *rest_free(struct rest *rest);
 struct http_reply *rest_handle(struct http_request *r, void *rest); /* http_server's handler */
+bool rest_streams(struct http_request *r, void *rest);              /* and its `streams` */
 
 /* Tell it about changes, after the backend shows them: feeds /events subscriptions and ?wait and
  * ?sync requests. VMs of a host that comes or goes change too: their power state reads otherwise.
@@ -159,6 +173,7 @@ struct rest_route_info {
 	enum http_method method;
 	const char *pattern;
 	bool open;
+	bool streams; /* the body comes in pieces */
 };
 size_t rest_routes(const struct rest_route_info **ret_routes);
 
