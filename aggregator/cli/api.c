@@ -20,6 +20,8 @@ enum {
 	RETRY_FOR_MS = 30000,
 	/* The server sends a ping every 30 s. */
 	EVENTS_IDLE_MS = 90000,
+	/* A disk that is converted for a download says nothing before the first byte. */
+	MOVE_IDLE_MS = 15 * 60 * 1000,
 	ERROR_TEXT_SHOWN = 300,
 };
 
@@ -73,7 +75,7 @@ struct cli_api *cli_api_free(struct cli_api *api)
 
 struct call {
 	struct http_client_request request;
-	struct http_client_header headers[3];
+	struct http_client_header headers[8];
 	struct mu_str body;
 	char *url;
 	mu_msec begin;
@@ -192,6 +194,28 @@ static int read_answer(const struct cli_api *api, struct mu_arena *a,
 	if (ret_body)
 		*ret_body = body;
 	return 0;
+}
+
+int cli_api_move(struct cli_api *api, struct mu_arena *a, const char *method, const char *path,
+		 const struct http_client_header *headers, size_t n_headers,
+		 const struct http_client_bytes *bytes, struct http_client_response *ret_response,
+		 struct mu_error *err)
+{
+	struct call c;
+	int r;
+
+	call_init(&c, api, method, path, NULL);
+	c.request.idle_timeout = MOVE_IDLE_MS;
+	for (size_t i = 0; i < n_headers; i++) {
+		mu_assert(c.request.n_headers < MU_ARRAY_SIZE(c.headers));
+		c.headers[c.request.n_headers++] = headers[i];
+	}
+	r = http_client_move(&c.request, bytes, ret_response, err);
+	show_answer(api, &c, ret_response->status, ret_response->body.len);
+	call_deinit(&c);
+	if (r < 0)
+		return add_hint(api, err);
+	return ret_response->status < 400 ? 0 : refused(api, a, ret_response, err);
 }
 
 static int call_within(struct cli_api *api, struct mu_arena *a, const char *method,

@@ -38,6 +38,16 @@ int cli_api_call(struct cli_api *api, struct mu_arena *a, const char *method, co
 		 const struct mu_value *body, const struct mu_value **ret_body,
 		 struct mu_error *err);
 
+/* Bytes: the request's body is a file's, or the answer's go to somebody (http_client_bytes). A
+ * status of 400 and up fails as above; *ret_response is to be deinitialised in any case. */
+struct http_client_bytes;
+struct http_client_header;
+struct http_client_response;
+int cli_api_move(struct cli_api *api, struct mu_arena *a, const char *method, const char *path,
+		 const struct http_client_header *headers, size_t n_headers,
+		 const struct http_client_bytes *bytes, struct http_client_response *ret_response,
+		 struct mu_error *err);
+
 /* GET `path`, whose answer is text: NUL-terminated, in `a`. */
 int cli_api_text(struct cli_api *api, struct mu_arena *a, const char *path, const char **ret_text,
 		 struct mu_error *err);

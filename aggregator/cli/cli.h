@@ -64,6 +64,9 @@ int cli_read_json(struct cli *cli, const char *path, struct mu_value **ret, stru
 /* vm.c: the VM that `ref` names, with id, name_label and $container. */
 int cli_find_vm(struct cli *cli, const char *ref, const struct mu_value **ret_vm,
 		struct mu_error *err);
+/* object_call.c: the id of what `ref` names in a collection ("vdis"). */
+int cli_find_id(struct cli *cli, const char *collection, const char *ref, const char **ret_id,
+		struct mu_error *err);
 /* Is stderr somebody's terminal? */
 bool cli_is_watched(void);
 

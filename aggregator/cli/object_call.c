@@ -74,7 +74,7 @@ static const struct row *row_of(const struct cli *cli)
 	mu_assert_unreachable();
 }
 
-static int find(struct cli *cli, const char *collection, const char *ref, const char **ret_id,
+int cli_find_id(struct cli *cli, const char *collection, const char *ref, const char **ret_id,
 		struct mu_error *err)
 {
 	const struct mu_value *list, *object;
@@ -132,7 +132,7 @@ static int read_words(struct cli *cli, const struct row *row, int argc, char **a
 		const char *value = argv[i];
 
 		if (row->words[i].collection &&
-		    find(cli, row->words[i].collection, argv[i], &value, err) < 0)
+		    cli_find_id(cli, row->words[i].collection, argv[i], &value, err) < 0)
 			return MU_FAILED;
 		if (mu_value_get(args, row->words[i].argument))
 			return mu_error_set(err, MU_E_INVALID, "%s is given twice",
@@ -150,8 +150,8 @@ static int call_one(struct cli *cli, const struct row *row, const char *ref,
 	struct mu_error err = MU_ERROR_INIT;
 	const char *host = NULL, *id;
 
-	if (find(cli, row->collection, ref, &id, &err) < 0 ||
-	    (cli->options.host && find(cli, "hosts", cli->options.host, &host, &err) < 0))
+	if (cli_find_id(cli, row->collection, ref, &id, &err) < 0 ||
+	    (cli->options.host && cli_find_id(cli, "hosts", cli->options.host, &host, &err) < 0))
 		return cli_fail(&err);
 	return cli_call_method(cli, ref, row->method, id, host, arguments);
 }

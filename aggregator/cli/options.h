@@ -25,6 +25,8 @@ enum {
 	CLI_OPT_JOURNAL = 1 << 6,
 	CLI_OPT_CONSOLE = 1 << 7,
 	CLI_OPT_CREATE = 1 << 8, /* makes a VM */
+	CLI_OPT_IMPORT = 1 << 9,
+	CLI_OPT_EXPORT = 1 << 10,
 };
 
 struct cli_options {
@@ -52,6 +54,9 @@ struct cli_options {
 	const char *disk;
 	const char *cloud_config;
 	bool start;
+	const char *format;
+	const char *name;
+	bool resume;
 	const char *url;
 	const char *token;
 	const char *ca;

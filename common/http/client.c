@@ -9,12 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 enum {
 	TIMEOUT_DEFAULT_MS = 60000,
 	BODY_MAX_DEFAULT = 64 * 1024 * 1024,
 	LINE_MAX_BYTES = 4 * 1024 * 1024,
 	HEADER_MAX_BYTES = 8192,
+	HEADERS_MAX_BYTES = 65536,
 };
 
 struct transfer {
@@ -24,6 +26,9 @@ struct transfer {
 	struct curl_slist *headers;
 	bool (*on_line)(const char *line, void *ctx); /* NULL: no stream */
 	void *ctx;
+	const struct http_client_bytes *bytes; /* NULL: none */
+	int64_t read;                          /* of the body's file */
+	curl_off_t moved;                      /* both ways, as seen last */
 	struct mu_str line;
 	mu_msec last_byte_at;
 	bool stopped;
@@ -36,6 +41,7 @@ void http_client_response_deinit(struct http_client_response *r)
 {
 	free(r->location);
 	free(r->content_type);
+	mu_str_deinit(&r->headers);
 	mu_str_deinit(&r->body);
 	*r = (struct http_client_response)HTTP_CLIENT_RESPONSE_INIT;
 }
@@ -70,6 +76,10 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	struct transfer *t = arg;
 	size_t len = size * n;
 
+	if (len >= 5 && memcmp(data, "HTTP/", 5) == 0)
+		mu_str_reset(&t->response->headers);
+	if (t->response->headers.len + len <= HEADERS_MAX_BYTES)
+		mu_str_add_bytes(&t->response->headers, data, len);
 	if (len <= HEADER_MAX_BYTES) {
 		keep_header(data, len, "location:", &t->response->location);
 		keep_header(data, len, "content-type:", &t->response->content_type);
@@ -112,6 +122,16 @@ static bool take_lines(struct transfer *t, const char *data, size_t len)
 	return true;
 }
 
+/* Is it what somebody takes in pieces? */
+static bool is_wanted(struct transfer *t)
+{
+	long status = 0;
+
+	(void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+	t->response->status = (int)status;
+	return t->bytes && t->bytes->on_bytes && (status == 200 || status == 206);
+}
+
 static size_t on_data(char *data, size_t size, size_t n, void *arg)
 {
 	struct transfer *t = arg;
@@ -119,6 +139,10 @@ static size_t on_data(char *data, size_t size, size_t n, void *arg)
 	size_t max = t->request->body_max ? t->request->body_max : BODY_MAX_DEFAULT;
 
 	t->last_byte_at = mu_clock_monotonic();
+	if (is_wanted(t)) {
+		t->stopped = !t->bytes->on_bytes(t->response, data, len, t->bytes->ctx);
+		return t->stopped ? 0 : len;
+	}
 	if (is_stream(t))
 		return take_lines(t, data, len) ? len : 0;
 	if (t->response->body.len + len > max) {
@@ -133,19 +157,41 @@ static size_t on_data(char *data, size_t size, size_t n, void *arg)
 static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	struct transfer *t = arg;
-	mu_msec limit = is_stream(t) ? t->request->idle_timeout : t->request->timeout;
+	bool lasts = is_stream(t) || t->bytes;
+	mu_msec limit = lasts ? t->request->idle_timeout : t->request->timeout;
 
 	(void)a;
-	(void)b;
 	(void)c;
-	(void)d;
+	if (b + d != t->moved) {
+		t->moved = b + d;
+		t->last_byte_at = mu_clock_monotonic();
+		if (t->bytes && t->bytes->on_sent)
+			t->bytes->on_sent(d, t->bytes->ctx);
+	}
 	if (limit <= 0)
-		limit = is_stream(t) ? MU_MSEC_NEVER : TIMEOUT_DEFAULT_MS;
+		limit = lasts ? MU_MSEC_NEVER : TIMEOUT_DEFAULT_MS;
 	t->idle = mu_clock_monotonic() - t->last_byte_at > limit;
 	return t->idle ? 1 : 0;
 }
 
 /* What goes out */
+
+static size_t on_read(char *buf, size_t size, size_t n, void *arg)
+{
+	struct transfer *t = arg;
+	int64_t left = t->bytes->length - t->read;
+	size_t want = size * n;
+	ssize_t got;
+
+	if (left < (int64_t)want)
+		want = (size_t)left;
+	got = pread(t->bytes->fd, buf, want, t->bytes->offset + t->read);
+	/* A file that is shorter than it was: the server would wait for the rest. */
+	if (got < 0 || (got == 0 && want > 0))
+		return CURL_READFUNC_ABORT;
+	t->read += got;
+	return (size_t)got;
+}
 
 static void set_trust(struct transfer *t)
 {
@@ -182,7 +228,13 @@ static void set_request(struct transfer *t)
 	}
 	(void)curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
 	(void)curl_easy_setopt(t->curl, CURLOPT_URL, rq->url);
-	if (rq->body) {
+	if (t->bytes && t->bytes->fd >= 0) {
+		(void)curl_easy_setopt(t->curl, CURLOPT_UPLOAD, 1L);
+		(void)curl_easy_setopt(t->curl, CURLOPT_INFILESIZE_LARGE,
+				       (curl_off_t)t->bytes->length);
+		(void)curl_easy_setopt(t->curl, CURLOPT_READFUNCTION, on_read);
+		(void)curl_easy_setopt(t->curl, CURLOPT_READDATA, t);
+	} else if (rq->body) {
 		(void)curl_easy_setopt(t->curl, CURLOPT_POSTFIELDSIZE_LARGE,
 				       (curl_off_t)rq->body_len);
 		(void)curl_easy_setopt(t->curl, CURLOPT_POSTFIELDS, rq->body);
@@ -210,14 +262,16 @@ static void set_transport(struct transfer *t)
 	}
 	(void)curl_easy_setopt(t->curl, CURLOPT_CONNECTTIMEOUT_MS,
 			       (long)(rq->timeout > 0 ? rq->timeout : TIMEOUT_DEFAULT_MS));
-	if (!t->on_line)
+	if (!t->on_line && !t->bytes)
 		(void)curl_easy_setopt(t->curl, CURLOPT_TIMEOUT_MS,
 				       (long)(rq->timeout > 0 ? rq->timeout : TIMEOUT_DEFAULT_MS));
 	(void)curl_easy_setopt(t->curl, CURLOPT_HEADERFUNCTION, on_header);
 	(void)curl_easy_setopt(t->curl, CURLOPT_HEADERDATA, t);
 	(void)curl_easy_setopt(t->curl, CURLOPT_WRITEFUNCTION, on_data);
 	(void)curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
-	if (t->on_line) {
+	if (t->bytes) /* uploads are taken over nothing newer */
+		(void)curl_easy_setopt(t->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	if (t->on_line || t->bytes) {
 		(void)curl_easy_setopt(t->curl, CURLOPT_NOPROGRESS, 0L);
 		(void)curl_easy_setopt(t->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 		(void)curl_easy_setopt(t->curl, CURLOPT_XFERINFODATA, t);
@@ -310,4 +364,30 @@ int http_client_stream(const struct http_client_request *request,
 	};
 
 	return run(&t, err);
+}
+
+int http_client_move(const struct http_client_request *request,
+		     const struct http_client_bytes *bytes,
+		     struct http_client_response *ret_response, struct mu_error *err)
+{
+	struct transfer t = {.request = request, .response = ret_response, .bytes = bytes};
+
+	return run(&t, err);
+}
+
+void http_client_header(const struct http_client_response *response, const char *name, char *ret,
+			size_t size)
+{
+	size_t len = strlen(name);
+	const char *p = response->headers.data ? response->headers.data : "";
+
+	ret[0] = '\0';
+	for (; *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		const char *value = p + len + 1;
+
+		if (strncasecmp(p, name, len) != 0 || p[len] != ':')
+			continue;
+		value += strspn(value, " \t");
+		(void)snprintf(ret, size, "%.*s", (int)strcspn(value, "\r\n"), value);
+	}
 }

@@ -34,14 +34,16 @@ struct http_client_request {
 
 struct http_client_response {
 	int status;
-	char *location;     /* NULL when absent */
-	char *content_type; /* NULL when absent */
+	char *location;        /* NULL when absent */
+	char *content_type;    /* NULL when absent */
+	struct mu_str headers; /* of the last response, a line each; http_client_header() */
 	struct mu_str body;
 };
 
 #define HTTP_CLIENT_RESPONSE_INIT                                                                  \
 	{                                                                                          \
-		.status = 0, .location = NULL, .content_type = NULL, .body = MU_STR_INIT           \
+		.status = 0, .location = NULL, .content_type = NULL, .headers = MU_STR_INIT,       \
+		.body = MU_STR_INIT                                                                \
 	}
 
 void http_client_response_deinit(struct http_client_response *response);
@@ -62,5 +64,28 @@ int http_client_call(const struct http_client_request *request,
 int http_client_stream(const struct http_client_request *request,
 		       bool (*on_line)(const char *line, void *ctx), void *ctx,
 		       struct http_client_response *ret_response, struct mu_error *err);
+
+/* The value of a response's header, cut to `size`; "" when it is absent. */
+void http_client_header(const struct http_client_response *response, const char *name, char *ret,
+			size_t size);
+
+/* As http_client_call(), for what is too large to be held. `timeout` is until the connection
+ * stands, `idle_timeout` the longest silence. */
+struct http_client_bytes {
+	/* The request's body: `length` bytes of a file from `offset` on; -1: none. */
+	int fd;
+	int64_t offset;
+	int64_t length;
+	/* Pieces of the body of a 200 or 206; others are collected. False ends it, with 0. NULL:
+	 * all are collected. */
+	bool (*on_bytes)(const struct http_client_response *so_far, const void *data, size_t len,
+			 void *ctx);
+	/* Now and then: how many bytes went. NULL: nobody asks. */
+	void (*on_sent)(int64_t n, void *ctx);
+	void *ctx;
+};
+int http_client_move(const struct http_client_request *request,
+		     const struct http_client_bytes *bytes,
+		     struct http_client_response *ret_response, struct mu_error *err);
 
 #endif

@@ -221,6 +221,7 @@ class Acting(Cli):
         self.assertEqual(3, self.demo.muster("vdi", "delete", "no-such-disk").returncode)
         self.assertIn("given twice", self.demo.muster("vdi", "create", "disks", "x", "1MiB",
                                                       "name_label=y").stderr)
+        self.out_and_in(folder)
         self.run_muster(0, "vdi", "delete", "data", clone, snapshot)
         for verb in ("scan", "unplug", "plug", "destroy"):
             self.run_muster(0, "sr", verb, "disks")
@@ -254,6 +255,21 @@ class Acting(Cli):
             self.run_muster(0, "vm", "delete", "made")
             self.run_muster(0, "vdi", "delete", "golden")
             self.run_muster(0, "sr", "destroy", "systems")
+
+    def out_and_in(self, folder):
+        out = os.path.join(folder, "data.qcow2")
+        self.run_muster(0, "vdi", "export", "data", out)
+        self.assertIn("exists", self.run_muster(4, "vdi", "export", "data", out).stderr)
+        again = self.run_muster(0, "vdi", "import", out, "--sr", "disks", "--name", "again")
+        self.assertRegex(again.stdout.strip(), UUID)
+        self.assertEqual(8 << 20, self.demo.json("vdi", "show", "again")["size"])
+        self.assertEqual(2, self.demo.muster("vdi", "import", out).returncode)
+        self.assertEqual(3, self.demo.muster("vdi", "export", "no-such-disk", out + ".raw").returncode)
+        self.assertIn("format", self.demo.muster("vdi", "export", "data", "x.unknown").stderr)
+        self.assertIn("vmdk", self.run_muster(1, "vdi", "import", out, "--sr", "disks", "--format",
+                                              "vmdk").stderr)
+        self.run_muster(0, "vdi", "delete", "again")
+        os.unlink(out)
 
     def test_events_of_a_vm(self):
         environment = {**self.demo.environment(), **self.demo.env}
