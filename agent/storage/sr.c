@@ -435,8 +435,7 @@ static int check_size(const struct sr *sr, int64_t size, const struct sr_usage *
 
 static int check_fill(const struct sr *sr, const struct sr_usage *usage, struct mu_error *err)
 {
-	if (usage->data_percent >= sr->full_percent ||
-	    usage->metadata_percent >= sr->full_percent)
+	if (usage->data_percent >= sr->full_percent || usage->metadata_percent >= sr->full_percent)
 		return mu_error_set(err, MU_E_EXHAUSTED,
 				    "%s is nearly full: data %" PRId32 " %%, metadata %" PRId32
 				    " %%, the limit is %" PRId32

@@ -37,7 +37,7 @@ static char *record_path(const struct upload_place *p, const struct upload *u)
 	return mu_xasprintf("%s/uploads/%s.json", p->state_dir, mu_uuid_format(&u->id, text));
 }
 
-void upload_encode(const struct upload *u, const char *boot_id, struct mu_str *out)
+static void encode(const struct upload *u, const char *boot_id, struct mu_str *out)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 	struct mu_value *o = mu_value_object(a);
@@ -106,7 +106,7 @@ static int get_bool(const struct mu_value *o, const char *name, bool *ret, struc
 	return 0;
 }
 
-int upload_decode(struct mu_arena *a, const char *text, size_t len, struct upload *ret,
+static int decode(struct mu_arena *a, const char *text, size_t len, struct upload *ret,
 		  const char **ret_boot_id, struct mu_error *err)
 {
 	const char *format;
@@ -146,7 +146,7 @@ static int write_record(const struct upload_place *p, const struct upload *u, st
 	MU_CLEANUP(mu_free) char *path = record_path(p, u);
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
 
-	upload_encode(u, p->boot_id, &text);
+	encode(u, p->boot_id, &text);
 	return mu_file_replace(path, text.data, text.len, 0600, err);
 }
 
@@ -327,7 +327,7 @@ static int read_record(const char *path, struct mu_arena *a, struct upload *u,
 
 	if (mu_file_read(path, TEXT_MAX, &text, err) < 0)
 		return MU_FAILED;
-	return upload_decode(a, text.data ? text.data : "", text.len, u, ret_boot_id, err);
+	return decode(a, text.data ? text.data : "", text.len, u, ret_boot_id, err);
 }
 
 static int load_one(const char *path, const char *name, void *ctx, struct mu_error *err)

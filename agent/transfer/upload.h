@@ -9,9 +9,7 @@
 #define MUSTER_AGENT_TRANSFER_UPLOAD_H
 
 #include "agent/storage/image.h"
-#include "common/base/arena.h"
 #include "common/base/id.h"
-#include "common/base/str.h"
 #include "common/model/object.h"
 
 enum { UPLOAD_PATH_MAX = 1023 };
@@ -54,11 +52,5 @@ int uploads_load(const struct upload_place *p, void (*each)(const struct upload 
 
 /* Is there room for `size_bytes` more in a directory, and some left for others? */
 int upload_check_room(const char *dir, int64_t size_bytes, struct mu_error *err);
-
-/* The record's text. */
-void upload_encode(const struct upload *u, const char *boot_id, struct mu_str *out);
-/* *ret_boot_id: in `a`. */
-int upload_decode(struct mu_arena *a, const char *text, size_t len, struct upload *ret,
-		  const char **ret_boot_id, struct mu_error *err);
 
 #endif

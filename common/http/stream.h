@@ -34,7 +34,7 @@ struct http_stream {
 	bool in_pieces;    /* the body: whoever handles it takes it so */
 	bool body_follows; /* bytes that were announced and are not read yet */
 	bool linger;
-	bool kick; /* bytes of its may wait inside the library */
+	bool kick;    /* bytes of its may wait inside the library */
 	bool writing; /* events wait to be written */
 	unsigned early_input;
 	struct mu_str body; /* of the request */

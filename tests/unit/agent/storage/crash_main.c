@@ -150,6 +150,11 @@ static int do_import(struct scene *s, struct mu_error *err)
 	return disk_import(&s->disk_env, s->env.sr, &vdi, s->image, IMAGE_RAW, err);
 }
 
+static int do_overwrite(struct scene *s, struct mu_error *err)
+{
+	return disk_overwrite(&s->disk_env, s->env.sr, &s->disk, s->image, IMAGE_RAW, err);
+}
+
 static int do_snapshots(struct scene *s, struct mu_error *err)
 {
 	struct disk_snapshots set = {.n = 2};
@@ -243,6 +248,21 @@ static int see_reverted(struct scene *s, bool *ret_new, struct mu_error *err)
 	return env_expect(&s->env, &s->snapshot, 0, DISK_SIZE, 1, err);
 }
 
+static int see_overwritten(struct scene *s, bool *ret_new, struct mu_error *err)
+{
+	struct sr_vdi vdi;
+	bool there;
+
+	if (find(s, &s->disk.id, &there, &vdi, err) < 0)
+		return MU_FAILED;
+	EXPECT(there && vdi.size_bytes == 2 * DISK_SIZE, "the disk is gone, or cut");
+	*ret_new = env_expect(&s->env, &vdi, 0, DISK_SIZE, 1, NULL) == 0;
+	if (!*ret_new && env_expect(&s->env, &vdi, 0, DISK_SIZE, 2, err) < 0)
+		return MU_FAILED;
+	/* Behind the end of both: what it grew by, or what the image does not reach. */
+	return env_expect(&s->env, &vdi, DISK_SIZE, DISK_SIZE, 0, err);
+}
+
 static int see_both(struct scene *s, bool *ret_new, struct mu_error *err)
 {
 	struct sr_vdi first, second;
@@ -298,6 +318,7 @@ static const struct {
     {"copy", do_copy, see_pattern, false},
     {"revert", do_revert, see_reverted, false},
     {"import", do_import, see_pattern, false},
+    {"overwrite", do_overwrite, see_overwritten, false},
     {"snapshot of two disks", do_snapshots, see_both, true},
     {"resize", do_resize, see_resized, false},
     {"edit", do_edit, see_edited, false},
