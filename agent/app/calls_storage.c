@@ -453,6 +453,16 @@ static void judge_rest(struct app *app, const struct storage_op *op, bool found,
 	/* vdi.revert: the data does not say whose it is */
 }
 
+/* What has become a disk is not needed any more. */
+static void drop_upload(struct app *app, const struct mu_value *arguments,
+			const struct journal_verdict *v)
+{
+	struct mu_uuid id;
+
+	if (v->status == TASK_SUCCESS && app->transfers && take_uuid(arguments, "upload", &id))
+		transfer_upload_done(app->transfers, &id, false);
+}
+
 static void verdict(struct app *app, const struct journal_entry *e,
 		    const struct mu_value *arguments, struct journal_verdict *v)
 {
@@ -474,9 +484,10 @@ static void verdict(struct app *app, const struct journal_entry *e,
 		return;
 	}
 	found = storage_find(app->storage, makes(op->kind) ? &op->id : &op->object, &o);
-	if (makes(op->kind))
+	if (makes(op->kind)) {
 		judge_made(op, found, &o, v);
-	else
+		drop_upload(app, arguments, v);
+	} else
 		judge_rest(app, op, found, &o, v);
 }
 

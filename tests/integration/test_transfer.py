@@ -348,6 +348,55 @@ class Doors:
         self.assertEqual(sha(data), sha(self.get(f"/vdis/{vdi}.raw")[2]))
         self.nothing_left()
 
+    def test_killed_while_it_becomes_a_disk(self):
+        data = content(64 * MIB)
+        upload = self.create(len(data))
+        status, headers, _ = self.patch(upload, 0, data)
+        self.assertEqual(204, status)
+        self.agent.kill()
+        self.agent.start()
+        vdi = upload.rsplit("/", 1)[1]
+        wait_until("the host is back", lambda: self.rest.request(
+            "GET", f"/hosts/{self.host}/uploads")[0] == 200)
+        wait_until("the SR is plugged", lambda: self.rest.get(f"/srs/{self.sr}")["attached"])
+        ended = self.rest.task(headers["Muster-Task"])
+        if ended["status"] != "success":
+            self.assertEqual(len(data), self.offset(upload))
+            self.finish(upload, len(data), b"")
+        self.assertEqual(sha(data), sha(self.get(f"/vdis/{self.known(vdi)}.raw")[2]))
+        self.nothing_left()
+
+    def test_called_off_it_leaves_nothing(self):
+        body = image(self.folder, content(48 * MIB), "qcow2")
+        upload = self.create(len(body), "qcow2")
+        _, headers, _ = self.patch(upload, 0, body)
+        task = headers["Muster-Task"]
+        self.rest.request("POST", f"/tasks/{task}/actions/abort")
+        ended = self.rest.task(task)
+        self.nothing_left()
+        vdi = upload.rsplit("/", 1)[1]
+        if ended["status"] == "success":
+            self.known(vdi)
+        else:
+            self.assertEqual("CANCELLED", ended["result"]["code"], ended)
+            self.assertEqual({}, self.vdis())
+
+    def test_an_sr_that_is_away_by_then_and_another_try(self):
+        data = content(4 * MIB)
+        upload = self.create(len(data))
+        self.assertEqual(204, self.patch(upload, 0, data[:MIB])[0])
+        self.call("sr.unplug", self.sr)
+        status, headers, _ = self.patch(upload, MIB, data[MIB:])
+        self.assertEqual(204, status)
+        ended = self.rest.task(headers["Muster-Task"])
+        self.assertEqual("failure", ended["status"])
+        self.assertIn("not plugged", ended["result"]["message"])
+        self.refused(409, ["not plugged"], self.create(5, status=409))
+        self.call("sr.plug", self.sr)
+        vdi = self.finish(upload, len(data), b"")
+        self.assertEqual(sha(data), sha(self.get(f"/vdis/{vdi}.raw")[2]))
+        self.nothing_left()
+
     def test_an_upload_is_removed_and_is_gone(self):
         upload = self.create(MIB)
         self.assertEqual(204, self.patch(upload, 0, bytes(1000))[0])
