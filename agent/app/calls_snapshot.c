@@ -216,7 +216,7 @@ static void on_prepared(struct storage_snapshots *ss)
 		end_snapshots(k);
 		return;
 	}
-	if (!e || !e->present || e->domain.paused) {
+	if (!e || !e->present || e->domain.paused || !ss->ret_pause) {
 		take(k);
 		return;
 	}

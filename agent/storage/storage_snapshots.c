@@ -23,6 +23,7 @@ struct storage_snapshot_run {
 	struct storage_snapshots *user;
 	struct disk_snapshots set;
 	struct slot *slots[STORAGE_SNAPSHOTS_MAX];
+	bool wants_pause;
 	bool prepared;
 	bool taken;
 	bool wanted; /* not to be thrown away */
@@ -100,10 +101,18 @@ static int add_disk(struct storage_snapshot_run *run, size_t i, struct mu_error 
 	return sr_check_text("name_label", one->vdi.name, MODEL_NAME_MAX, err);
 }
 
+/* One disk whose SR holds its writers itself, for as long as the sharing takes, is one moment
+ * anyway. */
+static bool wants_pause(const struct storage_snapshot_run *run)
+{
+	return run->set.n > 1 || !sr_caps_of(run->set.list[0].sr).atomic_clone;
+}
+
 static int run_prepare(struct storage_task *t, struct mu_error *err)
 {
 	struct disk_env e = task_env(t);
 
+	t->run->wants_pause = wants_pause(t->run); /* here, as sr_caps_of() may wait */
 	return disk_snapshots_prepare(&e, &t->run->set, err);
 }
 
@@ -113,6 +122,7 @@ static void end_prepare(struct storage_task *t)
 
 	run->prepared = t->r == 0;
 	if (run->prepared) {
+		run->user->ret_pause = run->wants_pause;
 		tell(run, 0, NULL);
 		return;
 	}

@@ -8,8 +8,6 @@ from disk_case import ADDRESS, MIB, OnLvmThin, OnXfs
 from fleet_case import OP_DEADLINE, on_emulated_hvm
 from tests.support.rest import wait_until
 
-TEMPLATE = "golden"
-KERNELS = {"pv": "/srv/guest/vmlinux", "pvh": "/srv/guest/vmlinuz"}
 
 
 class Snapshots:
@@ -22,27 +20,9 @@ class Snapshots:
     def test_life_of_a_pvh_guest(self):
         self.one_life("pvh")
 
-    def template(self, kind):
-        root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw", name_label="golden")["id"]
-        made = self.define(TEMPLATE, type=kind, memory="128MiB", kernel=KERNELS[kind],
-                           ramdisk="/srv/guest/cloud.cpio.gz",
-                           cmdline="console=hvc0 root=/dev/xvda1 quiet mitigations=off",
-                           disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr1"}])
-        self.call("vm.to_template", made)
-        return made
-
-    def create(self, kind, template):
-        """From the template, with a second disk; its seed gives it name, address and a file; started."""
-        vm = self.call("vm.create", self.host_id, name_label=kind, template=template, boot=True,
-                       vdis=[{"size": 16 * MIB, "name_label": "data", "sr": self.sr}],
-                       cloud_config="#!/bin/sh\necho seeded > /root/seeded\n",
-                       network_config=f"version: 2\nethernets:\n  eth0:\n    addresses: [{ADDRESS}/24]\n")["id"]
-        self.answers()
-        return vm
-
     def one_life(self, kind):
         template = self.template(kind)
-        vm = self.create(kind, template)
+        vm = self.create(kind, template, {"size": 16 * MIB, "name_label": "data", "sr": self.sr})
         self.assertEqual(f"{kind}\nseeded", self.sh("hostname; cat /root/seeded"))
         self.sh("dd if=/dev/urandom of=/dev/xvdb bs=1M count=4 conv=fsync 2>/dev/null; echo one > /root/state; sync")
         first = self.md5("/dev/xvdb")
@@ -51,9 +31,8 @@ class Snapshots:
         before = self.call("vm.snapshot", vm, name_label="before")["id"]
 
         # Under a writer, and how long it stands still for it.
-        self.sh("sequencer /dev/xvdb >/dev/null 2>&1 & echo two > /root/state; sync")
-        self.host.wait_run("the writer to answer", f"busybox nc -w 5 {ADDRESS} 7 </dev/null | grep ' '")
-        self.sequence()
+        self.sh("echo two > /root/state; sync")
+        self.start_sequencer("/dev/xvdb")
         taken = self.call("vm.snapshot", vm, name_label="under a writer")
         stopped_us = self.sequence()[1]
         print(f"{kind} on {self.sr_type}: paused for {taken['pausedMs']} ms, the writer stood for {stopped_us / 1000:.1f} ms")
