@@ -56,6 +56,7 @@ struct app {
 	size_t n_steps; /* that run now */
 	/* calls.c */
 	struct mu_link calls; /* struct app_call that run */
+	struct mu_link thaws; /* struct quiesce: of guests that the last run may have left frozen */
 	mu_loop_cb calls_stopped;
 	void *calls_stopped_arg;
 	/* Deletes the disks of a VM that is deleted, as far as they are ours; NULL: no disk is, as

@@ -50,6 +50,25 @@ static bool has_partial(const struct app *app, const struct vm_id *id)
 	return false;
 }
 
+/* Memory that no snapshot names: one that was not ended, or is gone. */
+static void sweep_memory(const struct vm_id *id, bool partial, void *arg)
+{
+	struct app *app = arg;
+	const struct vm_entry *e = vm_view_find(app->view, id);
+	struct mu_error err = MU_ERROR_INIT;
+	char path[STATE_PATH_MAX + 1];
+
+	if (!partial && e && e->spec && e->spec->with_memory)
+		return;
+	if (partial)
+		state_dir_partial_memory(&app->dir, id, path);
+	else
+		state_dir_memory(&app->dir, id, path);
+	mu_log_info("memory of no snapshot, removed file=%s", path);
+	if (mu_file_remove(path, &err) < 0)
+		mu_log_warning("memory left behind err=\"%s\"", err.text);
+}
+
 /* Verdicts */
 
 static int keep_save(struct app *app, const struct vm_id *id, struct mu_error *err)
@@ -108,6 +127,7 @@ static void judge_all(struct app *app)
 	for (size_t i = 0; (e = journal_next(app->journal, &i));) {
 		if (e->stage == JOURNAL_DONE)
 			continue;
+		calls_urgent(app, e);
 		if (calls_verdict_waits(app, e))
 			app->late[app->n_late++] = e->task;
 		else
@@ -253,6 +273,9 @@ int startup_load(struct app *app, struct mu_error *err)
 	    state_dir_load_built(&app->dir, take_built, app, err) < 0 ||
 	    state_dir_load_saves(&app->dir, take_save, app, err) < 0 ||
 	    state_dir_load_journal(&app->dir, app->journal, &app->n_damaged_lines, err) < 0)
+		return MU_FAILED;
+	/* A definition that was set aside may have been a snapshot's. */
+	if (n_damaged_vms == 0 && state_dir_load_memory(&app->dir, sweep_memory, app, err) < 0)
 		return MU_FAILED;
 	maintenance_load(app);
 	mu_log_info("state loaded vms=%zu damaged_definitions=%zu journal=%zu",
