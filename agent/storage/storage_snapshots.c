@@ -101,11 +101,20 @@ static int add_disk(struct storage_snapshot_run *run, size_t i, struct mu_error 
 	return sr_check_text("name_label", one->vdi.name, MODEL_NAME_MAX, err);
 }
 
-/* One disk whose SR holds its writers itself, for as long as the sharing takes, is one moment
- * anyway. */
+/* One disk that is written, whose SR holds the writer itself for as long as the sharing takes, is
+ * one moment anyway. */
 static bool wants_pause(const struct storage_snapshot_run *run)
 {
-	return run->set.n > 1 || !sr_caps_of(run->set.list[0].sr).atomic_clone;
+	size_t n_written = 0;
+	bool atomic = true;
+
+	for (size_t i = 0; i < run->set.n; i++) {
+		if (run->set.list[i].may_copy)
+			continue;
+		n_written++;
+		atomic = atomic && sr_caps_of(run->set.list[i].sr).atomic_clone;
+	}
+	return n_written > 1 || !atomic;
 }
 
 static int run_prepare(struct storage_task *t, struct mu_error *err)

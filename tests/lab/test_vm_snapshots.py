@@ -66,6 +66,48 @@ class Snapshots:
         wait_until("nothing of it is listed", lambda: not self.rest.get("/vdis") and not self.rest.get("/vdi-snapshots")
                    and not self.rest.get("/vm-snapshots"), OP_DEADLINE, 1)
 
+    def count(self):
+        """What a process of the guest has counted to, in memory alone."""
+        return int(self.sh("cat /tmp/memory/count"))
+
+    def test_memory(self):
+        """Back to a moment: what was written since is gone, what ran then goes on from there."""
+        template = self.template()
+        vm = self.create(template, {"size": 16 * MIB, "name_label": "data", "sr": self.sr})
+        self.sh("mkdir -p /tmp/memory; mount -t tmpfs none /tmp/memory; echo then > /root/state; sync")
+        self.sh("(n=0; while echo $n > /tmp/memory/new && mv /tmp/memory/new /tmp/memory/count; do "
+                "n=$((n+1)); usleep 50000; done) >/dev/null 2>&1 </dev/null &")
+        self.host.wait_run("it counts", f"echo 'cat /tmp/memory/count; exit' | busybox nc -w 5 {self.ADDRESS} 23 | grep -E '^[0-9]'")
+        self.start_sequencer("/dev/xvdb")
+        before = self.count()
+        self.sequence()
+        taken = self.call("vm.snapshot", vm, memory=True)
+        stopped_us = self.sequence()[1]
+        print(f"with memory: stood still for {taken['pausedMs']} ms, the writer for {stopped_us / 1000:.1f} ms")
+        self.assertEqual("Running", self.rest.power(vm))
+        self.assertNotIn("s", self.domain(vm)["state"])
+        after = self.count()
+        self.assertGreater(after, before)
+        self.sh("echo later > /root/state; sync")
+        later = after + 300
+        wait_until("it has counted on", lambda: self.count() > later, OP_DEADLINE, 1)
+
+        self.rest.action(vm, "hard_shutdown")
+        self.call("vm.revert", vm, snapshotId=taken["id"])
+        self.assertEqual("Suspended", self.rest.power(vm))
+        self.rest.action(vm, "resume")
+        self.answers()
+        now = self.count()
+        self.assertLess(before, now)
+        self.assertLess(now, later)
+        wait_until("it counts on", lambda: self.count() > now, OP_DEADLINE, 1)
+        self.assertEqual("then", self.sh("cat /root/state"))
+        self.rest.action(vm, "hard_shutdown")
+        for one in (vm, taken["id"], template):
+            self.call("vm.delete", one)
+        self.assertEqual("", self.host.out("ls /var/lib/muster/memory /var/lib/muster/save"
+                                           " | grep -v : || true").strip())
+
 
 class LvmThin(Snapshots, OnLvmThin):
     NAME = "snapshots-lvm"
