@@ -218,7 +218,9 @@ static void deliver(void *ctx)
 	if (job->r < 0 && (job->kind == HV_SHUTDOWN || job->kind == HV_REBOOT))
 		hooks->withdraw(hooks->ctx, job->domid);
 	if (job->op && (job->config || job->kind == HV_SET_NAME) && job->r == 0)
-		hooks->settle(hooks->ctx, deliver_now, job);
+		hooks->settle(hooks->ctx,
+			      job->config ? (struct hv_domid){job->xl_domid} : job->domid,
+			      deliver_now, job);
 	else
 		deliver_now(job);
 }

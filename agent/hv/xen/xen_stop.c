@@ -360,9 +360,26 @@ static int begin_file(struct job *job, struct mu_error *err)
 	return 0;
 }
 
+/*
+ * Can memory be copied while the guest runs on? Then Xen has to note what it writes, which it does
+ * not for PV guests where it is built without shadow paging (Debian's). Tried, as nothing tells;
+ * libxc would fail, and libxl say that the guest does not react.
+ */
+static bool can_live(const struct job *job)
+{
+	xc_interface *xch = job_xch(job);
+	uint32_t domid = job->domid.value;
+
+	if (xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0) < 0 &&
+	    (errno == EOPNOTSUPP || errno == ENOSYS))
+		return false;
+	(void)xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0);
+	return true;
+}
+
 static void on_config(struct job *job, int rc)
 {
-	const int live = job->kind == HV_CHECKPOINT ? LIBXL_SUSPEND_LIVE : 0;
+	const int live = job->kind == HV_CHECKPOINT && can_live(job) ? LIBXL_SUSPEND_LIVE : 0;
 	const libxl_asyncop_how *how;
 
 	if (rc != 0) {
