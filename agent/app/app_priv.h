@@ -72,7 +72,8 @@ struct app {
 	struct vm_id *partials; /* partial save files found at start */
 	size_t n_partials;
 	size_t n_damaged_lines; /* of the journal */
-	struct mu_uuid *late;   /* tasks whose verdict waits for the SRs */
+	size_t n_damaged_vms;
+	struct mu_uuid *late; /* tasks whose verdict waits for the SRs */
 	size_t n_late;
 	struct autostart_vm *autostart;
 	size_t n_autostart;

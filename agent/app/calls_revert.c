@@ -49,6 +49,17 @@ static void delete_old(struct copying *k)
 	disk_set_start(set);
 }
 
+/* The revert fails: a later suspend of the VM must not find it in its place. */
+static void drop_memory(struct copying *k)
+{
+	char partial[STATE_PATH_MAX + 1];
+
+	if (!mu_uuid_is_nil(&k->from_memory.uuid))
+		writer_remove(k->call->app->writer,
+			      state_dir_partial_save(&k->call->app->dir, &k->call->vm, partial),
+			      NULL, NULL);
+}
+
 static void on_memory_is_save(void *arg, const struct mu_error *err)
 {
 	struct copying *k = arg;
@@ -57,6 +68,7 @@ static void on_memory_is_save(void *arg, const struct mu_error *err)
 
 	if (err) {
 		why = *err;
+		drop_memory(k);
 		(void)mu_error_prefix(&why, "the disks are the snapshot's, the memory is not");
 		copying_fail(k, &why);
 		return;
@@ -74,23 +86,27 @@ static void on_stored(void *arg, const struct vm_id *vm, const struct mu_error *
 	char save[STATE_PATH_MAX + 1];
 
 	(void)vm;
-	if (err)
+	if (err) {
+		drop_memory(k);
 		copying_undo(k, err);
-	else if (mu_uuid_is_nil(&k->from_memory.uuid))
+	} else if (mu_uuid_is_nil(&k->from_memory.uuid)) {
 		delete_old(k);
-	else
+	} else {
 		writer_keep(app->writer, state_dir_partial_save(&app->dir, &k->call->vm, partial),
 			    state_dir_save(&app->dir, &k->call->vm, save), on_memory_is_save, k);
+	}
 }
 
 static void on_copied(struct disk_set *set, const struct mu_error *err)
 {
 	struct copying *k = set->ctx;
 
-	if (err)
+	if (err) {
+		drop_memory(k);
 		copying_fail(k, err);
-	else
+	} else {
 		define_store(k->call->app, &k->copy.spec, on_stored, k);
+	}
 }
 
 static void on_memory_linked(void *arg, const struct mu_error *err)

@@ -48,6 +48,11 @@ static void on_snapshot_stored(void *arg, const struct vm_id *vm, const struct m
 		copying_fail(k, err);
 		return;
 	}
+	if (k->snapshot.memory) {
+		vm_view_set_memory(k->call->app->view, &k->copy.spec.config.id,
+				   k->snapshot.memory_bytes);
+		facts_publish(k->call->app);
+	}
 	now = copying_spec(k->call->app, &k->call->vm, NULL);
 	if (!now) {
 		stored(k);

@@ -21,6 +21,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static void over(void *ctx)
 {
@@ -78,9 +79,12 @@ static void end_disks(struct snapshot *s)
 static void on_memory_kept(void *arg, const struct mu_error *err)
 {
 	struct snapshot *s = arg;
+	struct stat st;
 
 	if (err)
 		note_error(s, err);
+	else if (stat(s->path, &st) == 0)
+		s->memory_bytes = st.st_size;
 	end_disks(s);
 }
 

@@ -29,7 +29,8 @@ struct snapshot {
 	void (*done)(struct snapshot *s, const struct mu_error *err);
 	void *ctx;
 	/* result */
-	mu_msec stopped_ms; /* for which the guest stood still */
+	mu_msec stopped_ms;   /* for which the guest stood still */
+	int64_t memory_bytes; /* of its file */
 	/* private: zero before the start */
 	bool running;
 	bool cancelled;

@@ -82,10 +82,13 @@ class Memory(RunningCase):
         self.assertEqual("Running", self.host.rest.power(self.vm))
         snapshot = taken["id"]
         self.assertGreaterEqual(taken["pausedMs"], 0)
-        self.assertTrue(self.host.rest.get(f"/vm-snapshots/{snapshot}")["withMemory"])
+        size = pathlib.Path(self.host.state, "memory", f"{snapshot}.save").stat().st_size
+        seen = self.host.rest.get(f"/vm-snapshots/{snapshot}")
+        self.assertEqual((True, size), (seen["withMemory"], seen["memorySize"]))
         self.assertEqual([f"{snapshot}.save"], self.memory_files())
         plain = self.call(self.host, "vm.snapshot", self.vm)["id"]
-        self.assertFalse(self.host.rest.get(f"/vm-snapshots/{plain}")["withMemory"])
+        seen = self.host.rest.get(f"/vm-snapshots/{plain}")
+        self.assertEqual((False, 0), (seen["withMemory"], seen["memorySize"]))
 
         # Twice: what is resumed does not use the snapshot up.
         for _ in range(2):
@@ -97,6 +100,8 @@ class Memory(RunningCase):
             self.host.rest.action(self.vm, "resume")
             self.assertEqual("Running", self.host.rest.power(self.vm))
             self.assertEqual([f"{snapshot}.save"], self.memory_files())
+        self.restart()
+        self.assertEqual(size, self.host.rest.get(f"/vm-snapshots/{snapshot}")["memorySize"])
         # Of what is not resumed the VM has a name of the file, not more.
         self.host.rest.action(self.vm, "hard_shutdown")
         self.call(self.host, "vm.revert", self.vm, snapshotId=snapshot)
@@ -143,6 +148,17 @@ class Memory(RunningCase):
         pathlib.Path(self.host.state, "memory", f"{snapshot}.save").unlink()
         self.fails(self.host, ["the snapshot's memory"], "vm.revert", self.vm, snapshotId=snapshot)
         self.assertEqual(("Halted", before), (self.host.rest.power(self.vm), self.disk(self.vm)))
+
+    def test_a_revert_that_fails_leaves_no_memory_behind(self):
+        self.host.rest.action(self.vm, "start")
+        snapshot = self.call(self.host, "vm.snapshot", self.vm, memory=True)["id"]
+        self.host.rest.action(self.vm, "hard_shutdown")
+        self.call(self.host, "sr.unplug", self.sr_id)
+        self.fails(self.host, ["disk"], "vm.revert", self.vm, snapshotId=snapshot)
+        self.assertEqual(NO_FILES, os.listdir(pathlib.Path(self.host.state, "save")))
+        self.call(self.host, "sr.plug", self.sr_id)
+        self.call(self.host, "vm.revert", self.vm, snapshotId=snapshot)
+        self.assertEqual("Suspended", self.host.rest.power(self.vm))
 
     def test_killed_at_any_moment(self):
         """The guest goes on, and there is a snapshot with its memory, or nothing."""
