@@ -6,7 +6,7 @@
 #ifndef MUSTER_AGENT_CORE_GUEST_AGENT_H
 #define MUSTER_AGENT_CORE_GUEST_AGENT_H
 
-#include "agent/hv/hv_config.h"
+#include "agent/hv/hv_types.h"
 #include "common/base/error.h"
 #include "common/base/str.h"
 
