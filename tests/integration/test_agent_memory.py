@@ -110,6 +110,14 @@ class Memory(RunningCase):
         self.host.rest.action(self.vm, "resume")
         self.assertEqual("Running", self.host.rest.power(self.vm))
 
+    def test_a_deleted_vm_takes_it_along(self):
+        self.host.rest.action(self.vm, "start")
+        self.call(self.host, "vm.snapshot", self.vm, memory=True)
+        self.host.rest.action(self.vm, "hard_shutdown")
+        self.host.rest.delete(f"/vms/{self.vm}")
+        self.assertEqual(NO_FILES, self.memory_files())
+        self.assertEqual([], self.host.rest.get("/vdi-snapshots"))
+
     def test_a_clone_of_it_has_the_disks_alone(self):
         self.content(self.root, "one")
         self.host.rest.action(self.vm, "start")

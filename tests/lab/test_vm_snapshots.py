@@ -4,10 +4,9 @@ aggregator's REST on real Xen, PV and PVH, on LVM and on XFS. After each nothing
 
 import unittest
 
-from disk_case import ADDRESS, MIB, OnLvmThin, OnXfs
+from disk_case import MIB, OnLvmThin, OnXfs
 from fleet_case import OP_DEADLINE, on_emulated_hvm
 from tests.support.rest import wait_until
-
 
 
 class Snapshots:
@@ -66,14 +65,18 @@ class Snapshots:
         wait_until("nothing of it is listed", lambda: not self.rest.get("/vdis") and not self.rest.get("/vdi-snapshots")
                    and not self.rest.get("/vm-snapshots"), OP_DEADLINE, 1)
 
+
+class LvmThin(Snapshots, OnLvmThin):
+    NAME = "snapshots-lvm"
+
     def count(self):
         """What a process of the guest has counted to, in memory alone."""
         return int(self.sh("cat /tmp/memory/count"))
 
     def test_memory(self):
         """Back to a moment: what was written since is gone, what ran then goes on from there."""
-        template = self.template()
-        vm = self.create(template, {"size": 16 * MIB, "name_label": "data", "sr": self.sr})
+        template = self.template("pv")
+        vm = self.create("pv", template, {"size": 16 * MIB, "name_label": "data", "sr": self.sr})
         self.sh("mkdir -p /tmp/memory; mount -t tmpfs none /tmp/memory; echo then > /root/state; sync")
         self.sh("(n=0; while echo $n > /tmp/memory/new && mv /tmp/memory/new /tmp/memory/count; do "
                 "n=$((n+1)); usleep 50000; done) >/dev/null 2>&1 </dev/null &")
@@ -103,14 +106,10 @@ class Snapshots:
         wait_until("it counts on", lambda: self.count() > now, OP_DEADLINE, 1)
         self.assertEqual("then", self.sh("cat /root/state"))
         self.rest.action(vm, "hard_shutdown")
-        for one in (vm, taken["id"], template):
+        for one in (vm, template):
             self.call("vm.delete", one)
         self.assertEqual("", self.host.out("ls /var/lib/muster/memory /var/lib/muster/save"
                                            " | grep -v : || true").strip())
-
-
-class LvmThin(Snapshots, OnLvmThin):
-    NAME = "snapshots-lvm"
 
 
 class Xfs(Snapshots, OnXfs):
