@@ -133,6 +133,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	app->loop = loop;
 	mu_link_init(&app->listeners);
 	mu_link_init(&app->calls);
+	mu_link_init(&app->thaws);
 	mu_link_init(&app->reads);
 	name_host(app, config->name);
 	r = open_state(app, config, err);

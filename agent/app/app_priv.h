@@ -57,6 +57,7 @@ struct app {
 	size_t n_steps; /* that run now */
 	/* calls.c */
 	struct mu_link calls; /* struct app_call that run */
+	struct mu_link thaws; /* struct quiesce: of guests that the last run may have left frozen */
 	mu_loop_cb calls_stopped;
 	void *calls_stopped_arg;
 	/* Deletes the disks of a VM that is deleted, as far as they are ours; NULL: no disk is, as
@@ -72,7 +73,8 @@ struct app {
 	struct vm_id *partials; /* partial save files found at start */
 	size_t n_partials;
 	size_t n_damaged_lines; /* of the journal */
-	struct mu_uuid *late;   /* tasks whose verdict waits for the SRs */
+	size_t n_damaged_vms;
+	struct mu_uuid *late; /* tasks whose verdict waits for the SRs */
 	size_t n_late;
 	struct autostart_vm *autostart;
 	size_t n_autostart;

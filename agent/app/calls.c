@@ -6,6 +6,7 @@
 #include "agent/app/calls.h"
 
 #include "agent/app/app_priv.h"
+#include "agent/app/quiesce.h"
 #include "common/base/assert.h"
 #include "common/json/json.h"
 
@@ -20,6 +21,8 @@ static const struct {
     {calls_vm, &n_calls_vm},
     {calls_create, &n_calls_create},
     {calls_snapshot, &n_calls_snapshot},
+    {calls_revert, &n_calls_revert},
+    {calls_clone, &n_calls_clone},
     {calls_host, &n_calls_host},
     {calls_storage, &n_calls_storage},
     {calls_network, &n_calls_network},
@@ -203,10 +206,24 @@ void calls_cancel(struct app *app, const struct mu_uuid *task)
 
 /* After a crash */
 
+/* NULL: it is no call, or had not begun. */
+static const struct app_call_handler *handler_of(const struct journal_entry *e)
+{
+	return e->kind == JOURNAL_CALL && e->stage == JOURNAL_STARTED ? find_handler(e->method)
+								      : NULL;
+}
+
+void calls_urgent(struct app *app, const struct journal_entry *e)
+{
+	const struct app_call_handler *h = handler_of(e);
+
+	if (h && h->urgent)
+		h->urgent(app, e);
+}
+
 bool calls_verdict_waits(const struct app *app, const struct journal_entry *e)
 {
-	const struct app_call_handler *h =
-	    e->kind == JOURNAL_CALL && e->stage == JOURNAL_STARTED ? find_handler(e->method) : NULL;
+	const struct app_call_handler *h = handler_of(e);
 
 	return h && h->of_storage && app->storage && !storage_settled(app->storage);
 }
@@ -260,4 +277,5 @@ void calls_deinit(struct app *app)
 
 	while ((c = mu_list_first(&app->calls, struct app_call, link)))
 		call_free(c);
+	quiesce_drop(&app->thaws);
 }

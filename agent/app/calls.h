@@ -48,6 +48,8 @@ struct app_call_handler {
 	 * (NULL when damaged), *v as journal_verdict() filled it. NULL: nobody knows. */
 	void (*verdict)(struct app *app, const struct journal_entry *e,
 			const struct mu_value *arguments, struct journal_verdict *v);
+	/* What cannot wait for the verdict, of a call that the agent died on. NULL: nothing. */
+	void (*urgent)(struct app *app, const struct journal_entry *e);
 	/* It is not waited for when the agent stops: the next run gives its verdict. Not for
 	 * calls on a VM. */
 	bool outlives;
@@ -62,6 +64,10 @@ extern const struct app_call_handler calls_create[];
 extern const size_t n_calls_create;
 extern const struct app_call_handler calls_snapshot[];
 extern const size_t n_calls_snapshot;
+extern const struct app_call_handler calls_revert[];
+extern const size_t n_calls_revert;
+extern const struct app_call_handler calls_clone[];
+extern const size_t n_calls_clone;
 extern const struct app_call_handler calls_host[];
 extern const size_t n_calls_host;
 extern const struct app_call_handler calls_pci[];
@@ -101,6 +107,8 @@ void calls_cancel(struct app *app, const struct mu_uuid *task);
 void calls_value_text(const struct mu_value *value, char ret[static CALL_VALUE_MAX + 1]);
 /* Is its verdict to be asked for only when storage_settled()? */
 bool calls_verdict_waits(const struct app *app, const struct journal_entry *e);
+/* Of every one, before any verdict. */
+void calls_urgent(struct app *app, const struct journal_entry *e);
 /* At start: what the domains have by now, where the last run died before it wrote that down. */
 void calls_devices_look(struct app *app);
 void calls_verdict(struct app *app, const struct journal_entry *e, struct journal_verdict *v);

@@ -170,6 +170,7 @@ static void next_order(struct edit_work *w)
 	};
 	memcpy(w->resources.cpus_hard, to->cpus_hard, sizeof to->cpus_hard);
 	memcpy(w->resources.cpus_soft, to->cpus_soft, sizeof to->cpus_soft);
+	memcpy(w->resources.name, to->name, sizeof to->name);
 	w->op = (struct hv_op){.kind = w->orders[w->next],
 			       .domid = w->domid,
 			       .resources = &w->resources,

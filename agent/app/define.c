@@ -74,6 +74,7 @@ static void on_written(void *arg, const struct mu_error *err)
 {
 	struct change *c = arg;
 	const struct vm_entry *e = vm_view_find(c->app->view, &c->id);
+	char path[STATE_PATH_MAX + 1];
 	char uuid[MU_UUID_TEXT];
 
 	if (err) {
@@ -85,6 +86,9 @@ static void on_written(void *arg, const struct mu_error *err)
 		    mu_uuid_format(&c->id.uuid, uuid));
 	if (e && e->built && !c->built)
 		remove_built(c->app, &c->id, NULL, NULL);
+	if (!c->spec && e && e->spec && e->spec->with_memory)
+		writer_remove(c->app->writer, state_dir_memory(&c->app->dir, &c->id, path), NULL,
+			      NULL);
 	vm_view_set_spec(c->app->view, &c->id, MU_TAKE(c->spec));
 	vm_view_set_built(c->app->view, &c->id, MU_TAKE(c->built));
 	facts_publish(c->app);

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void take_spec(struct vm_spec *spec, void *arg)
 {
@@ -48,6 +49,31 @@ static bool has_partial(const struct app *app, const struct vm_id *id)
 			return true;
 	}
 	return false;
+}
+
+/* Memory that no snapshot names is removed: of one that was not ended, or is gone. */
+static void take_memory(const struct vm_id *id, bool partial, void *arg)
+{
+	struct app *app = arg;
+	const struct vm_entry *e = vm_view_find(app->view, id);
+	struct mu_error err = MU_ERROR_INIT;
+	char path[STATE_PATH_MAX + 1];
+	struct stat st;
+
+	if (!partial && e && e->spec && e->spec->with_memory) {
+		if (stat(state_dir_memory(&app->dir, id, path), &st) == 0)
+			vm_view_set_memory(app->view, id, st.st_size);
+		return;
+	}
+	if (app->n_damaged_vms) /* one that was set aside may have been its snapshot */
+		return;
+	if (partial)
+		state_dir_partial_memory(&app->dir, id, path);
+	else
+		state_dir_memory(&app->dir, id, path);
+	mu_log_info("memory of no snapshot, removed file=%s", path);
+	if (mu_file_remove(path, &err) < 0)
+		mu_log_warning("memory left behind err=\"%s\"", err.text);
 }
 
 /* Verdicts */
@@ -108,6 +134,7 @@ static void judge_all(struct app *app)
 	for (size_t i = 0; (e = journal_next(app->journal, &i));) {
 		if (e->stage == JOURNAL_DONE)
 			continue;
+		calls_urgent(app, e);
 		if (calls_verdict_waits(app, e))
 			app->late[app->n_late++] = e->task;
 		else
@@ -247,16 +274,15 @@ static void clean_journal(struct app *app, size_t n_damaged)
 
 int startup_load(struct app *app, struct mu_error *err)
 {
-	size_t n_damaged_vms;
-
-	if (state_dir_load_vms(&app->dir, false, take_spec, app, &n_damaged_vms, err) < 0 ||
+	if (state_dir_load_vms(&app->dir, false, take_spec, app, &app->n_damaged_vms, err) < 0 ||
 	    state_dir_load_built(&app->dir, take_built, app, err) < 0 ||
 	    state_dir_load_saves(&app->dir, take_save, app, err) < 0 ||
+	    state_dir_load_memory(&app->dir, take_memory, app, err) < 0 ||
 	    state_dir_load_journal(&app->dir, app->journal, &app->n_damaged_lines, err) < 0)
 		return MU_FAILED;
 	maintenance_load(app);
 	mu_log_info("state loaded vms=%zu damaged_definitions=%zu journal=%zu",
-		    vm_view_size(app->view), n_damaged_vms, journal_size(app->journal));
+		    vm_view_size(app->view), app->n_damaged_vms, journal_size(app->journal));
 	return 0;
 }
 

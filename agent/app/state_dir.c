@@ -14,7 +14,7 @@
 
 int state_dir_open(struct state_dir *dir, const char *path, struct mu_error *err)
 {
-	static const char *const subdirs[] = {"", "vms", "built", "save", "tls", "sim"};
+	static const char *const subdirs[] = {"", "vms", "built", "save", "memory", "tls", "sim"};
 	char at[STATE_PATH_MAX + 1];
 
 	if (strlen(path) >= sizeof dir->path)
@@ -69,6 +69,18 @@ const char *state_dir_partial_save(const struct state_dir *dir, const struct vm_
 				   char ret[static STATE_PATH_MAX + 1])
 {
 	return of_vm(dir, "save", id, ".part", ret);
+}
+
+const char *state_dir_memory(const struct state_dir *dir, const struct vm_id *id,
+			     char ret[static STATE_PATH_MAX + 1])
+{
+	return of_vm(dir, "memory", id, ".save", ret);
+}
+
+const char *state_dir_partial_memory(const struct state_dir *dir, const struct vm_id *id,
+				     char ret[static STATE_PATH_MAX + 1])
+{
+	return of_vm(dir, "memory", id, ".part", ret);
 }
 
 /* A file that holds one UUID and a newline. */
@@ -227,18 +239,32 @@ static int load_save(const char *path, const char *name, void *ctx, struct mu_er
 	return 0;
 }
 
-int state_dir_load_saves(const struct state_dir *dir,
-			 void (*each)(const struct vm_id *id, bool partial, void *arg), void *arg,
-			 struct mu_error *err)
+static int load_saves(const struct state_dir *dir, const char *sub,
+		      void (*each)(const struct vm_id *id, bool partial, void *arg), void *arg,
+		      struct mu_error *err)
 {
 	struct save_loader l = {.each = each, .arg = arg};
 	char path[STATE_PATH_MAX + 1];
 
-	state_dir_file(dir, "save", path);
+	state_dir_file(dir, sub, path);
 	if (mu_file_list(path, ".save", load_save, &l, err) < 0)
 		return MU_FAILED;
 	l.partial = true;
 	return mu_file_list(path, ".part", load_save, &l, err);
+}
+
+int state_dir_load_saves(const struct state_dir *dir,
+			 void (*each)(const struct vm_id *id, bool partial, void *arg), void *arg,
+			 struct mu_error *err)
+{
+	return load_saves(dir, "save", each, arg, err);
+}
+
+int state_dir_load_memory(const struct state_dir *dir,
+			  void (*each)(const struct vm_id *id, bool partial, void *arg), void *arg,
+			  struct mu_error *err)
+{
+	return load_saves(dir, "memory", each, arg, err);
 }
 
 int state_dir_load_journal(const struct state_dir *dir, struct journal *j, size_t *ret_n_damaged,

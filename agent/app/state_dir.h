@@ -37,6 +37,11 @@ const char *state_dir_save(const struct state_dir *dir, const struct vm_id *id,
 /* While it is being written. */
 const char *state_dir_partial_save(const struct state_dir *dir, const struct vm_id *id,
 				   char ret[static STATE_PATH_MAX + 1]);
+/* The memory that is part of a snapshot: in the form of a save file. */
+const char *state_dir_memory(const struct state_dir *dir, const struct vm_id *id,
+			     char ret[static STATE_PATH_MAX + 1]);
+const char *state_dir_partial_memory(const struct state_dir *dir, const struct vm_id *id,
+				     char ret[static STATE_PATH_MAX + 1]);
 
 /* Call `each` for every good definition (`spec` is heap, taken over). A damaged file is set aside
  * and counted in *ret_n_damaged, with a warning in the log; `keep` leaves it and only tells. */
@@ -50,6 +55,10 @@ int state_dir_load_built(const struct state_dir *dir, void (*each)(struct vm_spe
 int state_dir_load_saves(const struct state_dir *dir,
 			 void (*each)(const struct vm_id *id, bool partial, void *arg), void *arg,
 			 struct mu_error *err);
+/* The same of snapshots' memory. */
+int state_dir_load_memory(const struct state_dir *dir,
+			  void (*each)(const struct vm_id *id, bool partial, void *arg), void *arg,
+			  struct mu_error *err);
 int state_dir_load_journal(const struct state_dir *dir, struct journal *j, size_t *ret_n_damaged,
 			   struct mu_error *err);
 /* A definition's text, as its file has it. */

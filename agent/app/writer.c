@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum job_kind { JOB_APPEND, JOB_REWRITE, JOB_REPLACE, JOB_REMOVE, JOB_KEEP };
+enum job_kind { JOB_APPEND, JOB_REWRITE, JOB_REPLACE, JOB_REMOVE, JOB_KEEP, JOB_LINK };
 
 struct job {
 	struct mu_link link;
@@ -142,6 +142,12 @@ void writer_keep(struct writer *w, const char *from, const char *to, writer_done
 	start_batch(w);
 }
 
+void writer_link(struct writer *w, const char *from, const char *to, writer_done done, void *arg)
+{
+	add(w, JOB_LINK, from, NULL, done, arg)->to = mu_xstrdup(to);
+	start_batch(w);
+}
+
 /* On the pool thread */
 
 static int write_all(int fd, const char *data, size_t len)
@@ -203,6 +209,17 @@ int writer_keep_now(const char *from, const char *to, struct mu_error *err)
 	return sync_path(dirname(copy), O_RDONLY | O_DIRECTORY, err);
 }
 
+static int link_file(const char *from, const char *to, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *copy = mu_xstrdup(to);
+
+	if (unlink(to) < 0 && errno != ENOENT)
+		return mu_error_errno(err, errno, "cannot remove %s", to);
+	if (link(from, to) < 0)
+		return mu_error_errno(err, errno, "cannot link %s to %s", from, to);
+	return sync_path(dirname(copy), O_RDONLY | O_DIRECTORY, err);
+}
+
 static int rewrite(struct writer *w, const struct mu_str *text, struct mu_error *err)
 {
 	if (mu_file_replace(w->journal_path, text->data ? text->data : "", text->len, 0600, err) <
@@ -231,6 +248,9 @@ static void run_job(struct writer *w, struct job *job)
 		return;
 	case JOB_KEEP:
 		(void)writer_keep_now(job->path, job->to, &job->err);
+		return;
+	case JOB_LINK:
+		(void)link_file(job->path, job->to, &job->err);
 		return;
 	}
 	mu_assert_unreachable();

@@ -32,7 +32,9 @@ void writer_replace(struct writer *w, const char *path, struct mu_str *text, mod
 void writer_remove(struct writer *w, const char *path, writer_done done, void *arg);
 /* fsync `from` and rename it to `to`. */
 void writer_keep(struct writer *w, const char *from, const char *to, writer_done done, void *arg);
-/* The same at once, blocking: at start only. */
+/* `to` becomes another name of the file `from`, which is durable and not written any more. */
+void writer_link(struct writer *w, const char *from, const char *to, writer_done done, void *arg);
+/* writer_keep() at once, blocking: at start only. */
 int writer_keep_now(const char *from, const char *to, struct mu_error *err);
 /* done(arg) from the loop when all that was asked for so far has been called back. */
 void writer_drain(struct writer *w, mu_loop_cb done, void *arg);

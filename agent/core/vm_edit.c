@@ -283,6 +283,8 @@ size_t vm_edit_orders(const struct vm_edit *edit, const struct vm_spec *built,
 		ret_orders[n++] = HV_SET_SCHED;
 	if (asks_for(edit, "cpus"))
 		ret_orders[n++] = HV_SET_AFFINITY;
+	if (asks_for(edit, "name"))
+		ret_orders[n++] = HV_SET_NAME;
 	if (asks_for(edit, "vcpus") && c->vcpus <= built->config.vcpus_max)
 		ret_orders[n++] = HV_SET_VCPUS;
 	if (asks_for(edit, "memory") && c->memory_bytes <= built->config.memory_max_bytes)
@@ -300,6 +302,8 @@ void vm_edit_obeyed(const struct vm_edit *edit, enum hv_op_kind order, struct vm
 		to->cpu_cap = from->cpu_cap;
 	} else if (order == HV_SET_AFFINITY) {
 		memcpy(to->cpus_hard, from->cpus_hard, sizeof to->cpus_hard);
+	} else if (order == HV_SET_NAME) {
+		memcpy(to->name, from->name, sizeof to->name);
 	} else if (order == HV_SET_VCPUS) {
 		to->vcpus = from->vcpus;
 	} else {

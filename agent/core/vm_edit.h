@@ -35,7 +35,7 @@ int vm_edit_plan(const struct vm_spec *now, const struct vm_spec *built,
 		 const struct mu_value *args, struct vm_edit *ret_edit, struct mu_error *err);
 /* What a domain that was built from `built` is to be asked for, so that it becomes what the edit
  * says as far as it can without a new start: HV_SET_*, in the order that they are to be given. */
-enum { VM_EDIT_ORDERS_MAX = 4 };
+enum { VM_EDIT_ORDERS_MAX = 5 };
 size_t vm_edit_orders(const struct vm_edit *edit, const struct vm_spec *built,
 		      enum hv_op_kind ret_orders[static VM_EDIT_ORDERS_MAX]);
 /* The domain has obeyed: `built` has what it was asked for. */

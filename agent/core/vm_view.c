@@ -158,6 +158,11 @@ void vm_view_set_saved(struct vm_view *view, const struct vm_id *id, bool saved)
 	need(view, id)->saved = saved;
 }
 
+void vm_view_set_memory(struct vm_view *view, const struct vm_id *id, int64_t bytes)
+{
+	need(view, id)->memory_file_bytes = bytes;
+}
+
 void vm_view_set_op(struct vm_view *view, const struct vm_id *id, enum vm_op op,
 		    const struct mu_uuid *task)
 {
@@ -346,6 +351,7 @@ static void build(const struct vm_view *view, const struct vm_entry *e, struct m
 	} else { /* its last operation is ending */
 		memcpy(m->name, e->model.name, sizeof m->name);
 	}
+	m->memory_file_bytes = e->spec && e->spec->with_memory ? e->memory_file_bytes : 0;
 	m->pending = e->differs && (e->present || e->saved);
 	m->type = e->spec ? e->spec->config.type : e->domain.type;
 	if (built)

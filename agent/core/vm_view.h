@@ -21,7 +21,8 @@ struct vm_entry {
 	bool present; /* there is a domain, and it is not dying */
 	struct hv_domain domain;
 	struct vm_guest guest;
-	bool saved;    /* there is a save file */
+	bool saved;                /* there is a save file */
+	int64_t memory_file_bytes; /* a snapshot's; 0 = there is none */
 	enum vm_op op; /* that runs now; _VM_OP_COUNT = none, or a call: then `task` is set */
 	char task[MU_UUID_TEXT];
 	/* private */
@@ -59,6 +60,8 @@ void vm_view_set_domains(struct vm_view *view, const struct hv_domain *domains, 
 /* Facts of a domain; ignored when no VM of the list has this domid now. */
 void vm_view_set_guest(struct vm_view *view, struct hv_domid domid, const struct vm_guest *guest);
 void vm_view_set_saved(struct vm_view *view, const struct vm_id *id, bool saved);
+/* A snapshot's memory is there, and as large as that. */
+void vm_view_set_memory(struct vm_view *view, const struct vm_id *id, int64_t bytes);
 /* `task` may be NULL (not asked for by anybody). A call is _VM_OP_COUNT with a task. */
 void vm_view_set_op(struct vm_view *view, const struct vm_id *id, enum vm_op op,
 		    const struct mu_uuid *task);

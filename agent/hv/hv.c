@@ -61,6 +61,7 @@ struct running {
 	struct mu_error err;
 	struct hv_domid ret_domid;
 	uint32_t ret_number;
+	mu_msec ret_stopped;
 };
 
 /* An operation's inputs. */
@@ -85,6 +86,7 @@ static const struct {
     [HV_PAUSE] = {"pause", MU_SEC(30), DOMID},
     [HV_UNPAUSE] = {"unpause", MU_SEC(30), DOMID},
     [HV_SAVE] = {"save", MU_SEC(600), DOMID | PATH},
+    [HV_CHECKPOINT] = {"checkpoint", MU_SEC(600), DOMID | PATH},
     [HV_DISK_ATTACH] = {"disk-attach", MU_SEC(90), DOMID | DEVICE},
     [HV_DISK_DETACH] = {"disk-detach", MU_SEC(90), DOMID | DEVICE},
     [HV_DISK_RESIZE] = {"disk-resize", MU_SEC(90), DOMID | DEVICE},
@@ -103,6 +105,7 @@ static const struct {
     [HV_SET_MEMORY] = {"set-memory", MU_SEC(30), DOMID | RESOURCES},
     [HV_SET_SCHED] = {"set-sched", MU_SEC(30), DOMID | RESOURCES},
     [HV_SET_AFFINITY] = {"set-affinity", MU_SEC(30), DOMID | RESOURCES},
+    [HV_SET_NAME] = {"set-name", MU_SEC(30), DOMID | RESOURCES},
 };
 
 static bool takes(const struct hv_op *op, unsigned input)
@@ -366,6 +369,7 @@ static void deliver(void *ctx)
 	user->err = run->err;
 	user->ret_domid = run->ret_domid;
 	user->ret_number = run->ret_number;
+	user->ret_stopped = run->ret_stopped;
 	user->active = false;
 	user->priv = NULL;
 	user->done(user);
@@ -384,6 +388,7 @@ static void settle(struct running *run, int r, const struct mu_error *err)
 		run->err = *err;
 	run->ret_domid = run->op.ret_domid;
 	run->ret_number = run->op.ret_number;
+	run->ret_stopped = run->op.ret_stopped;
 	mu_loop_post(run->hv->loop, deliver, run);
 }
 

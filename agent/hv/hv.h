@@ -51,7 +51,7 @@ struct hv_op {
 	enum hv_op_kind kind;
 	struct hv_domid domid;             /* all but CREATE, RESTORE, PCI_ASSIGN, PCI_RELEASE */
 	const struct hv_vm_config *config; /* CREATE, RESTORE: valid until the callback */
-	const char *path;                  /* SAVE, RESTORE: valid until the callback */
+	const char *path;                  /* SAVE, CHECKPOINT, RESTORE: valid until the callback */
 	bool paused;                       /* CREATE, RESTORE: leave it paused */
 	const struct hv_device *device;    /* DISK_*, CD_*, NIC_*, PCI_*, USB_*: copied by start */
 	const struct hv_resources *resources; /* SET_*: copied by start */
@@ -64,6 +64,7 @@ struct hv_op {
 	struct mu_error err;
 	struct hv_domid ret_domid; /* CREATE, RESTORE */
 	uint32_t ret_number;       /* NIC_ATTACH */
+	mu_msec ret_stopped;       /* CHECKPOINT: for how long it has stood still by now */
 	/* private: zero before the first start */
 	bool active;
 	void *priv; /* in the user's op hv.c's, in the driver's op the driver's */
@@ -181,8 +182,8 @@ void hv_op_start(struct hv *hv, struct hv_op *op);
 void hv_op_cancel(struct hv_op *op);
 /* "create", ... for messages. */
 const char *hv_op_kind_name(enum hv_op_kind kind);
-/* create, shutdown and reboot 180 s, destroy 120 s, pause and unpause 30 s, save and restore
- * 600 s, devices 90 s, resources 30 s. */
+/* create, shutdown and reboot 180 s, destroy 120 s, pause and unpause 30 s, save,
+ * checkpoint and restore 600 s, devices 90 s, resources 30 s. */
 mu_msec hv_op_default_deadline(enum hv_op_kind kind);
 /* For drivers. `err` may be NULL when r is 0. */
 void hv_op_complete(struct hv_op *op, int r, const struct mu_error *err);

@@ -48,7 +48,7 @@ static int check_path(const char *what, const char *path, struct mu_error *err)
 	return 0;
 }
 
-static int check_name(const char *name, struct mu_error *err)
+int hv_check_name(const char *name, struct mu_error *err)
 {
 	bool digits = true;
 
@@ -292,7 +292,7 @@ int hv_check_config(const struct hv_vm_config *c, struct mu_error *err)
 {
 	if (mu_uuid_is_nil(&c->id.uuid))
 		return mu_error_set(err, MU_E_INVALID, "id is missing");
-	if (check_name(c->name, err) < 0 || check_sizes(c, err) < 0 || check_boot(c, err) < 0 ||
+	if (hv_check_name(c->name, err) < 0 || check_sizes(c, err) < 0 || check_boot(c, err) < 0 ||
 	    check_rest(c, err) < 0 || check_passed(c, err) < 0)
 		return MU_FAILED;
 	if (c->n_disks > HV_DISKS_MAX)

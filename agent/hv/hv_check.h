@@ -11,6 +11,7 @@
 
 /* MU_E_INVALID naming the member, what is wrong with it and what is allowed. */
 int hv_check_config(const struct hv_vm_config *config, struct mu_error *err);
+int hv_check_name(const char *name, struct mu_error *err);
 /* One device of such a configuration. */
 int hv_check_disk(const struct hv_disk *disk, struct mu_error *err);
 int hv_check_nic(const struct hv_nic *nic, struct mu_error *err);

@@ -201,12 +201,16 @@ static int check_affinity(const struct hv_resources *r, struct mu_error *err)
 	return check_list("cpus_soft", r->cpus_soft, err);
 }
 
+static int check_new_name(const struct hv_resources *r, struct mu_error *err)
+{
+	return hv_check_name(r->name, err);
+}
+
 static int (*const resource_checks[_HV_OP_KIND_COUNT])(const struct hv_resources *,
 						       struct mu_error *) = {
-    [HV_SET_VCPUS] = check_vcpus,
-    [HV_SET_MEMORY] = check_memory,
-    [HV_SET_SCHED] = check_sched,
-    [HV_SET_AFFINITY] = check_affinity,
+    [HV_SET_VCPUS] = check_vcpus,   [HV_SET_MEMORY] = check_memory,
+    [HV_SET_SCHED] = check_sched,   [HV_SET_AFFINITY] = check_affinity,
+    [HV_SET_NAME] = check_new_name,
 };
 
 int hv_check_resources(enum hv_op_kind kind, const struct hv_resources *resources,

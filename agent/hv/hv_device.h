@@ -37,6 +37,7 @@ struct hv_resources {
 	/* SET_AFFINITY: CPU lists (hv_cpus.h), "" = all CPUs. Both replace what was. */
 	char cpus_hard[HV_PATH_MAX + 1]; /* where its vCPUs may run */
 	char cpus_soft[HV_PATH_MAX + 1]; /* where they would rather run */
+	char name[MODEL_NAME_MAX + 1];   /* SET_NAME */
 };
 
 /* One of the host's PCI devices. */

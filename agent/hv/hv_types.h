@@ -43,6 +43,10 @@ enum hv_op_kind {
 	HV_PAUSE,    /* a domain that is paused already is success */
 	HV_UNPAUSE,  /* a domain that runs already is success */
 	HV_SAVE,     /* suspend to file `path`, then the domain is gone; on failure it lives on */
+	/* Its memory to file `path`, while it runs on; then it stands still (HV_SHUTDOWN_SUSPEND)
+	 * until HV_UNPAUSE, for disks to be of the same moment. The file is whole, but durable only
+	 * when it is synced. On failure it runs on, and there is no file. */
+	HV_CHECKPOINT,
 	/* `device` of a running or paused domain (hv_device.h). Attached: its backend is there, the
 	 * guest has been told. Detached: the guest has let go of it. */
 	HV_DISK_ATTACH,
@@ -65,6 +69,7 @@ enum hv_op_kind {
 	HV_SET_MEMORY, /* the same */
 	HV_SET_SCHED,
 	HV_SET_AFFINITY,
+	HV_SET_NAME, /* EXISTS: another domain has it */
 	_HV_OP_KIND_COUNT,
 };
 

@@ -75,6 +75,7 @@ struct sr_caps {
 	bool iso;
 	bool read_only;     /* no VDI can be made or changed */
 	bool instant_clone; /* without copying, also of a disk that is being written */
+	bool atomic_clone;  /* and the clone is one moment of it, though nobody holds the writer */
 	char location[MODEL_PATH_MAX + 1];
 };
 

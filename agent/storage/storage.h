@@ -142,10 +142,9 @@ int storage_claim(struct storage *s, const struct mu_uuid *vdi, const struct mu_
 		  bool readonly, struct mu_error *err);
 
 /*
- * Snapshots of a VM's disks at one moment. prepare -> (caller pauses the VM) -> take -> (resumes
- * it)
- * -> end. Each call is answered by `done`, from the loop. After a prepare that succeeded, end must
- * follow; `keep` false, or a take that failed, leaves no snapshot.
+ * Snapshots of a VM's disks at one moment. prepare -> (caller pauses the VM, if `ret_pause`) ->
+ * take -> (resumes it) -> end. Each call is answered by `done`, from the loop. After a prepare that
+ * succeeded, end must follow; `keep` false, or a take that failed, leaves no snapshot.
  */
 enum { STORAGE_SNAPSHOTS_MAX = 16 };
 
@@ -162,6 +161,7 @@ struct storage_snapshots {
 	/* results of the last step */
 	int r;
 	struct mu_error err;
+	bool ret_pause;      /* of prepare: only then is it one moment */
 	int64_t ret_take_us; /* how long the step lasted for which the VM stood still */
 	/* private: zero before prepare */
 	struct storage_snapshot_run *priv;

@@ -23,6 +23,7 @@ struct storage_snapshot_run {
 	struct storage_snapshots *user;
 	struct disk_snapshots set;
 	struct slot *slots[STORAGE_SNAPSHOTS_MAX];
+	bool wants_pause;
 	bool prepared;
 	bool taken;
 	bool wanted; /* not to be thrown away */
@@ -100,10 +101,27 @@ static int add_disk(struct storage_snapshot_run *run, size_t i, struct mu_error 
 	return sr_check_text("name_label", one->vdi.name, MODEL_NAME_MAX, err);
 }
 
+/* One disk that is written, whose SR holds the writer itself for as long as the sharing takes, is
+ * one moment anyway. */
+static bool wants_pause(const struct storage_snapshot_run *run)
+{
+	size_t n_written = 0;
+	bool atomic = true;
+
+	for (size_t i = 0; i < run->set.n; i++) {
+		if (run->set.list[i].may_copy)
+			continue;
+		n_written++;
+		atomic = atomic && sr_caps_of(run->set.list[i].sr).atomic_clone;
+	}
+	return n_written > 1 || !atomic;
+}
+
 static int run_prepare(struct storage_task *t, struct mu_error *err)
 {
 	struct disk_env e = task_env(t);
 
+	t->run->wants_pause = wants_pause(t->run); /* here, as sr_caps_of() may wait */
 	return disk_snapshots_prepare(&e, &t->run->set, err);
 }
 
@@ -113,6 +131,7 @@ static void end_prepare(struct storage_task *t)
 
 	run->prepared = t->r == 0;
 	if (run->prepared) {
+		run->user->ret_pause = run->wants_pause;
 		tell(run, 0, NULL);
 		return;
 	}

@@ -233,7 +233,7 @@ static const struct call_method methods[] = {
     {"vm.edit", CALL_ON_VM, ANY_KIND, ANY_POWER, false, NULL, ARGS(vm_edit)},
     {"vm.snapshot", CALL_ON_VM, KIND(VM), ANY_POWER, true, "vm-snapshots", ARGS(vm_snapshot)},
     {"vm.revert", CALL_ON_VM, KIND(VM), POWER(HALTED), false, NULL, ARGS(vm_revert)},
-    {"vm.clone", CALL_ON_VM, ANY_KIND, POWER(HALTED), true, "vms", ARGS(vm_clone)},
+    {"vm.clone", CALL_ON_VM, ANY_KIND, ANY_POWER, true, "vms", ARGS(vm_clone)},
     {"vm.to_template", CALL_ON_VM, KIND(VM), POWER(HALTED), false, NULL, NO_ARGS},
     {"vm.delete", CALL_ON_VM, ANY_KIND, POWER(HALTED), false, NULL, ARGS(vm_delete)},
     {"vbd.create", CALL_ON_VM, KIND(VM) | KIND(TEMPLATE), ON_OR_OFF, false, "vbds",

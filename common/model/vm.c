@@ -228,6 +228,7 @@ static bool snapshot_equal(const struct model_vm *a, const struct model_vm *b)
 {
 	return a->kind == b->kind && mu_uuid_equal(&a->snapshot_of.uuid, &b->snapshot_of.uuid) &&
 	       a->snapshot_at == b->snapshot_at && a->with_memory == b->with_memory &&
+	       a->memory_file_bytes == b->memory_file_bytes &&
 	       mu_uuid_equal(&a->parent.uuid, &b->parent.uuid);
 }
 

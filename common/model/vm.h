@@ -149,6 +149,7 @@ struct model_vm {
 	struct vm_id snapshot_of; /* nil: the VM is gone */
 	mu_msec snapshot_at;
 	bool with_memory;
+	int64_t memory_file_bytes; /* 0 = it has none */
 	/* of what it was made: the snapshot that a VM goes on from, a snapshot's predecessor, the
 	 * template; nil = none */
 	struct vm_id parent;

@@ -15,7 +15,12 @@ struct rest_feed;
 struct rest_relations;
 struct rest_type;
 
-enum { REST_ROUTE_SETS_MAX = 8, REST_CALL_ROUTES_MAX = 64, REST_PING_EVERY_MS = 30000 };
+enum {
+	REST_ROUTE_SETS_MAX = 8,
+	REST_CALL_ROUTES_MAX = 64,
+	REST_PING_EVERY_MS = 30000,
+	REST_SESSION_EVERY_MS = 2000
+};
 
 struct rest {
 	struct mu_loop *loop;
@@ -25,7 +30,10 @@ struct rest {
 	struct rest_feed *feed;     /* feed.c */
 	struct rest_relations *relations;
 	struct rest_alarms *alarms;
-	mu_msec ping_every; /* of event streams */
+	mu_msec ping_every;      /* of event streams */
+	struct mu_link sessions; /* session.h */
+	struct mu_timer *session_timer;
+	mu_msec session_every;
 	size_t n_route_sets;
 	struct {
 		const struct rest_route *routes;
@@ -39,6 +47,7 @@ struct rest_call {
 	struct http_request *request;
 	struct mu_arena *arena; /* the request's */
 	struct rest_user user;
+	const char *token;            /* that the user came with, NULL = none */
 	const char *id;               /* {id} of the pattern, NULL if it has none */
 	const char *name;             /* its second variable */
 	const struct rest_type *type; /* the route's, if it has one */
@@ -209,6 +218,9 @@ void rest_wait_more(struct rest *rest, struct http_request *r, const struct mu_u
 struct http_reply *rest_reply_ended(struct rest *rest, struct http_request *r,
 				    const struct model_task *t);
 void rest_waiters_task_changed(struct rest *rest, const struct model_task *t);
+
+/* session.c: the timer's. */
+void rest_sessions_check(void *rest);
 
 /* feed.c: server-sent events. */
 struct rest_feed *rest_feed_new(struct rest *rest);

@@ -6,9 +6,11 @@
  * not show refusals can ask first.
  *
  * The end comes as a close code: 1000 when the console has ended as it should, else 4000 + the HTTP
- * status that stands for the error, with its text as the reason.
+ * status that stands for the error, with its text as the reason: 4401 when the token that it was
+ * opened with counts no longer.
  */
 #include "common/rest/render.h"
+#include "common/rest/session.h"
 
 #include "common/base/str.h"
 #include "common/http/websocket.h"
@@ -19,6 +21,7 @@
 static const struct http_ws_limits limits = {.message_max = 65536, .send_max = 131072};
 
 struct console {
+	struct rest_session session;
 	struct http_ws *ws;
 	struct mu_pipe far;
 	struct mu_str held; /* from the viewer, not taken by the console yet */
@@ -47,6 +50,7 @@ static void near_close(void *side, const struct mu_error *why)
 {
 	struct console *c = side;
 
+	rest_session_end(&c->session);
 	c->far.ops = NULL;
 	if (why)
 		http_ws_close(c->ws, HTTP_WS_OWN + mu_error_http_status(why->code), why->text);
@@ -96,9 +100,19 @@ static void on_close(struct http_ws *ws, int code, const char *reason, void *ctx
 	struct console *c = ctx;
 
 	(void)ws, (void)code, (void)reason;
+	rest_session_end(&c->session);
 	mu_pipe_close(&c->far, NULL);
 	mu_str_deinit(&c->held);
 	free(c);
+}
+
+/* Whoever opened it may not have it any more. */
+static void on_session_over(struct rest_session *s, const struct mu_error *why)
+{
+	struct console *c = MU_CONTAINER_OF(s, struct console, session);
+
+	mu_pipe_close(&c->far, NULL);
+	near_close(c, why);
 }
 
 static const struct http_ws_ops ws_ops = {
@@ -187,6 +201,9 @@ static struct http_reply *open_console(struct rest_call *c, const struct rest_co
 		free(console);
 		return rest_error(c, &err);
 	}
+	console->session.changes = rq->write;
+	console->session.over = on_session_over;
+	rest_session_begin(&console->session, c);
 	return http_reply_websocket(c->request, &limits, &ws_ops, console, &console->ws);
 }
 

@@ -19,6 +19,7 @@
 #include "common/os/random.h"
 #include "common/rest/relations.h"
 #include "common/rest/render.h"
+#include "common/rest/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,7 @@ struct subscription {
 
 struct client {
 	struct mu_link link;
+	struct rest_session session;
 	struct rest_feed *feed;
 	struct http_events *events;
 	char id[MU_UUID_TEXT];
@@ -137,12 +139,24 @@ static void on_client_gone(void *ctx)
 {
 	struct client *cl = ctx;
 
+	rest_session_end(&cl->session);
 	for (size_t i = 0; i < N_TYPES; i++)
 		unsubscribe(&cl->subscriptions[i]);
 	mu_list_remove(&cl->link);
 	if (mu_list_empty(&cl->feed->clients))
 		mu_timer_cancel(cl->feed->ping);
 	free(cl);
+}
+
+/* Whoever listens may not any more: on_client_gone() follows. */
+static void on_session_over(struct rest_session *s, const struct mu_error *why)
+{
+	struct client *cl = MU_CONTAINER_OF(s, struct client, session);
+
+	(void)why; /* a client that comes back is told */
+	for (size_t i = 0; i < N_TYPES; i++)
+		unsubscribe(&cl->subscriptions[i]);
+	http_events_close(cl->events);
 }
 
 static void on_ping(void *ctx)
@@ -483,6 +497,8 @@ struct http_reply *rest_get_events(struct rest_call *c)
 	if (mu_list_empty(&feed->clients))
 		mu_timer_set(feed->ping, feed->rest->ping_every);
 	mu_list_push_back(&feed->clients, &cl->link);
+	cl->session.over = on_session_over;
+	rest_session_begin(&cl->session, c);
 	reply = http_reply_events(c->request, &cl->events, on_client_gone, cl);
 	if (collections)
 		(void)each_collection(c, collections, cl, &err);

@@ -152,6 +152,9 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
 	rest->loop = loop;
 	rest->backend = *backend;
 	rest->ping_every = REST_PING_EVERY_MS;
+	rest->session_every = REST_SESSION_EVERY_MS;
+	rest->session_timer = mu_timer_new(loop, rest_sessions_check, rest);
+	mu_link_init(&rest->sessions);
 	mu_link_init(&rest->waiters);
 	mu_link_init(&rest->host_groups);
 	rest->feed = rest_feed_new(rest);
@@ -165,6 +168,8 @@ struct rest *rest_free(struct rest *rest)
 	if (!rest)
 		return NULL;
 	mu_assert(mu_list_empty(&rest->waiters) && mu_list_empty(&rest->host_groups));
+	mu_assert(mu_list_empty(&rest->sessions));
+	rest->session_timer = mu_timer_free(rest->session_timer);
 	rest->alarms = rest_alarms_free(rest->alarms);
 	rest->feed = rest_feed_free(rest->feed);
 	rest->relations = rest_relations_free(rest->relations);
@@ -302,7 +307,8 @@ static struct http_reply *authenticate(struct rest_call *c)
 	struct mu_error err = MU_ERROR_INIT;
 	struct http_reply *reply;
 
-	if (b->authenticate(b->ctx, token_of(c), &c->request->peer, &c->user, &err) == 0)
+	c->token = token_of(c);
+	if (b->authenticate(b->ctx, c->token, &c->request->peer, &c->user, &err) == 0)
 		return NULL;
 	reply = rest_error(c, &err);
 	if (err.code == MU_E_UNAUTHENTICATED)

@@ -379,6 +379,11 @@ static struct mu_value *vm_with_memory(struct rest_render *r, const void *object
 	return mu_value_bool(r->arena, ((const struct model_vm *)object)->with_memory);
 }
 
+static struct mu_value *vm_memory_size(struct rest_render *r, const void *object)
+{
+	return mu_value_int(r->arena, ((const struct model_vm *)object)->memory_file_bytes);
+}
+
 static struct mu_value *vm_managed(struct rest_render *r, const void *object)
 {
 	return mu_value_bool(r->arena, ((const struct model_vm *)object)->managed);
@@ -392,7 +397,7 @@ static struct mu_value *vm_domid(struct rest_render *r, const void *object)
 }
 
 /* First what only a template has, last what only a snapshot has. */
-enum { ONLY_TEMPLATE = 2, ONLY_SNAPSHOT = 3 };
+enum { ONLY_TEMPLATE = 2, ONLY_SNAPSHOT = 4 };
 
 static const struct rest_field fields[] = {
     {"isDefaultTemplate", rest_template_is_default},
@@ -455,6 +460,7 @@ static const struct rest_field fields[] = {
     {"snapshot_time", vm_snapshot_time},
     {"$snapshot_of", vm_snapshot_of},
     {"withMemory", vm_with_memory},
+    {"memorySize", vm_memory_size},
 };
 
 static const struct mu_uuid *vm_uuid(const void *object)

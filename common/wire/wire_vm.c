@@ -43,6 +43,8 @@ static const struct wire_count vm_counts[] = {
     WIRE_COUNT(Muster__V1__VmState, started_at_ms, struct model_vm, started_at, WIRE_TIME_MAX),
     WIRE_COUNT(Muster__V1__VmState, memory_min_bytes, struct model_vm, memory_min_bytes, INT64_MAX),
     WIRE_COUNT(Muster__V1__VmState, snapshot_at_ms, struct model_vm, snapshot_at, WIRE_TIME_MAX),
+    WIRE_COUNT(Muster__V1__VmState, memory_file_bytes, struct model_vm, memory_file_bytes,
+	       INT64_MAX),
 };
 
 static const struct wire_text disk_texts[] = {

@@ -86,6 +86,22 @@ class Editing(AgentCase):
         self.assertEqual(4, agent.rest.vm(vm)["CPUs"]["max"])
         self.assertEqual([], os.listdir(agent.state / "built"))
 
+    def test_a_running_vm_gets_another_name_at_once(self):
+        agent = self.agent("--sim-foreign", "1")
+        vm = self.define(agent)
+        self.bring(agent, vm, "Running")
+        foreign = next(v for v in agent.rest.vms().values() if not v["managed"])["name_label"]
+        self.assertEqual({"applied": ["nameLabel"], "pending": []}, agent.rest.patch(f"/vms/{vm}", {"nameLabel": "db"}))
+        seen = agent.rest.vm(vm)
+        self.assertEqual(("db", False), (seen["name_label"], seen["pending"]))
+        self.assertEqual([], os.listdir(agent.state / "built"))
+        self.refused(409, [foreign, "already"], agent.rest.patch, f"/vms/{vm}", {"nameLabel": foreign, "tags": ["x"]})
+        self.assertEqual("db", self.stored(agent, vm)["name"])
+        # The domain has it too: a definition that comes back finds it there.
+        agent.kill()
+        agent.start()
+        self.assertEqual(("db", False), (agent.rest.vm(vm)["name_label"], agent.rest.vm(vm)["pending"]))
+
     def test_a_task_can_be_had_instead_of_waiting(self):
         agent = self.agent()
         vm = self.define(agent)

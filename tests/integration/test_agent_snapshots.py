@@ -102,8 +102,6 @@ class Snapshots(SnapshotCase):
         before = self.files()
         plain = self.define(self.host, "plain", disks=[{"vdev": "xvda", "path": "/sim/disk.img"}])
         for words, vm, arguments in (
-                (["quiesce"], self.vm, {"quiesce": True}),
-                (["memory"], self.vm, {"memory": True}),
                 (["id", "already"], self.vm, {"id": self.vm}),
                 (["xvda is /sim/disk.img", "import"], plain, {})):
             with self.subTest(arguments=arguments):

@@ -102,6 +102,16 @@ class ConsoleTest(unittest.TestCase):
         ws.read_until(b"login: ")
         self.rest.delete(f"/users/me/authentication_tokens/{token['uuid']}")
         self.refused(401, "not known", vm, token=token["id"])
+        # What is open ends, within seconds; so does an event stream.
+        self.assertEqual(4401, ws.ended().code)
+        token = self.rest.post("/users/me/authentication_tokens", {"description": "x"})["token"]
+        events = self.rest.connection()
+        self.addCleanup(events.close)
+        events.request("GET", "/rest/v0/events?collections=VM", headers={"Authorization": f"Bearer {token['id']}"})
+        stream = events.getresponse()
+        self.assertRegex(stream.readline(), rb"^id: \d+\n$")
+        self.rest.delete(f"/users/me/authentication_tokens/{token['uuid']}")
+        stream.read()  # to its end
         self.refused(404, "no such VM", "01234567-89ab-cdef-0123-456789abcdef")
         self.refused(403, "origin", vm, headers=["Origin: https://evil.example"])
         status, _, body = self.rest.request("GET", f"/vms/{vm}/console")

@@ -6,6 +6,7 @@ from fleet_case import OP_DEADLINE, FleetCase
 from tests.support.rest import wait_until
 
 MIB = 1 << 20
+KERNELS = {"pv": "/srv/guest/vmlinux", "pvh": "/srv/guest/vmlinuz"}
 # On xenbr1: beyond xenbr0 is a router that answers in the name of guests that are gone. Hosts have .10 and above.
 ADDRESS = "10.77.0.2"
 
@@ -72,6 +73,28 @@ class DiskCase:
 
     def md5(self, device):
         return self.sh(f"md5sum {device}").split()[0]
+
+    def template(self, kind):
+        root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw", name_label="golden")["id"]
+        made = self.define("golden", type=kind, memory="128MiB", kernel=KERNELS[kind],
+                           ramdisk="/srv/guest/cloud.cpio.gz",
+                           cmdline="console=hvc0 root=/dev/xvda1 quiet mitigations=off",
+                           disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr1"}])
+        self.call("vm.to_template", made)
+        return made
+
+    def create(self, kind, template, *vdis):
+        """From the template, with more disks; its seed gives it name, address and a file; started."""
+        vm = self.call("vm.create", self.host_id, name_label=kind, template=template, boot=True, vdis=list(vdis),
+                       cloud_config="#!/bin/sh\necho seeded > /root/seeded\n",
+                       network_config=f"version: 2\nethernets:\n  eth0:\n    addresses: [{ADDRESS}/24]\n")["id"]
+        self.answers()
+        return vm
+
+    def start_sequencer(self, target):
+        self.sh(f"sequencer {target} >/dev/null 2>&1 &")
+        self.host.wait_run("the writer to answer", f"busybox nc -w 5 {ADDRESS} 7 </dev/null | grep ' '")
+        self.sequence()
 
 
 class OnLvmThin(DiskCase, FleetCase):

@@ -4,12 +4,9 @@ aggregator's REST on real Xen, PV and PVH, on LVM and on XFS. After each nothing
 
 import unittest
 
-from disk_case import ADDRESS, MIB, OnLvmThin, OnXfs
+from disk_case import MIB, OnLvmThin, OnXfs
 from fleet_case import OP_DEADLINE, on_emulated_hvm
 from tests.support.rest import wait_until
-
-TEMPLATE = "golden"
-KERNELS = {"pv": "/srv/guest/vmlinux", "pvh": "/srv/guest/vmlinuz"}
 
 
 class Snapshots:
@@ -22,27 +19,9 @@ class Snapshots:
     def test_life_of_a_pvh_guest(self):
         self.one_life("pvh")
 
-    def template(self, kind):
-        root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw", name_label="golden")["id"]
-        made = self.define(TEMPLATE, type=kind, memory="128MiB", kernel=KERNELS[kind],
-                           ramdisk="/srv/guest/cloud.cpio.gz",
-                           cmdline="console=hvc0 root=/dev/xvda1 quiet mitigations=off",
-                           disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr1"}])
-        self.call("vm.to_template", made)
-        return made
-
-    def create(self, kind, template):
-        """From the template, with a second disk; its seed gives it name, address and a file; started."""
-        vm = self.call("vm.create", self.host_id, name_label=kind, template=template, boot=True,
-                       vdis=[{"size": 16 * MIB, "name_label": "data", "sr": self.sr}],
-                       cloud_config="#!/bin/sh\necho seeded > /root/seeded\n",
-                       network_config=f"version: 2\nethernets:\n  eth0:\n    addresses: [{ADDRESS}/24]\n")["id"]
-        self.answers()
-        return vm
-
     def one_life(self, kind):
         template = self.template(kind)
-        vm = self.create(kind, template)
+        vm = self.create(kind, template, {"size": 16 * MIB, "name_label": "data", "sr": self.sr})
         self.assertEqual(f"{kind}\nseeded", self.sh("hostname; cat /root/seeded"))
         self.sh("dd if=/dev/urandom of=/dev/xvdb bs=1M count=4 conv=fsync 2>/dev/null; echo one > /root/state; sync")
         first = self.md5("/dev/xvdb")
@@ -51,9 +30,8 @@ class Snapshots:
         before = self.call("vm.snapshot", vm, name_label="before")["id"]
 
         # Under a writer, and how long it stands still for it.
-        self.sh("sequencer /dev/xvdb >/dev/null 2>&1 & echo two > /root/state; sync")
-        self.host.wait_run("the writer to answer", f"busybox nc -w 5 {ADDRESS} 7 </dev/null | grep ' '")
-        self.sequence()
+        self.sh("echo two > /root/state; sync")
+        self.start_sequencer("/dev/xvdb")
         taken = self.call("vm.snapshot", vm, name_label="under a writer")
         stopped_us = self.sequence()[1]
         print(f"{kind} on {self.sr_type}: paused for {taken['pausedMs']} ms, the writer stood for {stopped_us / 1000:.1f} ms")
@@ -90,6 +68,48 @@ class Snapshots:
 
 class LvmThin(Snapshots, OnLvmThin):
     NAME = "snapshots-lvm"
+
+    def count(self):
+        """What a process of the guest has counted to, in memory alone."""
+        return int(self.sh("cat /tmp/memory/count"))
+
+    def test_memory(self):
+        """Back to a moment: what was written since is gone, what ran then goes on from there."""
+        template = self.template("pv")
+        vm = self.create("pv", template, {"size": 16 * MIB, "name_label": "data", "sr": self.sr})
+        self.sh("mkdir -p /tmp/memory; mount -t tmpfs none /tmp/memory; echo then > /root/state; sync")
+        self.sh("(n=0; while echo $n > /tmp/memory/new && mv /tmp/memory/new /tmp/memory/count; do "
+                "n=$((n+1)); usleep 50000; done) >/dev/null 2>&1 </dev/null &")
+        self.host.wait_run("it counts", f"echo 'cat /tmp/memory/count; exit' | busybox nc -w 5 {self.ADDRESS} 23 | grep -E '^[0-9]'")
+        self.start_sequencer("/dev/xvdb")
+        before = self.count()
+        self.sequence()
+        taken = self.call("vm.snapshot", vm, memory=True)
+        stopped_us = self.sequence()[1]
+        print(f"with memory: stood still for {taken['pausedMs']} ms, the writer for {stopped_us / 1000:.1f} ms")
+        self.assertEqual("Running", self.rest.power(vm))
+        self.assertNotIn("s", self.domain(vm)["state"])
+        after = self.count()
+        self.assertGreater(after, before)
+        self.sh("echo later > /root/state; sync")
+        later = after + 300
+        wait_until("it has counted on", lambda: self.count() > later, OP_DEADLINE, 1)
+
+        self.rest.action(vm, "hard_shutdown")
+        self.call("vm.revert", vm, snapshotId=taken["id"])
+        self.assertEqual("Suspended", self.rest.power(vm))
+        self.rest.action(vm, "resume")
+        self.answers()
+        now = self.count()
+        self.assertLess(before, now)
+        self.assertLess(now, later)
+        wait_until("it counts on", lambda: self.count() > now, OP_DEADLINE, 1)
+        self.assertEqual("then", self.sh("cat /root/state"))
+        self.rest.action(vm, "hard_shutdown")
+        for one in (vm, template):
+            self.call("vm.delete", one)
+        self.assertEqual("", self.host.out("ls /var/lib/muster/memory /var/lib/muster/save"
+                                           " | grep -v : || true").strip())
 
 
 class Xfs(Snapshots, OnXfs):

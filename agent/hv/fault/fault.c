@@ -72,6 +72,7 @@ static void on_inner_complete(struct hv_op *op, int r, const struct mu_error *er
 
 	h->op->ret_domid = op->ret_domid;
 	h->op->ret_number = op->ret_number;
+	h->op->ret_stopped = op->ret_stopped;
 	if (r == 0)
 		complete_failed(h, h->fate.code);
 	else

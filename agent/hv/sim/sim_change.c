@@ -278,9 +278,9 @@ static int set_sched(struct sim_step *s, struct sim_op *op, struct sim_domain *d
 				    "cap is %" PRId32 " %%; this domain has %" PRIu32 " vCPUs",
 				    r->cap, d->config.vcpus_max);
 	if (r->weight != 0)
-		d->weight = r->weight;
+		d->config.cpu_weight = r->weight;
 	if (r->cap != HV_AS_IT_IS)
-		d->cap = (uint32_t)r->cap;
+		d->config.cpu_cap = (uint32_t)r->cap;
 	return 0;
 }
 
@@ -313,8 +313,25 @@ static int set_affinity(struct sim_step *s, struct sim_op *op, struct sim_domain
 	if (check_list(s->m, d, r->cpus_hard, err) < 0 ||
 	    check_list(s->m, d, r->cpus_soft, err) < 0)
 		return MU_FAILED;
-	memcpy(d->cpus_hard, r->cpus_hard, sizeof d->cpus_hard);
-	memcpy(d->cpus_soft, r->cpus_soft, sizeof d->cpus_soft);
+	memcpy(d->config.cpus_hard, r->cpus_hard, sizeof r->cpus_hard);
+	memcpy(d->config.cpus_soft, r->cpus_soft, sizeof r->cpus_soft);
+	return 0;
+}
+
+static int set_name(struct sim_step *s, struct sim_op *op, struct sim_domain *d,
+		    struct mu_error *err)
+{
+	const char *name = op->resources->name;
+
+	for (size_t i = 0; i < s->m->n_domains; i++) {
+		const struct sim_domain *other = s->m->domains[i];
+
+		if (other != d && strcmp(other->config.name, name) == 0)
+			return mu_error_set(err, MU_E_EXISTS,
+					    "domain %" PRIu32 " has the name \"%s\" already",
+					    other->domid.value, name);
+	}
+	memcpy(d->config.name, name, strlen(name) + 1);
 	return 0;
 }
 
@@ -347,6 +364,7 @@ static const struct {
     [HV_SET_MEMORY] = {NULL, set_memory},
     [HV_SET_SCHED] = {NULL, set_sched},
     [HV_SET_AFFINITY] = {NULL, set_affinity},
+    [HV_SET_NAME] = {NULL, set_name},
 };
 
 bool sim_op_changes(const struct sim_op *op)

@@ -150,7 +150,6 @@ struct sim_domain *sim_add(struct sim_model *m, struct hv_domid domid,
 			d->config.nics[i].device = (uint32_t)i;
 		d->config.nics[i].has_device = true;
 	}
-	d->weight = SIM_WEIGHT_DEFAULT;
 	d->seed = seed_of(m, &config->id);
 	d->created_at = m->now;
 	traits_read(config, d->seed, &d->traits);
@@ -163,7 +162,7 @@ static double advance_domain(struct sim_domain *d, const struct sim_load *load, 
 {
 	uint64_t slot = (uint64_t)(at / SIM_SLOT);
 	double each = load->cpu * share / d->config.vcpus;
-	double most = d->cap ? d->cap / 100.0 / d->config.vcpus : 1;
+	double most = d->config.cpu_cap ? d->config.cpu_cap / 100.0 / d->config.vcpus : 1;
 	double used = 0;
 
 	most = most > 1 ? 1 : most;

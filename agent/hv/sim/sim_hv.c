@@ -243,6 +243,7 @@ static void op_done(struct running *run, const struct sim_action *a)
 	if (a->r == 0 && (op->kind == HV_CREATE || op->kind == HV_RESTORE))
 		op->ret_domid = a->domid;
 	op->ret_number = a->number;
+	op->ret_stopped = a->stopped;
 	hv_op_complete(op, a->r, &a->err);
 }
 

@@ -76,6 +76,7 @@ struct sim_action {
 	struct mu_error err;
 	struct hv_domid domid;
 	uint32_t number;
+	mu_msec stopped; /* SIM_DONE of a checkpoint: since its guest stands still */
 	int percent;
 	int64_t size_bytes;
 	const char *data; /* in the arena */

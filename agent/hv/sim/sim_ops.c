@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#define SUSPEND_PATIENCE MU_SEC(60)
+
 static struct sim_op *find_op(const struct sim_model *m, uint64_t id)
 {
 	mu_list_each(it, &m->ops)
@@ -39,6 +41,7 @@ static void end_op(struct sim_step *s, struct sim_op *op, const struct mu_error 
 
 	a->domid = op->domid;
 	a->number = op->number;
+	a->stopped = op->stopped_at ? s->m->now - op->stopped_at : 0;
 	if (err) {
 		a->r = MU_FAILED;
 		a->err = *err;
@@ -105,6 +108,22 @@ static void go_on_with_change(struct sim_step *s, struct sim_op *op)
 		end_change(s, op, sim_change_go_on(s, op, d, &err), &err);
 }
 
+static bool saves(const struct sim_op *op)
+{
+	return op->kind == HV_SAVE || op->kind == HV_CHECKPOINT;
+}
+
+/* A deaf guest is given up when libxl would. */
+static void start_saving(struct sim_step *s, struct sim_op *op, const struct sim_domain *d)
+{
+	if (d->paused || d->suspended)
+		fail_op(s, op, MU_E_STATE,
+			"a paused guest cannot be suspended; hint: unpause it first");
+	else
+		op->next_at =
+		    s->m->now + (d->traits.deaf ? SUSPEND_PATIENCE : s->m->params.save_ms / 4);
+}
+
 static void start_on_domain(struct sim_step *s, struct sim_op *op)
 {
 	struct sim_domain *d = sim_find(s->m, op->domid);
@@ -137,16 +156,13 @@ static void start_on_domain(struct sim_step *s, struct sim_op *op)
 		end_change(s, op, sim_change_start(s, op, d, &err), &err);
 		return;
 	}
-	if (op->kind == HV_SAVE) {
-		if (d->paused)
-			fail_op(s, op, MU_E_STATE,
-				"a paused guest cannot be suspended; hint: unpause it first");
-		else if (!d->traits.deaf)
-			op->next_at = s->m->now + s->m->params.save_ms / 4;
+	if (saves(op)) {
+		start_saving(s, op, d);
 		return;
 	}
-	if (d->paused != (op->kind == HV_PAUSE)) {
+	if (d->paused != (op->kind == HV_PAUSE) || (op->kind == HV_UNPAUSE && d->suspended)) {
 		d->paused = op->kind == HV_PAUSE;
+		d->suspended = d->suspended && d->paused;
 		sim_changed(s);
 	}
 	end_op(s, op, NULL);
@@ -223,6 +239,20 @@ static void make_domain(struct sim_step *s, struct sim_op *op, const struct sim_
 	sim_changed(s);
 }
 
+/* Its guest stands still until HV_UNPAUSE. */
+static void end_checkpoint(struct sim_step *s, struct sim_op *op, struct sim_domain *d)
+{
+	if (!d || d->phase != SIM_LIVE) {
+		fail_op(s, op, MU_E_STATE, "the domain stopped before it was saved");
+	} else if (op->cancelled) {
+		fail_op(s, op, MU_E_CANCELLED, "cancelled");
+	} else {
+		d->suspended = true;
+		sim_changed(s);
+		end_op(s, op, NULL);
+	}
+}
+
 void sim_op_file_done(struct sim_step *s, const struct sim_event *e)
 {
 	struct sim_op *op = find_op(s->m, e->op);
@@ -232,8 +262,9 @@ void sim_op_file_done(struct sim_step *s, const struct sim_event *e)
 		return;
 	op->in_file = false;
 	d = sim_find(s->m, op->domid);
-	if (op->kind == HV_SAVE && d) {
+	if (saves(op) && d)
 		d->saving = false;
+	if (op->kind == HV_SAVE && d) {
 		if (e->r == 0)
 			sim_begin_dying(s, d); /* the operation ends with it */
 		op->saved = e->r == 0;
@@ -244,6 +275,8 @@ void sim_op_file_done(struct sim_step *s, const struct sim_event *e)
 		make_domain(s, op, e);
 	else if (sim_op_changes(op))
 		go_on_with_change(s, op);
+	else if (op->kind == HV_CHECKPOINT)
+		end_checkpoint(s, op, d);
 }
 
 static void save_due(struct sim_step *s, struct sim_op *op)
@@ -255,6 +288,12 @@ static void save_due(struct sim_step *s, struct sim_op *op)
 	struct sim_action *a;
 
 	mu_assert(d);
+	if (d->traits.deaf) {
+		fail_op(s, op, MU_E_TIMEOUT,
+			"the guest did not react to the request to suspend; hint: it needs PV "
+			"drivers that can");
+		return;
+	}
 	if (gone < 3 * quarter) {
 		sim_act(s, SIM_PROGRESS, op->id)->percent =
 		    (int)(100 * gone / (s->m->params.save_ms ? s->m->params.save_ms : 1));
@@ -263,6 +302,7 @@ static void save_due(struct sim_step *s, struct sim_op *op)
 	}
 	op->next_at = MU_MSEC_NEVER;
 	op->in_file = true;
+	op->stopped_at = s->m->now;
 	d->saving = true;
 	sim_save_encode(&d->config, &text);
 	a = sim_act(s, SIM_FILE_WRITE, op->id);
@@ -274,7 +314,7 @@ void sim_op_due(struct sim_step *s, struct sim_op *op)
 {
 	struct sim_domain *d = sim_find(s->m, op->domid);
 
-	if (op->kind == HV_SAVE) {
+	if (saves(op)) {
 		save_due(s, op);
 		return;
 	}
@@ -310,7 +350,7 @@ bool sim_op_look(struct sim_step *s, struct sim_op *op)
 		go_on_with_change(s, op);
 		return true;
 	}
-	if (op->kind == HV_SAVE) {
+	if (saves(op)) {
 		if (op->in_file || (op->saved && d))
 			return false;
 		if (op->saved)

@@ -9,8 +9,6 @@
 #include "common/base/list.h"
 #include "common/base/rand.h"
 
-#define SIM_WEIGHT_DEFAULT 256 /* Xen's */
-
 enum sim_phase {
 	SIM_BUILDING, /* by an operation of this process */
 	SIM_LIVE,
@@ -36,13 +34,10 @@ struct sim_domain {
 	uint64_t seed;
 	enum sim_phase phase;
 	bool paused;
-	bool saving; /* its guest is suspended while the file is written */
-	uint32_t weight;
-	uint32_t cap; /* percent of one CPU, 0 = none */
-	char cpus_hard[HV_PATH_MAX + 1];
-	char cpus_soft[HV_PATH_MAX + 1];
-	uint32_t pool; /* its CPU pool's id */
-	bool foreign;  /* somebody else made it, and cleans up behind it */
+	bool saving;    /* its guest is suspended while the file is written */
+	bool suspended; /* a checkpoint is over and nobody has let it go on yet */
+	uint32_t pool;  /* its CPU pool's id */
+	bool foreign;   /* somebody else made it, and cleans up behind it */
 	enum hv_shutdown shutdown;
 	mu_msec created_at;
 	mu_msec phase_until; /* SIM_DYING; SIM_STOPPED and foreign: cleaned up then */
@@ -73,7 +68,8 @@ struct sim_op {
 	bool in_file; /* a file action is out */
 	bool saved;   /* SAVE: the file is there, its domain goes */
 	mu_msec begun_at;
-	mu_msec next_at; /* MU_MSEC_NEVER: waits for its domain */
+	mu_msec stopped_at; /* CHECKPOINT */
+	mu_msec next_at;    /* MU_MSEC_NEVER: waits for its domain */
 };
 
 struct sim_cpupool {
@@ -159,7 +155,7 @@ int sim_change_go_on(struct sim_step *s, struct sim_op *op, struct sim_domain *d
 
 static inline bool sim_runs(const struct sim_domain *d)
 {
-	return d->phase == SIM_LIVE && !d->paused && !d->saving;
+	return d->phase == SIM_LIVE && !d->paused && !d->saving && !d->suspended;
 }
 
 #endif

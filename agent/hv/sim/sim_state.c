@@ -66,6 +66,7 @@ static struct mu_value *domain_encode(struct mu_arena *a, const struct sim_domai
 	mu_value_set_int(a, v, "domid", d->domid.value);
 	mu_value_set_string(a, v, "phase", phase_names[d->phase]);
 	mu_value_set_bool(a, v, "paused", d->paused);
+	mu_value_set_bool(a, v, "suspended", d->suspended);
 	mu_value_set_bool(a, v, "foreign", d->foreign);
 	mu_value_set_bool(a, v, "again", d->again);
 	mu_value_set_int(a, v, "shutdown", d->shutdown);
@@ -76,10 +77,10 @@ static struct mu_value *domain_encode(struct mu_arena *a, const struct sim_domai
 	mu_value_set_int(a, v, "stop_reason", d->stop_reason);
 	mu_value_set_int(a, v, "report_at", d->report_at);
 	mu_value_set_bool(a, v, "reported", d->reported);
-	mu_value_set_int(a, v, "weight", d->weight);
-	mu_value_set_int(a, v, "cap", d->cap);
-	mu_value_set_string(a, v, "cpus_hard", d->cpus_hard);
-	mu_value_set_string(a, v, "cpus_soft", d->cpus_soft);
+	mu_value_set_int(a, v, "weight", d->config.cpu_weight);
+	mu_value_set_int(a, v, "cap", d->config.cpu_cap);
+	mu_value_set_string(a, v, "cpus_hard", d->config.cpus_hard);
+	mu_value_set_string(a, v, "cpus_soft", d->config.cpus_soft);
 	mu_value_set(a, v, "vcpu_ns", numbers_encode(a, d->vcpu_ns, d->config.vcpus_max));
 	mu_value_set(a, v, "io", numbers_encode(a, io, MU_ARRAY_SIZE(io)));
 	mu_value_set(a, v, "config", sim_config_encode(a, &d->config));
@@ -147,6 +148,7 @@ static int domain_decode(struct sim_model *m, const struct mu_value *v, struct m
 	d = sim_add(m, domid, &config);
 	d->phase = phase;
 	d->paused = sim_get_flag(v, "paused");
+	d->suspended = sim_get_flag(v, "suspended");
 	d->foreign = sim_get_flag(v, "foreign");
 	d->again = sim_get_flag(v, "again");
 	d->shutdown = (enum hv_shutdown)sim_get_int(v, "shutdown", 0, _HV_SHUTDOWN_COUNT - 1, 0);
@@ -158,10 +160,10 @@ static int domain_decode(struct sim_model *m, const struct mu_value *v, struct m
 	    (enum hv_shutdown)sim_get_int(v, "stop_reason", 0, _HV_SHUTDOWN_COUNT - 1, 0);
 	d->report_at = sim_get_int(v, "report_at", 0, TIME_MAX, 0);
 	d->reported = sim_get_flag(v, "reported");
-	d->weight = (uint32_t)sim_get_int(v, "weight", 1, HV_WEIGHT_MAX, SIM_WEIGHT_DEFAULT);
-	d->cap = (uint32_t)sim_get_int(v, "cap", 0, 100 * HV_VCPUS_MAX, 0);
-	cpus_decode(v, "cpus_hard", d->cpus_hard);
-	cpus_decode(v, "cpus_soft", d->cpus_soft);
+	d->config.cpu_weight = (uint32_t)sim_get_int(v, "weight", 0, HV_WEIGHT_MAX, 0);
+	d->config.cpu_cap = (uint32_t)sim_get_int(v, "cap", 0, 100 * HV_VCPUS_MAX, 0);
+	cpus_decode(v, "cpus_hard", d->config.cpus_hard);
+	cpus_decode(v, "cpus_soft", d->config.cpus_soft);
 	numbers_decode(v, "vcpu_ns", d->vcpu_ns, HV_VCPUS_MAX);
 	numbers_decode(v, "io", io, MU_ARRAY_SIZE(io));
 	d->rx = io[0], d->tx = io[1], d->rd = io[2], d->wr = io[3];

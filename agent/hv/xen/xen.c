@@ -95,15 +95,15 @@ static void on_pci_owners(void *ctx, struct xen_pci_owners *owners)
 	x->pci_owners = owners;
 }
 
-/* What was built is in listings before its operation ends. */
-static void settle(void *hooks_ctx, mu_loop_cb cb, void *ctx)
+/* What was built or renamed is in listings before its operation ends. */
+static void settle(void *hooks_ctx, struct hv_domid domid, mu_loop_cb cb, void *ctx)
 {
 	struct xen *x = hooks_ctx;
 
 	if (x->freeing)
 		mu_loop_post(x->loop, cb, ctx);
 	else
-		xen_store_sync(x->store, cb, ctx);
+		xen_store_sync(x->store, domid, cb, ctx);
 }
 
 static void withdraw(void *hooks_ctx, struct hv_domid domid)

@@ -17,6 +17,7 @@
 #include <inttypes.h>
 #include <libxl_utils.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -188,6 +189,23 @@ void job_create(struct job *job)
 
 /* ---- restore ---- */
 
+/* But for where its disks are: they may be copies of those that it was saved with. */
+static void place_disks(libxl_domain_config *xl, const struct hv_vm_config *config)
+{
+	for (int i = 0; i < xl->num_disks; i++) {
+		libxl_device_disk *to = &xl->disks[i];
+
+		for (size_t k = 0; to->vdev && k < config->n_disks; k++) {
+			const struct hv_disk *from = &config->disks[k];
+
+			if (strcmp(from->vdev, to->vdev) != 0 || mu_uuid_is_nil(&from->vdi))
+				continue;
+			free(to->pdev_path);
+			to->pdev_path = mu_xstrdup(from->path);
+		}
+	}
+}
+
 /* The configuration in the file is the one that the saved memory fits to. */
 static int config_from_file(struct job *job, struct mu_error *err)
 {
@@ -204,6 +222,7 @@ static int config_from_file(struct job *job, struct mu_error *err)
 		return mu_error_set(err, MU_E_STATE, "it holds another VM (\"%s\")",
 				    job->xl.c_info.name ? job->xl.c_info.name : "");
 	xen_config_claim(&job->xl, job->config->name);
+	place_disks(&job->xl, job->config);
 	return 0;
 }
 

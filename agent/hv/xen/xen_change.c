@@ -15,6 +15,7 @@ void job_change(struct job *job, const struct hv_domain *d)
 	    [HV_USB_ATTACH] = {job_usb_attach},     [HV_USB_DETACH] = {job_usb_detach},
 	    [HV_SET_VCPUS] = {NULL, job_set_vcpus}, [HV_SET_MEMORY] = {NULL, job_set_memory},
 	    [HV_SET_SCHED] = {NULL, job_set_sched}, [HV_SET_AFFINITY] = {NULL, job_set_affinity},
+	    [HV_SET_NAME] = {NULL, job_set_name},
 	};
 
 	if (d->shutdown != HV_SHUTDOWN_NONE)

@@ -34,6 +34,7 @@ void job_set_vcpus(struct job *job, const struct hv_domain *d);
 void job_set_memory(struct job *job, const struct hv_domain *d);
 void job_set_sched(struct job *job, const struct hv_domain *d);
 void job_set_affinity(struct job *job, const struct hv_domain *d);
+void job_set_name(struct job *job, const struct hv_domain *d);
 /* The affinity that libxl's record should show. */
 void job_record_affinity(struct job *job, libxl_domain_config *record);
 

@@ -80,7 +80,9 @@ struct job {
 	libxl_domain_restore_params restore;
 	uint32_t xl_domid;
 	int fd;
-	char *part_path; /* a save file that is not complete */
+	char *part_path;    /* a save file that is not complete */
+	mu_msec stopped_at; /* CHECKPOINT: the guest was seen to stand still; 0 = not yet */
+	mu_msec stopped;    /* result */
 	struct mu_work work;
 	struct mu_error work_err;
 	int work_r;
@@ -126,4 +128,6 @@ void job_save(struct job *job);
 bool job_probe(const struct job *job, struct hv_domain *ret);
 /* Looks again whether what it waits for has come. */
 void job_recheck(struct job *job);
+/* Its guest may have been suspended for the save by now. */
+void job_note_stop(struct job *job);
 #endif

@@ -203,6 +203,7 @@ static void deliver_now(void *ctx)
 		op->priv = NULL;
 		op->ret_domid.value = job->r == 0 && job->config ? job->xl_domid : 0;
 		op->ret_number = job->r == 0 ? job->ret_number : 0;
+		op->ret_stopped = job->stopped;
 		hv_op_complete(op, job->r, &job->err);
 	}
 	xen_thread_post(&job->ops->thread, job_free, job);
@@ -216,8 +217,10 @@ static void deliver(void *ctx)
 	/* What was reported as failed must not happen later. */
 	if (job->r < 0 && (job->kind == HV_SHUTDOWN || job->kind == HV_REBOOT))
 		hooks->withdraw(hooks->ctx, job->domid);
-	if (job->op && job->config && job->r == 0)
-		hooks->settle(hooks->ctx, deliver_now, job);
+	if (job->op && (job->config || job->kind == HV_SET_NAME) && job->r == 0)
+		hooks->settle(hooks->ctx,
+			      job->config ? (struct hv_domid){job->xl_domid} : job->domid,
+			      deliver_now, job);
 	else
 		deliver_now(job);
 }
@@ -320,6 +323,7 @@ static void run_on_domain(struct job *job)
 		job_unpause(job, &d);
 		return;
 	case HV_SAVE:
+	case HV_CHECKPOINT:
 		job_save(job);
 		return;
 	case HV_DISK_ATTACH:
@@ -338,6 +342,7 @@ static void run_on_domain(struct job *job)
 	case HV_SET_MEMORY:
 	case HV_SET_SCHED:
 	case HV_SET_AFFINITY:
+	case HV_SET_NAME:
 		job_change(job, &d);
 		return;
 	case HV_CREATE:
@@ -442,7 +447,9 @@ static void recheck_all(void *ctx)
 	{
 		struct job *job = MU_CONTAINER_OF(it, struct job, link);
 
-		if (job->wait != JOB_NO_WAIT)
+		if (job->kind == HV_CHECKPOINT)
+			job_note_stop(job);
+		else if (job->wait != JOB_NO_WAIT)
 			job_recheck(job);
 	}
 }

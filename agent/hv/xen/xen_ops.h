@@ -12,8 +12,9 @@ struct xen_ops;
 
 /* What operations want from xenstore, which is another thread's; on the loop thread. */
 struct xen_ops_hooks {
-	/* Runs cb(ctx) on the loop thread when listings show what has just been built. */
-	void (*settle)(void *hooks_ctx, mu_loop_cb cb, void *ctx);
+	/* Runs cb(ctx) on the loop thread when listings show what has just been built or renamed.
+	 */
+	void (*settle)(void *hooks_ctx, struct hv_domid domid, mu_loop_cb cb, void *ctx);
 	/* Takes back a request to stop that the guest has not read yet. */
 	void (*withdraw)(void *hooks_ctx, struct hv_domid domid);
 	void *ctx;

@@ -188,6 +188,26 @@ void job_set_affinity(struct job *job, const struct hv_domain *d)
 		job_record(job);
 }
 
+/* ---- name ---- */
+
+/* It stands in xenstore, twice; libxl looks for another domain of that name first. */
+void job_set_name(struct job *job, const struct hv_domain *d)
+{
+	const char *name = job->resources->name;
+	uint32_t other;
+
+	if (libxl_name_to_domid(job_ctx(job), name, &other) == 0) {
+		if (other == d->domid.value)
+			job_finish(job, 0);
+		else
+			job_fail(job, MU_E_EXISTS, "domain %" PRIu32 " has the name \"%s\" already",
+				 other, name);
+		return;
+	}
+	(void)job_expect(job, "libxl_domain_rename", record_after);
+	called(job, libxl_domain_rename(job_ctx(job), d->domid.value, NULL, name));
+}
+
 static void free_maps(libxl_bitmap **maps, int *n)
 {
 	for (int i = 0; i < *n; i++)

@@ -17,12 +17,16 @@
  *
  * A save is complete when the file has its name: it is written beside it, synced, and renamed
  * before the domain is destroyed. Whatever fails before that wakes the guest up again.
+ *
+ * A checkpoint is a save of a guest that runs meanwhile, and ends when the guest stands still: the
+ * caller, who snapshots its disks now, lets it go on (xen_pause.c), and syncs the file after that.
  */
 #include "agent/hv/xen/xen_domains.h"
 #include "agent/hv/xen/xen_job.h"
 #include "agent/hv/xen/xen_save.h"
 #include "common/base/assert.h"
 #include "common/log/log.h"
+#include "common/os/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,6 +92,15 @@ void job_recheck(struct job *job)
 		wait_for(job, JOB_WAIT_GONE, GONE_GRACE);
 	else if (d.shutdown != HV_SHUTDOWN_NONE && job->wait == JOB_WAIT_STOP)
 		has_stopped(job);
+}
+
+void job_note_stop(struct job *job)
+{
+	struct hv_domain d;
+
+	if (job->streaming && !job->stopped_at && job_probe(job, &d) &&
+	    d.shutdown == HV_SHUTDOWN_SUSPEND)
+		job->stopped_at = mu_clock_monotonic();
 }
 
 /* A stopped domain that was paused is being destroyed: that is how libxl begins. */
@@ -290,12 +303,40 @@ static void on_durable(struct mu_work *w)
 	wake_up(job);
 }
 
+/* It stands still until somebody lets it go on. */
+static void checkpoint_over(struct job *job)
+{
+	if (!job->cancelled && rename(job->part_path, job->path) == 0) {
+		job->stopped = job->stopped_at ? mu_clock_monotonic() - job->stopped_at : 0;
+		job_finish(job, 0);
+		return;
+	}
+	if (job->cancelled)
+		(void)mu_error_set(&job->err, MU_E_CANCELLED, "cancelled while it was saved");
+	else
+		(void)mu_error_errno(&job->err, errno, "rename %s", job->part_path);
+	wake_up(job);
+}
+
+static void note_save_error(struct job *job, int rc)
+{
+	if (rc == ERROR_GUEST_TIMEDOUT)
+		(void)mu_error_set(&job->err, MU_E_TIMEOUT,
+				   "the guest did not react to the request to suspend; hint: it "
+				   "needs PV drivers that can");
+	job_note_error(job, rc);
+}
+
 static void on_suspended(struct job *job, int rc)
 {
 	job->streaming = false;
 	if (rc != 0) {
-		job_note_error(job, rc);
+		note_save_error(job, rc);
 		wake_up(job);
+		return;
+	}
+	if (job->kind == HV_CHECKPOINT) {
+		checkpoint_over(job);
 		return;
 	}
 	job->work = (struct mu_work){.run = make_durable, .done = on_durable};
@@ -319,8 +360,26 @@ static int begin_file(struct job *job, struct mu_error *err)
 	return 0;
 }
 
+/*
+ * Can memory be copied while the guest runs on? Then Xen has to note what it writes, which it does
+ * not for PV guests where it is built without shadow paging (Debian's). Tried, as nothing tells;
+ * libxc would fail, and libxl say that the guest does not react.
+ */
+static bool can_live(const struct job *job)
+{
+	xc_interface *xch = job_xch(job);
+	uint32_t domid = job->domid.value;
+
+	if (xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, NULL, 0) < 0 &&
+	    (errno == EOPNOTSUPP || errno == ENOSYS))
+		return false;
+	(void)xc_shadow_control(xch, domid, XEN_DOMCTL_SHADOW_OP_OFF, NULL, 0);
+	return true;
+}
+
 static void on_config(struct job *job, int rc)
 {
+	const int live = job->kind == HV_CHECKPOINT && can_live(job) ? LIBXL_SUSPEND_LIVE : 0;
 	const libxl_asyncop_how *how;
 
 	if (rc != 0) {
@@ -340,7 +399,7 @@ static void on_config(struct job *job, int rc)
 	how = job_expect(job, "libxl_domain_suspend", on_suspended);
 	job->abortable = true;
 	job->streaming = true;
-	job_begun(job, libxl_domain_suspend(job_ctx(job), job->domid.value, job->fd, 0, how));
+	job_begun(job, libxl_domain_suspend(job_ctx(job), job->domid.value, job->fd, live, how));
 }
 
 void job_save(struct job *job)

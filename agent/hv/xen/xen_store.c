@@ -334,6 +334,7 @@ static void rescan(struct xen_store *s)
 
 struct sync {
 	struct xen_store *store;
+	struct hv_domid domid;
 	mu_loop_cb cb;
 	void *ctx;
 };
@@ -341,17 +342,21 @@ struct sync {
 static void run_sync(void *ctx)
 {
 	struct sync *sync = ctx;
+	struct watched *w;
 
 	rescan(sync->store);
+	w = watched_find(sync->store, sync->domid.value);
+	if (w)
+		read_again(w);
 	mu_loop_post_from_thread(sync->store->thread.home, sync->cb, sync->ctx);
 	free(sync);
 }
 
-void xen_store_sync(struct xen_store *s, mu_loop_cb cb, void *ctx)
+void xen_store_sync(struct xen_store *s, struct hv_domid domid, mu_loop_cb cb, void *ctx)
 {
 	struct sync *sync = mu_xmalloc(sizeof *sync);
 
-	*sync = (struct sync){s, cb, ctx};
+	*sync = (struct sync){s, domid, cb, ctx};
 	xen_thread_post(&s->thread, run_sync, sync);
 }
 

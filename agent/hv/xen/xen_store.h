@@ -28,8 +28,8 @@ struct xen_store_listener {
 /* Connects, and reads all that is there now; facts() and pools() are called before it returns. */
 int xen_store_new(struct mu_loop *home, const struct xen_store_listener *listener,
 		  struct xen_store **ret, struct mu_error *err);
-/* Look now; then cb(ctx) on the loop thread, after the news. */
-void xen_store_sync(struct xen_store *s, mu_loop_cb cb, void *ctx);
+/* Look now, at this domain's facts as well; then cb(ctx) on the loop thread, after the news. */
+void xen_store_sync(struct xen_store *s, struct hv_domid domid, mu_loop_cb cb, void *ctx);
 /* Takes back a request to stop that the guest has not read yet. */
 void xen_store_withdraw(struct xen_store *s, struct hv_domid domid);
 int xen_store_start(struct xen_store *s, struct mu_error *err);

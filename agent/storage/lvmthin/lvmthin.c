@@ -226,7 +226,7 @@ static int lvm_attach(void *impl, struct sr_caps *ret_caps, struct mu_error *err
 	const struct lvm_report *report;
 	struct mu_uuid to;
 
-	*ret_caps = (struct sr_caps){.thin = true, .instant_clone = true};
+	*ret_caps = (struct sr_caps){.thin = true, .instant_clone = true, .atomic_clone = true};
 	(void)snprintf(ret_caps->location, sizeof ret_caps->location, "%.*s/%.*s", LVM_NAME_MAX - 1,
 		       l->group, LVM_NAME_MAX - 1, l->pool);
 	if (lvmthin_report(l, &report, err) < 0)
@@ -413,6 +413,12 @@ static int lvm_clone_prepare(void *impl, const struct sr_vdi *source, const stru
 	return get_volume(impl, &source->id, &v, err);
 }
 
+/*
+ * A VM may stand still for this. LVM suspends the source while its blocks are shared, so that the
+ * copy is one moment of it; the rest of the command is LVM's own book-keeping. Of that the backup
+ * of the metadata waits for the next command, which is the one that ends the snapshot, and there is
+ * no new device for udev to look at.
+ */
 static int lvm_clone_take(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
 			  struct mu_error *err)
 {
@@ -421,7 +427,8 @@ static int lvm_clone_take(void *impl, const struct sr_vdi *source, const struct 
 	struct lvm_tags tags;
 
 	lvm_tags_encode(l->arena, &l->id, vdi, &tags);
-	LVM_ADD(&c, "lvcreate", "--yes", "-s", vdi->readonly ? "-pr" : "-prw", "-an", "-ky", "-n",
+	LVM_ADD(&c, "lvcreate", "--yes", "--autobackup", "n", "--noudevsync", "-s",
+		vdi->readonly ? "-pr" : "-prw", "-an", "-ky", "-n",
 		mu_arena_strdup(l->arena, name_of(&vdi->id).text));
 	lvm_add_tags(&c, "--addtag", &tags);
 	lvm_add(&c, disk(l, &source->id));

@@ -166,6 +166,7 @@ static const char *orders(const struct vm_spec *built, enum hv_op_kind *list, si
 		at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i ? " " : "",
 				       list[i] == HV_SET_SCHED      ? "sched"
 				       : list[i] == HV_SET_AFFINITY ? "affinity"
+				       : list[i] == HV_SET_NAME     ? "name"
 				       : list[i] == HV_SET_VCPUS    ? "vcpus"
 								    : "memory");
 	return text;
@@ -182,13 +183,15 @@ Test(vm_edit, a_domain_is_asked_for_what_it_can_have)
 	mu_value_set_int(arena, args, "cpuWeight", 512);
 	mu_value_set_int(arena, args, "cpuCap", 50);
 	mu_value_set_string(arena, args, "cpuMask", "0-1");
+	mu_value_set_string(arena, args, "nameLabel", "db");
 	plan(&built);
-	cr_assert_str_eq(orders(&built, list, &n), "sched affinity vcpus memory");
+	cr_assert_str_eq(orders(&built, list, &n), "sched affinity name vcpus memory");
 	for (size_t i = 0; i < n; i++)
 		vm_edit_obeyed(&edit, list[i], &built);
 	vm_edit_note(&edit, &built);
 	cr_assert_str_eq(changes(), "cpus:live+ memoryMax:live+ cpuWeight:live+ cpuCap:live+ "
-				    "cpuMask:live+");
+				    "cpuMask:live+ nameLabel:live+");
+	cr_assert_str_eq(built.config.name, "db");
 	cr_assert_not(vm_edit_differs(&edit.spec, &built));
 	cr_assert_str_eq(orders(&built, list, &n), "");
 }

@@ -476,6 +476,23 @@ Test(vm_view, a_template_has_its_kind)
 }
 
 /* A call that deletes the definition: the VM is there until its task has ended. */
+Test(vm_view, a_snapshots_memory_is_shown_while_it_has_one)
+{
+	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();
+	struct vm_spec *spec = spec_of(1, "then");
+	struct vm_id id = id_of(1);
+
+	spec->kind = VM_KIND_SNAPSHOT;
+	spec->with_memory = true;
+	vm_view_set_memory(view, &id, 4096);
+	vm_view_set_spec(view, &id, spec);
+	cr_assert_str_eq(refresh(view), "+1");
+	cr_assert(model(view, 1)->with_memory && model(view, 1)->memory_file_bytes == 4096);
+	vm_view_set_spec(view, &id, spec_of(1, "then"));
+	cr_assert_str_eq(refresh(view), "~1");
+	cr_assert_eq(model(view, 1)->memory_file_bytes, 0);
+}
+
 Test(vm_view, a_call_keeps_the_vm_until_it_is_over)
 {
 	MU_CLEANUP(vm_view_free) struct vm_view *view = view_new();

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int host_info(struct env *e, struct mu_error *err)
 {
@@ -307,6 +308,48 @@ static int save_and_restore(struct env *e, struct mu_error *err)
 	return mu_file_remove(path, err);
 }
 
+/* Its file is whole when it stands still; it goes on, and what was saved can be restored later. */
+static int checkpoint_and_go_on(struct env *e, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *path = NULL;
+	struct hv_vm_config config;
+	struct hv_domid domid;
+	struct wait *save = env_op(e, (struct hv_op){.kind = HV_CHECKPOINT});
+	struct wait *restore =
+	    env_op(e, (struct hv_op){.kind = HV_RESTORE, .config = &config, .paused = true});
+	struct hv_domain d;
+	bool found;
+
+	if (env_create_booted(e, &config, &domid, err) < 0)
+		return MU_FAILED;
+	save->op.path = restore->op.path = path = save_path(e, &config);
+	save->op.domid = domid;
+	if (env_run(e, save, err) < 0 || env_find(e, domid, &found, &d, err) < 0)
+		return MU_FAILED;
+	EXPECT(found && d.shutdown == HV_SHUTDOWN_SUSPEND, "it should stand still");
+	EXPECT(save->op.ret_stopped >= 0, "for %" PRId64 " ms", save->op.ret_stopped);
+	if (env_on(e, HV_UNPAUSE, domid, err) < 0 || env_find(e, domid, &found, &d, err) < 0)
+		return MU_FAILED;
+	EXPECT(found && d.shutdown == HV_SHUTDOWN_NONE && !d.paused, "it should run");
+	if (env_on(e, HV_SHUTDOWN, domid, err) < 0 || env_expect_gone(e, domid, err) < 0 ||
+	    env_run(e, restore, err) < 0 || env_on(e, HV_UNPAUSE, restore->op.ret_domid, err) < 0)
+		return MU_FAILED;
+	return mu_file_remove(path, err);
+}
+
+static int checkpoint_refused(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config config = env_guest(e);
+	MU_CLEANUP(mu_free) char *path = save_path(e, &config);
+	struct wait *w = env_op(e, (struct hv_op){.kind = HV_CHECKPOINT, .path = path});
+
+	if (env_create(e, &config, &w->op.domid, err) < 0 ||
+	    env_on(e, HV_PAUSE, w->op.domid, err) < 0 || env_refused(e, w, MU_E_STATE, err) < 0)
+		return MU_FAILED;
+	EXPECT(access(path, F_OK) != 0, "it left a file");
+	return expect_paused(e, w->op.domid, true, err);
+}
+
 static int write_damaged(const char *path, struct mu_error *err)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
@@ -490,6 +533,8 @@ static const struct env_case basics[] = {
     {"unknown domain is not found", unknown_domain},
     {"domain 0 is not touched", domain_0_refused},
     {"save and restore", save_and_restore},
+    {"checkpoint, and it goes on", checkpoint_and_go_on},
+    {"checkpoint of a paused guest is refused", checkpoint_refused},
     {"missing or damaged save file is refused", damaged_restore_refused},
     {"configuration reads back", config_reads_back},
     {"guest that never ran has no facts", guest_unknown_is_empty},

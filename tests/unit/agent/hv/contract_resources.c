@@ -4,6 +4,7 @@
 #include "tests/unit/agent/hv/contract_env.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,8 +137,11 @@ static int scheduling_changes(struct env *e, struct mu_error *err)
 	struct hv_resources r = {.weight = 512, .cap = 50};
 	struct hv_domid domid;
 
-	if (env_create(e, &config, &domid, err) < 0 || run(e, HV_SET_SCHED, domid, &r, err) < 0)
+	if (env_create(e, &config, &domid, err) < 0 || run(e, HV_SET_SCHED, domid, &r, err) < 0 ||
+	    hv_config(e->hv, domid, &config, err) < 0)
 		return MU_FAILED;
+	EXPECT(config.cpu_weight == 512 && config.cpu_cap == 50, "weight %" PRIu32 " cap %" PRIu32,
+	       config.cpu_weight, config.cpu_cap);
 	r = (struct hv_resources){.weight = 0, .cap = 0};
 	if (run(e, HV_SET_SCHED, domid, &r, err) < 0)
 		return MU_FAILED;
@@ -157,8 +161,11 @@ static int affinity_changes(struct env *e, struct mu_error *err)
 	struct hv_resources r = {.cpus_hard = "0", .cpus_soft = "all"};
 	struct hv_domid domid;
 
-	if (env_create(e, &config, &domid, err) < 0 || run(e, HV_SET_AFFINITY, domid, &r, err) < 0)
+	if (env_create(e, &config, &domid, err) < 0 ||
+	    run(e, HV_SET_AFFINITY, domid, &r, err) < 0 ||
+	    hv_config(e->hv, domid, &config, err) < 0)
 		return MU_FAILED;
+	EXPECT(!strcmp(config.cpus_hard, "0"), "cpus_hard \"%s\"", config.cpus_hard);
 	r = (struct hv_resources){.cpus_hard = "", .cpus_soft = "0;"};
 	if (run(e, HV_SET_AFFINITY, domid, &r, err) < 0)
 		return MU_FAILED;
@@ -169,10 +176,35 @@ static int affinity_changes(struct env *e, struct mu_error *err)
 	return refused(e, HV_SET_AFFINITY, domid, &r, err);
 }
 
+static int name_changes(struct env *e, struct mu_error *err)
+{
+	struct hv_vm_config first = env_guest(e), second = env_guest(e);
+	struct hv_resources r = {.vcpus = 0};
+	struct hv_domid domid, other;
+	struct hv_domain d;
+	bool found;
+
+	(void)snprintf(r.name, sizeof r.name, "%.100s-renamed", first.name);
+	if (env_create(e, &first, &domid, err) < 0 || env_create(e, &second, &other, err) < 0 ||
+	    run(e, HV_SET_NAME, domid, &r, err) < 0 || hv_config(e->hv, domid, &first, err) < 0 ||
+	    env_find(e, domid, &found, &d, err) < 0)
+		return MU_FAILED;
+	EXPECT(found && !strcmp(d.name, r.name), "the list says \"%s\"", d.name);
+	EXPECT(!strcmp(first.name, r.name), "its configuration says \"%s\"", first.name);
+	if (run(e, HV_SET_NAME, domid, &r, err) < 0) /* it has it already */
+		return MU_FAILED;
+	memcpy(r.name, second.name, sizeof r.name);
+	if (env_refused(e, resource_op(e, HV_SET_NAME, domid, &r), MU_E_EXISTS, err) < 0)
+		return MU_FAILED;
+	(void)snprintf(r.name, sizeof r.name, "a/b");
+	return refused(e, HV_SET_NAME, domid, &r, err);
+}
+
 const struct env_case contract_resources[] = {
     {"vCPUs come and go", vcpus_change},
     {"memory follows its target", memory_changes},
     {"weight and cap change", scheduling_changes},
     {"affinity changes", affinity_changes},
+    {"name changes", name_changes},
     {NULL, NULL},
 };

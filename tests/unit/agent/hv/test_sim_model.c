@@ -367,6 +367,66 @@ Test(sim_model, save_fails_and_the_guest_lives_on)
 	close_world(&w);
 }
 
+Test(sim_model, a_checkpoint_stands_still_until_it_is_let_go_on)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+	const struct sim_action *done;
+	struct hv_domid a;
+	struct hv_domain d;
+	struct world w;
+
+	open_world(&w, 0);
+	a = create(&w, 1, "");
+	cr_assert_eq(on(&w, HV_CHECKPOINT, a), MU_E_NONE);
+	cr_assert(look(&w, a, &d));
+	cr_assert(d.shutdown == HV_SHUTDOWN_SUSPEND && !d.paused);
+	cr_assert_eq(on(&w, HV_CHECKPOINT, a), MU_E_STATE);
+	/* Also for the next run of the agent. */
+	sim_state_encode(w.m, &text);
+	cr_assert(strstr(text.data, "\"suspended\": true"), "%s", text.data);
+	cr_assert_eq(on(&w, HV_UNPAUSE, a), MU_E_NONE);
+	cr_assert(look(&w, a, &d));
+	cr_assert_eq(d.shutdown, HV_SHUTDOWN_NONE);
+	cr_assert_eq(on(&w, HV_SHUTDOWN, a), MU_E_NONE, "it reacts");
+	/* One that does not react is given up, as libxl does. */
+	a = create(&w, 2, "sim.deaf");
+	done = run(&w, (struct sim_event){.op_kind = HV_CHECKPOINT, .domid = a});
+	cr_assert_eq(done->err.code, MU_E_TIMEOUT);
+	cr_assert(strstr(done->err.text, "PV drivers"), "%s", done->err.text);
+	cr_assert(look(&w, a, &d));
+	cr_assert_eq(d.shutdown, HV_SHUTDOWN_NONE);
+	close_world(&w);
+}
+
+Test(sim_model, a_checkpoint_of_a_guest_that_ends_meanwhile)
+{
+	struct hv_domid a;
+	struct world w;
+
+	open_world(&w, 0);
+	a = create(&w, 1, "");
+	step(&w, (struct sim_event){
+		     .kind = SIM_OP_START, .op = 50, .op_kind = HV_CHECKPOINT, .domid = a});
+	while (!find(&w, SIM_FILE_WRITE)) {
+		w.now = sim_model_wake_at(w.m);
+		step(&w, (struct sim_event){.kind = SIM_TICK});
+	}
+	step(&w, (struct sim_event){.kind = SIM_KILL, .domid = a});
+	step(&w, (struct sim_event){.kind = SIM_FILE_DONE, .op = 50});
+	cr_assert_eq(find(&w, SIM_DONE)->err.code, MU_E_STATE);
+	a = create(&w, 2, "");
+	step(&w, (struct sim_event){
+		     .kind = SIM_OP_START, .op = 51, .op_kind = HV_CHECKPOINT, .domid = a});
+	while (!find(&w, SIM_FILE_WRITE)) {
+		w.now = sim_model_wake_at(w.m);
+		step(&w, (struct sim_event){.kind = SIM_TICK});
+	}
+	step(&w, (struct sim_event){.kind = SIM_OP_CANCEL, .op = 51});
+	step(&w, (struct sim_event){.kind = SIM_FILE_DONE, .op = 51});
+	cr_assert_eq(find(&w, SIM_DONE)->err.code, MU_E_CANCELLED);
+	close_world(&w);
+}
+
 Test(sim_model, save_file_is_checked)
 {
 	struct world w;

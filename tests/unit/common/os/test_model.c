@@ -167,6 +167,7 @@ Test(model, equality_sees_every_field)
 	    F(snapshot_of),
 	    F(snapshot_at),
 	    F(with_memory),
+	    F(memory_file_bytes),
 	    F(parent),
 #undef F
 	};

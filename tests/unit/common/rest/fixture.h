@@ -58,6 +58,8 @@ struct fixture {
 	void (*op_done)(void *arg, const struct mu_uuid *task, const struct mu_error *err);
 	void (*define_done)(void *arg, const struct vm_id *vm, const struct mu_error *err);
 	void *arg;
+	bool no_token; /* "secret" is not known any more */
+	bool no_admin; /* who comes with it may look only */
 	/* A console: what was asked for, typed; `console_full` takes nothing more. */
 	unsigned n_consoles;
 	struct rest_console console;

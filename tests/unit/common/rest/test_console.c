@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* GET /vms/{id}/console: who gets one, and how bytes and ends go through. */
 #include "common/http/ws.h"
+#include "common/rest/call.h"
 #include "fixture.h"
 
 #include <criterion/criterion.h>
@@ -106,6 +107,50 @@ Test(console, what_is_asked_for)
 	r = ask(CONSOLE(VM_WEB, "?kind=vnc&take=true&mode=write"), "Bearer secret");
 	cr_expect(f->console.kind == REST_CONSOLE_VNC && f->console.write && f->console.take);
 	http_request_for_test_free(r);
+}
+
+static void wait_closed(void *ctx)
+{
+	static struct mu_timer *again;
+
+	again = mu_timer_free(again);
+	if (f->console_closed) {
+		mu_loop_stop(f->loop);
+		return;
+	}
+	again = mu_timer_new(f->loop, wait_closed, ctx);
+	mu_timer_set(again, 5);
+}
+
+static void ends_with(struct http_request *r, int code)
+{
+	mu_loop_post(f->loop, wait_closed, NULL);
+	mu_loop_run(f->loop);
+	cr_expect_eq(http_request_for_test_ws(r)->code, code);
+	http_request_for_test_free(r);
+}
+
+Test(console, a_token_that_is_taken_back_ends_it)
+{
+	struct http_request *r;
+
+	f->rest->session_every = 10;
+	r = ask(CONSOLE(VM_WEB, ""), "Bearer secret");
+	f->no_token = true;
+	ends_with(r, 4401);
+}
+
+Test(console, who_may_look_only_by_now_keeps_what_was_to_look_at)
+{
+	struct http_request *look, *write;
+
+	f->rest->session_every = 10;
+	look = ask(CONSOLE(VM_WEB, "?mode=read"), "Bearer look:only");
+	write = ask(CONSOLE(VM_WEB, ""), "Bearer secret");
+	f->no_admin = true;
+	ends_with(write, 4403);
+	cr_expect_not(http_request_for_test_ws(look)->closing);
+	http_request_for_test_free(look);
 }
 
 static void type(struct http_ws *ws, const char *text)

@@ -181,6 +181,35 @@ Test(events, pings)
 	http_request_for_test_free(r);
 }
 
+static void stop_when_closed(void *ctx)
+{
+	static struct mu_timer *again;
+
+	again = mu_timer_free(again);
+	if (mu_list_empty(&f->rest->sessions)) {
+		mu_loop_stop(f->loop);
+		return;
+	}
+	again = mu_timer_new(f->loop, stop_when_closed, ctx);
+	mu_timer_set(again, 5);
+}
+
+Test(events, nothing_more_comes_once_the_token_is_taken_back)
+{
+	struct http_request *r;
+
+	f->rest->session_every = 10;
+	r = listen_to("/rest/v0/events?collections=VM");
+	rest_vm_changed(f->rest, REST_UPDATE, &f->vms[0]);
+	cr_expect_eq(n_events(r, "event: update"), 1);
+	f->no_token = true;
+	mu_loop_post(f->loop, stop_when_closed, r);
+	mu_loop_run(f->loop);
+	rest_vm_changed(f->rest, REST_UPDATE, &f->vms[0]);
+	cr_expect_eq(n_events(r, "event: update"), 1);
+	http_request_for_test_free(r);
+}
+
 /* The id of the last event that was sent. */
 static unsigned long long last_id(struct http_request *r)
 {

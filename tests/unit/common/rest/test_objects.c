@@ -258,9 +258,10 @@ Test(objects, vms_by_kind)
 			   "[\"" R "vm-templates/" VM_TMPL "\"]");
 	EXPECT("vms", VM_DB, "snapshots,isDefaultTemplate,snapshot_time",
 	       "\"snapshots\":[\"" VM_SNAP "\"]");
-	EXPECT("vm-snapshots", VM_SNAP, "type,$VBDs,snapshot_time,$snapshot_of,withMemory",
+	EXPECT("vm-snapshots", VM_SNAP,
+	       "type,$VBDs,snapshot_time,$snapshot_of,withMemory,memorySize",
 	       "\"type\":\"VM-snapshot\",\"$VBDs\":[\"%s\"],\"snapshot_time\":1700000002,"
-	       "\"$snapshot_of\":\"" VM_DB "\",\"withMemory\":false",
+	       "\"$snapshot_of\":\"" VM_DB "\",\"withMemory\":false,\"memorySize\":0",
 	       vbd(3, "xvda"));
 	EXPECT("vm-templates", VM_TMPL, "type,isDefaultTemplate,template_info,boot,PV_args",
 	       "\"isDefaultTemplate\":false,\"template_info\":{\"install_methods\":[],\"disks\":[]}"

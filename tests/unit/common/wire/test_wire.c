@@ -83,6 +83,7 @@ static struct model_vm full_vm(void)
 	vm.snapshot_of.uuid.bytes[1] = 2;
 	vm.snapshot_at = INT64_C(1763000000456);
 	vm.with_memory = true;
+	vm.memory_file_bytes = 1 << 27;
 	vm.parent.uuid.bytes[1] = 3;
 	return vm;
 }

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/rest/session.h"
+
+#include "common/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* False with *err: it is to end. */
+static bool may_go_on(const struct rest_session *s, struct mu_error *err)
+{
+	const struct rest_backend *b = &s->rest->backend;
+	struct rest_user user;
+
+	if (b->authenticate(b->ctx, s->token, &s->peer, &user, err) < 0)
+		return false;
+	if (!s->changes || rest_may_change(&user))
+		return true;
+	(void)mu_error_set(err, MU_E_DENIED, "%s may look but not change by now", user.name);
+	return false;
+}
+
+static void arm(struct rest *rest)
+{
+	if (mu_list_empty(&rest->sessions))
+		mu_timer_cancel(rest->session_timer);
+	else
+		mu_timer_set(rest->session_timer, rest->session_every);
+}
+
+void rest_sessions_check(void *ctx)
+{
+	struct rest *rest = ctx;
+
+	mu_list_each(it, &rest->sessions)
+	{
+		struct rest_session *s = MU_CONTAINER_OF(it, struct rest_session, link);
+		struct mu_error err = MU_ERROR_INIT;
+
+		if (may_go_on(s, &err))
+			continue;
+		rest_session_end(s);
+		s->over(s, &err);
+	}
+	arm(rest);
+}
+
+void rest_session_begin(struct rest_session *s, const struct rest_call *c)
+{
+	bool first = mu_list_empty(&c->rest->sessions);
+
+	s->rest = c->rest;
+	s->token = c->token ? mu_xstrdup(c->token) : NULL;
+	s->peer = c->request->peer;
+	mu_list_push_back(&c->rest->sessions, &s->link);
+	if (first)
+		arm(c->rest);
+}
+
+void rest_session_end(struct rest_session *s)
+{
+	if (!s->rest)
+		return;
+	mu_list_remove(&s->link);
+	if (s->token)
+		explicit_bzero(s->token, strlen(s->token));
+	free(s->token);
+	s->token = NULL;
+	s->rest = NULL;
+}
