@@ -7,7 +7,9 @@ What the aggregator's REST says is checked against `xl list` and xenstore, never
 """
 
 import functools
+import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -129,6 +131,15 @@ class FleetCase(unittest.TestCase):
         ended = self.rest.task(answer["taskId"], OP_DEADLINE)
         self.assertEqual("success", ended["status"], ended)
         return ended.get("result", {})
+
+    def muster(self, *words):
+        """What the command line says, outside."""
+        env = {**os.environ, "MUSTER_URL": self.fleet.url, "MUSTER_TOKEN": self.rest.token,
+               "MUSTER_CA": str(self.fleet.state / "ca.crt")}
+        done = subprocess.run([BUILD / "aggregator/cli/muster", *words], env=env, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=OP_DEADLINE)
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stdout
 
     def sh(self, command):
         """A command in the guest, over the network."""

@@ -9,8 +9,8 @@ from fleet_case import OP_DEADLINE
 from tests.support.rest import wait_until
 
 
-class Disks:
-    """The cases, for every type of repository."""
+class LvmThin(OnLvmThin):
+    NAME = "disks-lvm"
 
     def test_whatever_ends_a_vm_lets_go_of_its_disks(self):
         data = self.call("vdi.create", self.sr, virtual_size=32 * MIB)["id"]
@@ -40,6 +40,10 @@ class Disks:
         wait_until("it can be asked again", lambda: self.rest.request(
             "POST", f"/vms/{vm}/actions/hard_shutdown?sync=true")[0] < 300, OP_DEADLINE, 1)
 
+
+class Xfs(OnXfs):
+    NAME = "disks-xfs"
+
     def test_a_start_that_fails_lets_go_of_its_disks(self):
         data = self.call("vdi.create", self.sr, virtual_size=32 * MIB)["id"]
         idle = self.leftovers()
@@ -50,14 +54,6 @@ class Disks:
         self.cannot_start(self.define("half", disks=[{"vdev": "xvda", "vdi": data}, {"vdev": "xvdb", "vdi": missing}]),
                           [missing])
         wait_until("what was held is let go", lambda: self.leftovers() == idle, OP_DEADLINE, 1)
-
-
-class LvmThin(Disks, OnLvmThin):
-    NAME = "disks-lvm"
-
-
-class Xfs(Disks, OnXfs):
-    NAME = "disks-xfs"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""VMs from a template with cloud-init data, snapshots of all their disks under a writer, going back, clones: by the
-aggregator's REST on real Xen, PV and PVH, on LVM and on XFS. After each nothing is left in dom0."""
+"""VMs from a template with cloud-init data, snapshots of all their disks under a writer, going back, out to a file and
+in again, clones: by the aggregator's REST on real Xen. After each nothing is left in dom0."""
 
+import os
+import pathlib
 import unittest
 
 from disk_case import MIB, OnLvmThin, OnXfs
@@ -9,15 +11,11 @@ from fleet_case import OP_DEADLINE, on_emulated_hvm
 from tests.support.rest import wait_until
 
 
-class Snapshots:
-    """The cases, for every type of repository."""
+class Life:
+    """What is done with a VM, on any type of repository."""
 
-    def test_life_of_a_pv_guest(self):
-        self.one_life("pv")
-
-    @on_emulated_hvm
-    def test_life_of_a_pvh_guest(self):
-        self.one_life("pvh")
+    def disk(self, vm, device):
+        return next(d["VDI"] for d in self.rest.get("/vbds?fields=*") if d["VM"] == vm and d["device"] == device)
 
     def one_life(self, kind):
         template = self.template(kind)
@@ -25,7 +23,7 @@ class Snapshots:
         self.assertEqual(f"{kind}\nseeded", self.sh("hostname; cat /root/seeded"))
         self.sh("dd if=/dev/urandom of=/dev/xvdb bs=1M count=4 conv=fsync 2>/dev/null; echo one > /root/state; sync")
         first = self.md5("/dev/xvdb")
-        data = next(d["VDI"] for d in self.rest.get("/vbds?fields=*") if d["VM"] == vm and d["device"] == "xvdb")
+        data = self.disk(vm, "xvdb")
         self.fails(["in use", kind], "vdi.delete", data)
         before = self.call("vm.snapshot", vm, name_label="before")["id"]
 
@@ -52,6 +50,7 @@ class Snapshots:
         self.assertEqual(16 * MIB // 512, int(self.sh("cat /sys/block/xvdb/size")))
         self.assertEqual(first, self.md5("/dev/xvdb"))
         self.rest.action(vm, "hard_shutdown")
+        self.out_and_in_again(vm, first)
 
         # A clone of the snapshot is a VM of its own; its seed gives it the address of the first, which is halted.
         clone = self.call("vm.clone", before, name_label="clone")["id"]
@@ -66,8 +65,28 @@ class Snapshots:
                    and not self.rest.get("/vm-snapshots"), OP_DEADLINE, 1)
 
 
-class LvmThin(Snapshots, OnLvmThin):
+    def out_and_in_again(self, vm, first):
+        """The second disk's contents go out and come back as another disk, which takes its place."""
+        data = self.disk(vm, "xvdb")
+        file = str(pathlib.Path(self.folder.name) / "data.qcow2")
+        self.muster("vdi", "export", data, file)
+        self.muster("vdi", "import", file, "--sr", self.sr, "--name", "again")
+        os.unlink(file)
+        again = next(v["id"] for v in self.rest.get("/vdis?fields=id,name_label") if v["name_label"] == "again")
+        self.call("vbd.delete", vm, device="xvdb")
+        self.call("vdi.delete", data)
+        self.call("vbd.create", vm, VDI=again, userdevice="xvdb")
+        self.rest.action(vm, "start")
+        self.answers()
+        self.assertEqual(first, self.md5("/dev/xvdb"))
+        self.rest.action(vm, "hard_shutdown")
+
+
+class PvOnLvmThin(Life, OnLvmThin):
     NAME = "snapshots-lvm"
+
+    def test_life(self):
+        self.one_life("pv")
 
     def count(self):
         """What a process of the guest has counted to, in memory alone."""
@@ -112,8 +131,12 @@ class LvmThin(Snapshots, OnLvmThin):
                                            " | grep -v : || true").strip())
 
 
-class Xfs(Snapshots, OnXfs):
+class PvhOnXfs(Life, OnXfs):
     NAME = "snapshots-xfs"
+
+    @on_emulated_hvm
+    def test_life(self):
+        self.one_life("pvh")
 
 
 if __name__ == "__main__":
