@@ -375,6 +375,17 @@ static void give_up(struct disks_use *u)
 	fail(u, &err);
 }
 
+/* An HVM guest's CD drives are QEMU's, whatever the SR would rather have. */
+static bool is_emulated(const struct disks_use *u, const struct hv_disk *d)
+{
+	const struct vm_entry *e = vm_view_find(u->app->view, &u->vm);
+	const struct vm_spec *spec = e ? vm_entry_built(e) : NULL;
+
+	if (e && !spec)
+		spec = e->spec;
+	return d->cdrom && spec && spec->config.type == VM_TYPE_HVM;
+}
+
 static void on_held(struct storage_op *op)
 {
 	struct disks_use *u = op->ctx;
@@ -388,7 +399,8 @@ static void on_held(struct storage_op *op)
 	(void)snprintf(d->path, sizeof d->path, "%s", op->ret_path.path);
 	(void)snprintf(d->format, sizeof d->format, "%s", op->ret_path.format);
 	(void)snprintf(d->backend, sizeof d->backend, "%s",
-		       op->ret_path.backend == SR_BACKEND_PHY ? "phy" : "qdisk");
+		       op->ret_path.backend == SR_BACKEND_PHY && !is_emulated(u, d) ? "phy"
+										    : "qdisk");
 	u->next++;
 	hold_next(u);
 }

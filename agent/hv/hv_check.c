@@ -165,6 +165,12 @@ static int check_disk(const struct hv_vm_config *c, size_t i, struct mu_error *e
 		    "disk %zu (%s): backend \"%s\" is unknown; allowed: phy, qdisk, "
 		    "tap",
 		    i, d->vdev, d->backend);
+	if (c->type == VM_TYPE_HVM && d->cdrom && d->backend[0] != '\0' &&
+	    strcmp(d->backend, "qdisk") != 0)
+		return mu_error_set(err, MU_E_INVALID,
+				    "disk %zu (%s): backend \"%s\": an HVM guest's CD drives are "
+				    "QEMU's; hint: leave it out, or qdisk",
+				    i, d->vdev, d->backend);
 	for (size_t k = 0; k < i; k++) {
 		if (strcmp(c->disks[k].vdev, d->vdev) == 0)
 			return mu_error_set(err, MU_E_INVALID, "disks %zu and %zu are both %s", k,

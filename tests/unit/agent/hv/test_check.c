@@ -106,6 +106,8 @@ Test(check, devices)
 	REFUSED(c.nics[0].rate_bytes = -1, "nic 0: rate is negative");
 	REFUSED(TEXT(c.nics[0].ip, "\n"), "nic 0: ip has a control character");
 	REFUSED(TEXT(c.disks[0].backend, "nbd"), "backend \"nbd\" is unknown; allowed: phy");
+	REFUSED(TEXT(c.disks[0].backend, "phy"); c.disks[0].cdrom = true;
+		c.type = VM_TYPE_HVM, "an HVM guest's CD drives are QEMU's");
 	REFUSED(memset(c.disks[0].extra, 'x', sizeof c.disks[0].extra), "disk 0: extra is longer");
 }
 
