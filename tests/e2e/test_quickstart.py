@@ -67,9 +67,11 @@ class Foreground(unittest.TestCase):
     def test_ctrl_c_ends_what_it_started(self):
         host = demo.Demo(hosts=1)
         self.addCleanup(host.remove)
+        # A runner in the background hands down that Ctrl-C is ignored, and no shell takes that back.
         script = subprocess.Popen(host.argv(), env=host.environment(), stdin=subprocess.DEVNULL,
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                  start_new_session=True)
+                                  start_new_session=True,
+                                  preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         self.addCleanup(script.stdout.close)
         deadline = threading.Timer(2 * demo.DEADLINE, script.terminate)
         deadline.start()
