@@ -36,7 +36,7 @@ class DiskCase:
         for vdi in self.rest.get("/vdis?fields=id"):
             self.call("vdi.delete", vdi["id"])
         self.call("sr.destroy", self.sr)
-        wait_until("nothing is left", lambda: self.leftovers() == self.before, 60, 1)
+        wait_until("nothing is left", lambda: self.leftovers() == self.before, OP_DEADLINE, 1)
 
     def leftovers(self):
         """What disks leave in dom0 when they are not let go."""

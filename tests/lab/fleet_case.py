@@ -144,7 +144,8 @@ class FleetCase(unittest.TestCase):
     def sh(self, command):
         """A command in the guest, over the network."""
         script = f"{command}\nr=$?; echo; echo done-$r\nexit\n"
-        out = self.host.out(["busybox", "nc", "-w", "60", self.ADDRESS, "23"], input=script)
+        # A guest that dies meanwhile never says that it has.
+        out = self.host.out(["timeout", "120", "busybox", "nc", "-w", "60", self.ADDRESS, "23"], input=script)
         self.assertIn("done-0", out)
         return out.split("done-0")[0].strip()
 

@@ -6,7 +6,7 @@ import json
 import unittest
 
 from disk_case import ADDRESS
-from fleet_case import OP_DEADLINE, FleetCase, on_emulated_hvm
+from fleet_case import OP_DEADLINE, FleetCase
 from tests.support.rest import wait_until
 
 MIB = 1 << 20
@@ -29,7 +29,7 @@ class Devices(FleetCase):
         for vdi in self.rest.get("/vdis?fields=id"):
             self.call("vdi.delete", vdi["id"])
         self.call("sr.destroy", self.sr)
-        wait_until("nothing is left", lambda: self.leftovers() == self.before, 60, 1)
+        wait_until("nothing is left", lambda: self.leftovers() == self.before, OP_DEADLINE, 1)
 
     def leftovers(self):
         """What devices leave in dom0 when they are not let go."""
@@ -56,12 +56,11 @@ class Devices(FleetCase):
                            f'[ "$new" != 0 ] && [ "$new" != {pid} ]', OP_DEADLINE)
         self.fleet.wait_connected(1)
 
-    @on_emulated_hvm
     def test_a_guest_is_changed_while_it_runs(self):
         root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw",
                          name_label="root")["id"]
         data = self.call("vdi.create", self.sr, virtual_size=DATA_MIB * MIB)["id"]
-        vm = self.define("dev", type="pvh", vcpus=2, memory="160MiB", kernel="/srv/guest/vmlinuz",
+        vm = self.define("dev", type="pv", vcpus=2, memory="160MiB", kernel="/srv/guest/vmlinux",
                          ramdisk="/srv/guest/cloud.cpio.gz",
                          cmdline="console=hvc0 root=/dev/xvda1 quiet mitigations=off "
                                  f"muster.ip={ADDRESS}/24",
@@ -83,20 +82,20 @@ class Devices(FleetCase):
         path = f"/local/domain/0/backend/vif/{domid}/1"
         self.assertEqual(mac, self.host.xenstore(f"{path}/mac"))
         self.assertEqual("100000,50000", self.host.xenstore(f"{path}/rate"))
-        wait_until("the guest has it", lambda: mac in self.sh("cat /sys/class/net/*/address"), 60, 1)
+        wait_until("the guest has it", lambda: mac in self.sh("cat /sys/class/net/*/address"), OP_DEADLINE, 1)
         self.call("vif.edit", vm, device="1", rateLimit=1000)
         self.assertEqual("50000,50000", self.host.xenstore(f"{path}/rate"))
 
     def one_disk_more(self, vm, data):
         self.call("vbd.create", vm, VDI=data)
         wait_until("the guest has it", lambda: self.sh("cat /sys/block/xvdb/size; true") ==
-                   str(DATA_MIB * MIB // 512), 60, 1)
+                   str(DATA_MIB * MIB // 512), OP_DEADLINE, 1)
         self.sh("echo kept | dd of=/dev/xvdb conv=fsync 2>/dev/null")
         self.call("vbd.disconnect", vm, device="xvdb")
         self.assertFalse(self.of_vm("vbds", vm)["xvdb"]["attached"])
         self.sh("! test -e /sys/block/xvdb")
         self.call("vbd.connect", vm, device="1")
-        wait_until("the guest has it again", lambda: "kept" in self.sh("head -c 4 /dev/xvdb; true"), 60, 1)
+        wait_until("the guest has it again", lambda: "kept" in self.sh("head -c 4 /dev/xvdb; true"), OP_DEADLINE, 1)
         self.assertFalse(self.rest.vm(vm)["pending"])
 
     def other_resources(self, vm):
@@ -105,15 +104,15 @@ class Devices(FleetCase):
                                                 "cpuMask": "0"})
         self.assertEqual([], answer["pending"])
         self.assertEqual("offline", self.host.xenstore(f"/local/domain/{domid}/cpu/1/availability"))
-        self.host.wait_run("one vCPU", "test $(xl vcpu-list dev | grep -c -- '--p') = 1", 60)
+        self.host.wait_run("one vCPU", "test $(xl vcpu-list dev | grep -c -- '--p') = 1", OP_DEADLINE)
         self.assertRegex(self.host.out(["xl", "sched-credit2", "-d", "dev"]), r"dev +\d+ +512")
         self.assertEqual(["0"], [line.split()[-3] for line in self.host.out(
             ["xl", "vcpu-list", "dev"]).splitlines()[1:2]])
-        self.host.wait_run("the guest to give memory", "test $(xl list dev | awk 'END {print $3}') = 144", 60)
-        wait_until("the aggregator knows of the vCPU", lambda: self.rest.vm(vm)["CPUs"]["number"] == 1, 60, 1)
+        self.host.wait_run("the guest to give memory", "test $(xl list dev | awk 'END {print $3}') = 144", OP_DEADLINE)
+        wait_until("the aggregator knows of the vCPU", lambda: self.rest.vm(vm)["CPUs"]["number"] == 1, OP_DEADLINE, 1)
         # Xen counts a few pages of its own with the guest's.
         wait_until("the aggregator knows of the memory",
-                   lambda: self.rest.vm(vm)["memory"]["dynamic"][1] // MIB == 144, 60, 1)
+                   lambda: self.rest.vm(vm)["memory"]["dynamic"][1] // MIB == 144, OP_DEADLINE, 1)
 
     def still_so_after_a_death(self, vm):
         before = {kind: self.of_vm(kind, vm) for kind in ("vbds", "vifs")}
@@ -121,7 +120,7 @@ class Devices(FleetCase):
         self.restart_agent()
         for kind, devices in before.items():
             wait_until(f"the same {kind}", lambda k=kind, d=devices: json.dumps(self.of_vm(k, vm)) ==
-                       json.dumps(d), 60, 1)
+                       json.dumps(d), OP_DEADLINE, 1)
         self.assertFalse(self.rest.vm(vm)["pending"])
         self.assertEqual(1, self.rest.vm(vm)["CPUs"]["number"])
 
