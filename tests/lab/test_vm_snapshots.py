@@ -127,8 +127,7 @@ class PvOnLvmThin(Life, OnLvmThin):
         self.rest.action(vm, "hard_shutdown")
         for one in (vm, template):
             self.call("vm.delete", one)
-        self.assertEqual("", self.host.out("ls /var/lib/muster/memory /var/lib/muster/save"
-                                           " | grep -v : || true").strip())
+        self.assertEqual("", self.host.out("find /var/lib/muster -path '*/memory/*' -o -path '*/save/*'"))
 
 
 class PvhOnXfs(Life, OnXfs):
