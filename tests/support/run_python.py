@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run a folder's test_*.py (plain unittest) and count.
 
-    run_python.py FOLDER --counts FILE [--verbose] [--file-timeout SECONDS] [NAME...]
+    run_python.py FOLDER --counts FILE [--jobs N] [--verbose] [--file-timeout SECONDS] [NAME...]
 
 Every file gets a process of its own in a session of its own, so that one that hangs or crashes
-is one failure and takes nothing else along. FILE gets one line: "passed failed skipped".
+is one failure and takes nothing else along; N of them run at a time, and what each printed comes
+in one piece. FILE gets one line: "passed failed skipped".
 """
 
 import argparse
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -20,6 +22,7 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+children = set()  # of run_file(), to be ended with the run
 
 
 class Result(unittest.TextTestResult):
@@ -54,13 +57,15 @@ def run_one(path, counts):
     return 1 if bad else 0
 
 
-def run_file(path, timeout, verbose):
-    """{"passed": n, "failed": [names], "skipped": [(name, reason)]} of one file."""
+def run_file(path, timeout):
+    """{"passed": n, "failed": [names], "skipped": [(name, reason)], "output": text, "seconds": n} of one file."""
+    begin = time.monotonic()
     with tempfile.NamedTemporaryFile(prefix="muster-counts-", suffix=".json") as counts:
         child = subprocess.Popen(
             [sys.executable, __file__, "--one", str(path), "--counts", counts.name],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             start_new_session=True, env=dict(os.environ, PYTHONUNBUFFERED="1"))
+        children.add(child)
         try:
             output, _ = child.communicate(timeout=timeout)
             ended = f"ended with {child.returncode}"
@@ -68,13 +73,12 @@ def run_file(path, timeout, verbose):
             os.killpg(child.pid, signal.SIGKILL)
             output, _ = child.communicate()
             ended = f"was killed after {timeout} s"
+        children.discard(child)
         try:
             result = json.loads(pathlib.Path(counts.name).read_text())
         except ValueError:
             result = {"passed": 0, "failed": [f"{path.name} ({ended})"], "skipped": []}
-    if verbose or result["failed"]:
-        sys.stdout.write(output.decode(errors="replace"))
-    return result
+    return {**result, "output": output.decode(errors="replace"), "seconds": time.monotonic() - begin}
 
 
 def main():
@@ -83,23 +87,33 @@ def main():
     parser.add_argument("names", nargs="*")
     parser.add_argument("--one")
     parser.add_argument("--counts", required=True)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--file-timeout", type=float, default=900)
     args = parser.parse_args()
     if args.one:
         return run_one(pathlib.Path(args.one), args.counts)
 
+    paths = [path for path in sorted(pathlib.Path(args.folder).resolve().glob("test_*.py"))
+             if not args.names or path.stem in args.names]
     passed, failed, skipped = 0, [], []
-    for path in sorted(pathlib.Path(args.folder).resolve().glob("test_*.py")):
-        if args.names and path.stem not in args.names:
-            continue
-        begin = time.monotonic()
-        result = run_file(path, args.file_timeout, args.verbose)
-        passed += result["passed"]
-        failed += result["failed"]
-        skipped += result["skipped"]
-        print(f"{path.name}: {result['passed']} passed, {len(result['failed'])} failed, "
-              f"{len(result['skipped'])} skipped in {time.monotonic() - begin:.1f} s", flush=True)
+    pool = concurrent.futures.ThreadPoolExecutor(args.jobs)
+    running = {pool.submit(run_file, path, args.file_timeout): path for path in paths}
+    try:
+        for done in concurrent.futures.as_completed(running):
+            result = done.result()
+            passed += result["passed"]
+            failed += result["failed"]
+            skipped += result["skipped"]
+            if args.verbose or result["failed"]:
+                sys.stdout.write(result["output"])
+            print(f"{running[done].name}: {result['passed']} passed, {len(result['failed'])} failed, "
+                  f"{len(result['skipped'])} skipped in {result['seconds']:.1f} s", flush=True)
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in list(children):
+            os.killpg(child.pid, signal.SIGKILL)
+        raise
     for name in failed:
         print(f"FAILED  {name}")
     for name, reason in skipped:
