@@ -136,12 +136,14 @@ static struct http_reply *reply_echo(struct http_request *r)
 	return reply;
 }
 
-/* /ws echoes; "close CODE REASON" closes, "flood" sends for ever, "pause" reads no more. */
+/* /ws echoes; "close CODE REASON" closes, "flood" sends for ever, "pause" reads no more, "slow" reads
+ * no more for a moment after each message. */
 struct talk {
 	struct probe *probe;
 	struct http_ws *ws;
 	struct mu_timer *timer;
 	bool flooding;
+	bool slow;
 };
 
 static void flood_more(struct talk *t)
@@ -165,9 +167,15 @@ static void on_ws_message(struct http_ws *ws, const void *data, size_t len, bool
 		mu_timer_set(t->timer, 0);
 	} else if (text && strcmp(words, "pause") == 0) {
 		http_ws_pause(ws, true);
+	} else if (text && strcmp(words, "slow") == 0) {
+		t->slow = true;
 	} else if (http_ws_send(ws, data, len, text) == HTTP_WS_FULL) {
 		printf("full\n");
 		(void)fflush(stdout);
+	}
+	if (t->slow) {
+		http_ws_pause(ws, true);
+		mu_timer_set(t->timer, 2);
 	}
 }
 
@@ -188,9 +196,13 @@ static void on_ws_close(struct http_ws *ws, int code, const char *reason, void *
 	free(t);
 }
 
-static void on_flood(void *ctx)
+static void on_talk_timer(void *ctx)
 {
-	flood_more(ctx);
+	struct talk *t = ctx;
+
+	if (t->slow)
+		http_ws_pause(t->ws, false);
+	flood_more(t);
 }
 
 static struct http_reply *reply_websocket(struct probe *p, struct http_request *r)
@@ -211,7 +223,7 @@ static struct http_reply *reply_websocket(struct probe *p, struct http_request *
 	}
 	t = mu_xcalloc(1, sizeof *t);
 	t->probe = p;
-	t->timer = mu_timer_new(p->loop, on_flood, t);
+	t->timer = mu_timer_new(p->loop, on_talk_timer, t);
 	return http_reply_websocket(r, &limits, &ops, t, &t->ws);
 }
 

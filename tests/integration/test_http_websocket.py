@@ -253,6 +253,19 @@ class WebSocketTest(WebSocketCase):
             ws.sock.close()
             probe.line("closed 1006")
 
+    def test_a_server_that_reads_slowly_gets_all(self):
+        """Many messages come in one record of TLS: after a rest nothing more comes on the socket for them."""
+        self.start()
+        for tls in (True, False):
+            ws = self.open(tls=tls)
+            ws.text("slow")
+            ws.sock.sendall(b"".join(ws.frame(b"%d" % n * 40) for n in range(100)))
+            ws.sock.sendall(ws.frame(b"y" * 50000))
+            for n in range(100):
+                self.assertEqual(ws.message(), (BINARY, b"%d" % n * 40), f"tls: {tls}")
+            self.assertEqual(ws.message(), (BINARY, b"y" * 50000))
+            ws.sock.close()
+
     def test_silence_is_pinged_and_then_cut(self):
         probe = self.start(idle_ms=2000)
         ws = self.open()
