@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where a step goes: 132 steps are 11 minutes, so the 12 steps of a minute lie together:
+ *
+ *     position   0 ... 11 | 12 ... 23 | ... | 120 ... 131 |
+ *     steps      1 ... 12 | 13 ... 24 |     | 121 ... 132 |   then 133 at 0 again
+ *
+ * Every row, of steps and of minutes, carries its number, and counts only under it. So a ring
+ * needs no clearing when time jumps: what is not of now is not found.
+ *
+ * What has changed: `stale[]` are minutes with new steps, `hours[]` hours with new minutes. Both
+ * are worked off in archive_next() once they are over; a late step simply puts them back.
+ */
+#include "common/archive/archive.h"
+
+#include "common/archive/crc32c.h"
+#include "common/archive/reduce.h"
+#include "common/archive/tile.h"
+#include "common/base/assert.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	MINUTES_KEPT = 120,
+	MINUTES_STALE = ARCHIVE_STEPS_KEPT / REDUCE_STEPS,
+	HOURS_OPEN = 4,
+	STEPS_OF_HOUR = 720,
+	/* Rows do not begin at the same place of the processor's cache. */
+	STRIDE = ARCHIVE_COLUMNS + 8,
+	PACKED = ARCHIVE_COLUMNS / 2,
+	MINUTE_HEADER = 16,
+};
+
+#define MINUTE_MAGIC UINT32_C(0x314e494d) /* "MIN1" */
+
+_Static_assert(ARCHIVE_STEPS_KEPT % REDUCE_STEPS == 0, "the steps of a minute lie together");
+
+struct counters {
+	uint64_t last[ARCHIVE_COLUMNS];
+	uint32_t step[ARCHIVE_COLUMNS]; /* of the last reading, 0 = none */
+};
+
+struct shard {
+	uint32_t step_row[ARCHIVE_STEPS_KEPT];
+	uint32_t minute_row[MINUTES_KEPT];
+	uint32_t stale[MINUTES_STALE]; /* minutes to consolidate; 0 = none */
+	uint64_t unwritten[2];         /* minutes, a bit for each position */
+	uint32_t hours[HOURS_OPEN];    /* to be made; 0 = none */
+	struct counters *counters;     /* NULL: it has none */
+	float step[ARCHIVE_STEPS_KEPT][STRIDE];
+	float minute[MINUTES_KEPT][_ARCHIVE_CF_COUNT][STRIDE];
+	uint8_t known[MINUTES_KEPT][PACKED];
+};
+
+/* What a minute is computed into. */
+struct work {
+	float value[_ARCHIVE_CF_COUNT][ARCHIVE_COLUMNS];
+	uint8_t known[ARCHIVE_COLUMNS];
+	uint8_t old[ARCHIVE_COLUMNS];
+	uint16_t hour[ARCHIVE_COLUMNS];
+	double sum[ARCHIVE_COLUMNS];
+	float nothing[ARCHIVE_COLUMNS]; /* NaN */
+};
+
+struct archive {
+	struct shard **shards;
+	uint32_t n_shards;
+	uint32_t now; /* step */
+	uint32_t top; /* newest step that was taken */
+	uint32_t cursor;
+	struct work work;
+};
+
+struct archive *archive_new(void)
+{
+	struct archive *a = mu_xcalloc(1, sizeof *a);
+
+	reduce_clear(a->work.nothing);
+	return a;
+}
+
+struct archive *archive_free(struct archive *a)
+{
+	if (!a)
+		return NULL;
+	for (uint32_t i = 0; i < a->n_shards; i++) {
+		free(a->shards[i]->counters);
+		free(a->shards[i]);
+	}
+	free(a->shards);
+	free(a);
+	return NULL;
+}
+
+void archive_reserve(struct archive *a, uint32_t n_columns)
+{
+	while ((uint64_t)a->n_shards * ARCHIVE_COLUMNS < n_columns) {
+		a->shards = mu_xrealloc(a->shards, a->n_shards + 1, sizeof(struct shard *));
+		a->shards[a->n_shards++] = mu_xcalloc(1, sizeof(struct shard));
+	}
+}
+
+uint32_t archive_n_shards(const struct archive *a)
+{
+	return a->n_shards;
+}
+
+static uint32_t minute_of(uint32_t step)
+{
+	return (step + REDUCE_STEPS - 1) / REDUCE_STEPS;
+}
+
+static size_t step_at(uint32_t step)
+{
+	return (step - 1) % ARCHIVE_STEPS_KEPT;
+}
+
+void archive_tick(struct archive *a, int64_t now)
+{
+	a->now = archive_row_ended(ARCHIVE_STEPS, now);
+	if (a->top > a->now + ARCHIVE_AHEAD)
+		a->top = a->now + ARCHIVE_AHEAD;
+}
+
+/* --- taking steps --- */
+
+enum archive_verdict archive_judge(const struct archive *a, uint32_t step)
+{
+	uint32_t top = a->top > a->now ? a->top : a->now;
+
+	if (step == 0 || step > a->now + ARCHIVE_AHEAD)
+		return ARCHIVE_TOO_NEW;
+	if ((uint64_t)(minute_of(step) - 1) * REDUCE_STEPS + ARCHIVE_STEPS_KEPT < top)
+		return ARCHIVE_TOO_OLD;
+	return ARCHIVE_TAKEN;
+}
+
+static struct shard *shard_of(const struct archive *a, uint32_t column)
+{
+	mu_assert(column / ARCHIVE_COLUMNS < a->n_shards);
+	return a->shards[column / ARCHIVE_COLUMNS];
+}
+
+/* The row of a step, empty if it is new. */
+static float *open_step(struct shard *s, uint32_t step)
+{
+	size_t at = step_at(step);
+	uint32_t minute = minute_of(step);
+
+	if (s->step_row[at] != step) {
+		reduce_clear(s->step[at]);
+		s->step_row[at] = step;
+	}
+	s->stale[minute % MINUTES_STALE] = minute;
+	return s->step[at];
+}
+
+enum archive_verdict archive_put(struct archive *a, uint32_t step, const struct archive_run *runs,
+				 size_t n_runs, const float *values)
+{
+	enum archive_verdict verdict = archive_judge(a, step);
+
+	if (verdict != ARCHIVE_TAKEN)
+		return verdict;
+	if (step > a->top)
+		a->top = step;
+	for (size_t i = 0; i < n_runs; i++) {
+		float *row = open_step(shard_of(a, runs[i].column), step);
+
+		reduce_fill(row + runs[i].column % ARCHIVE_COLUMNS, values + runs[i].slot,
+			    runs[i].n);
+	}
+	return ARCHIVE_TAKEN;
+}
+
+static float rate_of(const struct counters *c, size_t i, uint64_t value, uint32_t elapsed,
+		     uint32_t heartbeat)
+{
+	if (c->step[i] == 0 || elapsed > heartbeat || value < c->last[i])
+		return NAN;
+	return (float)((double)(value - c->last[i]) / ((double)elapsed * ARCHIVE_STEP_S));
+}
+
+static void put_counter(struct archive *a, struct shard *s, size_t i, uint32_t step, uint64_t value,
+			uint32_t heartbeat)
+{
+	struct counters *c = s->counters;
+	uint32_t elapsed = step - c->step[i];
+	float rate;
+
+	if (c->step[i] >= step)
+		return;
+	rate = rate_of(c, i, value, elapsed, heartbeat);
+	c->last[i] = value;
+	c->step[i] = step;
+	for (uint32_t k = 0; rate == rate && k < elapsed; k++) {
+		if (archive_judge(a, step - k) == ARCHIVE_TAKEN)
+			reduce_fill(open_step(s, step - k) + i, &rate, 1);
+	}
+}
+
+enum archive_verdict archive_put_counters(struct archive *a, uint32_t step,
+					  const struct archive_run *runs, size_t n_runs,
+					  const uint64_t *values, uint32_t heartbeat)
+{
+	enum archive_verdict verdict = archive_judge(a, step);
+
+	if (verdict != ARCHIVE_TAKEN)
+		return verdict;
+	if (step > a->top)
+		a->top = step;
+	for (size_t i = 0; i < n_runs; i++) {
+		struct shard *s = shard_of(a, runs[i].column);
+
+		if (!s->counters)
+			s->counters = mu_xcalloc(1, sizeof *s->counters);
+		for (uint32_t k = 0; k < runs[i].n; k++)
+			put_counter(a, s, runs[i].column % ARCHIVE_COLUMNS + k, step,
+				    values[runs[i].slot + k], heartbeat);
+	}
+	return ARCHIVE_TAKEN;
+}
+
+/* --- consolidating --- */
+
+static void set_unwritten(struct shard *s, size_t at, bool unwritten)
+{
+	uint64_t bit = UINT64_C(1) << at % 64;
+
+	s->unwritten[at / 64] =
+	    unwritten ? s->unwritten[at / 64] | bit : s->unwritten[at / 64] & ~bit;
+}
+
+static void open_hour(struct shard *s, uint32_t minute)
+{
+	uint32_t hour = (minute + 59) / 60;
+
+	s->hours[hour % HOURS_OPEN] = hour;
+}
+
+/* What is in the ring for this minute may know more: after a restart with part of the steps. */
+static void keep_minute(struct archive *a, struct shard *s, uint32_t minute)
+{
+	struct work *w = &a->work;
+	size_t at = minute % MINUTES_KEPT;
+	float *const into[] = {s->minute[at][0], s->minute[at][1], s->minute[at][2]};
+	const float *const from[] = {w->value[0], w->value[1], w->value[2]};
+
+	if (s->minute_row[at] != minute) {
+		s->minute_row[at] = minute;
+		for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
+			memcpy(into[cf], from[cf], sizeof w->value[cf]);
+		reduce_pack(w->known, s->known[at]);
+	} else {
+		reduce_unpack(s->known[at], w->old);
+		reduce_merge(into, w->old, from, w->known);
+		reduce_pack(w->old, s->known[at]);
+	}
+	set_unwritten(s, at, true);
+	open_hour(s, minute);
+}
+
+static void consolidate(struct archive *a, struct shard *s, uint32_t minute)
+{
+	uint32_t first = (minute - 1) * REDUCE_STEPS + 1;
+	const float *steps[REDUCE_STEPS];
+
+	for (uint32_t i = 0; i < REDUCE_STEPS; i++) {
+		size_t at = step_at(first + i);
+
+		steps[i] = s->step_row[at] == first + i ? s->step[at] : a->work.nothing;
+	}
+	reduce_minute(steps, a->work.value[ARCHIVE_AVERAGE], a->work.value[ARCHIVE_MIN],
+		      a->work.value[ARCHIVE_MAX], a->work.known);
+	keep_minute(a, s, minute);
+}
+
+static bool next_minute(struct archive *a, uint32_t shard, struct archive_change *ret)
+{
+	struct shard *s = a->shards[shard];
+
+	for (size_t i = 0; i < MINUTES_STALE; i++) {
+		uint32_t minute = s->stale[i];
+
+		if (minute != 0 && minute * REDUCE_STEPS < a->now) {
+			s->stale[i] = 0;
+			consolidate(a, s, minute);
+		}
+	}
+	for (size_t word = 0; word < MU_ARRAY_SIZE(s->unwritten); word++) {
+		size_t at;
+
+		if (s->unwritten[word] == 0)
+			continue;
+		at = word * 64 + (size_t)__builtin_ctzll(s->unwritten[word]);
+		set_unwritten(s, at, false);
+		*ret = (struct archive_change){shard, ARCHIVE_MINUTES, s->minute_row[at]};
+		return true;
+	}
+	return false;
+}
+
+/* The oldest first: a day is made when its last hour is. */
+static bool next_hour(struct archive *a, uint32_t shard, struct archive_change *ret)
+{
+	uint32_t *oldest = NULL;
+
+	for (size_t i = 0; i < HOURS_OPEN; i++) {
+		uint32_t *hour = &a->shards[shard]->hours[i];
+
+		if (*hour != 0 && (uint64_t)*hour * STEPS_OF_HOUR < a->now &&
+		    (!oldest || *hour < *oldest))
+			oldest = hour;
+	}
+	if (!oldest)
+		return false;
+	*ret = (struct archive_change){shard, ARCHIVE_HOURS, *oldest};
+	*oldest = 0;
+	return true;
+}
+
+bool archive_next(struct archive *a, struct archive_change *ret)
+{
+	for (uint32_t n = 0; n < a->n_shards; n++) {
+		uint32_t shard = a->cursor % a->n_shards;
+
+		if (next_minute(a, shard, ret) || next_hour(a, shard, ret))
+			return true;
+		a->cursor = shard + 1;
+	}
+	return false;
+}
+
+void archive_again(struct archive *a, const struct archive_change *change)
+{
+	struct shard *s = a->shards[change->shard];
+	size_t at = change->row % MINUTES_KEPT;
+
+	if (change->level == ARCHIVE_HOURS)
+		s->hours[change->row % HOURS_OPEN] = change->row;
+	else if (s->minute_row[at] == change->row)
+		set_unwritten(s, at, true);
+}
+
+/* --- reading --- */
+
+static float step_value(const struct shard *s, uint32_t step, size_t i)
+{
+	size_t at = step_at(step);
+
+	return s->step_row[at] == step ? s->step[at][i] : NAN;
+}
+
+static float minute_value(const struct shard *s, enum archive_cf cf, uint32_t minute, size_t i)
+{
+	size_t at = minute % MINUTES_KEPT;
+
+	return s->minute_row[at] == minute ? s->minute[at][cf][i] : NAN;
+}
+
+void archive_read(const struct archive *a, enum archive_level level, enum archive_cf cf,
+		  uint32_t column, uint32_t first, uint32_t n, float *ret)
+{
+	const struct shard *s = shard_of(a, column);
+	size_t i = column % ARCHIVE_COLUMNS;
+
+	mu_assert(level == ARCHIVE_STEPS || level == ARCHIVE_MINUTES);
+	for (uint32_t k = 0; k < n; k++) {
+		if (first + k == 0)
+			ret[k] = NAN;
+		else if (level == ARCHIVE_STEPS)
+			ret[k] = step_value(s, first + k, i);
+		else
+			ret[k] = minute_value(s, cf, first + k, i);
+	}
+}
+
+/* --- bytes --- */
+
+/* Magic, row, shard, checksum; then averages, minima, maxima, numbers of known steps. */
+static uint32_t minute_checksum(const uint8_t *bytes)
+{
+	uint32_t crc = archive_crc32c(0, bytes, 12);
+
+	return archive_crc32c(crc, bytes + MINUTE_HEADER, ARCHIVE_MINUTE_BYTES - MINUTE_HEADER);
+}
+
+void archive_encode_minute(const struct archive *a, const struct archive_change *change,
+			   uint8_t *ret)
+{
+	const struct shard *s = a->shards[change->shard];
+	size_t at = change->row % MINUTES_KEPT;
+	uint32_t header[4] = {MINUTE_MAGIC, change->row, change->shard, 0};
+	uint8_t *p = ret + MINUTE_HEADER;
+
+	mu_assert(change->level == ARCHIVE_MINUTES && s->minute_row[at] == change->row);
+	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += ARCHIVE_COLUMNS * sizeof(float))
+		memcpy(p, s->minute[at][cf], ARCHIVE_COLUMNS * sizeof(float));
+	memcpy(p, s->known[at], PACKED);
+	memcpy(ret, header, sizeof header);
+	header[3] = minute_checksum(ret);
+	memcpy(ret, header, sizeof header);
+}
+
+bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *bytes)
+{
+	struct shard *s = a->shards[shard];
+	const uint8_t *p = bytes + MINUTE_HEADER;
+	uint32_t header[4];
+	size_t at;
+
+	memcpy(header, bytes, sizeof header);
+	if (header[0] != MINUTE_MAGIC || header[1] == 0 || header[2] != shard ||
+	    header[3] != minute_checksum(bytes))
+		return false;
+	at = header[1] % MINUTES_KEPT;
+	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += ARCHIVE_COLUMNS * sizeof(float))
+		memcpy(s->minute[at][cf], p, ARCHIVE_COLUMNS * sizeof(float));
+	memcpy(s->known[at], p, PACKED);
+	s->minute_row[at] = header[1];
+	open_hour(s, header[1]);
+	return true;
+}
+
+void archive_make_hour(struct archive *a, const struct archive_change *change,
+		       struct archive_cells *ret_tiles)
+{
+	const struct shard *s = a->shards[change->shard];
+	struct work *w = &a->work;
+	struct reduce_row minutes[60];
+	uint32_t first = (change->row - 1) * 60 + 1;
+	size_t n = 0;
+
+	mu_assert(change->level == ARCHIVE_HOURS);
+	for (uint32_t m = first; m < first + 60; m++) {
+		size_t at = m % MINUTES_KEPT;
+
+		if (s->minute_row[at] == m)
+			minutes[n++] = (struct reduce_row){
+			    s->minute[at][ARCHIVE_AVERAGE], s->minute[at][ARCHIVE_MIN],
+			    s->minute[at][ARCHIVE_MAX], s->known[at]};
+	}
+	reduce_hour(minutes, n, w->value[ARCHIVE_AVERAGE], w->value[ARCHIVE_MIN],
+		    w->value[ARCHIVE_MAX], w->hour, w->sum);
+	for (size_t tile = 0; tile < TILES; tile++) {
+		struct archive_cells *c = &ret_tiles[tile];
+		size_t from = tile * TILE_COLUMNS;
+
+		c->row = change->row;
+		for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
+			memcpy(c->value[cf], &w->value[cf][from], sizeof c->value[cf]);
+		memcpy(c->known, &w->hour[from], sizeof c->known);
+	}
+}

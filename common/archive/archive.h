@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine: samples of many series in, rows of all levels out. PURE: no file, no clock; time
+ * comes in with archive_tick(), bytes for files go out with archive_encode().
+ *
+ * A series is a column. Columns lie in shards of ARCHIVE_COLUMNS; a shard keeps its steps and
+ * minutes in memory, a row after the other. Hours are made from the minutes when they are to be
+ * written, days from the hours (tile.h). Nothing is accumulated: every row is computed anew from
+ * the rows below it, with their numbers of known samples, so that samples that come late, or
+ * again, lead to the same rows as if they had come in time.
+ *
+ * Rules: a value that is not finite is unknown. What is known stays: a second value for the same
+ * step is ignored. Not thread-safe: one owner.
+ */
+#ifndef MUSTER_ARCHIVE_ARCHIVE_H
+#define MUSTER_ARCHIVE_ARCHIVE_H
+
+#include "common/archive/level.h"
+#include "common/base/mem.h"
+
+enum {
+	ARCHIVE_COLUMNS = 1024, /* of a shard */
+	/* Steps in memory: 120 to show, and 12 so that the oldest minute among them is whole. */
+	ARCHIVE_STEPS_KEPT = 132,
+	/* A clock that is ahead of ours by no more than this is taken as it is. */
+	ARCHIVE_AHEAD = 12,
+	ARCHIVE_NO_COLUMN = -1,
+};
+
+/* n columns in a row (within one shard) for n values from `slot` on. */
+struct archive_run {
+	uint32_t slot;
+	uint32_t column;
+	uint32_t n;
+};
+
+enum archive_verdict {
+	ARCHIVE_TAKEN,
+	ARCHIVE_TOO_OLD, /* its minute is not in memory any more */
+	ARCHIVE_TOO_NEW, /* more than ARCHIVE_AHEAD steps in the future, or no time at all */
+};
+
+struct archive;
+
+struct archive *archive_new(void);
+struct archive *archive_free(struct archive *a);
+MU_DEFINE_CLEANUP(archive_free, struct archive *);
+
+/* Have shards for columns 0 to n - 1. */
+void archive_reserve(struct archive *a, uint32_t n_columns);
+uint32_t archive_n_shards(const struct archive *a);
+
+/* It is `now` (seconds since 1970 UTC). May go backwards: what was ahead is then not shown. */
+void archive_tick(struct archive *a, int64_t now);
+/* Would a step be taken? */
+enum archive_verdict archive_judge(const struct archive *a, uint32_t step);
+/* One step of some columns, which have been reserved. */
+enum archive_verdict archive_put(struct archive *a, uint32_t step, const struct archive_run *runs,
+				 size_t n_runs, const float *values);
+/*
+ * The same of counters: what is archived is their rate per second since the reading before, in all
+ * steps that passed since then; unknown when that is more than `heartbeat` steps ago, for the
+ * first reading, and for one that is below the one before (a reset and a wrap cannot be told
+ * apart). A reading that is not newer than the last one is ignored.
+ */
+enum archive_verdict archive_put_counters(struct archive *a, uint32_t step,
+					  const struct archive_run *runs, size_t n_runs,
+					  const uint64_t *values, uint32_t heartbeat);
+
+/* A row of a shard that has changed and is to be written. */
+struct archive_change {
+	uint32_t shard;
+	enum archive_level level; /* ARCHIVE_MINUTES, ARCHIVE_HOURS */
+	uint32_t row;
+};
+
+/* Consolidate what has ended and hand out one change; false: none is left. */
+bool archive_next(struct archive *a, struct archive_change *ret);
+/* It could not be written: hand it out again. */
+void archive_again(struct archive *a, const struct archive_change *change);
+
+/* n rows of a column from `first` on; a row that is not there is NaN. Steps and minutes only. */
+void archive_read(const struct archive *a, enum archive_level level, enum archive_cf cf,
+		  uint32_t column, uint32_t first, uint32_t n, float *ret);
+
+/* A minute of a shard as bytes: docs/formats/metrics.md. */
+enum { ARCHIVE_MINUTE_BYTES = 16 + ARCHIVE_COLUMNS * 12 + ARCHIVE_COLUMNS / 2 };
+void archive_encode_minute(const struct archive *a, const struct archive_change *change,
+			   uint8_t *ret);
+/* At start: take a minute back. False: damaged, of another shard, or none. */
+bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *bytes);
+
+/* An hour of a shard, made of its minutes: as row of each of its tiles (tile.h). */
+struct archive_cells;
+void archive_make_hour(struct archive *a, const struct archive_change *change,
+		       struct archive_cells *ret_tiles);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which column is whose: objects (VMs, hosts), their series, and the free columns. PURE.
+ *
+ * An object is its UUID, whichever host tells of it, so its history goes on when a VM moves or
+ * starts again. A series keeps its column as long as its object is in the catalogue; a column that
+ * has become free is given out again with a new `born`, and nothing older in it counts.
+ */
+#ifndef MUSTER_ARCHIVE_CATALOGUE_H
+#define MUSTER_ARCHIVE_CATALOGUE_H
+
+#include "common/archive/archive.h"
+#include "common/base/arena.h"
+#include "common/base/error.h"
+#include "common/base/id.h"
+
+enum {
+	CATALOGUE_NAME_MAX = 63,
+	CATALOGUE_UNIT_MAX = 31,
+	CATALOGUE_OBJECT_MAX = 2048, /* series of one object */
+	CATALOGUE_COLUMNS_MAX = 1 << 26,
+};
+
+/* Shared by all series of its name, unit and kind. */
+struct catalogue_metric {
+	size_t n_users;
+	bool rate;
+	char unit[CATALOGUE_UNIT_MAX + 1];
+	char name[CATALOGUE_NAME_MAX + 1];
+};
+
+struct catalogue_series {
+	struct catalogue_metric *metric;
+	uint32_t column;
+	uint32_t born; /* step */
+};
+
+struct catalogue_object {
+	struct mu_uuid id;
+	struct mu_uuid host; /* that told of it last */
+	uint32_t last;       /* newest step; 0 = none yet */
+	bool changed;        /* since catalogue_next_changed() gave it */
+	size_t n_series;
+	struct catalogue_series *series;
+};
+
+struct catalogue;
+
+/* `quota`: how many series may be those of one host. */
+struct catalogue *catalogue_new(size_t quota);
+struct catalogue *catalogue_free(struct catalogue *c);
+MU_DEFINE_CLEANUP(catalogue_free, struct catalogue *);
+
+/* What a host's batches carry, slot by slot. */
+struct catalogue_want {
+	struct mu_uuid object;
+	const char *name;
+	const char *unit;
+	bool rate;
+};
+
+struct catalogue_map {
+	struct archive_run *runs;
+	size_t n_runs;
+	struct catalogue_object **objects;
+	size_t n_objects;
+	size_t n_dropped; /* over the quota, or with a name that cannot be */
+};
+
+/* Columns for all slots; new objects and series get theirs, born at `step`. In the arena. */
+void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_uuid *host,
+		   const struct catalogue_want *want, size_t n, uint32_t step,
+		   struct catalogue_map *ret);
+
+/* Columns 0 to n - 1 have been in use. */
+uint32_t catalogue_n_columns(const struct catalogue *c);
+size_t catalogue_n_series(const struct catalogue *c, const struct mu_uuid *host);
+struct catalogue_object *catalogue_find(const struct catalogue *c, const struct mu_uuid *id);
+/* *iter starts at 0; NULL at the end. */
+struct catalogue_object *catalogue_next(const struct catalogue *c, size_t *iter);
+/* One that has changed since it was given out here; NULL: none. */
+struct catalogue_object *catalogue_next_changed(struct catalogue *c);
+/* To be given out again: it could not be stored. */
+void catalogue_changed(struct catalogue *c, struct catalogue_object *o);
+/* Its columns become free. What maps hold of it must be gone. */
+void catalogue_forget(struct catalogue *c, struct catalogue_object *o);
+
+/* Its series as bytes, and back into an empty place; MU_E_IO: damaged, or a column is another's. */
+void catalogue_encode(const struct catalogue_object *o, struct mu_arena *arena, const uint8_t **ret,
+		      size_t *ret_len);
+int catalogue_restore(struct catalogue *c, const struct mu_uuid *id, const struct mu_uuid *host,
+		      uint32_t last, const uint8_t *bytes, size_t len, struct mu_error *err);
+/* After the last catalogue_restore(): what nobody has becomes free. */
+void catalogue_restored(struct catalogue *c);
+
+#endif

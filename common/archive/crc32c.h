@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* CRC32C (Castagnoli), by the processor where it can. PURE. */
+#ifndef MUSTER_ARCHIVE_CRC32C_H
+#define MUSTER_ARCHIVE_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* `crc` is 0, or the result for the bytes before. */
+uint32_t archive_crc32c(uint32_t crc, const void *data, size_t len);
+/* The same by tables, for processors without the instruction. */
+uint32_t archive_crc32c_table(uint32_t crc, const void *data, size_t len);
+
+#endif

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/archive/crc32c.h"
+
+uint32_t archive_crc32c(uint32_t crc, const void *data, size_t len)
+{
+	return archive_crc32c_table(crc, data, len);
+}

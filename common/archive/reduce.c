@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Written so that the compiler makes vectors of them: no branch, no call, no aliasing. "x == x" is
+ * "x is known". Sums are double: what is 12 or 720 floats must differ from their exact mean by
+ * less than a float can show.
+ */
+#include "common/archive/reduce.h"
+
+#include "common/archive/archive.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/* Also in a build for processors with wider vectors, chosen at start. */
+#ifdef ARCHIVE_CLONES
+#define WIDE __attribute__((target_clones("default", "arch=x86-64-v3")))
+#else
+#define WIDE
+#endif
+
+WIDE void reduce_fill(float *restrict into, const float *restrict values, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		float old = into[i];
+		float v = values[i];
+
+		v = fabsf(v) <= FLT_MAX ? v : NAN;
+		into[i] = old == old ? old : v;
+	}
+}
+
+WIDE void reduce_clear(float *row)
+{
+	for (size_t i = 0; i < ARCHIVE_COLUMNS; i++)
+		row[i] = NAN;
+}
+
+/* A few columns at a time, so that what is summed stays in registers over the rows. */
+enum { LANE = 16 };
+
+WIDE void reduce_minute(const float *const *steps, float *restrict average, float *restrict min,
+			float *restrict max, uint8_t *restrict known)
+{
+	for (size_t c = 0; c < ARCHIVE_COLUMNS; c += LANE) {
+		double sum[LANE] = {0};
+		float lo[LANE], hi[LANE];
+		int32_t n[LANE] = {0};
+
+		for (size_t i = 0; i < LANE; i++) {
+			lo[i] = INFINITY;
+			hi[i] = -INFINITY;
+		}
+		for (size_t row = 0; row < REDUCE_STEPS; row++) {
+			const float *step = steps[row] + c;
+
+			for (size_t i = 0; i < LANE; i++) {
+				float v = step[i];
+
+				sum[i] += v == v ? (double)v : 0.0;
+				n[i] += v == v;
+				lo[i] = v < lo[i] ? v : lo[i];
+				hi[i] = v > hi[i] ? v : hi[i];
+			}
+		}
+		for (size_t i = 0; i < LANE; i++) {
+			average[c + i] = n[i] ? (float)(sum[i] / n[i]) : NAN;
+			min[c + i] = n[i] ? lo[i] : NAN;
+			max[c + i] = n[i] ? hi[i] : NAN;
+			known[c + i] = (uint8_t)n[i];
+		}
+	}
+}
+
+void reduce_pack(const uint8_t *restrict known, uint8_t *restrict ret_packed)
+{
+	for (size_t i = 0; i < ARCHIVE_COLUMNS / 2; i++)
+		ret_packed[i] = (uint8_t)(known[2 * i] | known[2 * i + 1] << 4);
+}
+
+void reduce_unpack(const uint8_t *restrict packed, uint8_t *restrict ret_known)
+{
+	for (size_t i = 0; i < ARCHIVE_COLUMNS / 2; i++) {
+		ret_known[2 * i] = packed[i] & 15;
+		ret_known[2 * i + 1] = packed[i] >> 4;
+	}
+}
+
+void reduce_merge(float *const *into, uint8_t *restrict into_known, const float *const *other,
+		  const uint8_t *restrict other_known)
+{
+	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++) {
+		float *restrict to = into[cf];
+		const float *restrict from = other[cf];
+
+		for (size_t i = 0; i < ARCHIVE_COLUMNS; i++)
+			to[i] = other_known[i] > into_known[i] ? from[i] : to[i];
+	}
+	for (size_t i = 0; i < ARCHIVE_COLUMNS; i++)
+		into_known[i] = other_known[i] > into_known[i] ? other_known[i] : into_known[i];
+}
+
+WIDE static void add_minute(const struct reduce_row *m, const uint8_t *restrict n,
+			    double *restrict sum, float *restrict min, float *restrict max,
+			    uint16_t *restrict known)
+{
+	for (size_t i = 0; i < ARCHIVE_COLUMNS; i++) {
+		double v = (double)m->average[i] * n[i];
+
+		sum[i] += n[i] ? v : 0.0;
+		known[i] = (uint16_t)(known[i] + n[i]);
+	}
+	for (size_t i = 0; i < ARCHIVE_COLUMNS; i++)
+		min[i] = m->min[i] < min[i] ? m->min[i] : min[i];
+	for (size_t i = 0; i < ARCHIVE_COLUMNS; i++)
+		max[i] = m->max[i] > max[i] ? m->max[i] : max[i];
+}
+
+WIDE void reduce_hour(const struct reduce_row *minutes, size_t n, float *restrict average,
+		      float *restrict min, float *restrict max, uint16_t *restrict known,
+		      double *restrict sum)
+{
+	uint8_t unpacked[ARCHIVE_COLUMNS];
+
+	for (size_t i = 0; i < ARCHIVE_COLUMNS; i++) {
+		sum[i] = 0;
+		known[i] = 0;
+		min[i] = INFINITY;
+		max[i] = -INFINITY;
+	}
+	for (size_t k = 0; k < n; k++) {
+		reduce_unpack(minutes[k].known, unpacked);
+		add_minute(&minutes[k], unpacked, sum, min, max, known);
+	}
+	for (size_t i = 0; i < ARCHIVE_COLUMNS; i++) {
+		average[i] = known[i] ? (float)(sum[i] / known[i]) : NAN;
+		min[i] = known[i] ? min[i] : NAN;
+		max[i] = known[i] ? max[i] : NAN;
+	}
+}

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/archive/catalogue.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct mu_uuid host_a = {{1}}, host_b = {{2}}, vm_a = {{3}}, vm_b = {{4}};
+static struct mu_arena *arena;
+static struct catalogue *c;
+
+static void init(void)
+{
+	arena = mu_arena_new();
+	c = catalogue_new(10);
+}
+
+static void deinit(void)
+{
+	catalogue_free(c);
+	mu_arena_free(arena);
+}
+
+TestSuite(catalogue, .init = init, .fini = deinit);
+
+static struct catalogue_want want(const struct mu_uuid *object, const char *name)
+{
+	return (struct catalogue_want){*object, name, "bytes", false};
+}
+
+static struct catalogue_map map(const struct mu_uuid *host, const struct catalogue_want *w,
+				size_t n, uint32_t step)
+{
+	struct catalogue_map m;
+
+	catalogue_map(c, arena, host, w, n, step, &m);
+	return m;
+}
+
+/* "slot:column+n ..." */
+static const char *runs(const struct catalogue_map *m)
+{
+	static char text[200];
+	int len = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < m->n_runs; i++)
+		len += snprintf(text + len, sizeof text - (size_t)len, "%s%u:%u+%u", i ? " " : "",
+				m->runs[i].slot, m->runs[i].column, m->runs[i].n);
+	return text;
+}
+
+static void forget(const struct mu_uuid *id)
+{
+	catalogue_forget(c, catalogue_find(c, id));
+}
+
+Test(catalogue, a_series_keeps_its_column)
+{
+	const struct catalogue_want first[] = {want(&host_a, "x"), want(&vm_a, "x"),
+					       want(&vm_a, "y")};
+	const struct catalogue_want later[] = {want(&vm_a, "y"), want(&vm_a, "z"),
+					       want(&host_a, "x"), want(&vm_a, "x")};
+	struct catalogue_map m = map(&host_a, first, 3, 100);
+
+	cr_assert_null(catalogue_free(NULL));
+	cr_assert_str_eq(runs(&m), "0:0+3");
+	cr_assert_eq(m.n_objects, 2);
+	m = map(&host_a, later, 4, 200);
+	cr_assert_str_eq(runs(&m), "0:2+2 2:0+2");
+	cr_assert_eq(catalogue_find(c, &vm_a)->series[2].born, 200);
+	cr_assert_eq(catalogue_n_columns(c), 4);
+	cr_assert_eq(catalogue_n_series(c, &host_a), 4);
+	cr_assert_eq(catalogue_n_series(c, &host_b), 0);
+}
+
+Test(catalogue, another_unit_or_kind_is_another_series)
+{
+	struct catalogue_want w[] = {want(&vm_a, "x"), want(&vm_a, "x"), want(&vm_a, "x")};
+	struct catalogue_map m;
+
+	w[1].unit = "KiB";
+	w[2].rate = true;
+	m = map(&host_a, w, 3, 1);
+	cr_assert_str_eq(runs(&m), "0:0+3");
+}
+
+/* A VM moves: what it had stays, and counts for the host where it is. */
+Test(catalogue, history_goes_with_the_vm)
+{
+	const struct catalogue_want w = want(&vm_a, "x");
+	struct catalogue_map m = map(&host_a, &w, 1, 1);
+	size_t i = 0;
+
+	cr_assert_eq(catalogue_next_changed(c), catalogue_find(c, &vm_a));
+	cr_assert_null(catalogue_next_changed(c));
+	m = map(&host_b, &w, 1, 2);
+	cr_assert_str_eq(runs(&m), "0:0+1");
+	cr_assert_eq(catalogue_find(c, &vm_a)->series[0].born, 1);
+	cr_assert_eq(catalogue_n_series(c, &host_a), 0);
+	cr_assert_eq(catalogue_n_series(c, &host_b), 1);
+	cr_assert_not_null(catalogue_next_changed(c));
+	m = map(&host_b, &w, 1, 3);
+	cr_assert_null(catalogue_next_changed(c), "nothing is new");
+	cr_assert_eq(catalogue_next(c, &i), catalogue_find(c, &vm_a));
+	cr_assert_null(catalogue_next(c, &i));
+}
+
+Test(catalogue, a_quota_for_each_host)
+{
+	struct catalogue_want w[12];
+	char names[12][8];
+	struct catalogue_map m;
+
+	for (size_t i = 0; i < 12; i++) {
+		(void)snprintf(names[i], sizeof names[i], "s%zu", i);
+		w[i] = want(&vm_a, names[i]);
+	}
+	m = map(&host_a, w, 6, 1);
+	cr_assert_eq(m.n_dropped, 0);
+	for (size_t i = 0; i < 12; i++)
+		w[i].object = vm_b;
+	m = map(&host_a, w, 12, 1);
+	cr_assert_eq(m.n_dropped, 8, "2 are not looked at, 6 are too many");
+	cr_assert_str_eq(runs(&m), "0:6+4");
+	m = map(&host_a, w, 4, 1);
+	cr_assert_eq(m.n_dropped, 0, "what it has it keeps");
+	m = map(&host_b, w + 4, 8, 1);
+	cr_assert_eq(m.n_dropped, 2, "the other host now has vm_b with its 4, and 6 more");
+}
+
+Test(catalogue, a_limit_for_each_object)
+{
+	struct catalogue_want *w = mu_arena_calloc(arena, CATALOGUE_OBJECT_MAX + 1, sizeof *w);
+	struct catalogue_map m;
+
+	catalogue_free(c);
+	c = catalogue_new(100000);
+	for (size_t i = 0; i <= CATALOGUE_OBJECT_MAX; i++)
+		w[i] = want(&vm_a, mu_arena_printf(arena, "s%zu", i));
+	m = map(&host_a, w, CATALOGUE_OBJECT_MAX + 1, 1);
+	cr_assert_eq(m.n_dropped, 1);
+	cr_assert_eq(m.n_runs, 2, "each within a shard");
+	cr_assert_eq(m.runs[1].column, ARCHIVE_COLUMNS);
+}
+
+Test(catalogue, names_that_cannot_be)
+{
+	char long_name[CATALOGUE_NAME_MAX + 2];
+	struct catalogue_want w[] = {
+	    want(&vm_a, ""),     want(&vm_a, "a\nb"), want(&vm_a, "\x7f"), want(&vm_a, long_name),
+	    want(&vm_a, "good"), want(&vm_a, "x"),    want(&vm_a, "y")};
+	struct catalogue_map m;
+
+	memset(long_name, 'x', sizeof long_name - 1);
+	long_name[sizeof long_name - 1] = '\0';
+	w[5].unit = "a unit with far too many characters";
+	w[6].unit = "";
+	m = map(&host_a, w, MU_ARRAY_SIZE(w), 1);
+	cr_assert_eq(m.n_dropped, 5);
+	cr_assert_str_eq(runs(&m), "4:0+1 6:1+1");
+}
+
+Test(catalogue, columns_are_given_out_again)
+{
+	const struct catalogue_want w[] = {want(&vm_a, "x"), want(&vm_a, "y"), want(&vm_b, "x"),
+					   want(&host_a, "x")};
+	struct catalogue_map m = map(&host_a, w, 4, 1);
+
+	while (catalogue_next_changed(c))
+		;
+	forget(&vm_a);
+	cr_assert_null(catalogue_find(c, &vm_a));
+	cr_assert_eq(catalogue_n_series(c, &host_a), 2);
+	m = map(&host_b, w, 2, 50);
+	cr_assert_str_eq(runs(&m), "0:0+2", "together and in order");
+	cr_assert_eq(catalogue_find(c, &vm_a)->series[0].born, 50);
+	cr_assert_eq(catalogue_n_columns(c), 4);
+}
+
+Test(catalogue, forgotten_while_it_waits_to_be_stored)
+{
+	const struct catalogue_want w[] = {want(&vm_a, "x"), want(&vm_b, "x"), want(&host_a, "x")};
+
+	(void)map(&host_a, w, 3, 1);
+	forget(&vm_b);
+	forget(&host_a);
+	(void)map(&host_a, w + 1, 1, 2);
+	cr_assert_eq(catalogue_next_changed(c), catalogue_find(c, &vm_a));
+	cr_assert_eq(catalogue_next_changed(c), catalogue_find(c, &vm_b));
+	cr_assert_null(catalogue_next_changed(c));
+	catalogue_changed(c, catalogue_find(c, &vm_a));
+	catalogue_changed(c, catalogue_find(c, &vm_a));
+	cr_assert(catalogue_find(c, &vm_a)->changed);
+	cr_assert_eq(catalogue_next_changed(c), catalogue_find(c, &vm_a));
+	cr_assert_not(catalogue_find(c, &vm_a)->changed);
+}
+
+/* --- bytes --- */
+
+struct row {
+	struct mu_uuid id;
+	const uint8_t *bytes;
+	size_t len;
+};
+
+static struct row row_of(const struct mu_uuid *id)
+{
+	struct row r = {.id = *id};
+
+	catalogue_encode(catalogue_find(c, id), arena, &r.bytes, &r.len);
+	return r;
+}
+
+static int restore(const struct row *r)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	return catalogue_restore(c, &r->id, &host_a, 77, r->bytes, r->len, &err);
+}
+
+static void start_anew(void)
+{
+	catalogue_free(c);
+	c = catalogue_new(10);
+}
+
+Test(catalogue, restored_as_it_was)
+{
+	struct catalogue_want w[] = {want(&vm_a, "x"), want(&vm_b, "x"), want(&host_a, "x")};
+	struct catalogue_map m;
+	struct row a, h;
+
+	w[0].rate = true;
+	(void)map(&host_a, w, 3, 5);
+	a = row_of(&vm_a);
+	h = row_of(&host_a);
+	start_anew();
+	cr_assert_eq(restore(&h), 0);
+	cr_assert_eq(restore(&a), 0);
+	catalogue_restored(c);
+	cr_assert_eq(catalogue_find(c, &vm_a)->last, 77);
+	cr_assert_eq(catalogue_find(c, &vm_a)->series[0].born, 5);
+	cr_assert_eq(catalogue_n_series(c, &host_a), 2);
+	cr_assert_null(catalogue_next_changed(c));
+	m = map(&host_a, w, 3, 9);
+	cr_assert_str_eq(runs(&m), "0:0+3", "vm_b was not there any more, its column was free");
+	cr_assert_eq(catalogue_find(c, &vm_b)->series[0].born, 9);
+}
+
+Test(catalogue, damaged_rows)
+{
+	const struct catalogue_want w[] = {want(&vm_a, "x"), want(&vm_a, "y")};
+	uint8_t *bytes;
+	struct row a, b;
+
+	(void)map(&host_a, w, 2, 5);
+	a = row_of(&vm_a);
+	start_anew();
+	cr_assert_eq(restore(&a), 0);
+	cr_assert_lt(restore(&a), 0, "twice");
+	b = a;
+	b.id = vm_b;
+	cr_assert_lt(restore(&b), 0, "another's columns");
+	for (size_t cut = 0; cut < a.len; cut++) {
+		start_anew();
+		b = (struct row){vm_a, a.bytes, cut};
+		/* Behind the format, and behind the first series, it is whole. */
+		cr_assert_eq(restore(&b) == 0, cut == 1 || cut == 1 + (a.len - 1) / 2, "%zu", cut);
+	}
+	bytes = mu_arena_memdup(arena, a.bytes, a.len);
+	b = (struct row){vm_a, bytes, a.len};
+	bytes[4] = 0xff; /* the column's highest byte */
+	start_anew();
+	cr_assert_lt(restore(&b), 0);
+	bytes[0] = 9;
+	start_anew();
+	cr_assert_lt(restore(&b), 0, "another format");
+	catalogue_restored(c);
+}

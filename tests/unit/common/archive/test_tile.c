@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/archive/crc32c.h"
+#include "common/archive/record.h"
+#include "common/archive/tile.h"
+#include "common/base/rand.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+Test(crc32c, is_castagnoli)
+{
+	struct mu_rand rand = {1};
+	uint8_t bytes[200];
+
+	cr_assert_eq(archive_crc32c(0, "123456789", 9), 0xe3069283);
+	cr_assert_eq(archive_crc32c_table(0, "123456789", 9), 0xe3069283);
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)mu_rand_next(&rand);
+	for (size_t len = 0; len <= sizeof bytes; len++) {
+		uint32_t crc = archive_crc32c(0, bytes, len);
+
+		cr_assert_eq(crc, archive_crc32c_table(0, bytes, len));
+		cr_assert_eq(archive_crc32c(archive_crc32c(0, bytes, len / 3), bytes + len / 3,
+					    len - len / 3),
+			     crc);
+	}
+}
+
+static struct archive_cells cells_of(uint32_t row, float v, uint16_t known)
+{
+	struct archive_cells c = {.row = row};
+
+	for (size_t i = 0; i < TILE_COLUMNS; i++) {
+		c.value[ARCHIVE_AVERAGE][i] = v + (float)i;
+		c.value[ARCHIVE_MIN][i] = v;
+		c.value[ARCHIVE_MAX][i] = v + 100;
+		c.known[i] = known;
+	}
+	return c;
+}
+
+static void round_trip(enum archive_level level)
+{
+	struct archive_cells c = cells_of(5, 1, 720), back;
+	uint8_t bytes[TILE_HOUR_BYTES];
+	size_t n = tile_row_bytes(level);
+
+	tile_encode(level, 3, &c, bytes);
+	cr_assert(tile_decode(level, 3, 5, bytes, &back));
+	cr_assert_arr_eq(back.value, c.value, sizeof c.value);
+	cr_assert(level == ARCHIVE_DAYS || memcmp(back.known, c.known, sizeof c.known) == 0);
+	cr_assert_not(tile_decode(level, 3, 6, bytes, &back), "another row");
+	cr_assert_not(tile_decode(level, 4, 5, bytes, &back), "of another tile");
+	for (size_t i = 0; i < n; i++) {
+		bytes[i] ^= 0x10;
+		cr_assert_not(tile_decode(level, 3, 5, bytes, &back), "byte %zu", i);
+		bytes[i] ^= 0x10;
+	}
+	memset(bytes, 0, sizeof bytes);
+	cr_assert_not(tile_decode(level, 3, 0, bytes, &back), "a hole of the file");
+}
+
+Test(tile, rows_to_bytes_and_back)
+{
+	round_trip(ARCHIVE_HOURS);
+	round_trip(ARCHIVE_DAYS);
+}
+
+Test(tile, the_one_that_knows_more_counts)
+{
+	struct archive_cells a = cells_of(1, 1, 10), b = cells_of(1, 2, 10);
+
+	b.known[3] = 11;
+	b.known[4] = 9;
+	tile_merge(&a, &b);
+	cr_assert_eq(a.value[ARCHIVE_MIN][2], 1);
+	cr_assert_eq(a.value[ARCHIVE_MIN][3], 2);
+	cr_assert_eq(a.known[3], 11);
+	cr_assert_eq(a.value[ARCHIVE_MIN][4], 1);
+}
+
+Test(tile, a_day_of_hours)
+{
+	struct archive_cells hours[24], day;
+	uint32_t born[TILE_COLUMNS] = {0};
+
+	for (uint32_t h = 0; h < 24; h++)
+		hours[h] = cells_of(24 * 7 + 1 + h, (float)h, 720);
+	hours[5].row = 0;
+	hours[6].known[0] = 0;
+	hours[7].known[0] = 1;
+	born[1] = (24 * 7 + 20) * 720 + 1; /* a column that was another's before */
+	tile_make_day(8, hours, born, &day);
+	cr_assert_eq(day.row, 8);
+	cr_assert_float_eq(day.value[ARCHIVE_AVERAGE][0],
+			   ((276.0 - 5 - 6 - 7) * 720 + 7) / (21 * 720 + 1), 1e-5);
+	cr_assert_eq(day.value[ARCHIVE_MIN][0], 0);
+	cr_assert_eq(day.value[ARCHIVE_MAX][0], 123);
+	cr_assert_eq(day.value[ARCHIVE_MIN][1], 20);
+	for (size_t h = 0; h < 24; h++)
+		hours[h].row = 0;
+	tile_make_day(8, hours, born, &day);
+	cr_assert(isnan(day.value[ARCHIVE_AVERAGE][0]) && isnan(day.value[ARCHIVE_MIN][0]));
+}
+
+Test(tile, places_in_the_file)
+{
+	cr_assert_eq(tile_file_minute_at(0), 4096);
+	cr_assert_eq(tile_file_minute_at(121), 4096 + ARCHIVE_MINUTE_BYTES);
+	cr_assert_eq(tile_file_row_at(ARCHIVE_HOURS, 0, 168), TILE_FILE_HOURS_AT);
+	cr_assert_eq(tile_file_row_at(ARCHIVE_DAYS, TILES - 1, 365) + TILE_DAY_BYTES,
+		     TILE_FILE_BYTES);
+	cr_assert_leq(TILE_FILE_BYTES / ARCHIVE_COLUMNS, 8400, "bytes of a series");
+}
+
+/* --- records --- */
+
+static const struct archive_run runs[] = {{0, 1020, 4}, {4, 2048, 2}};
+static const float values[] = {1, 2, 3, 4, 5, 6, 7};
+
+static struct record record(void)
+{
+	return (struct record){
+	    .host = {{9}},
+	    .epoch = 3,
+	    .seq = 4,
+	    .now = 1790000000,
+	    .step = 358000000,
+	    .n_runs = 2,
+	    .n_values = 7,
+	    .runs = runs,
+	    .values = values,
+	};
+}
+
+static size_t encode_two(uint8_t *bytes)
+{
+	struct record r = record();
+	size_t n = record_bytes(&r);
+
+	record_encode(&r, bytes);
+	r = (struct record){.host = {{8}}, .now = 1};
+	record_encode(&r, bytes + n);
+	return n + record_bytes(&r);
+}
+
+Test(record, records_to_bytes_and_back)
+{
+	_Alignas(8) uint8_t bytes[512];
+	size_t len = encode_two(bytes), pos = 0;
+	struct record back;
+
+	cr_assert_eq(record_next(bytes, len, &pos, &back), RECORD_FOUND);
+	cr_assert_eq(back.host.bytes[0], 9);
+	cr_assert_eq(back.epoch, 3);
+	cr_assert_eq(back.seq, 4);
+	cr_assert_eq(back.now, 1790000000);
+	cr_assert_eq(back.step, 358000000);
+	cr_assert_eq(back.n_runs, 2);
+	cr_assert_eq(back.runs[1].column, 2048);
+	cr_assert_eq(back.n_values, 7);
+	cr_assert_arr_eq(back.values, values, sizeof values);
+	cr_assert_eq(record_next(bytes, len, &pos, &back), RECORD_FOUND);
+	cr_assert_eq(back.host.bytes[0], 8);
+	cr_assert_eq(record_next(bytes, len, &pos, &back), RECORD_END);
+}
+
+Test(record, torn_anywhere)
+{
+	_Alignas(8) uint8_t bytes[512];
+	size_t len = encode_two(bytes);
+	struct record back;
+
+	for (size_t cut = 1; cut < len; cut++) {
+		enum record_found found = RECORD_FOUND;
+		size_t pos = 0, n = 0;
+
+		while ((found = record_next(bytes, cut, &pos, &back)) == RECORD_FOUND)
+			n++;
+		cr_assert(n < 2 && (found == RECORD_TORN || found == RECORD_END), "at %zu", cut);
+	}
+}
+
+Test(record, damaged_anywhere)
+{
+	_Alignas(8) uint8_t bytes[512];
+	size_t len = encode_two(bytes);
+	struct record back;
+
+	for (size_t i = 0; i < len * 8; i++) {
+		enum record_found found;
+		size_t pos = 0, n = 0;
+
+		bytes[i / 8] ^= (uint8_t)(1 << i % 8);
+		while ((found = record_next(bytes, len, &pos, &back)) != RECORD_END &&
+		       found != RECORD_TORN)
+			n += found == RECORD_FOUND;
+		cr_assert_lt(n, 2, "bit %zu", i);
+		bytes[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+}
+
+/* Well formed, but what it says cannot be. */
+Test(record, runs_that_do_not_fit)
+{
+	static const struct archive_run bad[] = {
+	    {0, 0, 0}, {0, 0, ARCHIVE_COLUMNS + 1}, {8, 0, 1}, {6, 0, 2}, {0, 1023, 2},
+	};
+	_Alignas(8) uint8_t bytes[512];
+	struct record back;
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(bad); i++) {
+		struct record r = record();
+		size_t pos = 0;
+
+		r.runs = &bad[i];
+		r.n_runs = 1;
+		record_encode(&r, bytes);
+		cr_assert_eq(record_next(bytes, record_bytes(&r), &pos, &back), RECORD_DAMAGED,
+			     "%zu", i);
+	}
+}
+
+Test(record, a_length_that_is_not_the_contents)
+{
+	_Alignas(8) uint8_t bytes[512] = {0};
+	struct record r = record(), back;
+	size_t len = record_bytes(&r), pos = 0;
+	uint32_t longer = (uint32_t)len + 8, crc;
+
+	record_encode(&r, bytes);
+	memcpy(bytes, &longer, 4);
+	crc = archive_crc32c(0, bytes + 8, len);
+	memcpy(bytes + 4, &crc, 4);
+	cr_assert_eq(record_next(bytes, len + 8, &pos, &back), RECORD_DAMAGED);
+}
