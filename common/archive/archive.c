@@ -126,7 +126,7 @@ void archive_tick(struct archive *a, int64_t now)
 
 /* --- taking steps --- */
 
-enum archive_verdict archive_judge(const struct archive *a, uint32_t step)
+static enum archive_verdict judge(const struct archive *a, uint32_t step)
 {
 	uint32_t top = a->top > a->now ? a->top : a->now;
 
@@ -160,7 +160,7 @@ static float *open_step(struct shard *s, uint32_t step)
 enum archive_verdict archive_put(struct archive *a, uint32_t step, const struct archive_run *runs,
 				 size_t n_runs, const float *values)
 {
-	enum archive_verdict verdict = archive_judge(a, step);
+	enum archive_verdict verdict = judge(a, step);
 
 	if (verdict != ARCHIVE_TAKEN)
 		return verdict;
@@ -196,7 +196,7 @@ static void put_counter(struct archive *a, struct shard *s, size_t i, uint32_t s
 	c->last[i] = value;
 	c->step[i] = step;
 	for (uint32_t k = 0; rate == rate && k < elapsed; k++) {
-		if (archive_judge(a, step - k) == ARCHIVE_TAKEN)
+		if (judge(a, step - k) == ARCHIVE_TAKEN)
 			reduce_fill(open_step(s, step - k) + i, &rate, 1);
 	}
 }
@@ -205,7 +205,7 @@ enum archive_verdict archive_put_counters(struct archive *a, uint32_t step,
 					  const struct archive_run *runs, size_t n_runs,
 					  const uint64_t *values, uint32_t heartbeat)
 {
-	enum archive_verdict verdict = archive_judge(a, step);
+	enum archive_verdict verdict = judge(a, step);
 
 	if (verdict != ARCHIVE_TAKEN)
 		return verdict;

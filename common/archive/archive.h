@@ -52,8 +52,6 @@ uint32_t archive_n_shards(const struct archive *a);
 
 /* It is `now` (seconds since 1970 UTC). May go backwards: what was ahead is then not shown. */
 void archive_tick(struct archive *a, int64_t now);
-/* Would a step be taken? */
-enum archive_verdict archive_judge(const struct archive *a, uint32_t step);
 /* One step of some columns, which have been reserved. */
 enum archive_verdict archive_put(struct archive *a, uint32_t step, const struct archive_run *runs,
 				 size_t n_runs, const float *values);

@@ -39,6 +39,7 @@ struct catalogue_object {
 	struct mu_uuid id;
 	struct mu_uuid host; /* that told of it last */
 	uint32_t last;       /* newest step; 0 = none yet */
+	size_t n_maps;       /* of whoever has it in use: it is not to be forgotten */
 	bool changed;        /* since catalogue_next_changed() gave it */
 	size_t n_series;
 	struct catalogue_series *series;

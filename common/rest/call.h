@@ -97,6 +97,8 @@ struct http_reply *rest_get_host_dmesg(struct rest_call *c);
 struct http_reply *rest_get_host_journal(struct rest_call *c);
 struct http_reply *rest_get_host_boots(struct rest_call *c);
 struct http_reply *rest_get_host_smt(struct rest_call *c);
+struct http_reply *rest_get_host_stats(struct rest_call *c);
+struct http_reply *rest_get_vm_stats(struct rest_call *c);
 struct http_reply *rest_get_vm_vdis(struct rest_call *c);
 /* c->id as a VM proper: no snapshot, no template. NULL when there is none. */
 const struct model_vm *rest_vm_find(struct rest_call *c, struct vm_id *ret_id);

@@ -10,6 +10,7 @@
 #ifndef MUSTER_REST_REST_H
 #define MUSTER_REST_REST_H
 
+#include "common/archive/stats.h"
 #include "common/base/pipe.h"
 #include "common/http/http.h"
 #include "common/model/call.h"
@@ -125,6 +126,13 @@ struct rest_backend {
 	void (*host_read_cancel)(void *ctx, struct host_read_op *op);
 	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 			  const char *from, struct mu_error *err);
+	/* Rows of a VM's or host's statistics. Optional: NULL = none are kept. done() exactly once,
+	 * never inside the call: `r`, valid during the call, or an error; MU_E_NOT_FOUND: nothing
+	 * is known of the object. */
+	void (*stats)(void *ctx, const struct stats_query *q,
+		      void (*done)(void *arg, const struct stats_result *r,
+				   const struct mu_error *err),
+		      void *arg);
 	/* A viewer of a VM's console, who may do what it asks for. `near` leads to the viewer,
 	 * *ret_far to the console; nothing is sent inside. What goes wrong later closes the pipe.
 	 * Optional: NULL = no consoles. */

@@ -3,7 +3,7 @@
 """Dead exports: functions with external linkage that no other object file uses.
 
 Reads the object files of a build (MUSTER_BUILD, else build/). A test that links the function counts
-as a user: what is tested on its own is there on purpose.
+as a user: what is tested on its own is there on purpose. Names with a dot are the compiler's.
 """
 
 import os
@@ -48,7 +48,7 @@ def dead(build):
         used |= names
     return sorted((o, f) for o, (defined, _) in table.items()
                   if not GENERATED.search(o) and "/tests/" not in o[len(str(build)):]
-                  for f in defined if f not in used and f not in KEPT)
+                  for f in defined if f not in used and f not in KEPT and "." not in f)
 
 
 def check(root, build=None):

@@ -252,6 +252,17 @@ static void console_close(void *side, const struct mu_error *why)
 	f->console_closed = true;
 }
 
+static void stats(void *ctx, const struct stats_query *q,
+		  void (*done)(void *arg, const struct stats_result *r, const struct mu_error *err),
+		  void *arg)
+{
+	struct fixture *f = ctx;
+
+	f->stats = *q;
+	f->stats_done = done;
+	f->stats_arg = arg;
+}
+
 static int console_open(void *ctx, const struct rest_console *rq, const struct rest_user *user,
 			const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
 			struct mu_error *err)
@@ -477,6 +488,7 @@ struct fixture *fixture_new(void)
 	    .vm_define = vm_define,
 	    .call = ask_call,
 	    .task_abort = task_abort,
+	    .stats = stats,
 	    .console_open = console_open,
 	};
 

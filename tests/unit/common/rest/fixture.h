@@ -58,8 +58,11 @@ struct fixture {
 	void (*op_done)(void *arg, const struct mu_uuid *task, const struct mu_error *err);
 	void (*define_done)(void *arg, const struct vm_id *vm, const struct mu_error *err);
 	void *arg;
-	bool no_token; /* "secret" is not known any more */
-	bool no_admin; /* who comes with it may look only */
+	bool no_token;            /* "secret" is not known any more */
+	bool no_admin;            /* who comes with it may look only */
+	struct stats_query stats; /* what was asked for; stats_done is to be called */
+	void (*stats_done)(void *arg, const struct stats_result *r, const struct mu_error *err);
+	void *stats_arg;
 	/* A console: what was asked for, typed; `console_full` takes nothing more. */
 	unsigned n_consoles;
 	struct rest_console console;

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GET /vms|hosts/{id}/stats: Xen Orchestra's picture of the last minutes, hours, week or year, and
+ * with `series` the series as they are. A VM that is gone has its statistics as long as they are
+ * kept.
+ */
+#include "common/base/str.h"
+#include "common/os/clock.h"
+#include "common/rest/call.h"
+#include "common/rest/stats_shape.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct reading {
+	struct http_request *request; /* NULL: the peer left */
+	struct stats_query query;
+	bool host;
+	bool known;   /* the object is in the inventory */
+	char *series; /* NULL: not asked for */
+	char *id;
+};
+
+/* Seconds since 1970, or before now when negative. */
+static int query_time(struct rest_call *c, const char *name, int64_t *ret, struct mu_error *err)
+{
+	const char *text = http_request_query(c->request, name);
+	int64_t now = mu_clock_wall() / 1000;
+
+	*ret = 0;
+	if (!text)
+		return 0;
+	if (!mu_parse_i64(text, ret) || *ret > INT64_C(4000000000) || *ret < -now)
+		return mu_error_set(err, MU_E_INVALID,
+				    "%s: \"%.40s\" is not a time in seconds since 1970, nor "
+				    "(negative) before now",
+				    name, text);
+	if (*ret <= 0)
+		*ret += now;
+	return 0;
+}
+
+static int query_of(struct rest_call *c, struct stats_query *ret, struct mu_error *err)
+{
+	const char *level = http_request_query(c->request, "granularity");
+	const char *cf = http_request_query(c->request, "cf");
+
+	ret->level = ARCHIVE_STEPS;
+	ret->cf = ARCHIVE_AVERAGE;
+	if (level && !archive_level_parse(level, &ret->level))
+		return mu_error_set(err, MU_E_INVALID,
+				    "granularity: \"%.40s\" is none of seconds, minutes, hours, "
+				    "days",
+				    level);
+	if (cf && !archive_cf_parse(cf, &ret->cf))
+		return mu_error_set(err, MU_E_INVALID, "cf: \"%.40s\" is none of AVERAGE, MIN, MAX",
+				    cf);
+	if (query_time(c, "start", &ret->start, err) < 0)
+		return MU_FAILED;
+	return query_time(c, "end", &ret->end, err);
+}
+
+static void on_gone(void *ctx)
+{
+	struct reading *rd = ctx;
+
+	rd->request = NULL;
+}
+
+static struct http_reply *reply_of(const struct reading *rd, const struct stats_result *r)
+{
+	struct mu_arena *a = rd->request->arena;
+	struct mu_value *v = mu_value_object(a);
+
+	mu_value_set_int(a, v, "endTimestamp", r->end);
+	mu_value_set_int(a, v, "interval", archive_levels[rd->query.level].seconds);
+	mu_value_set(a, v, "stats", stats_shape(a, rd->host, r));
+	if (rd->series)
+		mu_value_set(a, v, "series", stats_shape_series(a, rd->series, r));
+	return http_reply_json(rd->request, 200, v);
+}
+
+/* Nothing was ever sampled of it, or nothing of what was is kept. */
+static struct http_reply *nothing(struct reading *rd, const struct mu_error *err)
+{
+	const struct stats_result none = {.end = mu_clock_wall() / 1000};
+	struct rest_call c = {.request = rd->request, .arena = rd->request->arena};
+
+	if (err->code != MU_E_NOT_FOUND)
+		return http_reply_error(rd->request, err, NULL);
+	return rd->known ? reply_of(rd, &none)
+			 : rest_not_found(&c, rd->host ? "host" : "VM", rd->id);
+}
+
+static void on_done(void *arg, const struct stats_result *r, const struct mu_error *err)
+{
+	struct reading *rd = arg;
+
+	if (rd->request)
+		http_request_finish(rd->request, err ? nothing(rd, err) : reply_of(rd, r));
+	free(rd->series);
+	free(rd->id);
+	free(rd);
+}
+
+static struct http_reply *start(struct rest_call *c, const struct mu_uuid *object, bool host,
+				bool known)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct stats_query query = {.object = *object};
+	const char *series = http_request_query(c->request, "series");
+	struct mu_error err = MU_ERROR_INIT;
+	struct http_reply *reply;
+	struct reading *rd;
+
+	if (!b->stats)
+		return rest_unsupported(c, "statistics");
+	if (query_of(c, &query, &err) < 0)
+		return rest_error(c, &err);
+	rd = mu_xcalloc(1, sizeof *rd);
+	*rd = (struct reading){
+	    .request = c->request,
+	    .query = query,
+	    .host = host,
+	    .known = known,
+	    .series = series ? mu_xstrdup(series) : NULL,
+	    .id = mu_xstrdup(c->id),
+	};
+	reply = http_reply_pending(c->request, on_gone, rd);
+	b->stats(b->ctx, &query, on_done, rd);
+	return reply;
+}
+
+/* As Xen Orchestra does: a VM that is off has none, unless a time is asked for. */
+static struct http_reply *check_power(struct rest_call *c, const struct model_vm *vm)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (vm->power != VM_HALTED || http_request_query(c->request, "start") ||
+	    http_request_query(c->request, "end"))
+		return NULL;
+	(void)mu_error_set(&err, MU_E_INVALID,
+			   "the VM is halted; hint: give `start` to see what was before");
+	return rest_error(c, &err);
+}
+
+struct http_reply *rest_get_vm_stats(struct rest_call *c)
+{
+	struct http_reply *refusal;
+	const struct model_vm *vm;
+	struct vm_id id;
+
+	vm = rest_vm_find(c, &id);
+	refusal = vm ? check_power(c, vm) : NULL;
+	if (refusal)
+		return refusal;
+	if (!vm && !mu_uuid_parse(c->id, &id.uuid))
+		return rest_not_found(c, "VM", c->id);
+	return start(c, &id.uuid, false, vm != NULL);
+}
+
+struct http_reply *rest_get_host_stats(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct host_id id;
+
+	if (!mu_uuid_parse(c->id, &id.uuid))
+		return rest_not_found(c, "host", c->id);
+	return start(c, &id.uuid, true, b->host_find(b->ctx, &id) != NULL);
+}

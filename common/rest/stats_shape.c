@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A table of patterns. In a series' name '#' stands for digits and '*' for a device other than the
+ * sum of all ("aggr"); in the path it is where the device's key goes: "vif_3_rx" is vifs.rx["3"].
+ * Disks are keyed by what makes them differ, as Xen Orchestra does it: "a" for xvda; cards by the
+ * number of ethN. Other names are whole.
+ */
+#include "common/rest/stats_shape.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+struct shape {
+	const char *name;
+	const char *path;
+	double factor;    /* to its unit there */
+	const char *plus; /* and this series of the same device added */
+};
+
+static const struct shape vm_shapes[] = {
+    {"cpu#", "cpus/", 100, NULL},
+    {"cpu_usage", "cpuUsage", 100, NULL},
+    {"memory", "memory", 1, NULL},
+    {"memory_target", "memoryTarget", 1, NULL},
+    {"memory_free", "memoryFree", 1, NULL},
+    {"vif_#_rx", "vifs/rx/", 1, NULL},
+    {"vif_#_tx", "vifs/tx/", 1, NULL},
+    {"vif_#_rx_errors", "vifErrors/rx/", 1, NULL},
+    {"vif_#_tx_errors", "vifErrors/tx/", 1, NULL},
+    {"vbd_*_read", "xvds/r/", 1, NULL},
+    {"vbd_*_write", "xvds/w/", 1, NULL},
+    {"vbd_*_iops_read", "iops/r/", 1, NULL},
+    {"vbd_*_iops_write", "iops/w/", 1, NULL},
+    {"vbd_*_iops_total", "iops/total/", 1, NULL},
+    {"vbd_*_read", "ioThroughput/r/", 1, NULL},
+    {"vbd_*_write", "ioThroughput/w/", 1, NULL},
+    {"vbd_*_read", "ioThroughput/total/", 1, "vbd_*_write"},
+};
+
+static const struct shape host_shapes[] = {
+    {"cpu#", "cpus/", 100, NULL},
+    {"loadavg", "load", 1, NULL},
+    {"hostload", "hostload", 1, NULL},
+    {"running_vcpus", "runningVcpus", 1, NULL},
+    {"memory_total_kib", "memory", 1024, NULL},
+    {"memory_free_kib", "memoryFree", 1024, NULL},
+    {"pif_*_rx", "pifs/rx/", 1, NULL},
+    {"pif_*_tx", "pifs/tx/", 1, NULL},
+    {"pif_aggr_rx", "pifsAggr/rx", 1, NULL},
+    {"pif_aggr_tx", "pifsAggr/tx", 1, NULL},
+};
+
+/* The device that makes `name` match, in *ret (with its length); for patterns without one it is
+ * empty. */
+static bool matches(const char *pattern, const char *name, const char **ret, size_t *ret_len)
+{
+	size_t before = strcspn(pattern, "#*"), len = strlen(name), after;
+	const char *device = name + before;
+
+	*ret = "";
+	*ret_len = 0;
+	if (pattern[before] == '\0')
+		return strcmp(pattern, name) == 0;
+	after = strlen(pattern + before + 1);
+	if (len <= before + after || strncmp(name, pattern, before) != 0 ||
+	    strcmp(name + len - after, pattern + before + 1) != 0)
+		return false;
+	len -= before + after;
+	for (size_t i = 0; i < len; i++)
+		if (device[i] == '_' ||
+		    (pattern[before] == '#' && !isdigit((unsigned char)device[i])))
+			return false;
+	*ret = device;
+	*ret_len = len;
+	return !(len == 4 && strncmp(device, "aggr", 4) == 0);
+}
+
+static const char *key_of(struct mu_arena *a, const char *device, size_t len)
+{
+	char *key = mu_arena_strndup(a, device, len);
+
+	if (strncmp(key, "xvd", 3) == 0 && key[3])
+		return key + 3;
+	if (strncmp(key, "eth", 3) == 0 && key[3] && strspn(key + 3, "0123456789") == len - 3)
+		return key + 3;
+	return key;
+}
+
+/* The member of that name, made if it is missing. */
+static struct mu_value *descend(struct mu_arena *a, struct mu_value *v, const char *name)
+{
+	struct mu_value *found = mu_value_find(v, name);
+
+	return found ? found : mu_value_set(a, v, name, mu_value_object(a));
+}
+
+static void place(struct mu_arena *a, struct mu_value *root, const char *path, const char *key,
+		  struct mu_value *child)
+{
+	const char *slash;
+
+	while ((slash = strchr(path, '/'))) {
+		root = descend(a, root, mu_arena_strndup(a, path, (size_t)(slash - path)));
+		path = slash + 1;
+	}
+	mu_value_set(a, root, *path ? path : key, child);
+}
+
+static struct mu_value *values_of(struct mu_arena *a, const struct stats_result *r,
+				  const float *values, const float *plus, double factor)
+{
+	struct mu_value *list = mu_value_list(a);
+
+	for (uint32_t i = 0; i < r->n_rows; i++) {
+		double v = (double)values[i] + (plus ? (double)plus[i] : 0);
+
+		/* Not finite: null. */
+		mu_value_push(list, mu_value_real(a, v * factor));
+	}
+	return list;
+}
+
+/* The series of another pattern for the same device, NULL when there is none. */
+static const float *other_of(const struct stats_result *r, const char *pattern, const char *device,
+			     size_t len)
+{
+	const char *found;
+	size_t found_len;
+
+	for (size_t i = 0; i < r->n_series; i++)
+		if (matches(pattern, r->series[i].name, &found, &found_len) && found_len == len &&
+		    strncmp(found, device, len) == 0)
+			return r->series[i].values;
+	return NULL;
+}
+
+struct mu_value *stats_shape(struct mu_arena *a, bool host, const struct stats_result *r)
+{
+	const struct shape *shapes = host ? host_shapes : vm_shapes;
+	size_t n = host ? MU_ARRAY_SIZE(host_shapes) : MU_ARRAY_SIZE(vm_shapes);
+	struct mu_value *root = mu_value_object(a);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct shape *s = &shapes[i];
+
+		for (size_t k = 0; k < r->n_series; k++) {
+			const struct stats_series *series = &r->series[k];
+			const float *plus = NULL;
+			const char *device;
+			size_t len;
+
+			if (!matches(s->name, series->name, &device, &len))
+				continue;
+			if (s->plus && !(plus = other_of(r, s->plus, device, len)))
+				continue;
+			place(a, root, s->path, key_of(a, device, len),
+			      values_of(a, r, series->values, plus, s->factor));
+		}
+	}
+	return root;
+}
+
+static bool is_named(const char *names, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strcmp(names, "*") == 0)
+		return true;
+	for (const char *p = names; *p; p += strcspn(p, ","), p += *p == ',')
+		if (strcspn(p, ",") == len && strncmp(p, name, len) == 0)
+			return true;
+	return false;
+}
+
+struct mu_value *stats_shape_series(struct mu_arena *a, const char *names,
+				    const struct stats_result *r)
+{
+	struct mu_value *root = mu_value_object(a);
+
+	for (size_t i = 0; i < r->n_series; i++) {
+		const struct stats_series *s = &r->series[i];
+		struct mu_value *v;
+
+		if (!is_named(names, s->name) || mu_value_get(root, s->name))
+			continue;
+		v = mu_value_set(a, root, s->name, mu_value_object(a));
+		mu_value_set_string(a, v, "unit", s->unit);
+		mu_value_set(a, v, "values", values_of(a, r, s->values, NULL, 1));
+	}
+	return root;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Statistics: what reaches the backend, and Xen Orchestra's picture of what comes back. */
+#include "common/os/clock.h"
+#include "fixture.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct fixture *f;
+
+static void setup(void)
+{
+	f = fixture_new();
+}
+
+static void teardown(void)
+{
+	f = fixture_free(f);
+}
+
+TestSuite(stats, .init = setup, .fini = teardown);
+
+#define VM(query) "/rest/v0/vms/" VM_WEB "/stats" query
+#define HOST(query) "/rest/v0/hosts/" HOST_1 "/stats" query
+
+static struct http_request *get(const char *target)
+{
+	return fixture_call(f, HTTP_GET, target, NULL);
+}
+
+/* Every series has the values of its place: 1, 2; 3, 4; ... */
+static void answer(const char *const *names, size_t n, int64_t end)
+{
+	struct stats_series series[32];
+	float values[64];
+	struct stats_result r = {.end = end, .n_rows = 2, .n_series = n, .series = series};
+
+	cr_assert_leq(n, MU_ARRAY_SIZE(series));
+	cr_assert_not_null(f->stats_done);
+	for (size_t i = 0; i < n; i++) {
+		values[2 * i] = (float)(2 * i + 1);
+		values[2 * i + 1] = (float)(2 * i + 2);
+		series[i] = (struct stats_series){names[i], "unit", &values[2 * i]};
+	}
+	f->stats_done(f->stats_arg, &r, NULL);
+	f->stats_done = NULL;
+}
+
+static void refuse(enum mu_error_code code, const char *text)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	(void)mu_error_set(&err, code, "%s", text);
+	f->stats_done(f->stats_arg, NULL, &err);
+	f->stats_done = NULL;
+}
+
+Test(stats, a_vm_as_xen_orchestra_shows_it)
+{
+	static const char *const names[] = {
+	    "cpu0",
+	    "cpu11",
+	    "cpu_usage",
+	    "memory",
+	    "memory_target",
+	    "memory_free",
+	    "memory_internal_free",
+	    "vif_0_rx",
+	    "vif_0_tx",
+	    "vif_0_rx_errors",
+	    "vif_0_rx_packets",
+	    "vif_aggr_rx",
+	    "vbd_xvda_read",
+	    "vbd_xvda_write",
+	    "vbd_aggr_read",
+	    "vbd_xvda_iops_total",
+	    "vbd_hdc_read",
+	};
+	struct http_request *r = get(VM(""));
+
+	answer(names, MU_ARRAY_SIZE(names), 1790000005);
+	fixture_expect(
+	    r, 200,
+	    "{\"endTimestamp\":1790000005,\"interval\":5,\"stats\":{"
+	    "\"cpus\":{\"0\":[100.0,200.0],\"11\":[300.0,400.0]},\"cpuUsage\":[500.0,600.0],"
+	    "\"memory\":[7.0,8.0],\"memoryTarget\":[9.0,10.0],\"memoryFree\":[11.0,12.0],"
+	    "\"vifs\":{\"rx\":{\"0\":[15.0,16.0]},\"tx\":{\"0\":[17.0,18.0]}},"
+	    "\"vifErrors\":{\"rx\":{\"0\":[19.0,20.0]}},"
+	    "\"xvds\":{\"r\":{\"a\":[25.0,26.0],\"hdc\":[33.0,34.0]},\"w\":{\"a\":[27.0,28.0]}},"
+	    "\"iops\":{\"total\":{\"a\":[31.0,32.0]}},"
+	    "\"ioThroughput\":{\"r\":{\"a\":[25.0,26.0],\"hdc\":[33.0,34.0]},"
+	    "\"w\":{\"a\":[27.0,28.0]},\"total\":{\"a\":[52.0,54.0]}}}}");
+}
+
+Test(stats, a_host_as_xen_orchestra_shows_it)
+{
+	static const char *const names[] = {
+	    "cpu0",
+	    "cpu_avg",
+	    "loadavg",
+	    "hostload",
+	    "running_vcpus",
+	    "memory_total_kib",
+	    "memory_free_kib",
+	    "pif_eth1_rx",
+	    "pif_eth1_tx",
+	    "pif_enp3s0_rx",
+	    "pif_aggr_rx",
+	    "pif_aggr_tx",
+	    "pif_ethernet_rx",
+	};
+	struct http_request *r = get(HOST("?granularity=days"));
+
+	cr_expect_eq(f->stats.level, ARCHIVE_DAYS);
+	answer(names, MU_ARRAY_SIZE(names), 1790000000);
+	fixture_expect(r, 200,
+		       "{\"endTimestamp\":1790000000,\"interval\":86400,\"stats\":{"
+		       "\"cpus\":{\"0\":[100.0,200.0]},\"load\":[5.0,6.0],\"hostload\":[7.0,8.0],"
+		       "\"runningVcpus\":[9.0,10.0],\"memory\":[11264.0,12288.0],"
+		       "\"memoryFree\":[13312.0,14336.0],"
+		       "\"pifs\":{\"rx\":{\"1\":[15.0,16.0],\"enp3s0\":[19.0,20.0],"
+		       "\"ethernet\":[25.0,26.0]},\"tx\":{\"1\":[17.0,18.0]}},"
+		       "\"pifsAggr\":{\"rx\":[21.0,22.0],\"tx\":[23.0,24.0]}}}");
+}
+
+Test(stats, unknown_values_are_null)
+{
+	const float values[] = {NAN, 1};
+	const struct stats_series series = {"memory", "bytes", values};
+	const struct stats_result result = {.end = 10, .n_rows = 2, .n_series = 1, &series};
+	struct http_request *r = get(VM("?granularity=minutes&cf=MAX"));
+
+	cr_expect_eq(f->stats.level, ARCHIVE_MINUTES);
+	cr_expect_eq(f->stats.cf, ARCHIVE_MAX);
+	f->stats_done(f->stats_arg, &result, NULL);
+	fixture_expect(r, 200, "\"interval\":60,\"stats\":{\"memory\":[null,1.0]}}");
+}
+
+Test(stats, series_as_they_are)
+{
+	static const char *const names[] = {"memory", "uptime", "vbd_xvda_read", "memory"};
+	struct http_request *r = get(VM("?series=uptime,memory,nothing"));
+
+	answer(names, 4, 10);
+	fixture_expect(r, 200,
+		       "\"series\":{\"memory\":{\"unit\":\"unit\",\"values\":[1.0,2.0]},"
+		       "\"uptime\":{\"unit\":\"unit\",\"values\":[3.0,4.0]}}}");
+	r = get(VM("?series=*"));
+	answer(names, 3, 10);
+	fixture_expect(r, 200, "\"vbd_xvda_read\":{\"unit\":\"unit\",\"values\":[5.0,6.0]}}}");
+}
+
+Test(stats, times)
+{
+	int64_t now = mu_clock_wall() / 1000;
+	struct http_request *r = get(VM("?start=-3600&end=1790000000"));
+
+	cr_expect_leq(f->stats.start - (now - 3600), 5);
+	cr_expect_geq(f->stats.start, now - 3600);
+	cr_expect_eq(f->stats.end, 1790000000);
+	refuse(MU_E_INVALID, "there are no seconds of that time");
+	fixture_expect(r, 422, "no seconds of that time");
+}
+
+/* XAPI gives none either; ours are there when a time is asked for. */
+Test(stats, halted)
+{
+	struct http_request *r = get("/rest/v0/vms/" VM_DB "/stats");
+
+	cr_expect_null(f->stats_done);
+	fixture_expect(r, 422, "halted");
+	r = get("/rest/v0/vms/" VM_DB "/stats?start=-3600");
+	answer(NULL, 0, 10);
+	fixture_expect(r, 200, "{\"endTimestamp\":10,\"interval\":5,\"stats\":{}}");
+}
+
+Test(stats, gone_or_not_yet_sampled)
+{
+	struct http_request *r = get("/rest/v0/vms/" NOBODY "/stats");
+
+	answer(NULL, 0, 10);
+	fixture_expect(r, 200, "{\"endTimestamp\":10,\"interval\":5,\"stats\":{}}");
+	r = get("/rest/v0/vms/" NOBODY "/stats");
+	refuse(MU_E_NOT_FOUND, "nothing");
+	fixture_expect(r, 404, "no such VM " NOBODY);
+	r = get("/rest/v0/hosts/" NOBODY "/stats");
+	refuse(MU_E_NOT_FOUND, "nothing");
+	fixture_expect(r, 404, "no such host " NOBODY);
+	r = get(VM(""));
+	refuse(MU_E_NOT_FOUND, "nothing");
+	fixture_expect(r, 200, "\"interval\":5,\"stats\":{}}");
+	r = get(VM("?granularity=hours"));
+	refuse(MU_E_IO, "it broke");
+	fixture_expect(r, 500, "it broke");
+}
+
+Test(stats, what_is_refused)
+{
+	static const struct {
+		const char *target;
+		int status;
+		const char *says;
+	} bad[] = {
+	    {"/rest/v0/vms/7/stats", 404, "VM"},
+	    {"/rest/v0/hosts/7/stats", 404, "host"},
+	    {VM("?granularity=weeks"), 422, "granularity"},
+	    {VM("?cf=LAST"), 422, "cf"},
+	    {VM("?start=yesterday"), 422, "start"},
+	    {VM("?end=9999999999999"), 422, "end"},
+	    {VM("?start=-9999999999999"), 422, "start"},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(bad); i++)
+		fixture_expect(get(bad[i].target), bad[i].status, bad[i].says);
+	cr_expect_null(f->stats_done);
+}
