@@ -422,12 +422,21 @@ static void admin_audit_rows(void *ctx, size_t limit, int64_t before,
 	app_audit_list(ctx, limit, before, done, arg);
 }
 
-static void admin_metrics_of(void *ctx, const struct host_id *id, mu_msec since,
-			     void (*done)(void *arg, const struct admin_metrics *m,
-					  const struct mu_error *err),
-			     void *arg)
+static bool admin_host_exists(void *ctx, const struct host_id *id)
 {
-	app_metrics_read(ctx, id, since, done, arg);
+	struct app *app = ctx;
+
+	return inventory_host_find(app->inventory, id) != NULL;
+}
+
+static void admin_metrics_of(void *ctx, const struct host_id *id, struct admin_metrics *ret)
+{
+	struct app *app = ctx;
+	struct metrics_intake in;
+
+	metrics_intake(app->metrics, &id->uuid, &in);
+	*ret = (struct admin_metrics){in.n_series,  in.n_dropped, in.n_taken,
+				      in.n_too_old, in.n_too_new, in.last};
 }
 
 void app_admin_ops(struct app *app, struct admin_ops *ret)
@@ -445,5 +454,6 @@ void app_admin_ops(struct app *app, struct admin_ops *ret)
 	    .host_revoke = admin_host_revoke,
 	    .audit_list = admin_audit_rows,
 	    .metrics = admin_metrics_of,
+	    .host_exists = admin_host_exists,
 	};
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order of start: state directory and its lock, CA, database, memory; then rpc, REST, HTTPS, the
- * Unix socket. Order of stop: HTTP, agents, database; each ends with a callback that begins the
- * next, so that everything that was accepted is stored before the process ends.
+ * Order of start: state directory and its lock, CA, database, memory; then metrics, rpc, REST,
+ * HTTPS, the Unix socket. Order of stop: HTTP, agents, metrics, database; each ends with a callback
+ * that begins the next, so that everything that was accepted is stored before the process ends.
  */
 #include "aggregator/app/app.h"
 
@@ -71,6 +71,7 @@ static void app_free(void *ctx)
 	tasks_free(app->tasks);
 	mu_arena_free(app->arena);
 	mu_map_free(app->resync);
+	app_metrics_free(app);
 	app_access_free(app);
 	free(app->fleet_address);
 	mu_timer_free(app->task_timer);
@@ -111,6 +112,7 @@ int app_open(const struct app_options *options, struct app **ret_app, struct mu_
 	app->tasks = tasks_new(TASKS_HISTORY);
 	app->arena = mu_arena_new();
 	app->resync = mu_map_new();
+	app->metric_marks = mu_map_new();
 	app->certs = mu_map_new();
 	app->joins = mu_map_new();
 	app->tokens = mu_map_new();
@@ -276,6 +278,7 @@ static void on_daily(void *ctx)
 
 	renew_servers(app);
 	app_access_trim(app);
+	app_metrics_expire(app);
 	app->n_conflicts = 0;
 	mu_timer_set(app->daily, DAILY_MS);
 }
@@ -292,12 +295,23 @@ static void on_store_closed(void *ctx)
 	app_free(app);
 }
 
+static void on_metrics_closed(void *ctx)
+{
+	struct app *app = ctx;
+
+	app->metrics = NULL;
+	store_close(app->store, on_store_closed, app);
+}
+
 static void on_fleet_stopped(void *ctx)
 {
 	struct app *app = ctx;
 
 	app->fleet = NULL;
-	store_close(app->store, on_store_closed, app);
+	if (app->metrics)
+		metrics_close(app->metrics, on_metrics_closed, app);
+	else
+		on_metrics_closed(app);
 }
 
 static void on_http_stopped(void *ctx)
@@ -308,7 +322,7 @@ static void on_http_stopped(void *ctx)
 	if (app->fleet)
 		fleet_stop(app->fleet, on_fleet_stopped, app);
 	else
-		store_close(app->store, on_store_closed, app);
+		on_fleet_stopped(app);
 }
 
 static void app_stop(void *ctx)
@@ -334,7 +348,8 @@ int app_serve(struct app *app, struct mu_error *err)
 
 	app->task_timer = mu_timer_new(app->loop, app_on_task_timer, app);
 	app->daily = mu_timer_new(app->loop, on_daily, app);
-	if (serve_fleet(app, err) < 0 || serve_http(app, &port, err) < 0) {
+	if (app_metrics_open(app, err) < 0 || serve_fleet(app, err) < 0 ||
+	    serve_http(app, &port, err) < 0) {
 		mu_loop_post(app->loop, app_stop, app);
 		run_out(app);
 		return MU_FAILED;

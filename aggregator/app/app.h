@@ -11,6 +11,7 @@
 #include "aggregator/core/tasks.h"
 #include "aggregator/fleet/ca.h"
 #include "aggregator/fleet/fleet.h"
+#include "aggregator/metrics/metrics.h"
 #include "aggregator/rest/admin.h"
 #include "aggregator/store/access.h"
 #include "aggregator/store/store.h"
@@ -31,6 +32,8 @@ struct app {
 	struct tasks *tasks;
 	struct mu_timer *task_timer; /* deadlines of commands that were never sent */
 	struct mu_arena *arena;      /* for encoding, reset after each use */
+	struct metrics *metrics;     /* NULL: not serving */
+	struct mu_map *metric_marks; /* host ids -> struct metric_mark, from the journal */
 	struct mu_map *resync;       /* host ids whose stored state could not be read */
 	size_t n_conflicts;          /* told today (state.c) */
 	/* who may come in (access.c) */
@@ -133,12 +136,15 @@ void app_audit_list(struct app *app, size_t limit, int64_t before,
 				 const struct mu_error *err),
 		    void *arg);
 
-/* metrics.c */
+/* metrics.c: the archives, after app_load(). */
+int app_metrics_open(struct app *app, struct mu_error *err);
+void app_metrics_free(struct app *app);
+/* How far the host's numbers had come; zeros when nothing is known. */
+void app_metrics_mark(const struct app *app, const struct host_id *host, uint64_t *ret_epoch,
+		      uint64_t *ret_seq);
 void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt);
-void app_metrics_read(struct app *app, const struct host_id *id, mu_msec since,
-		      void (*done)(void *arg, const struct admin_metrics *m,
-				   const struct mu_error *err),
-		      void *arg);
+/* Daily: what is gone for long is dropped. */
+void app_metrics_expire(struct app *app);
 
 /* transfer.c */
 int app_transfer_open(struct app *app, const struct rest_transfer *rq,

@@ -143,6 +143,15 @@ static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_use
 	return app_task_abort(ctx, id, &who, err);
 }
 
+static void stats(void *ctx, const struct stats_query *q,
+		  void (*done)(void *arg, const struct stats_result *r, const struct mu_error *err),
+		  void *arg)
+{
+	struct app *app = ctx;
+
+	metrics_query(app->metrics, q, done, arg);
+}
+
 static int console_open(void *ctx, const struct rest_console *rq, const struct rest_user *user,
 			const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
 			struct mu_error *err)
@@ -183,6 +192,7 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .host_read = host_read,
 	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
+	    .stats = stats,
 	    .console_open = console_open,
 	    .transfer_open = transfer_open,
 	};

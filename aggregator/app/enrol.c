@@ -187,7 +187,7 @@ static void enrol_take_effect(struct enrolment *en)
 	}
 	app_access_add_cert(app, &en->cert);
 	session_mark_init(&mark, 0, 0, 0, 0);
-	fleet_host_add(app->fleet, &en->host, &mark, 0);
+	fleet_host_add(app->fleet, &en->host, &mark);
 	inventory_host_add(app->inventory, &en->model, &app->changes);
 	app_publish(app);
 	mu_log_info("host enrolled host=%s name=\"%s\"%s", mu_uuid_format(&en->host.uuid, id),

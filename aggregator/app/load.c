@@ -75,13 +75,15 @@ static int load_mark(const struct store_host *row, void *arg, struct mu_error *e
 {
 	struct app *app = arg;
 	struct session_mark mark;
+	uint64_t epoch;
+	uint64_t seq;
 
 	(void)err;
-	session_mark_init(&mark, row->state_epoch, row->state_seq, row->metric_epoch,
-			  row->metric_seq);
+	app_metrics_mark(app, &row->id, &epoch, &seq);
+	session_mark_init(&mark, row->state_epoch, row->state_seq, epoch, seq);
 	if (mu_map_find(app->resync, &row->id, sizeof row->id))
 		session_mark_distrust(&mark);
-	fleet_host_add(app->fleet, &row->id, &mark, row->metric_count);
+	fleet_host_add(app->fleet, &row->id, &mark);
 	return 0;
 }
 

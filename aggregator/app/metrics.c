@@ -1,20 +1,196 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Metric batches into the store's ring, and out of it for GET /hosts/{id}/metrics. Nothing of
- * them is kept in memory.
- */
+/* Metrics: batches of agents into aggregator/metrics, its catalogue into the store, and out of both
+ * for REST. */
+#include "aggregator/metrics/metrics.h"
 #include "aggregator/app/app.h"
-#include "aggregator/store/hosts.h"
+#include "aggregator/store/metrics.h"
+#include "common/base/assert.h"
 #include "common/base/mem.h"
-#include "common/base/str.h"
-#include "common/os/clock.h"
+#include "common/log/log.h"
 #include "common/wire/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof(float) == 4 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-	       "samples are stored as little-endian IEEE floats");
+/* How far a host's numbers had come when the journal was written. */
+struct metric_mark {
+	uint64_t epoch;
+	uint64_t seq;
+};
+
+/* --- the catalogue in the store --- */
+
+/* Objects on their way to the store: given back when it fails. */
+struct cataloguing {
+	struct app *app;
+	struct mu_uuid *ids;
+	size_t n;
+	metrics_done done;
+	void *arg;
+};
+
+static void catalogue_stored(void *ctx, const struct mu_error *err)
+{
+	struct cataloguing *ct = ctx;
+	struct catalogue *c = metrics_catalogue(ct->app->metrics);
+
+	for (size_t i = 0; err && i < ct->n; i++) {
+		struct catalogue_object *o = catalogue_find(c, &ct->ids[i]);
+
+		if (o)
+			catalogue_changed(c, o);
+	}
+	ct->done(ct->arg, err);
+	free(ct->ids);
+	free(ct);
+}
+
+static void nothing_to_store(void *ctx)
+{
+	catalogue_stored(ctx, NULL);
+}
+
+static void put_object(struct app *app, struct store_tx *tx, const struct catalogue_object *o)
+{
+	struct store_metric_object row = {.id = o->id, .host = o->host, .last = o->last};
+	const uint8_t *series;
+
+	catalogue_encode(o, app->arena, &series, &row.series.len);
+	row.series.data = series;
+	store_metrics_put(tx, &row);
+	mu_arena_reset(app->arena);
+}
+
+static void store_catalogue(void *ctx, struct catalogue *c, metrics_done done, void *arg)
+{
+	struct app *app = ctx;
+	struct cataloguing *ct = mu_xcalloc(1, sizeof *ct);
+	struct catalogue_object *o = catalogue_next_changed(c);
+	struct store_tx *tx;
+
+	*ct = (struct cataloguing){.app = app, .done = done, .arg = arg};
+	if (!o) {
+		mu_loop_post(app->loop, nothing_to_store, ct);
+		return;
+	}
+	tx = store_begin(app->store);
+	for (; o; o = catalogue_next_changed(c)) {
+		ct->ids = mu_xrealloc(ct->ids, ct->n + 1, sizeof *ct->ids);
+		ct->ids[ct->n++] = o->id;
+		put_object(app, tx, o);
+	}
+	store_commit(tx, STORE_OR_FAIL, catalogue_stored, ct);
+}
+
+/* What cannot be read is given up: its columns are nobody's, its object begins anew. */
+static int load_object(const struct store_metric_object *row, void *arg, struct mu_error *err)
+{
+	struct app *app = arg;
+	struct catalogue *c = metrics_catalogue(app->metrics);
+	struct mu_error local = MU_ERROR_INIT;
+	struct catalogue_object *o;
+	char text[MU_UUID_TEXT];
+
+	(void)err;
+	if (catalogue_restore(c, &row->id, &row->host, row->last, row->series.data, row->series.len,
+			      &local) == 0)
+		return 0;
+	mu_log_warning("statistics of an object are lost id=%s err=\"%s\"",
+		       mu_uuid_format(&row->id, text), local.text);
+	o = catalogue_find(c, &row->id);
+	if (o)
+		catalogue_forget(c, o);
+	return 0;
+}
+
+static void on_mark(void *ctx, const struct mu_uuid *host, uint64_t epoch, uint64_t seq, mu_msec at)
+{
+	struct app *app = ctx;
+	struct metric_mark *mark = mu_map_find(app->metric_marks, host->bytes, sizeof host->bytes);
+	const struct host_id id = {*host};
+
+	if (!mark) {
+		mark = mu_xcalloc(1, sizeof *mark);
+		mu_map_put(app->metric_marks, host->bytes, sizeof host->bytes, mark);
+	}
+	*mark = (struct metric_mark){epoch, seq};
+	inventory_host_seen(app->inventory, &id, at);
+}
+
+void app_metrics_mark(const struct app *app, const struct host_id *host, uint64_t *ret_epoch,
+		      uint64_t *ret_seq)
+{
+	const struct metric_mark *mark = mu_map_find(app->metric_marks, host, sizeof *host);
+
+	*ret_epoch = mark ? mark->epoch : 0;
+	*ret_seq = mark ? mark->seq : 0;
+}
+
+static void on_health(void *ctx, const struct mu_error *err)
+{
+	(void)ctx;
+	if (err)
+		mu_log_error("storing metrics fails, they are kept in memory err=\"%s\" "
+			     "hint=\"make room in the state directory\"",
+			     err->text);
+	else
+		mu_log_info("storing metrics works again");
+}
+
+int app_metrics_open(struct app *app, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *dir = mu_xasprintf("%s/metrics", app->options->state);
+	const struct metrics_options options = {
+	    .loop = app->loop,
+	    .dir = dir,
+	    .pool = app->pool.id,
+	    .store = store_catalogue,
+	    .health = on_health,
+	    .ctx = app,
+	};
+
+	app->metrics = metrics_new(&options);
+	if (store_metrics_list(app->store, load_object, app, err) < 0)
+		return MU_FAILED;
+	catalogue_restored(metrics_catalogue(app->metrics));
+	return metrics_load(app->metrics, on_mark, app, err);
+}
+
+void app_metrics_free(struct app *app)
+{
+	void *mark;
+
+	for (size_t i = 0; (mark = mu_map_next(app->metric_marks, &i, NULL, NULL));)
+		free(mark);
+	mu_map_free(app->metric_marks);
+}
+
+/* --- what agents send --- */
+
+static void map_dictionary(struct app *app, const struct fleet_batch *b)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	Muster__V1__MetricDictionary *m =
+	    muster__v1__metric_dictionary__unpack(NULL, b->dictionary_len, b->dictionary);
+	struct catalogue_want *want;
+
+	mu_assert(m); /* packed by ourselves, after it was checked */
+	want = mu_arena_calloc(a, m->n_series + 1, sizeof *want);
+	for (size_t i = 0; i < m->n_series; i++) {
+		const Muster__V1__MetricSeries *s = m->series[i];
+
+		want[i].name = s->name;
+		want[i].unit = s->unit;
+		want[i].rate = s->kind == MUSTER__V1__METRIC_KIND__METRIC_KIND_RATE;
+		/* Without an object it cannot have a name either. */
+		if (s->object_id.len == sizeof want[i].object.bytes)
+			memcpy(want[i].object.bytes, s->object_id.data, s->object_id.len);
+		else
+			want[i].name = "";
+	}
+	metrics_map(app->metrics, &b->id.uuid, want, m->n_series);
+	muster__v1__metric_dictionary__free_unpacked(m, NULL);
+}
 
 struct batch_stored {
 	struct app *app;
@@ -31,122 +207,63 @@ static void batch_stored(void *ctx, const struct mu_error *err)
 
 void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt)
 {
-	struct store_tx *tx = store_begin(app->store);
 	struct batch_stored *bs = mu_xcalloc(1, sizeof *bs);
-	struct store_dictionary dictionary = {
-	    .epoch = b->epoch,
-	    .generation = b->generation,
-	    .series = {b->dictionary, b->dictionary_len},
-	};
-	struct store_host host = {
-	    .id = b->id,
-	    .last_seen = mu_clock_wall(),
-	    .metric_epoch = b->epoch,
-	    .metric_seq = b->seq,
-	    .metric_count = b->count,
-	};
-	struct store_batch batch = {
+	const struct metrics_batch batch = {
+	    .host = b->id.uuid,
 	    .epoch = b->epoch,
 	    .seq = b->seq,
-	    .generation = b->generation,
 	    .at = b->at,
-	    .samples = {b->values, b->n_values * sizeof *b->values},
+	    .values = b->values,
+	    .n_values = b->n_values,
 	};
 
 	bs->app = app;
 	bs->receipt = receipt;
 	if (b->dictionary)
-		store_metrics_put_dictionary(tx, &b->id, &dictionary);
-	store_metrics_put_batch(tx, &host, &batch);
-	store_commit(tx, STORE_KEEP_LAZY, batch_stored, bs);
+		map_dictionary(app, b);
+	metrics_put(app->metrics, &batch, batch_stored, bs);
 }
 
-/* --- reading --- */
+/* --- daily --- */
 
-struct reading {
-	void (*done)(void *arg, const struct admin_metrics *m, const struct mu_error *err);
-	void *arg;
+static bool exists(void *ctx, const struct mu_uuid *id)
+{
+	struct app *app = ctx;
+	const struct vm_id vm = {*id};
+	const struct host_id host = {*id};
+
+	return inventory_vm_find(app->inventory, &vm) || inventory_host_find(app->inventory, &host);
+}
+
+struct forgetting {
+	struct app *app;
+	struct mu_uuid id;
 };
 
-static struct admin_dictionary dictionary_decode(struct mu_arena *a,
-						 const struct store_dictionary *d)
+static void forgotten(void *ctx, const struct mu_error *err)
 {
-	struct admin_dictionary out = {.epoch = d->epoch, .generation = d->generation};
-	struct admin_series *series;
-	Muster__V1__MetricDictionary *m =
-	    muster__v1__metric_dictionary__unpack(NULL, d->series.len, d->series.data);
+	struct forgetting *fg = ctx;
 
-	if (!m)
-		return out; /* the row is there, its content is not: shown as empty */
-	series = mu_arena_calloc(a, m->n_series, sizeof *series);
-	for (size_t i = 0; i < m->n_series; i++) {
-		const Muster__V1__MetricSeries *s = m->series[i];
-
-		if (s->object_id.len == sizeof series[i].object.bytes)
-			memcpy(series[i].object.bytes, s->object_id.data, s->object_id.len);
-		series[i].name = mu_arena_strdup(a, s->name);
-		series[i].unit = mu_arena_strdup(a, s->unit);
-		series[i].rate = s->kind == MUSTER__V1__METRIC_KIND__METRIC_KIND_RATE;
-	}
-	out.series = series;
-	out.n_series = m->n_series;
-	muster__v1__metric_dictionary__free_unpacked(m, NULL);
-	return out;
+	if (!err && fg->app->metrics)
+		metrics_forgotten(fg->app->metrics, &fg->id);
+	free(fg);
 }
 
-static void metrics_read(void *ctx, const struct store_metrics *m, const struct mu_error *err)
+static void forget(void *ctx, const struct mu_uuid *id)
 {
-	struct reading *rd = ctx;
-	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
-	struct admin_metrics out = {0};
-	struct admin_dictionary *dictionaries = NULL;
-	struct admin_batch *batches = NULL;
+	struct app *app = ctx;
+	struct forgetting *fg = mu_xcalloc(1, sizeof *fg);
+	struct store_tx *tx = store_begin(app->store);
+	char text[MU_UUID_TEXT];
 
-	if (m) {
-		dictionaries = mu_arena_calloc(a, m->n_dictionaries, sizeof *dictionaries);
-		batches = mu_arena_calloc(a, m->n_batches, sizeof *batches);
-		for (size_t i = 0; i < m->n_dictionaries; i++)
-			dictionaries[i] = dictionary_decode(a, &m->dictionaries[i]);
-		for (size_t i = 0; i < m->n_batches; i++) {
-			const struct store_batch *b = &m->batches[i];
-
-			batches[i] = (struct admin_batch){
-			    .epoch = b->epoch,
-			    .seq = b->seq,
-			    .generation = b->generation,
-			    .at = b->at,
-			    .values = mu_arena_memdup(a, b->samples.data, b->samples.len),
-			    .n_values = b->samples.len / sizeof(float),
-			};
-		}
-		out =
-		    (struct admin_metrics){dictionaries, m->n_dictionaries, batches, m->n_batches};
-	}
-	rd->done(rd->arg, m ? &out : NULL, err);
-	free(rd);
+	mu_log_info("statistics of an object that is gone are dropped id=%s",
+		    mu_uuid_format(id, text));
+	*fg = (struct forgetting){app, *id};
+	store_metrics_delete(tx, id);
+	store_commit(tx, STORE_KEEP_LAZY, forgotten, fg);
 }
 
-static void unknown_host(void *ctx)
+void app_metrics_expire(struct app *app)
 {
-	struct reading *rd = ctx;
-	struct mu_error err = MU_ERROR_INIT;
-
-	mu_error_set(&err, MU_E_NOT_FOUND, "no such host");
-	rd->done(rd->arg, NULL, &err);
-	free(rd);
-}
-
-void app_metrics_read(struct app *app, const struct host_id *id, mu_msec since,
-		      void (*done)(void *arg, const struct admin_metrics *m,
-				   const struct mu_error *err),
-		      void *arg)
-{
-	struct reading *rd = mu_xcalloc(1, sizeof *rd);
-
-	rd->done = done;
-	rd->arg = arg;
-	if (!inventory_host_find(app->inventory, id))
-		mu_loop_post(app->loop, unknown_host, rd);
-	else
-		store_metrics_read(app->store, id, since, metrics_read, rd);
+	metrics_expire(app->metrics, exists, forget, app);
 }

@@ -240,6 +240,7 @@ static void on_connected(void *ctx, const struct host_id *id, bool up)
 	inventory_host_connected(app->inventory, id, up, now, &app->changes);
 	app_publish(app);
 	if (!up) {
+		metrics_host_away(app->metrics, &id->uuid);
 		tx = store_begin(app->store);
 		store_hosts_seen(tx, id, now);
 		store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);

@@ -106,8 +106,7 @@ struct fleet_host *fleet_host_find(const struct fleet *f, const struct host_id *
 	return f ? mu_map_find(f->hosts, id, sizeof *id) : NULL;
 }
 
-void fleet_host_add(struct fleet *f, const struct host_id *id, const struct session_mark *mark,
-		    uint64_t metric_count)
+void fleet_host_add(struct fleet *f, const struct host_id *id, const struct session_mark *mark)
 {
 	struct fleet_host *host = fleet_host_find(f, id);
 
@@ -116,7 +115,6 @@ void fleet_host_add(struct fleet *f, const struct host_id *id, const struct sess
 	host = mu_xcalloc(1, sizeof *host);
 	host->id = *id;
 	host->mark = *mark;
-	host->metric_count = metric_count;
 	mu_map_put(f->hosts, id, sizeof *id, host);
 }
 

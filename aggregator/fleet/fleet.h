@@ -35,8 +35,7 @@ struct fleet_batch {
 	uint64_t seq;
 	uint32_t generation;
 	mu_msec at;
-	uint64_t count;         /* batches of this host so far: the ring's position */
-	const void *dictionary; /* packed MetricDictionary, NULL: stored already */
+	const void *dictionary; /* packed MetricDictionary, NULL: as for the batch before */
 	size_t dictionary_len;
 	const float *values;
 	size_t n_values;
@@ -93,8 +92,7 @@ void fleet_stop(struct fleet *f, mu_loop_cb done, void *ctx);
  */
 
 /* Enrolled hosts. `mark` is what the store has of its numbers. */
-void fleet_host_add(struct fleet *f, const struct host_id *id, const struct session_mark *mark,
-		    uint64_t metric_count);
+void fleet_host_add(struct fleet *f, const struct host_id *id, const struct session_mark *mark);
 /* Its stream, if any, ends with this status. */
 void fleet_host_remove(struct fleet *f, const struct host_id *id, enum mu_error_code code,
 		       const char *text);

@@ -15,7 +15,6 @@ struct link;
 struct fleet_host {
 	struct host_id id;
 	struct session_mark mark;
-	uint64_t metric_count;
 	struct link *link; /* its live stream, NULL = away */
 	/* received and not yet stored */
 	size_t n_unstored;

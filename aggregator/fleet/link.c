@@ -241,7 +241,6 @@ static void store_batch(struct link *l, const struct session_action *a)
 	    .seq = a->seq,
 	    .generation = m->generation,
 	    .at = m->time_ms > INT64_MAX ? INT64_MAX : (mu_msec)m->time_ms,
-	    .count = ++l->host->metric_count,
 	    .dictionary = l->dictionary,
 	    .dictionary_len = l->dictionary_len,
 	    .values = m->value,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the aggregator's REST has beyond the common dialect (common/rest): enrolment, tokens,
- * revocation, audit, the latest metrics. docs/design/aggregator.md lists the routes.
+ * revocation, audit, the intake of metrics. docs/design/aggregator.md lists the routes.
  *
  * A handler parses a request, calls one use case of `struct admin_ops`, and renders. `done`
  * comes exactly once, never inside the call; pointers given to it are valid during the call.
@@ -54,34 +54,14 @@ struct admin_audit {
 	const char *detail;
 };
 
-struct admin_series {
-	struct mu_uuid object;
-	const char *name;
-	const char *unit;
-	bool rate; /* else a gauge */
-};
-
-struct admin_dictionary {
-	uint64_t epoch;
-	uint32_t generation;
-	const struct admin_series *series;
-	size_t n_series;
-};
-
-struct admin_batch {
-	uint64_t epoch;
-	uint64_t seq;
-	uint32_t generation;
-	mu_msec at;
-	const float *values;
-	size_t n_values;
-};
-
+/* How a host's metrics fare. */
 struct admin_metrics {
-	const struct admin_dictionary *dictionaries;
-	size_t n_dictionaries;
-	const struct admin_batch *batches;
-	size_t n_batches;
+	size_t n_series;
+	size_t n_dropped;
+	uint64_t n_taken;
+	uint64_t n_too_old;
+	uint64_t n_too_new;
+	mu_msec last; /* 0 = none yet */
 };
 
 /* Who asks for a change, for the audit log. */
@@ -126,10 +106,8 @@ struct admin_ops {
 			   void (*done)(void *arg, const struct admin_audit *rows, size_t n_rows,
 					const struct mu_error *err),
 			   void *arg);
-	void (*metrics)(void *ctx, const struct host_id *id, mu_msec since,
-			void (*done)(void *arg, const struct admin_metrics *m,
-				     const struct mu_error *err),
-			void *arg);
+	void (*metrics)(void *ctx, const struct host_id *id, struct admin_metrics *ret);
+	bool (*host_exists)(void *ctx, const struct host_id *id);
 };
 
 /* `ops` must live as long as `rest`. */

@@ -3,8 +3,6 @@
 
 #include "aggregator/store/tx.h"
 
-#include <stdlib.h>
-
 enum { NAME_MAX_BYTES = 128 };
 
 static struct store_blob column_blob(sqlite3_stmt *st, int col)
@@ -13,11 +11,6 @@ static struct store_blob column_blob(sqlite3_stmt *st, int col)
 	const void *data = sqlite3_column_blob(st, col);
 
 	return (struct store_blob){.data = data, .len = (size_t)sqlite3_column_bytes(st, col)};
-}
-
-static struct store_blob copy_blob(struct mu_arena *a, struct store_blob b)
-{
-	return (struct store_blob){.data = mu_arena_memdup(a, b.data, b.len), .len = b.len};
 }
 
 static struct stmt_value blob_value(struct store_blob b)
@@ -50,9 +43,6 @@ int store_hosts_list(struct store *s,
 		    .state_epoch = (uint64_t)sqlite3_column_int64(st, 4),
 		    .state_seq = (uint64_t)sqlite3_column_int64(st, 5),
 		    .state = column_blob(st, 6),
-		    .metric_epoch = (uint64_t)sqlite3_column_int64(st, 7),
-		    .metric_seq = (uint64_t)sqlite3_column_int64(st, 8),
-		    .metric_count = (uint64_t)sqlite3_column_int64(st, 9),
 		};
 
 		stmt_column_text(st, 1, name, sizeof name);
@@ -181,132 +171,4 @@ void store_objects_delete_all(struct store_tx *tx, const struct host_id *host)
 	struct stmt_value v = stmt_uuid(&host->uuid);
 
 	store_tx_add(tx, STMT_OBJECT_DELETE_ALL, &v, 1);
-}
-
-/* --- metrics --- */
-
-void store_metrics_put_dictionary(struct store_tx *tx, const struct host_id *host,
-				  const struct store_dictionary *d)
-{
-	struct stmt_value v[] = {stmt_uuid(&host->uuid), u64_value(d->epoch),
-				 stmt_int(d->generation), blob_value(d->series)};
-
-	store_tx_add(tx, STMT_DICTIONARY_PUT, v, 4);
-	store_tx_add(tx, STMT_DICTIONARY_TRIM, v, 3);
-}
-
-void store_metrics_put_batch(struct store_tx *tx, const struct store_host *h,
-			     const struct store_batch *b)
-{
-	struct stmt_value batch[] = {
-	    stmt_uuid(&h->id.uuid),  u64_value(h->metric_count % STORE_METRIC_SLOTS),
-	    u64_value(b->epoch),     u64_value(b->seq),
-	    stmt_int(b->generation), stmt_int(b->at),
-	    blob_value(b->samples),
-	};
-	struct stmt_value host[] = {stmt_uuid(&h->id.uuid), stmt_int(h->last_seen),
-				    u64_value(h->metric_epoch), u64_value(h->metric_seq),
-				    u64_value(h->metric_count)};
-
-	store_tx_add(tx, STMT_BATCH_PUT, batch, MU_ARRAY_SIZE(batch));
-	store_tx_add_strict(tx, STMT_HOST_METRICS, host, MU_ARRAY_SIZE(host));
-}
-
-struct metrics_job {
-	struct store_job job;
-	struct host_id host;
-	mu_msec since;
-	void (*done)(void *ctx, const struct store_metrics *m, const struct mu_error *err);
-	void *ctx;
-	struct mu_arena *arena;
-	struct store_dictionary *dictionaries;
-	struct store_batch *batches;
-	struct store_metrics result;
-};
-
-static int read_dictionaries(struct metrics_job *mj, struct stmt_set *stmts, struct mu_error *err)
-{
-	struct stmt_value v = stmt_uuid(&mj->host.uuid);
-	MU_CLEANUP(stmt_reset)
-	sqlite3_stmt *st = stmt_query(stmts, STMT_DICTIONARY_LIST, &v, 1, err);
-	size_t n = 0;
-	int rc;
-
-	if (!st)
-		return MU_FAILED;
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		mj->dictionaries = mu_xrealloc(mj->dictionaries, n + 1, sizeof *mj->dictionaries);
-		mj->dictionaries[n++] = (struct store_dictionary){
-		    .epoch = (uint64_t)sqlite3_column_int64(st, 0),
-		    .generation = (uint32_t)sqlite3_column_int64(st, 1),
-		    .series = copy_blob(mj->arena, column_blob(st, 2)),
-		};
-	}
-	mj->result.dictionaries = mj->dictionaries;
-	mj->result.n_dictionaries = n;
-	return rc == SQLITE_DONE ? 0 : stmt_error(err, stmts->db, rc, "reading metrics");
-}
-
-static int read_batches(struct metrics_job *mj, struct stmt_set *stmts, struct mu_error *err)
-{
-	struct stmt_value v[] = {stmt_uuid(&mj->host.uuid), stmt_int(mj->since)};
-	MU_CLEANUP(stmt_reset)
-	sqlite3_stmt *st = stmt_query(stmts, STMT_BATCH_LIST, v, MU_ARRAY_SIZE(v), err);
-	size_t n = 0;
-	int rc;
-
-	if (!st)
-		return MU_FAILED;
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < STORE_METRIC_SLOTS) {
-		mj->batches[n++] = (struct store_batch){
-		    .epoch = (uint64_t)sqlite3_column_int64(st, 0),
-		    .seq = (uint64_t)sqlite3_column_int64(st, 1),
-		    .generation = (uint32_t)sqlite3_column_int64(st, 2),
-		    .at = sqlite3_column_int64(st, 3),
-		    .samples = copy_blob(mj->arena, column_blob(st, 4)),
-		};
-	}
-	mj->result.batches = mj->batches;
-	mj->result.n_batches = n;
-	return rc == SQLITE_DONE || rc == SQLITE_ROW
-		   ? 0
-		   : stmt_error(err, stmts->db, rc, "reading metrics");
-}
-
-static int metrics_run(struct store_job *job, struct stmt_set *stmts, struct mu_error *err)
-{
-	struct metrics_job *mj = MU_CONTAINER_OF(job, struct metrics_job, job);
-
-	if (read_dictionaries(mj, stmts, err) < 0)
-		return MU_FAILED;
-	return read_batches(mj, stmts, err);
-}
-
-static void metrics_done(struct store_job *job, const struct mu_error *err)
-{
-	struct metrics_job *mj = MU_CONTAINER_OF(job, struct metrics_job, job);
-
-	mj->done(mj->ctx, err ? NULL : &mj->result, err);
-	mu_arena_free(mj->arena);
-	free(mj->dictionaries);
-	free(mj->batches);
-	free(mj);
-}
-
-void store_metrics_read(struct store *s, const struct host_id *host, mu_msec since,
-			void (*done)(void *ctx, const struct store_metrics *m,
-				     const struct mu_error *err),
-			void *ctx)
-{
-	struct metrics_job *mj = mu_xcalloc(1, sizeof *mj);
-
-	mj->job.run = metrics_run;
-	mj->job.done = metrics_done;
-	mj->host = *host;
-	mj->since = since;
-	mj->done = done;
-	mj->ctx = ctx;
-	mj->arena = mu_arena_new();
-	mj->batches = mu_xcalloc(STORE_METRIC_SLOTS, sizeof *mj->batches);
-	store_job_start(s, &mj->job);
 }

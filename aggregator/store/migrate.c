@@ -140,6 +140,37 @@ static const struct {
 		 " PRIMARY KEY (host, id)) STRICT;"
 		 "UPDATE hosts SET state_epoch = 0, state_seq = 0;",
 	   .down = "DROP TABLE objects;"},
+    /* The archives of metrics take batches over; the database has their catalogue. What of the
+     * last 20 minutes was not yet in an archive is lost, either way. */
+    [5] = {.up = "DROP TABLE metric_batches;"
+		 "DROP TABLE metric_dictionaries;"
+		 "ALTER TABLE hosts DROP COLUMN metric_count;"
+		 "ALTER TABLE hosts DROP COLUMN metric_seq;"
+		 "ALTER TABLE hosts DROP COLUMN metric_epoch;"
+		 "CREATE TABLE metric_objects("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " host BLOB NOT NULL,"            /* that told of it last; may be gone */
+		 " last INTEGER NOT NULL,"         /* newest step, 5 s since 1970 */
+		 " series BLOB NOT NULL) STRICT;", /* common/archive/catalogue.h */
+	   .down = "DROP TABLE metric_objects;"
+		   "ALTER TABLE hosts ADD COLUMN metric_epoch INTEGER NOT NULL DEFAULT 0;"
+		   "ALTER TABLE hosts ADD COLUMN metric_seq INTEGER NOT NULL DEFAULT 0;"
+		   "ALTER TABLE hosts ADD COLUMN metric_count INTEGER NOT NULL DEFAULT 0;"
+		   "CREATE TABLE metric_dictionaries("
+		   " host BLOB NOT NULL REFERENCES hosts(id) ON DELETE CASCADE,"
+		   " epoch INTEGER NOT NULL,"
+		   " generation INTEGER NOT NULL,"
+		   " series BLOB NOT NULL,"
+		   " PRIMARY KEY (host, epoch, generation)) STRICT;"
+		   "CREATE TABLE metric_batches("
+		   " host BLOB NOT NULL REFERENCES hosts(id) ON DELETE CASCADE,"
+		   " slot INTEGER NOT NULL,"
+		   " epoch INTEGER NOT NULL,"
+		   " seq INTEGER NOT NULL,"
+		   " generation INTEGER NOT NULL,"
+		   " at INTEGER NOT NULL,"
+		   " samples BLOB NOT NULL,"
+		   " PRIMARY KEY (host, slot)) STRICT;"},
 };
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)

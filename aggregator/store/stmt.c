@@ -30,13 +30,10 @@ static const struct {
 			 "UPDATE hosts SET name = ?2, last_seen = ?3, state_epoch = ?4,"
 			 " state_seq = ?5, state = ?6 WHERE id = ?1"},
     [STMT_HOST_SEEN] = {"host_seen", "UPDATE hosts SET last_seen = ?2 WHERE id = ?1"},
-    [STMT_HOST_METRICS] = {"host_metrics",
-			   "UPDATE hosts SET last_seen = ?2, metric_epoch = ?3, metric_seq = ?4,"
-			   " metric_count = ?5 WHERE id = ?1"},
     [STMT_HOST_DELETE] = {"host_delete", "DELETE FROM hosts WHERE id = ?1"},
     [STMT_HOST_LIST] = {"host_list",
-			"SELECT id, name, enrolled_at, last_seen, state_epoch, state_seq, state,"
-			" metric_epoch, metric_seq, metric_count FROM hosts ORDER BY id"},
+			"SELECT id, name, enrolled_at, last_seen, state_epoch, state_seq, state"
+			" FROM hosts ORDER BY id"},
 
     [STMT_VM_PUT] = {"vm_put", "INSERT INTO vms(host, id, name, power, state)"
 			       " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT(host, id) DO UPDATE SET"
@@ -112,28 +109,12 @@ static const struct {
 			 "SELECT id, secret_hash, user, description, created_at, expires_at"
 			 " FROM api_tokens ORDER BY created_at, id"},
 
-    [STMT_DICTIONARY_PUT] = {"dictionary_put",
-			     "INSERT INTO metric_dictionaries(host, epoch, generation, series)"
-			     " VALUES (?1, ?2, ?3, ?4) ON CONFLICT(host, epoch, generation)"
-			     " DO UPDATE SET series = excluded.series"},
-    [STMT_DICTIONARY_TRIM] = {"dictionary_trim",
-			      "DELETE FROM metric_dictionaries AS d WHERE host = ?1"
-			      " AND NOT (epoch = ?2 AND generation = ?3)"
-			      " AND NOT EXISTS (SELECT 1 FROM metric_batches AS b"
-			      " WHERE b.host = d.host AND b.epoch = d.epoch"
-			      " AND b.generation = d.generation)"},
-    [STMT_DICTIONARY_LIST] = {"dictionary_list",
-			      "SELECT epoch, generation, series FROM metric_dictionaries"
-			      " WHERE host = ?1 ORDER BY rowid"},
-    [STMT_BATCH_PUT] =
-	{"batch_put", "INSERT INTO metric_batches(host, slot, epoch, seq, generation, at, samples)"
-		      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(host, slot) DO UPDATE SET"
-		      " epoch = excluded.epoch, seq = excluded.seq,"
-		      " generation = excluded.generation, at = excluded.at,"
-		      " samples = excluded.samples"},
-    [STMT_BATCH_LIST] = {"batch_list",
-			 "SELECT epoch, seq, generation, at, samples FROM metric_batches"
-			 " WHERE host = ?1 AND at >= ?2 ORDER BY at, epoch, seq"},
+    [STMT_METRIC_PUT] =
+	{"metric_put", "INSERT INTO metric_objects(id, host, last, series) VALUES (?1, ?2, ?3, ?4)"
+		       " ON CONFLICT(id) DO UPDATE SET host = excluded.host,"
+		       " last = excluded.last, series = excluded.series"},
+    [STMT_METRIC_DELETE] = {"metric_delete", "DELETE FROM metric_objects WHERE id = ?1"},
+    [STMT_METRIC_LIST] = {"metric_list", "SELECT id, host, last, series FROM metric_objects"},
 };
 
 int stmt_error(struct mu_error *err, sqlite3 *db, int rc, const char *what)

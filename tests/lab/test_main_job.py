@@ -217,41 +217,43 @@ class MainJob(FleetCase):
         self.assertEqual(newest, max(domid.values()) + 2)
         self.assert_no_sample_missing(cut_at, mended_at)
 
+    def series(self, kind, id_, query, name="*"):
+        """{name: {end of a step: value}} of what is known."""
+        status, _, reply = self.rest.request("GET", f"/{kind}/{id_}/stats?{query}&series={name}")
+        if status != 200:
+            return {}
+        return {series: {reply["endTimestamp"] - 5 * (len(found["values"]) - 1 - i): value
+                         for i, value in enumerate(found["values"]) if value is not None}
+                for series, found in reply["series"].items()}
+
     def assert_no_sample_missing(self, since, until):
-        """Batches cover the 5 s grid without a hole."""
+        """Every 5 s there is one."""
 
         def covered():
-            batches = self.rest.get(
-                f"/hosts/{self.host_id}/metrics?since={int((since - 20) * 1000)}")["batches"]
-            times = sorted(b["time"] for b in batches)
-            if not times or times[-1] < until * 1000:
-                return None
-            return times
+            times = sorted(self.series("hosts", self.host_id, f"start={int(since) - 20}",
+                                       "running_domains").get("running_domains", ()))
+            return times if times and times[-1] >= until else None
 
-        times = wait_until("the batches of the cut have arrived", covered, step=1)
-        self.assertLessEqual(times[0], since * 1000)
-        gaps = [(a, b) for a, b in zip(times, times[1:]) if b - a != 5000]
+        times = wait_until("the samples of the cut have arrived", covered, step=1)
+        self.assertLessEqual(times[0], since)
+        gaps = [(a, b) for a, b in zip(times, times[1:]) if b - a != 5]
         self.assertEqual(gaps, [], "samples are missing")
 
-    def latest_metrics(self):
-        """object -> {name: value} of the newest batch, unknown ones left out."""
-        reply = self.rest.get(
-            f"/hosts/{self.host_id}/metrics?since={int((time.time() - 60) * 1000)}")
+    def latest_metrics(self, vms):
+        """VM -> {name: value} of its newest step."""
         found = {}
-        if reply["batches"]:
-            batch = reply["batches"][-1]
-            series = next(d["series"] for d in reply["dictionaries"] if
-                          (d["epoch"], d["generation"]) == (batch["epoch"], batch["generation"]))
-            for one, value in zip(series, batch["values"]):
-                if value is not None:
-                    found.setdefault(one["object"], {})[one["name"]] = value
+        for vm in vms:
+            series = self.series("vms", vm, "start=-60")
+            newest = max((at for values in series.values() for at in values), default=None)
+            found[vm] = {name: values[newest] for name, values in series.items()
+                         if newest in values}
         return found
 
     def test_twenty_metrics_of_every_running_guest(self):
         vms = [self.started(f"metric{i}", nics=[{"bridge": "xenbr0"}]) for i in range(2)]
 
         def known():
-            latest = self.latest_metrics()
+            latest = self.latest_metrics(vms)
             return all(len(latest.get(vm, ())) >= 20 for vm in vms) and latest
 
         latest = wait_until("20 known metrics of each", known, 180, 1)

@@ -6,6 +6,7 @@
 #include "aggregator/store/access.h"
 #include "aggregator/store/audit.h"
 #include "aggregator/store/hosts.h"
+#include "aggregator/store/metrics.h"
 #include "aggregator/store/store.h"
 #include "aggregator/store/tasks.h"
 #include "common/base/mem.h"
@@ -319,7 +320,7 @@ static void check_token(const struct store_token *t, void *arg)
 	cr_assert_str_eq(t->user, "admin");
 }
 
-static void check_upgrade(int version, uint64_t metric_seq, int n_joins)
+static void check_upgrade(int version, int n_joins)
 {
 	struct model_task tasks[4] = {{.progress = 0}};
 	char copy[80];
@@ -329,7 +330,6 @@ static void check_upgrade(int version, uint64_t metric_seq, int n_joins)
 	open_store(0);
 	read_host(&alpha);
 	cr_assert_eq(n_hosts, 2);
-	cr_assert_eq(found.metric_seq, metric_seq);
 	cr_assert_eq(n_vms(), 3);
 	/* What the older program did not keep, the hosts have to say again. */
 	cr_assert_eq(found.state_epoch, 0);
@@ -352,12 +352,12 @@ static void check_upgrade(int version, uint64_t metric_seq, int n_joins)
 
 Test(store, upgrade_of_version_1_keeps_everything_and_a_copy)
 {
-	check_upgrade(1, 0, 1);
+	check_upgrade(1, 1);
 }
 
 Test(store, upgrade_of_version_2_keeps_everything_and_a_copy)
 {
-	check_upgrade(2, 9, 2);
+	check_upgrade(2, 2);
 }
 
 /* Both ways from the stored dump of each older version. */
@@ -384,7 +384,7 @@ Test(store, every_step_from_its_own_dump)
 
 Test(store, every_step_down_undoes_the_step_up)
 {
-	enum { NEWEST = 4 };
+	enum { NEWEST = 5 };
 	struct mu_error err = MU_ERROR_INIT;
 	char *schemas[NEWEST + 1] = {NULL};
 
@@ -775,7 +775,7 @@ Test(store, objects_are_kept_per_host)
 	cr_assert_eq(n_objects(), 0);
 }
 
-/* --- audit and metrics: read on the writer's thread --- */
+/* --- audit: read on the writer's thread --- */
 
 static int n_rows_seen;
 
@@ -818,56 +818,48 @@ Test(store, audit_is_read_newest_first_behind_what_was_written)
 	cr_assert_eq(seen.order[0], 'a');
 }
 
-static struct store_metrics metrics_seen;
-static uint64_t first_seq;
+/* --- the metrics' catalogue --- */
 
-static void metrics_read(void *ctx, const struct store_metrics *m, const struct mu_error *err)
+static int count_metric(const struct store_metric_object *o, void *arg, struct mu_error *err)
 {
-	(void)ctx;
-	cr_assert_null(err);
-	metrics_seen = *m;
-	first_seq = m->n_batches ? m->batches[0].seq : 0;
-	mu_loop_stop(loop);
+	(void)err;
+	++*(int *)arg;
+	cr_assert(mu_uuid_equal(&o->id, &alpha.uuid));
+	cr_assert(mu_uuid_equal(&o->host, &beta.uuid));
+	cr_assert_eq(o->last, UINT32_MAX - 1);
+	cr_assert_eq(o->series.len, 2);
+	cr_assert_arr_eq(o->series.data, "b\0", 2);
+	return 0;
 }
 
-static void put_batch(uint64_t seq, uint32_t generation, bool dictionary)
+static int n_metrics(void)
 {
-	struct store_tx *tx = store_begin(store);
-	struct store_host h = {
-	    .id = gamma_, .metric_epoch = 1, .metric_seq = seq, .metric_count = seq};
-	struct store_batch b = {.epoch = 1,
-				.seq = seq,
-				.generation = generation,
-				.at = (mu_msec)seq * 5000,
-				.samples = {"abcd", 4}};
-	struct store_dictionary d = {.epoch = 1, .generation = generation, .series = {"d", 1}};
+	int n = 0;
 
-	if (dictionary)
-		store_metrics_put_dictionary(tx, &gamma_, &d);
-	store_metrics_put_batch(tx, &h, &b);
-	store_commit(tx, STORE_KEEP_LAZY, done, NULL);
+	cr_assert_eq(store_metrics_list(store, count_metric, &n, NULL), 0);
+	return n;
 }
 
-Test(store, metric_batches_are_a_ring)
+/* Its host need not be there (any more). */
+Test(store, metric_objects_are_kept_replaced_and_dropped)
 {
-	enum { N = STORE_METRIC_SLOTS + 10 };
+	struct store_metric_object o = {.id = alpha.uuid, .host = gamma_.uuid, .series = {"a", 1}};
+	struct store_tx *tx;
 
 	open_store(0);
-	enrol(&gamma_, STORE_OR_FAIL);
-	for (uint64_t seq = 1; seq <= N; seq++)
-		put_batch(seq, seq < 5 ? 1 : 2, seq == 1 || seq == 5);
-	wait_for(N + 1);
+	tx = store_begin(store);
+	store_metrics_put(tx, &o);
+	o.host = beta.uuid;
+	o.last = UINT32_MAX - 1;
+	o.series = (struct store_blob){"b\0", 2};
+	store_metrics_put(tx, &o);
+	store_commit(tx, STORE_OR_FAIL, done, NULL);
+	wait_for(1);
 	cr_assert_eq(seen.n_failed, 0, "%s", seen.err.text);
-	store_metrics_read(store, &gamma_, 0, metrics_read, NULL);
-	mu_loop_run(loop);
-	cr_assert_eq(metrics_seen.n_batches, STORE_METRIC_SLOTS);
-	cr_assert_eq(first_seq, 11);
-	put_batch(N + 1, 3, true);
-	wait_for(N + 2);
-	store_metrics_read(store, &gamma_, (N + 1) * 5000, metrics_read, NULL);
-	mu_loop_run(loop);
-	cr_assert_eq(metrics_seen.n_batches, 1);
-	cr_assert_eq(metrics_seen.n_dictionaries, 2, "the one nobody needs is gone");
-	read_host(&gamma_);
-	cr_assert_eq(found.metric_seq, N + 1);
+	cr_assert_eq(n_metrics(), 1);
+	tx = store_begin(store);
+	store_metrics_delete(tx, &alpha.uuid);
+	store_commit(tx, STORE_KEEP, done, NULL);
+	wait_for(2);
+	cr_assert_eq(n_metrics(), 0);
 }

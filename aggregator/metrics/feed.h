@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One host's batches: which column each slot is, and what became of them. Loop thread. Private to
+ * aggregator/metrics.
+ */
+#ifndef MUSTER_AGGREGATOR_METRICS_FEED_H
+#define MUSTER_AGGREGATOR_METRICS_FEED_H
+
+#include "aggregator/metrics/metrics.h"
+#include "common/archive/record.h"
+
+struct feed {
+	struct mu_uuid host;
+	struct mu_arena *arena; /* the map's */
+	struct catalogue_map map;
+	size_t n_slots;
+	float *padded; /* a batch that is shorter than its dictionary; NULL until there is one */
+	bool told;     /* the log has why batches are refused */
+	struct metrics_intake intake;
+};
+
+struct feed *feed_new(const struct mu_uuid *host);
+struct feed *feed_free(struct feed *f);
+void feed_map(struct feed *f, struct catalogue *c, const struct catalogue_want *want, size_t n,
+	      uint32_t step);
+/* Into the archive. False: it was refused, and there is nothing to keep. `ret` is its record, valid
+ * until the next call. */
+bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, int64_t now,
+	      struct record *ret);
+
+#endif

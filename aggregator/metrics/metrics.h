@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The fleet's metrics: what agents send, into common/archive and its files. Loop thread; all file
+ * work is on a work thread, but for metrics_load() at start. docs/design/metrics.md.
+ *
+ * A batch is in memory, and shown, at once. Its `done` comes when the catalogue and the journal
+ * have it on the disk. While storing fails nothing is `done` and everything goes on from memory;
+ * what waits is tried again every second.
+ */
+#ifndef MUSTER_AGGREGATOR_METRICS_METRICS_H
+#define MUSTER_AGGREGATOR_METRICS_METRICS_H
+
+#include "common/archive/stats.h"
+#include "common/base/time.h"
+#include "common/loop/loop.h"
+
+struct metrics;
+
+enum {
+	METRICS_QUOTA = 32768,       /* series of one host */
+	METRICS_KEEP_S = 30 * 86400, /* of an object that is gone */
+};
+
+/* err NULL: it is done. */
+typedef void (*metrics_done)(void *ctx, const struct mu_error *err);
+
+struct metrics_options {
+	struct mu_loop *loop;
+	const char *dir; /* made when it is not there; copied */
+	struct mu_uuid pool;
+	size_t quota; /* 0 = METRICS_QUOTA */
+	/* Store the objects of catalogue_next_changed(), all there are. done() from the loop: they
+	 * are on the disk, or (err) given back with catalogue_changed(). */
+	void (*store)(void *ctx, struct catalogue *c, metrics_done done, void *arg);
+	/* Storing began to fail (`err`), or works again (NULL). */
+	void (*health)(void *ctx, const struct mu_error *err);
+	void *ctx;
+};
+
+/* Empty, until the catalogue is restored and metrics_load() called. */
+struct metrics *metrics_new(const struct metrics_options *options);
+struct catalogue *metrics_catalogue(struct metrics *m);
+/* A host's numbers had come so far, at that time. */
+typedef void (*metrics_mark)(void *ctx, const struct mu_uuid *host, uint64_t epoch, uint64_t seq,
+			     mu_msec at);
+/* The files, into memory. What cannot be read is left out, with a line in the log. `mark` comes for
+ * every batch of the journal, in order. Blocking. */
+int metrics_load(struct metrics *m, metrics_mark mark, void *ctx, struct mu_error *err);
+/* Write what waits (once more, when storing fails), then done(ctx) from the loop; freed by then.
+ * Every other `done` has been called by then. */
+void metrics_close(struct metrics *m, mu_loop_cb done, void *ctx);
+
+/* From now on the host's batches carry these, slot by slot. */
+void metrics_map(struct metrics *m, const struct mu_uuid *host, const struct catalogue_want *want,
+		 size_t n);
+/* The host's stream is over: another one begins with metrics_map(). */
+void metrics_host_away(struct metrics *m, const struct mu_uuid *host);
+
+struct metrics_batch {
+	struct mu_uuid host;
+	uint64_t epoch;
+	uint64_t seq;
+	mu_msec at; /* host's wall clock */
+	const float *values;
+	size_t n_values; /* at most those of metrics_map() */
+};
+
+/* done() exactly once, never inside; without an error the batch need not be sent again: it is on
+ * the disk, or was refused for good. */
+void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done done, void *ctx);
+
+/* done() exactly once, never inside; `r` is valid during the call, NULL with an error.
+ * MU_E_NOT_FOUND: nothing is known of the object. */
+void metrics_query(struct metrics *m, const struct stats_query *q,
+		   void (*done)(void *arg, const struct stats_result *r,
+				const struct mu_error *err),
+		   void *arg);
+
+/* How a host's batches fare. */
+struct metrics_intake {
+	size_t n_series;  /* of its objects, also those that are gone */
+	size_t n_dropped; /* series of its dictionary that are not kept: over the quota */
+	uint64_t n_taken;
+	uint64_t n_too_old;
+	uint64_t n_too_new;
+	mu_msec last; /* time of the newest batch that was taken, 0 = none */
+};
+
+void metrics_intake(const struct metrics *m, const struct mu_uuid *host,
+		    struct metrics_intake *ret);
+
+/* Objects that nobody has heard of for METRICS_KEEP_S and that `exists` does not know: they are
+ * handed to `forget`, which removes them from the store and calls metrics_forgotten(). */
+void metrics_expire(struct metrics *m, bool (*exists)(void *ctx, const struct mu_uuid *id),
+		    void (*forget)(void *ctx, const struct mu_uuid *id), void *ctx);
+void metrics_forgotten(struct metrics *m, const struct mu_uuid *id);
+
+#endif

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rows are written in place, which may tear them; every row says itself whether it is whole. The
+ * file has its full length and no blocks from the start, so that nothing moves.
+ */
+#include "aggregator/metrics/shard_file.h"
+
+#include "common/archive/crc32c.h"
+#include "common/os/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HEADER_BYTES = 32, MINUTE_ROWS = 120 };
+
+static void close_cleanup(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+}
+
+#define FD __attribute__((cleanup(close_cleanup))) int
+
+static char *path_of(const struct shard_place *p, uint32_t shard)
+{
+	return mu_xasprintf("%s/shard-%04u.arc", p->dir, shard);
+}
+
+static void header_of(const struct shard_place *p, uint32_t shard, uint8_t ret[HEADER_BYTES])
+{
+	uint32_t crc;
+
+	memcpy(ret, "MUSTARC1", 8);
+	memcpy(ret + 8, p->pool.bytes, sizeof p->pool.bytes);
+	memcpy(ret + 24, &shard, 4);
+	crc = archive_crc32c(0, ret, 28);
+	memcpy(ret + 28, &crc, 4);
+}
+
+/* All or nothing; a hole behind the end of the file reads as zeros. */
+static int read_at(int fd, int64_t at, void *buf, size_t len, struct mu_error *err)
+{
+	uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pread(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return mu_error_errno(err, errno, "read");
+		if (n == 0) {
+			memset(p, 0, len);
+			return 0;
+		}
+		p += n;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int write_at(int fd, int64_t at, const void *buf, size_t len, struct mu_error *err)
+{
+	const uint8_t *p = buf;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return mu_error_errno(err, errno, "write");
+		p += n;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* --- opening --- */
+
+static int sync_dir(const char *dir, struct mu_error *err)
+{
+	FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return mu_error_errno(err, errno, "fsync of %s", dir);
+	return 0;
+}
+
+static int make(const struct shard_place *p, int fd, uint32_t shard, struct mu_error *err)
+{
+	uint8_t header[HEADER_BYTES];
+
+	header_of(p, shard, header);
+	if (write_at(fd, 0, header, sizeof header, err) < 0)
+		return MU_FAILED;
+	if (ftruncate(fd, TILE_FILE_BYTES) < 0 || fdatasync(fd) < 0)
+		return mu_error_errno(err, errno, "making it");
+	return sync_dir(p->dir, err);
+}
+
+static int open_shard(const struct shard_place *p, uint32_t shard, int *ret_fd,
+		      struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *path = path_of(p, shard);
+	FD fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return mu_error_errno(err, errno, "%s", path);
+	if (st.st_size < TILE_FILE_BYTES && make(p, fd, shard, err) < 0)
+		return mu_error_prefix(err, "%s", path);
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+/* Nothing but zeros: it was being made when the power went. */
+static bool is_empty(const uint8_t *header)
+{
+	for (size_t i = 0; i < HEADER_BYTES; i++)
+		if (header[i])
+			return false;
+	return true;
+}
+
+int shard_file_check(const struct shard_place *p, uint32_t shard, char **ret_aside,
+		     struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *path = path_of(p, shard);
+	FD fd = open(path, O_RDWR | O_CLOEXEC);
+	uint8_t want[HEADER_BYTES], header[HEADER_BYTES];
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : mu_error_errno(err, errno, "%s", path);
+	header_of(p, shard, want);
+	if (read_at(fd, 0, header, sizeof header, err) < 0)
+		return mu_error_prefix(err, "%s", path);
+	if (!is_empty(header) && memcmp(header, want, sizeof want) != 0)
+		return mu_file_set_aside(path, ret_aside, err);
+	if (make(p, fd, shard, err) < 0)
+		return mu_error_prefix(err, "%s", path);
+	return 1;
+}
+
+int shard_file_load(const struct shard_place *p, uint32_t shard, struct archive *a,
+		    struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *path = path_of(p, shard);
+	MU_CLEANUP(mu_free) uint8_t *bytes = mu_xmalloc(ARCHIVE_MINUTE_BYTES);
+	FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return mu_error_errno(err, errno, "%s", path);
+	for (uint32_t row = 0; row < MINUTE_ROWS; row++) {
+		if (read_at(fd, tile_file_minute_at(row), bytes, ARCHIVE_MINUTE_BYTES, err) < 0)
+			return mu_error_prefix(err, "%s", path);
+		(void)archive_restore_minute(a, shard, bytes);
+	}
+	return 0;
+}
+
+/* --- writing --- */
+
+int shard_file_write_minute(const struct shard_place *p, uint32_t shard, uint32_t row,
+			    const uint8_t *bytes, struct mu_error *err)
+{
+	FD fd = -1;
+
+	if (open_shard(p, shard, &fd, err) < 0)
+		return MU_FAILED;
+	if (write_at(fd, tile_file_minute_at(row), bytes, ARCHIVE_MINUTE_BYTES, err) < 0)
+		return mu_error_prefix(err, "%s/shard-%04u.arc", p->dir, shard);
+	return 0;
+}
+
+/* A tile of an open file. */
+struct place {
+	int fd;
+	uint32_t tile; /* within the shard */
+	uint32_t number;
+};
+
+/* 1: it is there; 0: it is not. */
+static int read_row(const struct place *at, enum archive_level level, uint32_t row,
+		    struct archive_cells *ret, struct mu_error *err)
+{
+	uint8_t bytes[TILE_HOUR_BYTES];
+
+	if (read_at(at->fd, tile_file_row_at(level, at->tile, row), bytes, tile_row_bytes(level),
+		    err) < 0)
+		return MU_FAILED;
+	return tile_decode(level, at->number, row, bytes, ret);
+}
+
+static int write_row(const struct place *at, enum archive_level level,
+		     const struct archive_cells *cells, struct mu_error *err)
+{
+	uint8_t bytes[TILE_HOUR_BYTES];
+
+	tile_encode(level, at->number, cells, bytes);
+	return write_at(at->fd, tile_file_row_at(level, at->tile, cells->row), bytes,
+			tile_row_bytes(level), err);
+}
+
+static int write_day(const struct place *at, uint32_t day, const uint32_t *born,
+		     struct mu_error *err)
+{
+	struct archive_cells hours[24], cells;
+
+	for (uint32_t h = 0; h < 24; h++) {
+		int r = read_row(at, ARCHIVE_HOURS, (day - 1) * 24 + 1 + h, &hours[h], err);
+
+		if (r < 0)
+			return MU_FAILED;
+		if (r == 0)
+			hours[h].row = 0;
+	}
+	tile_make_day(day, hours, born, &cells);
+	return write_row(at, ARCHIVE_DAYS, &cells, err);
+}
+
+/* Is `day` to be made (again), now that hour `row` is written? Also when an earlier hour of it
+ * came later, and when nobody was there at its end. */
+static int day_is_due(const struct place *at, uint32_t row, uint32_t day, struct mu_error *err)
+{
+	struct archive_cells cells;
+	int r;
+
+	if (row == day * 24)
+		return 1;
+	r = read_row(at, ARCHIVE_DAYS, day, &cells, err);
+	return r < 0 ? r : (r == 1) == (row < day * 24);
+}
+
+static int write_tile_hour(const struct place *at, struct archive_cells *cells,
+			   const uint32_t *born, struct mu_error *err)
+{
+	struct archive_cells old;
+	uint32_t today = (cells->row - 1) / 24 + 1;
+	int r = read_row(at, ARCHIVE_HOURS, cells->row, &old, err);
+
+	if (r < 0)
+		return MU_FAILED;
+	if (r == 1)
+		tile_merge(cells, &old);
+	if (write_row(at, ARCHIVE_HOURS, cells, err) < 0)
+		return MU_FAILED;
+	for (uint32_t day = today - 1; day <= today; day++) {
+		r = day_is_due(at, cells->row, day, err);
+		if (r < 0 || (r == 1 && write_day(at, day, born, err) < 0))
+			return MU_FAILED;
+	}
+	return 0;
+}
+
+int shard_file_write_hour(const struct shard_place *p, uint32_t shard, struct archive_cells *tiles,
+			  const uint32_t *born, struct mu_error *err)
+{
+	FD fd = -1;
+
+	if (open_shard(p, shard, &fd, err) < 0)
+		return MU_FAILED;
+	for (uint32_t tile = 0; tile < TILES; tile++) {
+		const struct place at = {fd, tile, shard * TILES + tile};
+
+		if (write_tile_hour(&at, &tiles[tile], born + tile * TILE_COLUMNS, err) < 0)
+			return mu_error_prefix(err, "%s/shard-%04u.arc", p->dir, shard);
+	}
+	return 0;
+}
+
+int shard_file_sync(const struct shard_place *p, uint32_t shard, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *path = path_of(p, shard);
+	FD fd = open(path, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 || fdatasync(fd) < 0)
+		return mu_error_errno(err, errno, "%s: fdatasync", path);
+	return 0;
+}
+
+/* --- reading --- */
+
+/* A row whose number is right and whose checksum is not is perhaps being written: once more. */
+static bool decode_again(const struct place *at, enum archive_level level, uint32_t row,
+			 const uint8_t *bytes, struct archive_cells *ret)
+{
+	uint32_t there;
+
+	if (tile_decode(level, at->number, row, bytes, ret))
+		return true;
+	memcpy(&there, bytes, sizeof there);
+	return there == row && read_row(at, level, row, ret, NULL) == 1;
+}
+
+/* The columns of one tile, out of all its rows. */
+static void take_rows(const struct shard_read *rd, const struct place *at, const uint8_t *bytes)
+{
+	struct archive_cells cells;
+
+	for (uint32_t k = 0; k < rd->n_rows; k++) {
+		uint32_t row = rd->first + k;
+		size_t n = row % archive_levels[rd->level].n_rows;
+
+		if (!decode_again(at, rd->level, row, bytes + n * tile_row_bytes(rd->level),
+				  &cells))
+			continue;
+		for (size_t i = 0; i < rd->n_columns; i++)
+			if (rd->columns[i] / TILE_COLUMNS == at->number)
+				rd->values[i * rd->n_rows + k] =
+				    cells.value[rd->cf][rd->columns[i] % TILE_COLUMNS];
+	}
+}
+
+static int read_tile(const struct shard_place *p, const struct shard_read *rd, uint32_t number,
+		     uint8_t *bytes, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *path = path_of(p, number / TILES);
+	FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	const struct place at = {fd, number % TILES, number};
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : mu_error_errno(err, errno, "%s", path);
+	if (read_at(fd, tile_file_at(rd->level, at.tile), bytes,
+		    archive_levels[rd->level].n_rows * tile_row_bytes(rd->level), err) < 0)
+		return mu_error_prefix(err, "%s", path);
+	take_rows(rd, &at, bytes);
+	return 0;
+}
+
+/* Was the tile read for an earlier column? Columns of an object are few, and mostly neighbours. */
+static bool read_before(const struct shard_read *rd, size_t i)
+{
+	for (size_t k = i; k-- > 0;)
+		if (rd->columns[k] / TILE_COLUMNS == rd->columns[i] / TILE_COLUMNS)
+			return true;
+	return false;
+}
+
+int shard_file_read(const struct shard_place *p, const struct shard_read *rd, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) uint8_t *bytes = mu_xmalloc(TILE_DAYS_BYTES);
+
+	for (size_t i = 0; i < rd->n_columns * rd->n_rows; i++)
+		rd->values[i] = NAN;
+	for (size_t i = 0; i < rd->n_columns; i++)
+		if (!read_before(rd, i) &&
+		    read_tile(p, rd, rd->columns[i] / TILE_COLUMNS, bytes, err) < 0)
+			return MU_FAILED;
+	return 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Order: records first, because hosts wait for them; rows can be made again. Old journals go only
+ * after the rows made of them have been synchronised.
+ */
+#include "aggregator/metrics/writer.h"
+
+#include "common/os/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void run(struct mu_work *work);
+
+void writer_init(struct writer *w, const char *dir, const struct mu_uuid *pool)
+{
+	*w = (struct writer){
+	    .work = {.run = run},
+	    .place = {dir, *pool},
+	    .journal = {.dir = dir, .pool = *pool, .fd = -1},
+	};
+}
+
+void writer_clear_rows(struct writer *w)
+{
+	for (size_t i = 0; i < w->n_rows; i++) {
+		free(w->rows[i].minute);
+		free(w->rows[i].tiles);
+		free(w->rows[i].born);
+	}
+	w->n_rows = 0;
+}
+
+void writer_deinit(struct writer *w)
+{
+	writer_clear_rows(w);
+	journal_files_deinit(&w->journal);
+	mu_str_deinit(&w->records);
+	free(w->unsynced);
+}
+
+struct writer_row *writer_add(struct writer *w, const struct archive_change *change)
+{
+	struct writer_row *row;
+
+	if (w->n_rows == WRITER_ROWS_MAX)
+		return NULL;
+	row = &w->rows[w->n_rows++];
+	*row = (struct writer_row){.change = *change};
+	if (change->level == ARCHIVE_MINUTES) {
+		row->minute = mu_xmalloc(ARCHIVE_MINUTE_BYTES);
+	} else {
+		row->tiles = mu_xcalloc(TILES, sizeof *row->tiles);
+		row->born = mu_xcalloc(ARCHIVE_COLUMNS, sizeof *row->born);
+	}
+	return row;
+}
+
+static void remember(struct writer *w, uint32_t shard)
+{
+	if (shard >= w->n_unsynced) {
+		w->unsynced = mu_xrealloc(w->unsynced, shard + 1, 1);
+		memset(w->unsynced + w->n_unsynced, 0, shard + 1 - w->n_unsynced);
+		w->n_unsynced = shard + 1;
+	}
+	w->unsynced[shard] = 1;
+}
+
+static int write_row(struct writer *w, struct writer_row *row, struct mu_error *err)
+{
+	const struct archive_change *c = &row->change;
+
+	remember(w, c->shard);
+	return row->minute ? shard_file_write_minute(&w->place, c->shard, c->row, row->minute, err)
+			   : shard_file_write_hour(&w->place, c->shard, row->tiles, row->born, err);
+}
+
+static int synchronise(struct writer *w, struct mu_error *err)
+{
+	for (uint32_t shard = 0; shard < w->n_unsynced; shard++) {
+		if (!w->unsynced[shard])
+			continue;
+		if (shard_file_sync(&w->place, shard, err) < 0)
+			return MU_FAILED;
+		w->unsynced[shard] = 0;
+	}
+	return 0;
+}
+
+static int write_all(struct writer *w, struct mu_error *err)
+{
+	mu_msec now = mu_clock_monotonic();
+
+	if (w->records.len > 0 &&
+	    journal_files_append(&w->journal, w->records.data, w->records.len, now, err) < 0)
+		return MU_FAILED;
+	w->journalled = true;
+	for (size_t i = 0; i < w->n_rows; i++) {
+		if (write_row(w, &w->rows[i], err) < 0)
+			return MU_FAILED;
+		w->rows[i].written = true;
+	}
+	if (!journal_files_due(&w->journal, now))
+		return 0;
+	return synchronise(w, err) < 0 ? MU_FAILED : journal_files_rotate(&w->journal, now, err);
+}
+
+static void run(struct mu_work *work)
+{
+	struct writer *w = MU_CONTAINER_OF(work, struct writer, work);
+
+	w->journalled = false;
+	mu_error_clear(&w->err);
+	(void)write_all(w, &w->err);
+}

@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Metrics from the stream to the archives and out of REST: nothing lost, nothing wrong."""
+
+import resource
+import struct
+import time
+import unittest
+import uuid
+
+from tests.integration.aggregator_case import AggregatorCase
+from tests.support.fake_agent import messages
+from tests.support.rest import wait_until
+
+STEP = 5
+
+
+def step_now():
+    return int(time.time()) // STEP
+
+
+class MetricsCase(AggregatorCase):
+    @staticmethod
+    def dictionary(objects, generation=1, n=3):
+        m = messages().metrics
+        return m.MetricDictionary(generation=generation, series=[
+            m.MetricSeries(object_id=uuid.UUID(o).bytes, name=f"s{i}", kind=m.METRIC_KIND_GAUGE,
+                           unit="bytes") for o in objects for i in range(n)])
+
+    @staticmethod
+    def batch(s, seq, step, values, generation=1):
+        s.send(metric_batch=messages().metrics.MetricBatch(
+            seq=seq, generation=generation, time_ms=step * STEP * 1000, value=values))
+
+    def feed(self, s, objects, steps, value=float, first_seq=1, n=3):
+        """A batch a step, acknowledged: series i of every object is value(step) + i."""
+        s.send(metric_dictionary=self.dictionary(objects, n=n))
+        for seq, step in enumerate(steps, first_seq):
+            self.batch(s, seq, step, [value(step) + i for _ in objects for i in range(n)])
+        s.expect("metric_ack", lambda a: a.seq == first_seq + len(steps) - 1)
+
+    def series(self, kind, id_, query="", name="s0"):
+        """{end of a row: value} of what is known."""
+        reply = self.rest.get(f"/{kind}/{id_}/stats?series={name}{query}")
+        values = reply["series"].get(name, {"values": []})["values"]
+        first = reply["endTimestamp"] - (len(values) - 1) * reply["interval"]
+        return {first + i * reply["interval"]: v for i, v in enumerate(values) if v is not None}
+
+    def steps(self, kind, id_, name="s0"):
+        return {at // STEP: v for at, v in self.series(kind, id_, "&start=-660", name).items()}
+
+    def intake(self, agent):
+        return self.rest.get(f"/hosts/{agent.id}/metrics")
+
+    def files(self, pattern):
+        return sorted((self.fleet.state / "metrics").glob(pattern))
+
+
+class Archives(MetricsCase):
+    def test_batches_are_acknowledged_and_shown(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        self.feed(s, [agent.id], range(now - 19, now + 1), lambda k: k - now)
+        found = self.steps("hosts", agent.id, "s1")
+        self.assertEqual({k: k - now + 1 for k in range(now - 19, now + 1)}, found)
+        intake = self.intake(agent)
+        self.assertEqual((3, 0, 20, 0, 0), tuple(intake[k] for k in (
+            "series", "seriesDropped", "batchesTaken", "batchesTooOld", "batchesTooNew")))
+        self.assertEqual(now * STEP * 1000, intake["lastTime"])
+
+    def test_none_is_missing_after_a_crash(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        self.feed(s, [agent.id], range(now - 60, now - 30))
+        for seq in range(31, 41):
+            self.batch(s, seq, now - 60 + seq - 1, [1.0, 1.0, 1.0])
+        self.crash()
+        s, welcome = agent.connect()
+        self.assertGreaterEqual(welcome.metric_seq, 30)
+        steps = range(now - 60 + welcome.metric_seq, now + 1)
+        self.feed(s, [agent.id], steps, first_seq=welcome.metric_seq + 1)
+        self.assertEqual(set(range(now - 60, now + 1)), set(self.steps("hosts", agent.id)))
+        self.assertIn("records=", self.fleet.aggregator.text())
+
+    def test_a_cut_of_ten_minutes_leaves_no_hole(self):
+        """All of it comes at once, the newest first as well as last; minutes follow."""
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        steps = range(now - 119, now + 1)
+        self.feed(s, [agent.id], steps, lambda k: 7)
+        self.assertEqual(set(steps), set(self.steps("hosts", agent.id)))
+
+        def minutes():
+            found = self.series("hosts", agent.id, "&granularity=minutes")
+            return found if len(found) >= 9 else None
+        found = wait_until("the minutes of the cut", minutes)
+        self.assertEqual({7}, set(found.values()))
+
+    def test_twice_is_once_and_known_stays(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        s.send(metric_dictionary=self.dictionary([agent.id], n=1))
+        for seq, step, value in ((1, now - 3, 1.0), (2, now - 2, 2.0), (2, now - 2, 9.0),
+                                 (3, now - 3, 9.0), (4, now - 1, float("inf")),
+                                 (5, now - 4, float("nan")), (6, now, 3.0)):
+            self.batch(s, seq, step, [value])
+        s.expect("metric_ack", lambda a: a.seq == 6)
+        self.assertEqual({now - 3: 1, now - 2: 2, now: 3}, self.steps("hosts", agent.id))
+
+    def test_times_that_cannot_be_are_refused_and_said(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        s.send(metric_dictionary=self.dictionary([agent.id], n=1))
+        for seq, step in enumerate((now - 1000, 0, 2 ** 40, now + 100, now), 1):
+            self.batch(s, seq, step, [1.0])
+        s.expect("metric_ack", lambda a: a.seq == 5)
+        intake = self.intake(agent)
+        self.assertEqual((1, 1, 3), tuple(intake[k] for k in (
+            "batchesTaken", "batchesTooOld", "batchesTooNew")))
+        self.assertEqual({now: 1}, self.steps("hosts", agent.id))
+        wait_until("the log says why",
+                   lambda: "metrics of a host are refused" in self.fleet.aggregator.text())
+
+    def test_too_many_series_are_dropped_and_said(self):
+        agent, now = self.agent(), step_now()
+        vms = [self.new_id() for _ in range(20)]
+        s = agent.live()
+        self.feed(s, vms, [now], lambda k: 0, n=2000)
+        intake = self.intake(agent)
+        self.assertEqual(32768, intake["series"])
+        self.assertEqual(40000 - 32768, intake["seriesDropped"])
+        self.assertEqual({now: 1999}, self.steps("vms", vms[0], "s1999"))
+        self.assertIn("series of a host are not kept", self.fleet.aggregator.text())
+
+    def test_history_goes_with_the_vm(self):
+        """It moves from one host to another, which both reported it for a while, and is deleted."""
+        a, b, vm, now = self.agent("a"), self.agent("b"), self.new_id(), step_now()
+        first, second = a.live(a.vm(vm)), b.live()
+        self.feed(first, [a.id, vm], range(now - 29, now - 9), lambda k: 1)
+        second.send(delta=messages().Delta(seq=2, vms=[b.vm(vm)]))
+        self.feed(second, [b.id, vm], range(now - 11, now + 1), lambda k: 2)
+        want = {k: 1 if k < now - 9 else 2 for k in range(now - 29, now + 1)}
+        self.assertEqual(want, self.steps("vms", vm))
+        for agent, s in ((a, first), (b, second)):
+            s.send(delta=messages().Delta(seq=2 if agent is a else 3,
+                                          removed=[uuid.UUID(vm).bytes]))
+        wait_until("it is gone", lambda: self.rest.request("GET", f"/vms/{vm}")[0] == 404)
+        self.assertEqual(want, self.steps("vms", vm))
+        self.crash()
+        self.assertEqual(want, self.steps("vms", vm))
+        self.assertEqual(404, self.rest.request("GET", f"/vms/{self.new_id()}/stats")[0])
+
+
+class Restart(MetricsCase):
+    def test_minutes_hours_and_days(self):
+        """What is in the files is shown again: a shard file is filled by hand, as the page says."""
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        self.feed(s, [agent.id], range(now - 59, now + 1), lambda k: 5, n=1)
+        path = wait_until("the minutes are in the file", lambda: next(
+            (f for f in self.files("shard-*.arc") if b"MIN1" in f.read_bytes()), None))
+        self.fleet.aggregator.stop()
+        hour = int(time.time()) // 3600
+        with open(path, "r+b") as f:
+            for level, at, size, rows, row in ((2, 1542016, 456, 168, hour - 30),
+                                               (3, 3993472, 392, 366, hour // 24 - 40)):
+                known = struct.pack("<32H", *[720] * 32) if level == 2 else b""
+                payload = struct.pack("<96f", *[level] * 32, *[level - 1] * 32,
+                                      *[level + 1] * 32) + known
+                number = struct.pack("<I", row)
+                crc = crc32c(struct.pack("<II", 0, level) + number + payload)
+                f.seek(at + row % rows * size)
+                f.write(number + struct.pack("<I", crc) + payload)
+        self.fleet.restart_aggregator()
+        minutes = self.series("hosts", agent.id, "&granularity=minutes")
+        self.assertEqual({5}, set(minutes.values()))
+        # The series is younger than those rows: they are not its own.
+        self.assertEqual({}, self.series("hosts", agent.id, "&granularity=days"))
+        reply = self.rest.get(f"/hosts/{agent.id}/stats?granularity=days&series=*")
+        self.assertEqual(366, len(reply["series"]["s0"]["values"]))
+        self.assertEqual(86400, reply["interval"])
+
+    def test_files_that_are_not_ours(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        self.feed(s, [agent.id], range(now - 29, now + 1), lambda k: 5, n=1)
+        wait_until("there is a file", lambda: self.files("shard-*.arc"))
+        self.fleet.aggregator.stop()
+        shard, journal = self.files("shard-*.arc")[0], self.files("journal-*.log")[-1]
+        for path in (shard, journal):
+            with open(path, "r+b") as f:
+                f.seek(9)
+                f.write(b"another pool")
+        self.fleet.restart_aggregator()
+        self.assertTrue(self.files("shard-*.arc.damaged-1"))
+        self.assertTrue(self.files("journal-*.log.damaged-1"))
+        self.assertEqual(2, self.fleet.aggregator.text().count("set aside"))
+        s, _ = agent.connect()
+        self.feed(s, [agent.id], range(now - 5, now + 1), lambda k: 6, n=1)
+        self.assertEqual({6}, set(self.steps("hosts", agent.id).values()))
+
+    def test_torn_and_damaged_journal_and_truncated_shard(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        self.feed(s, [agent.id], range(now - 29, now - 9), lambda k: 5, n=1)
+        wait_until("there is a file", lambda: self.files("shard-*.arc"))
+        self.fleet.aggregator.kill()
+        journal, shard = self.files("journal-*.log")[-1], self.files("shard-*.arc")[0]
+        with open(journal, "r+b") as f:
+            f.seek(32 + 64 + 4)
+            f.write(b"\xff")  # in the first record
+            f.truncate(journal.stat().st_size - 3)
+        with open(shard, "r+b") as f:
+            f.truncate(100000)
+        self.fleet.restart_aggregator()
+        found = self.steps("hosts", agent.id)
+        self.assertEqual(set(range(now - 28, now - 10)), set(found))
+        self.assertIn("damaged=1 torn=1", self.fleet.aggregator.text())
+        self.assertEqual(8584576, shard.stat().st_size)
+
+
+class FullDisk(MetricsCase):
+    def limit(self, size):
+        pid = self.fleet.aggregator.pid
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+
+    def test_goes_on_from_memory_and_heals(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        # The journal is longer than what the log may still grow to.
+        self.feed(s, [agent.id], range(now - 69, now - 9), lambda k: 1)
+        self.limit(4096)
+        self.addCleanup(self.limit, resource.RLIM_INFINITY)
+        for seq in range(61, 71):
+            self.batch(s, seq, now - 70 + seq, [1.0, 2.0, 3.0])
+        wait_until("it is shown", lambda: len(self.steps("hosts", agent.id)) == 70)
+        wait_until("the log says so",
+                   lambda: "storing metrics fails" in self.fleet.aggregator.text())
+        self.assertEqual([], [m for m in s.pending() if m.WhichOneof("kind") == "metric_ack"
+                              and m.metric_ack.seq > 60])
+        self.limit(resource.RLIM_INFINITY)
+        s.expect("metric_ack", lambda a: a.seq == 70)
+        wait_until("the log says so",
+                   lambda: "storing metrics works again" in self.fleet.aggregator.text())
+        self.crash()
+        self.assertEqual(70, len(self.steps("hosts", agent.id)))
+
+
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+if __name__ == "__main__":
+    unittest.main()
