@@ -222,6 +222,15 @@ static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_use
 	return app_task_abort(admin->app, id, err);
 }
 
+static void stats(void *ctx, const struct stats_query *q,
+		  void (*done)(void *arg, const struct stats_result *r, const struct mu_error *err),
+		  void *arg)
+{
+	const struct admin *admin = ctx;
+
+	app_stats(admin->app, q, done, arg);
+}
+
 static int console_open(void *ctx, const struct rest_console *rq, const struct rest_user *user,
 			const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
 			struct mu_error *err)
@@ -348,6 +357,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .host_read = host_read,
 	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
+	    .stats = stats,
 	    .console_open = console_open,
 	    .transfer_open = transfer_open,
 	};

@@ -9,6 +9,7 @@
 
 #include "agent/core/host_power.h"
 #include "agent/core/journal.h"
+#include "common/archive/stats.h"
 #include "common/base/list.h"
 #include "common/base/pipe.h"
 #include "common/base/value.h"
@@ -127,6 +128,12 @@ int app_console_open(struct app *app, const struct console_request *rq, struct m
 /* The contents of disks (agent/transfer/transfer.h), for either door. transfer.c */
 int app_transfer_open(struct app *app, const struct transfer_request *rq, struct mu_pipe near,
 		      struct mu_pipe *ret_far, struct mu_error *err);
+
+/* Rows of this host's or a VM's statistics, from memory. done() once, from the loop, never inside;
+ * `r` is valid during the call. metrics.c */
+void app_stats(struct app *app, const struct stats_query *q,
+	       void (*done)(void *arg, const struct stats_result *r, const struct mu_error *err),
+	       void *arg);
 
 /* Asked for by the aggregator */
 

@@ -29,6 +29,7 @@ struct app {
 	struct writer *writer;
 	struct mu_link listeners;
 	bool stopping;
+	struct metrics *metrics; /* NULL: none yet, or no more */
 	/* facts.c */
 	struct model_host host;
 	char address[MODEL_ADDR_MAX + 1];

@@ -2,7 +2,9 @@
 #include "agent/app/metrics.h"
 
 #include "agent/app/agent.h"
+#include "agent/app/app_priv.h"
 #include "agent/hv/hv.h"
+#include "agent/stats/history.h"
 #include "agent/stats/sample.h"
 #include "common/log/log.h"
 #include "common/os/clock.h"
@@ -18,6 +20,7 @@ struct metrics {
 	struct mu_timer *timer;
 	struct sampler *sampler;
 	struct window *window;
+	struct history *history;
 	struct metric_list list;
 	struct hv_host_stats host;
 	struct hv_domain_stats *stats; /* HV_DOMAINS_MAX */
@@ -40,12 +43,14 @@ struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec inter
 	m->ctx = ctx;
 	m->sampler = sampler_new(app_host_id(app));
 	m->window = window_new(&defaults);
+	m->history = history_new(app_host_id(app));
 	m->list = (struct metric_list)METRIC_LIST_INIT;
 	/* Only what is used is ever touched. */
 	m->stats = mu_xcalloc(HV_DOMAINS_MAX, sizeof *m->stats);
 	m->domains = mu_xcalloc(HV_DOMAINS_MAX, sizeof *m->domains);
 	m->timer = mu_timer_new(loop, on_time, m);
 	mu_timer_set(m->timer, sample_delay(mu_clock_wall()));
+	app->metrics = m;
 	return m;
 }
 
@@ -53,7 +58,9 @@ struct metrics *metrics_free(struct metrics *m)
 {
 	if (!m)
 		return NULL;
+	m->app->metrics = NULL;
 	mu_timer_free(m->timer);
+	history_free(m->history);
 	sampler_free(m->sampler);
 	window_free(m->window);
 	metric_list_deinit(&m->list);
@@ -98,6 +105,7 @@ static void sample(struct metrics *m)
 	for (size_t i = 0; i < n; i++)
 		describe(m, &m->stats[i], wall, &m->domains[i]);
 	sampler_step(m->sampler, &m->host, m->domains, n, &m->list);
+	history_add(m->history, sample_grid(wall), &m->list);
 	if (window_add(m->window, sample_grid(wall), &m->list) && m->added)
 		m->added(m->ctx);
 }
@@ -108,4 +116,37 @@ static void on_time(void *ctx)
 
 	sample(m);
 	mu_timer_set(m->timer, sample_delay(mu_clock_wall()) + m->interval - SAMPLE_INTERVAL);
+}
+
+/* --- asking --- */
+
+struct asking {
+	struct app *app;
+	struct stats_query q;
+	void (*done)(void *arg, const struct stats_result *r, const struct mu_error *err);
+	void *arg;
+};
+
+static void answer(void *ctx)
+{
+	struct asking *ask = ctx;
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	const struct metrics *m = ask->app->metrics;
+	struct mu_error err = MU_ERROR_INIT;
+	struct stats_result result;
+	int r = m ? history_read(m->history, &ask->q, mu_clock_wall(), a, &result, &err)
+		  : mu_error_set(&err, MU_E_UNAVAILABLE, "the agent stops");
+
+	ask->done(ask->arg, r < 0 ? NULL : &result, r < 0 ? &err : NULL);
+	free(ask);
+}
+
+void app_stats(struct app *app, const struct stats_query *q,
+	       void (*done)(void *arg, const struct stats_result *r, const struct mu_error *err),
+	       void *arg)
+{
+	struct asking *ask = mu_xcalloc(1, sizeof *ask);
+
+	*ask = (struct asking){app, *q, done, arg};
+	mu_loop_post(app->loop, answer, ask);
 }

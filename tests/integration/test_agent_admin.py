@@ -87,6 +87,26 @@ class Actions(AgentCase):
                              "unpause")
         self.assertEqual(0, agent.stop())
 
+    def test_statistics_of_the_last_minutes(self):
+        agent = self.agent()
+        vm = self.define(agent)
+        status, _, reply = agent.rest.request("GET", f"/vms/{vm}/stats")
+        self.assertEqual(422, status, reply)
+        agent.rest.action(vm, "start")
+
+        def sampled(path, key):
+            reply = agent.rest.get(f"{path}/stats?series=*")
+            return reply if any(v is not None for v in reply["stats"].get(key, ())) else None
+        reply = wait_until("samples of the VM", lambda: sampled(f"/vms/{vm}", "memory"))
+        self.assertEqual((5, 120), (reply["interval"], len(reply["stats"]["memory"])))
+        self.assertEqual(64 << 20, [v for v in reply["stats"]["memory"] if v is not None][-1])
+        self.assertEqual("bytes", reply["series"]["memory"]["unit"])
+        self.assertLess(abs(reply["endTimestamp"] - time.time()), 15)
+        wait_until("samples of the host", lambda: sampled(f"/hosts/{agent.host_id}", "load"))
+        status, _, reply = agent.rest.request("GET", f"/vms/{vm}/stats?granularity=days")
+        self.assertEqual(501, status, reply)
+        self.assertIn("aggregator", reply["error"])
+
     def test_with_curl(self):
         agent = self.agent()
         vm = self.define(agent)

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/stats/history.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+
+/* The first step of an hour. */
+#define FIRST UINT32_C(357989761)
+
+static const struct host_id host = {{{1}}};
+static const struct mu_uuid vm = {{2}};
+static struct history *h;
+static struct mu_arena *arena;
+
+static void init(void)
+{
+	h = history_new(&host);
+	arena = mu_arena_new();
+}
+
+static void deinit(void)
+{
+	history_free(h);
+	mu_arena_free(arena);
+}
+
+TestSuite(history, .init = init, .fini = deinit);
+
+static void add(uint32_t step, bool with_vm, float v)
+{
+	MU_CLEANUP(metric_list_deinit) struct metric_list l = METRIC_LIST_INIT;
+
+	metric_list_add(&l, &host.uuid, "loadavg", METRIC_GAUGE, METRIC_COUNT, (double)v);
+	if (with_vm)
+		metric_list_add(&l, &vm, "cpu_usage", METRIC_RATE, METRIC_RATIO, (double)v);
+	history_add(h, (mu_msec)step * 5000, &l);
+}
+
+static int read_rows(const struct mu_uuid *object, enum archive_level level, uint32_t step,
+		     struct stats_result *ret, struct mu_error *err)
+{
+	const struct stats_query q = {.object = *object, .level = level};
+
+	return history_read(h, &q, (mu_msec)step * 5000, arena, ret, err);
+}
+
+Test(history, steps_and_minutes)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct stats_result r;
+
+	cr_assert_null(history_free(NULL));
+	for (uint32_t i = 0; i < 40; i++)
+		add(FIRST + i, i >= 12, (float)i);
+	cr_assert_eq(read_rows(&host.uuid, ARCHIVE_STEPS, FIRST + 39, &r, &err), 0, "%s", err.text);
+	cr_assert_eq(r.n_rows, 120);
+	cr_assert_eq(r.end, (int64_t)(FIRST + 39) * 5);
+	cr_assert_eq(r.n_series, 1);
+	cr_assert_eq(r.series[0].values[119], 39);
+	cr_assert(isnan(r.series[0].values[79]));
+	cr_assert_eq(read_rows(&vm, ARCHIVE_MINUTES, FIRST + 39, &r, &err), 0, "%s", err.text);
+	cr_assert_str_eq(r.series[0].name, "cpu_usage");
+	cr_assert_str_eq(r.series[0].unit, "ratio");
+	cr_assert_eq(r.series[0].values[119], 29.5f);
+	cr_assert_eq(r.series[0].values[118], 17.5f);
+	cr_assert(isnan(r.series[0].values[117]));
+}
+
+Test(history, a_vm_that_is_gone_is_forgotten)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct stats_result r;
+
+	add(FIRST, true, 1);
+	add(FIRST + 1, false, 1);
+	cr_assert_eq(read_rows(&vm, ARCHIVE_STEPS, FIRST + 2, &r, &err), 0);
+	for (uint32_t i = 2; i < 1500; i++)
+		add(FIRST + i, false, 1);
+	add(FIRST + 1500, true, 2);
+	cr_assert_eq(read_rows(&vm, ARCHIVE_MINUTES, FIRST + 1500, &r, &err), 0);
+	for (uint32_t i = 0; i < r.n_rows; i++)
+		cr_assert(isnan(r.series[0].values[i]), "of its first life");
+}
+
+Test(history, what_is_not_here)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct stats_result r;
+	struct stats_query q = {.object = host.uuid, .end = 1000};
+	MU_CLEANUP(metric_list_deinit) struct metric_list nothing = METRIC_LIST_INIT;
+
+	history_add(h, (mu_msec)FIRST * 5000, &nothing);
+	cr_assert_lt(read_rows(&vm, ARCHIVE_STEPS, FIRST, &r, &err), 0);
+	cr_assert_eq(err.code, MU_E_NOT_FOUND);
+	add(FIRST + 1, false, 1);
+	cr_assert_lt(read_rows(&host.uuid, ARCHIVE_DAYS, FIRST, &r, &err), 0);
+	cr_assert_eq(err.code, MU_E_UNSUPPORTED);
+	cr_assert_lt(history_read(h, &q, (mu_msec)FIRST * 5000, arena, &r, &err), 0);
+	cr_assert_eq(err.code, MU_E_INVALID);
+}
