@@ -13,7 +13,6 @@ struct feed *feed_new(const struct mu_uuid *host)
 	struct feed *f = mu_xcalloc(1, sizeof *f);
 
 	f->host = *host;
-	f->arena = mu_arena_new();
 	return f;
 }
 
@@ -22,6 +21,8 @@ static void let_go(struct feed *f)
 {
 	for (size_t i = 0; i < f->map.n_objects; i++)
 		f->map.objects[i]->n_maps--;
+	free(f->map.objects);
+	free(f->map.runs);
 	f->map = (struct catalogue_map){0};
 	free(MU_TAKE(f->padded));
 }
@@ -31,23 +32,30 @@ struct feed *feed_free(struct feed *f)
 	if (!f)
 		return NULL;
 	let_go(f);
-	mu_arena_free(f->arena);
 	free(f);
 	return NULL;
+}
+
+static void *keep(const void *p, size_t size)
+{
+	return size > 0 ? mu_xmemdup(p, size) : NULL;
 }
 
 void feed_map(struct feed *f, struct catalogue *c, const struct catalogue_want *want, size_t n,
 	      uint32_t step)
 {
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 	struct catalogue_map map;
 	char text[MU_UUID_TEXT];
 
 	let_go(f);
-	mu_arena_reset(f->arena);
-	catalogue_map(c, f->arena, &f->host, want, n, step, &map);
+	catalogue_map(c, a, &f->host, want, n, step, &map);
 	for (size_t i = 0; i < map.n_objects; i++)
 		map.objects[i]->n_maps++;
+	/* It was made for the worst case; a host has few runs. */
 	f->map = map;
+	f->map.runs = keep(map.runs, map.n_runs * sizeof *map.runs);
+	f->map.objects = keep(map.objects, map.n_objects * sizeof(struct catalogue_object *));
 	f->n_slots = n;
 	if (map.n_dropped > 0 && map.n_dropped != f->intake.n_dropped)
 		mu_log_warning("series of a host are not kept host=%s dropped=%zu kept=%zu "

@@ -11,8 +11,7 @@
 
 struct feed {
 	struct mu_uuid host;
-	struct mu_arena *arena; /* the map's */
-	struct catalogue_map map;
+	struct catalogue_map map; /* heap */
 	size_t n_slots;
 	float *padded; /* a batch that is shorter than its dictionary; NULL until there is one */
 	bool told;     /* the log has why batches are refused */

@@ -170,6 +170,7 @@ struct replay {
 	struct metrics *m;
 	metrics_mark mark;
 	void *ctx;
+	int64_t now;    /* of the last record */
 	uint32_t *last; /* newest step of each column */
 	struct archive_change *changes;
 	size_t n_changes;
@@ -198,8 +199,11 @@ static void replay_record(void *ctx, const struct record *r)
 	for (uint32_t i = 0; i < r->n_runs; i++)
 		if ((uint64_t)r->runs[i].column + r->runs[i].n > m->n_born)
 			return; /* of a catalogue that is not there any more */
-	archive_tick(m->archive, r->now);
-	collect_changes(rp);
+	if (r->now != rp->now) {
+		archive_tick(m->archive, r->now);
+		collect_changes(rp);
+		rp->now = r->now;
+	}
 	(void)archive_put(m->archive, r->step, r->runs, r->n_runs, r->values);
 	for (uint32_t i = 0; i < r->n_runs; i++)
 		for (uint32_t k = 0; k < r->runs[i].n; k++) {

@@ -301,27 +301,45 @@ static bool decode_again(const struct place *at, enum archive_level level, uint3
 	return there == row && read_row(at, level, row, ret, NULL) == 1;
 }
 
-/* The columns of one tile, out of all its rows. */
-static void take_rows(const struct shard_read *rd, const struct place *at, const uint8_t *bytes)
+static void take_row(const struct shard_read *rd, const struct place *at, uint32_t k,
+		     const uint8_t *bytes)
 {
 	struct archive_cells cells;
 
-	for (uint32_t k = 0; k < rd->n_rows; k++) {
-		uint32_t row = rd->first + k;
-		size_t n = row % archive_levels[rd->level].n_rows;
+	if (!decode_again(at, rd->level, rd->first + k, bytes, &cells))
+		return;
+	for (size_t i = 0; i < rd->n_columns; i++)
+		if (rd->columns[i] / TILE_COLUMNS == at->number)
+			rd->values[i * rd->n_rows + k] =
+			    cells.value[rd->cf][rd->columns[i] % TILE_COLUMNS];
+}
 
-		if (!decode_again(at, rd->level, row, bytes + n * tile_row_bytes(rd->level),
-				  &cells))
-			continue;
-		for (size_t i = 0; i < rd->n_columns; i++)
-			if (rd->columns[i] / TILE_COLUMNS == at->number)
-				rd->values[i * rd->n_rows + k] =
-				    cells.value[rd->cf][rd->columns[i] % TILE_COLUMNS];
+/* All places of the tile's ring, some at a time: what fits into the processor's cache. */
+static int take_rows(const struct shard_read *rd, const struct place *at, struct mu_error *err)
+{
+	enum { PIECE = 48 };
+	const uint32_t ring = archive_levels[rd->level].n_rows;
+	const size_t size = tile_row_bytes(rd->level);
+	uint8_t bytes[PIECE * TILE_HOUR_BYTES];
+
+	for (uint32_t from = 0; from < ring; from += PIECE) {
+		uint32_t n = ring - from < PIECE ? ring - from : PIECE;
+
+		if (read_at(at->fd, tile_file_at(rd->level, at->tile) + (int64_t)(from * size),
+			    bytes, n * size, err) < 0)
+			return MU_FAILED;
+		for (uint32_t i = 0; i < n; i++) {
+			uint32_t k = (from + i + ring - rd->first % ring) % ring;
+
+			if (k < rd->n_rows)
+				take_row(rd, at, k, bytes + i * size);
+		}
 	}
+	return 0;
 }
 
 static int read_tile(const struct shard_place *p, const struct shard_read *rd, uint32_t number,
-		     uint8_t *bytes, struct mu_error *err)
+		     struct mu_error *err)
 {
 	MU_CLEANUP(mu_free) char *path = path_of(p, number / TILES);
 	FD fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -329,11 +347,7 @@ static int read_tile(const struct shard_place *p, const struct shard_read *rd, u
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : mu_error_errno(err, errno, "%s", path);
-	if (read_at(fd, tile_file_at(rd->level, at.tile), bytes,
-		    archive_levels[rd->level].n_rows * tile_row_bytes(rd->level), err) < 0)
-		return mu_error_prefix(err, "%s", path);
-	take_rows(rd, &at, bytes);
-	return 0;
+	return take_rows(rd, &at, err) < 0 ? mu_error_prefix(err, "%s", path) : 0;
 }
 
 /* Was the tile read for an earlier column? Columns of an object are few, and mostly neighbours. */
@@ -347,13 +361,10 @@ static bool read_before(const struct shard_read *rd, size_t i)
 
 int shard_file_read(const struct shard_place *p, const struct shard_read *rd, struct mu_error *err)
 {
-	MU_CLEANUP(mu_free) uint8_t *bytes = mu_xmalloc(TILE_DAYS_BYTES);
-
 	for (size_t i = 0; i < rd->n_columns * rd->n_rows; i++)
 		rd->values[i] = NAN;
 	for (size_t i = 0; i < rd->n_columns; i++)
-		if (!read_before(rd, i) &&
-		    read_tile(p, rd, rd->columns[i] / TILE_COLUMNS, bytes, err) < 0)
+		if (!read_before(rd, i) && read_tile(p, rd, rd->columns[i] / TILE_COLUMNS, err) < 0)
 			return MU_FAILED;
 	return 0;
 }
