@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper of metrics under a clock of its own (--wrap, see meson.build): what is kept of objects
+ * that are gone, and what a column's next owner sees of it.
+ */
+#include "aggregator/metrics/metrics.h"
+#include "common/os/clock.h"
+
+#include <criterion/criterion.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first step of an hour. */
+#define FIRST UINT32_C(357989761)
+#define DAY ((mu_msec)86400 * 1000)
+
+static const struct mu_uuid host = {{1}}, vm = {{2}}, other = {{3}};
+static mu_msec wall;
+static char dir[] = "/tmp/muster-metrics-XXXXXX";
+static struct mu_loop *loop;
+static struct metrics *metrics;
+static bool store_fails;
+static size_t n_stored;
+
+mu_msec __wrap_mu_clock_wall(void);
+mu_msec __wrap_mu_clock_wall(void)
+{
+	return wall;
+}
+
+mu_msec __wrap_mu_clock_monotonic(void);
+mu_msec __wrap_mu_clock_monotonic(void)
+{
+	return wall;
+}
+
+/* Nothing is waited for. */
+void __real_mu_timer_set(struct mu_timer *t, mu_msec delay);
+void __wrap_mu_timer_set(struct mu_timer *t, mu_msec delay);
+void __wrap_mu_timer_set(struct mu_timer *t, mu_msec delay)
+{
+	(void)delay;
+	__real_mu_timer_set(t, 0);
+}
+
+struct storing {
+	metrics_done done;
+	void *arg;
+	bool fails;
+};
+
+static void stored(void *ctx)
+{
+	struct storing *s = ctx;
+	struct mu_error err = MU_ERROR_INIT;
+
+	(void)mu_error_set(&err, MU_E_EXHAUSTED, "the disk is full");
+	s->done(s->arg, s->fails ? &err : NULL);
+	free(s);
+}
+
+static void store(void *ctx, struct catalogue *c, metrics_done done, void *arg)
+{
+	struct storing *s = mu_xcalloc(1, sizeof *s);
+	struct catalogue_object *o = NULL;
+
+	(void)ctx;
+	*s = (struct storing){done, arg, store_fails};
+	while (!store_fails && (o = catalogue_next_changed(c)))
+		n_stored++;
+	mu_loop_post(loop, stored, s);
+}
+
+static size_t n_bad, n_good;
+
+static void on_health(void *ctx, const struct mu_error *err)
+{
+	(void)ctx;
+	n_bad += err != NULL;
+	n_good += err == NULL;
+	if (err)
+		mu_loop_stop(loop);
+}
+
+static void on_mark(void *ctx, const struct mu_uuid *id, uint64_t epoch, uint64_t seq, mu_msec at)
+{
+	(void)ctx, (void)id, (void)epoch, (void)seq, (void)at;
+}
+
+static void setup(void)
+{
+	struct metrics_options options = {.pool = {{9}}, .store = store, .health = on_health};
+	struct mu_error err = MU_ERROR_INIT;
+
+	wall = (mu_msec)FIRST * 5000;
+	cr_assert_not_null(mkdtemp(dir));
+	loop = mu_loop_new();
+	options.loop = loop;
+	options.dir = dir;
+	metrics = metrics_new(&options);
+	catalogue_restored(metrics_catalogue(metrics));
+	cr_assert_eq(metrics_load(metrics, on_mark, NULL, &err), 0, "%s", err.text);
+}
+
+static int remove_one(const char *name, const struct stat *st, int kind, struct FTW *ftw)
+{
+	(void)st, (void)kind, (void)ftw;
+	return remove(name);
+}
+
+static void stop_loop(void *ctx)
+{
+	(void)ctx;
+	mu_loop_stop(loop);
+}
+
+static void teardown(void)
+{
+	metrics_close(metrics, stop_loop, NULL);
+	mu_loop_run(loop);
+	mu_loop_free(loop);
+	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+TestSuite(metrics, .init = setup, .fini = teardown);
+
+static void map(const struct mu_uuid *object)
+{
+	const struct catalogue_want want[] = {{host, "x", "s", false}, {*object, "x", "s", false}};
+
+	metrics_map(metrics, &host, want, 2);
+}
+
+static void acked(void *ctx, const struct mu_error *err)
+{
+	int *failed = ctx;
+
+	*failed = err != NULL;
+	mu_loop_stop(loop);
+}
+
+static int put_values(size_t n, float v)
+{
+	const float values[2] = {v, v};
+	const struct metrics_batch b = {
+	    .host = host, .epoch = 1, .seq = 1, .at = wall, .values = values, .n_values = n};
+	int failed = -1;
+
+	metrics_put(metrics, &b, acked, &failed);
+	mu_loop_run(loop);
+	return failed;
+}
+
+/* An hour and a little, a step a minute. */
+static void an_hour(float v)
+{
+	for (int i = 0; i < 62; i++) {
+		cr_assert_eq(put_values(2, v), 0);
+		wall += 60000;
+	}
+	cr_assert_eq(put_values(2, v), 0); /* what has ended is written with this one */
+	cr_assert_eq(put_values(2, v), 0);
+}
+
+struct seen {
+	enum mu_error_code code;
+	size_t n_known;
+	float last;
+};
+
+static void on_rows(void *arg, const struct stats_result *r, const struct mu_error *err)
+{
+	struct seen *s = arg;
+
+	*s = (struct seen){.code = err ? err->code : MU_E_NONE};
+	for (uint32_t i = 0; r && i < r->n_rows; i++)
+		if (!isnan(r->series[0].values[i])) {
+			s->n_known++;
+			s->last = r->series[0].values[i];
+		}
+	mu_loop_stop(loop);
+}
+
+static struct seen look(const struct mu_uuid *object, enum archive_level level)
+{
+	const struct stats_query q = {.object = *object, .level = level};
+	struct seen s;
+
+	metrics_query(metrics, &q, on_rows, &s);
+	mu_loop_run(loop);
+	return s;
+}
+
+static bool known; /* whether the inventory has it */
+static struct mu_uuid forgotten[4];
+static size_t n_forgotten;
+
+static bool exists(void *ctx, const struct mu_uuid *id)
+{
+	(void)ctx;
+	return known || mu_uuid_equal(id, &host);
+}
+
+static void forget(void *ctx, const struct mu_uuid *id)
+{
+	(void)ctx;
+	forgotten[n_forgotten++] = *id;
+}
+
+Test(metrics, kept_for_thirty_days_and_then_given_to_another)
+{
+	map(&vm);
+	an_hour(5);
+	cr_assert_eq(look(&vm, ARCHIVE_HOURS).n_known, 1);
+	wall += 31 * DAY;
+	metrics_expire(metrics, exists, forget, NULL);
+	cr_assert_eq(n_forgotten, 0, "its host's stream is up");
+	metrics_host_away(metrics, &host);
+	known = true;
+	metrics_expire(metrics, exists, forget, NULL);
+	cr_assert_eq(n_forgotten, 0, "it is there, halted");
+	known = false;
+	wall -= 2 * DAY;
+	metrics_expire(metrics, exists, forget, NULL);
+	cr_assert_eq(n_forgotten, 0, "it is not yet time");
+	wall += 2 * DAY;
+	metrics_expire(metrics, exists, forget, NULL);
+	cr_assert_eq(n_forgotten, 1);
+	cr_assert(mu_uuid_equal(&forgotten[0], &vm));
+	metrics_forgotten(metrics, &vm);
+	metrics_forgotten(metrics, &vm);
+	cr_assert_eq(look(&vm, ARCHIVE_HOURS).code, MU_E_NOT_FOUND);
+	/* Its column is another's: nothing of before is, nor in the rows made of it. */
+	map(&other);
+	cr_assert_eq(catalogue_n_columns(metrics_catalogue(metrics)), 2);
+	cr_assert_eq(put_values(2, 7), 0);
+	for (unsigned level = 0; level < _ARCHIVE_LEVEL_COUNT; level++) {
+		struct seen s = look(&other, (enum archive_level)level);
+
+		cr_assert(s.n_known == (level == ARCHIVE_STEPS), "%s: %zu",
+			  archive_levels[level].name, s.n_known);
+	}
+	an_hour(7);
+	cr_assert_eq(look(&other, ARCHIVE_HOURS).n_known, 1);
+	cr_assert_eq(look(&other, ARCHIVE_HOURS).last, 7);
+}
+
+Test(metrics, it_came_back_while_it_was_being_forgotten)
+{
+	map(&vm);
+	cr_assert_eq(put_values(2, 5), 0);
+	metrics_host_away(metrics, &host);
+	wall += 31 * DAY;
+	metrics_expire(metrics, exists, forget, NULL);
+	cr_assert_eq(n_forgotten, 1);
+	map(&vm);
+	n_stored = 0;
+	metrics_forgotten(metrics, &vm);
+	cr_assert_eq(put_values(2, 6), 0);
+	cr_assert_geq(n_stored, 1, "it is stored again");
+	cr_assert_eq(look(&vm, ARCHIVE_STEPS).last, 6);
+}
+
+Test(metrics, a_batch_shorter_than_its_dictionary)
+{
+	struct metrics_intake in;
+
+	map(&vm);
+	cr_assert_eq(put_values(1, 5), 0);
+	cr_assert_eq(look(&host, ARCHIVE_STEPS).n_known, 1);
+	cr_assert_eq(look(&vm, ARCHIVE_STEPS).n_known, 0);
+	wall += 5000;
+	cr_assert_eq(put_values(0, 5), 0);
+	cr_assert_eq(look(&host, ARCHIVE_STEPS).n_known, 1);
+	metrics_intake(metrics, &host, &in);
+	cr_assert_eq(in.n_series, 2);
+	cr_assert_eq(in.n_taken, 2);
+	metrics_intake(metrics, &other, &in);
+	cr_assert_eq(in.n_series, 0);
+}
+
+static void acked_late(void *ctx, const struct mu_error *err)
+{
+	(void)ctx;
+	cr_assert_null(err);
+	mu_loop_stop(loop);
+}
+
+/* The catalogue's place is full: nothing is acknowledged, all is shown, and it heals by itself. */
+Test(metrics, a_catalogue_that_cannot_be_stored)
+{
+	const float values[2] = {3, 4};
+	const struct metrics_batch b = {
+	    .host = host, .epoch = 1, .seq = 1, .at = wall, .values = values, .n_values = 2};
+
+	map(&vm);
+	store_fails = true;
+	metrics_put(metrics, &b, acked_late, NULL);
+	mu_loop_run(loop); /* until the health is told */
+	cr_assert_eq(n_bad, 1);
+	cr_assert_eq(look(&vm, ARCHIVE_STEPS).last, 4);
+	store_fails = false;
+	mu_loop_run(loop);
+	cr_assert_eq(n_bad, 1);
+	wall += 5000;
+	cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(n_good, 1);
+}
