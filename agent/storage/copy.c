@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/storage/copy.h"
 
+#include "common/os/file.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -37,33 +39,18 @@ static bool all_zero(const char *p, size_t len)
 	return p[0] == 0 && memcmp(p, p + 1, len - 1) == 0;
 }
 
-static int write_at(int fd, const char *p, size_t len, int64_t at, struct mu_error *err)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return mu_error_errno(err, errno, "target: write at %" PRId64, at);
-		p += n;
-		at += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int write_sparse(int fd, const char *p, size_t len, int64_t at, bool to_is_zero,
 			struct mu_error *err)
 {
 	if (!to_is_zero)
-		return write_at(fd, p, len, at, err);
+		return mu_file_write_at(fd, p, len, at, err) < 0 ? mu_error_prefix(err, "target")
+								 : 0;
 	for (size_t done = 0; done < len;) {
 		size_t n = len - done < BLOCK ? len - done : BLOCK;
 
 		if (!all_zero(p + done, n) &&
-		    write_at(fd, p + done, n, at + (int64_t)done, err) < 0)
-			return MU_FAILED;
+		    mu_file_write_at(fd, p + done, n, at + (int64_t)done, err) < 0)
+			return mu_error_prefix(err, "target");
 		done += n;
 	}
 	return 0;

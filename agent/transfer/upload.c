@@ -205,22 +205,6 @@ int upload_remove(const struct upload_place *p, const struct upload *u, struct m
 
 /* Writing */
 
-static int put(int fd, const char *data, size_t len, int64_t at, struct mu_error *err)
-{
-	while (len > 0) {
-		ssize_t n = pwrite(fd, data, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return mu_error_errno(err, errno, "write at %" PRId64, at);
-		data += n;
-		at += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* Bytes, then the record that speaks of them. */
 static int settle(const struct upload_place *p, struct upload *u, int fd, struct mu_error *err)
 {
@@ -263,7 +247,7 @@ static int take(const struct upload_place *p, struct upload *u, int fd, int sock
 			    err, MU_E_TOO_LARGE,
 			    "more came than the %" PRId64 " bytes that were announced", length);
 		/* Also what came before somebody gave up: it need not come again. */
-		if (put(fd, buf, len, u->offset, r == 0 ? err : NULL) < 0)
+		if (mu_file_write_at(fd, buf, len, u->offset, r == 0 ? err : NULL) < 0)
 			return MU_FAILED;
 		u->offset += (int64_t)len;
 		if (r < 0)

@@ -145,34 +145,6 @@ int journal_files_load(struct journal_files *j, const char *dir, const struct mu
 
 /* --- writing --- */
 
-static int write_at(int fd, int64_t at, const void *buf, size_t len)
-{
-	const uint8_t *p = buf;
-
-	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		p += n;
-		at += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int sync_dir(const char *dir)
-{
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = fd < 0 ? -1 : fsync(fd);
-
-	if (fd >= 0)
-		(void)close(fd);
-	return rc;
-}
-
 static int begin_file(struct journal_files *j, mu_msec now, struct mu_error *err)
 {
 	MU_CLEANUP(mu_free) char *path = path_of(j->dir, j->last_number + 1);
@@ -180,12 +152,12 @@ static int begin_file(struct journal_files *j, mu_msec now, struct mu_error *err
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	header_of(&j->pool, header);
-	if (fd < 0 || write_at(fd, 0, header, sizeof header) < 0 || sync_dir(j->dir) < 0) {
-		int e = errno;
-
-		if (fd >= 0)
-			(void)close(fd);
-		return mu_error_errno(err, e, "%s", path);
+	if (fd < 0)
+		return mu_error_errno(err, errno, "%s", path);
+	if (mu_file_write_at(fd, header, sizeof header, 0, err) < 0 ||
+	    mu_file_sync_parent(path, err) < 0) {
+		(void)close(fd);
+		return mu_error_prefix(err, "%s", path);
 	}
 	j->fd = fd;
 	j->len = HEADER_BYTES;
@@ -194,13 +166,18 @@ static int begin_file(struct journal_files *j, mu_msec now, struct mu_error *err
 	return 0;
 }
 
+static int sync_file(int fd, struct mu_error *err)
+{
+	return fdatasync(fd) < 0 ? mu_error_errno(err, errno, "fdatasync") : 0;
+}
+
 int journal_files_append(struct journal_files *j, const void *bytes, size_t len, mu_msec now,
 			 struct mu_error *err)
 {
 	if (j->fd < 0 && begin_file(j, now, err) < 0)
 		return MU_FAILED;
-	if (write_at(j->fd, j->len, bytes, len) < 0 || fdatasync(j->fd) < 0)
-		return mu_error_errno(err, errno, "%s/journal-%010u.log", j->dir, j->last_number);
+	if (mu_file_write_at(j->fd, bytes, len, j->len, err) < 0 || sync_file(j->fd, err) < 0)
+		return mu_error_prefix(err, "%s/journal-%010u.log", j->dir, j->last_number);
 	j->len += (int64_t)len;
 	return 0;
 }

@@ -65,45 +65,19 @@ static int read_at(int fd, int64_t at, void *buf, size_t len, struct mu_error *e
 	return 0;
 }
 
-static int write_at(int fd, int64_t at, const void *buf, size_t len, struct mu_error *err)
-{
-	const uint8_t *p = buf;
-
-	while (len > 0) {
-		ssize_t n = pwrite(fd, p, len, at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return mu_error_errno(err, errno, "write");
-		p += n;
-		at += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* --- opening --- */
 
-static int sync_dir(const char *dir, struct mu_error *err)
-{
-	FD fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || fsync(fd) < 0)
-		return mu_error_errno(err, errno, "fsync of %s", dir);
-	return 0;
-}
-
-static int make(const struct shard_place *p, int fd, uint32_t shard, struct mu_error *err)
+static int make(const struct shard_place *p, int fd, const char *path, uint32_t shard,
+		struct mu_error *err)
 {
 	uint8_t header[HEADER_BYTES];
 
 	header_of(p, shard, header);
-	if (write_at(fd, 0, header, sizeof header, err) < 0)
-		return MU_FAILED;
+	if (mu_file_write_at(fd, header, sizeof header, 0, err) < 0)
+		return mu_error_prefix(err, "%s", path);
 	if (ftruncate(fd, TILE_FILE_BYTES) < 0 || fdatasync(fd) < 0)
-		return mu_error_errno(err, errno, "making it");
-	return sync_dir(p->dir, err);
+		return mu_error_errno(err, errno, "%s: making it", path);
+	return mu_file_sync_parent(path, err);
 }
 
 static int open_shard(const struct shard_place *p, uint32_t shard, int *ret_fd,
@@ -115,8 +89,8 @@ static int open_shard(const struct shard_place *p, uint32_t shard, int *ret_fd,
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return mu_error_errno(err, errno, "%s", path);
-	if (st.st_size < TILE_FILE_BYTES && make(p, fd, shard, err) < 0)
-		return mu_error_prefix(err, "%s", path);
+	if (st.st_size < TILE_FILE_BYTES && make(p, fd, path, shard, err) < 0)
+		return MU_FAILED;
 	*ret_fd = fd;
 	fd = -1;
 	return 0;
@@ -137,16 +111,19 @@ int shard_file_check(const struct shard_place *p, uint32_t shard, char **ret_asi
 	MU_CLEANUP(mu_free) char *path = path_of(p, shard);
 	FD fd = open(path, O_RDWR | O_CLOEXEC);
 	uint8_t want[HEADER_BYTES], header[HEADER_BYTES];
+	struct stat st;
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : mu_error_errno(err, errno, "%s", path);
+	if (fstat(fd, &st) < 0)
+		return mu_error_errno(err, errno, "%s", path);
 	header_of(p, shard, want);
 	if (read_at(fd, 0, header, sizeof header, err) < 0)
 		return mu_error_prefix(err, "%s", path);
 	if (!is_empty(header) && memcmp(header, want, sizeof want) != 0)
 		return mu_file_set_aside(path, ret_aside, err);
-	if (make(p, fd, shard, err) < 0)
-		return mu_error_prefix(err, "%s", path);
+	if ((is_empty(header) || st.st_size < TILE_FILE_BYTES) && make(p, fd, path, shard, err) < 0)
+		return MU_FAILED;
 	return 1;
 }
 
@@ -176,7 +153,7 @@ int shard_file_write_minute(const struct shard_place *p, uint32_t shard, uint32_
 
 	if (open_shard(p, shard, &fd, err) < 0)
 		return MU_FAILED;
-	if (write_at(fd, tile_file_minute_at(row), bytes, ARCHIVE_MINUTE_BYTES, err) < 0)
+	if (mu_file_write_at(fd, bytes, ARCHIVE_MINUTE_BYTES, tile_file_minute_at(row), err) < 0)
 		return mu_error_prefix(err, "%s/shard-%04u.arc", p->dir, shard);
 	return 0;
 }
@@ -206,8 +183,8 @@ static int write_row(const struct place *at, enum archive_level level,
 	uint8_t bytes[TILE_HOUR_BYTES];
 
 	tile_encode(level, at->number, cells, bytes);
-	return write_at(at->fd, tile_file_row_at(level, at->tile, cells->row), bytes,
-			tile_row_bytes(level), err);
+	return mu_file_write_at(at->fd, bytes, tile_row_bytes(level),
+				tile_file_row_at(level, at->tile, cells->row), err);
 }
 
 static int write_day(const struct place *at, uint32_t day, const uint32_t *born,

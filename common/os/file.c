@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,8 +58,25 @@ static int write_all(int fd, const char *p, size_t len)
 	return 0;
 }
 
-/* fsync the directory that holds `path`, so that a rename or unlink in it lasts. */
-static int sync_parent(const char *path, struct mu_error *err)
+int mu_file_write_at(int fd, const void *data, size_t len, int64_t at, struct mu_error *err)
+{
+	const char *p = data;
+
+	while (len > 0) {
+		ssize_t n = pwrite(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return mu_error_errno(err, errno, "write at %" PRId64, at);
+		p += n;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int mu_file_sync_parent(const char *path, struct mu_error *err)
 {
 	const char *slash = strrchr(path, '/');
 	MU_CLEANUP(mu_free)
@@ -102,7 +120,7 @@ int mu_file_replace(const char *path, const void *data, size_t len, mode_t mode,
 		(void)unlink(temp);
 		return mu_error_errno(err, e, "%s: rename", path);
 	}
-	return sync_parent(path, err);
+	return mu_file_sync_parent(path, err);
 }
 
 int mu_file_mkdirs(const char *path, mode_t mode, struct mu_error *err)
@@ -127,7 +145,7 @@ int mu_file_remove(const char *path, struct mu_error *err)
 			return 0;
 		return mu_error_errno(err, errno, "remove %s", path);
 	}
-	return sync_parent(path, err);
+	return mu_file_sync_parent(path, err);
 }
 
 int mu_file_set_aside(const char *path, char **ret_name, struct mu_error *err)
@@ -140,7 +158,7 @@ int mu_file_set_aside(const char *path, char **ret_name, struct mu_error *err)
 			if (unlink(path) < 0)
 				return mu_error_errno(err, errno, "remove %s", path);
 			*ret_name = MU_TAKE(aside);
-			return sync_parent(path, err);
+			return mu_file_sync_parent(path, err);
 		}
 		if (errno != EEXIST)
 			return mu_error_errno(err, errno, "set %s aside", path);

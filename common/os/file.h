@@ -19,6 +19,10 @@ int mu_file_read(const char *path, size_t max, struct mu_str *out, struct mu_err
  * crash either the old or the new content is there. */
 int mu_file_replace(const char *path, const void *data, size_t len, mode_t mode,
 		    struct mu_error *err);
+/* All of it at that place of an open file; not synchronised. */
+int mu_file_write_at(int fd, const void *data, size_t len, int64_t at, struct mu_error *err);
+/* fsync the directory that `path` is in, so that its name in there lasts. */
+int mu_file_sync_parent(const char *path, struct mu_error *err);
 /* mkdir -p; existing is fine. */
 int mu_file_mkdirs(const char *path, mode_t mode, struct mu_error *err);
 /* Remove and fsync the directory; a missing file is fine. */

@@ -84,6 +84,23 @@ Test(file, read_is_bounded_and_says_what_is_missing)
 	mu_str_deinit(&s);
 }
 
+Test(file, write_at_writes_there_and_says_where_it_failed)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	int fd;
+
+	cr_assert_eq(mu_file_replace(path, "one two", 7, 0600, &err), 0, "%s", err.text);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	cr_assert_eq(mu_file_write_at(fd, "three", 5, 4, &err), 0, "%s", err.text);
+	expect_content(path, "one three");
+	cr_assert_eq(mu_file_sync_parent(path, &err), 0, "%s", err.text);
+	(void)close(fd);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	cr_assert_lt(mu_file_write_at(fd, "x", 1, 4, &err), 0);
+	cr_assert_str_eq(err.text, "write at 4: Bad file descriptor");
+	(void)close(fd);
+}
+
 Test(file, remove_twice_is_fine)
 {
 	cr_assert_eq(mu_file_replace(path, "x", 1, 0600, NULL), 0);
