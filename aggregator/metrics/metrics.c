@@ -114,7 +114,7 @@ struct metrics *metrics_new(const struct metrics_options *options)
 	m->options = *options;
 	if (!m->options.quota)
 		m->options.quota = METRICS_QUOTA;
-	m->dir = mu_xstrdup(options->dir);
+	m->options.dir = m->dir = mu_xstrdup(options->dir);
 	m->archive = archive_new();
 	m->catalogue = catalogue_new(m->options.quota);
 	m->feeds = mu_map_new();
@@ -326,6 +326,7 @@ static void append_record(struct metrics *m, const struct record *r)
 void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done done, void *ctx)
 {
 	int64_t now = now_s();
+	bool first = !m->queue.first;
 	struct record r;
 
 	mu_assert(!m->closing);
@@ -333,7 +334,8 @@ void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done 
 	if (feed_put(feed_of(m, &b->host), m->archive, b, now, &r))
 		append_record(m, &r);
 	queue_push(&m->queue, done, ctx);
-	if (!m->busy && !m->failing)
+	/* Only the first: setting the timer again would put the flush off for as long as more come. */
+	if (first && !m->busy && !m->failing)
 		mu_timer_set(m->timer, FLUSH_MS);
 }
 

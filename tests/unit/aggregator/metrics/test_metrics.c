@@ -37,12 +37,15 @@ mu_msec __wrap_mu_clock_monotonic(void)
 	return wall;
 }
 
+static unsigned n_timer_set;
+
 /* Nothing is waited for. */
 void __real_mu_timer_set(struct mu_timer *t, mu_msec delay);
 void __wrap_mu_timer_set(struct mu_timer *t, mu_msec delay);
 void __wrap_mu_timer_set(struct mu_timer *t, mu_msec delay)
 {
 	(void)delay;
+	n_timer_set++;
 	__real_mu_timer_set(t, 0);
 }
 
@@ -280,6 +283,31 @@ Test(metrics, a_batch_shorter_than_its_dictionary)
 	cr_assert_eq(in.n_taken, 2);
 	metrics_intake(metrics, &other, &in);
 	cr_assert_eq(in.n_series, 0);
+}
+
+static void acked_one(void *ctx, const struct mu_error *err)
+{
+	unsigned *n_left = ctx;
+
+	cr_assert_null(err);
+	if (--*n_left == 0)
+		mu_loop_stop(loop);
+}
+
+/* However quickly batches follow each other: the flush is set for the first of them. */
+Test(metrics, batches_do_not_put_the_flush_off)
+{
+	const float values[2] = {3, 4};
+	const struct metrics_batch b = {
+	    .host = host, .epoch = 1, .seq = 1, .at = wall, .values = values, .n_values = 2};
+	unsigned n_left = 100;
+
+	map(&vm);
+	n_timer_set = 0;
+	for (unsigned i = 0; i < 100; i++)
+		metrics_put(metrics, &b, acked_one, &n_left);
+	cr_assert_eq(n_timer_set, 1);
+	mu_loop_run(loop);
 }
 
 static void acked_late(void *ctx, const struct mu_error *err)
