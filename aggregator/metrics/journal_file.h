@@ -42,8 +42,8 @@ struct journal_found {
 int journal_files_load(struct journal_files *j, const char *dir, const struct mu_uuid *pool,
 		       mu_msec now, void (*each)(void *ctx, const struct record *r), void *ctx,
 		       struct journal_found *ret, struct mu_error *err);
-/* Append whole records and have them on the disk. After an error the same bytes, and perhaps more
- * behind them, are to be given again. */
+/* Append whole records and have them on the disk. After an error nothing of it counts: the next
+ * bytes are written in its place. */
 int journal_files_append(struct journal_files *j, const void *bytes, size_t len, mu_msec now,
 			 struct mu_error *err);
 /* Is it time to begin a new file, and to remove old ones? */

@@ -6,7 +6,8 @@
  *     idle --(200 ms)--> catalogue --(stored)--> writer (work thread) --> idle, or again
  *
  * One flush at a time. The catalogue comes first: a record on the disk must not name a column that
- * after a crash is nobody's. A flush that fails keeps its records and is tried again every second.
+ * after a crash is nobody's. A flush that fails keeps its records and is tried again every second,
+ * what has come since waits behind it.
  */
 #include "aggregator/metrics/metrics.h"
 
@@ -21,7 +22,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FLUSH_MS = 200, RETRY_MS = 1000, IDLE_MS = 5000, TOLD_S = 2 * 86400 };
+enum {
+	FLUSH_MS = 200,
+	RETRY_MS = 1000,
+	IDLE_MS = 5000,
+	/* Twice this is less than what a stream may have unacknowledged before it stands still. */
+	GIVE_UP_MS = 2 * 60 * 1000,
+	TOLD_S = 2 * 86400,
+};
 
 struct waiting {
 	struct waiting *next;
@@ -48,7 +56,8 @@ struct metrics {
 	struct queue queue;
 	/* the flush */
 	struct writer writer;
-	struct queue flushing;
+	struct queue flushing; /* for what is in writer.records */
+	mu_msec taken_at;
 	bool busy;
 	bool failing;
 	struct mu_timer *timer;
@@ -334,7 +343,8 @@ void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done 
 	if (feed_put(feed_of(m, &b->host), m->archive, b, now, &r))
 		append_record(m, &r);
 	queue_push(&m->queue, done, ctx);
-	/* Only the first: setting the timer again would put the flush off for as long as more come. */
+	/* Only the first: setting the timer again would put the flush off for as long as more come.
+	 */
 	if (first && !m->busy && !m->failing)
 		mu_timer_set(m->timer, FLUSH_MS);
 }
@@ -364,19 +374,21 @@ static void gather_rows(struct metrics *m)
 	}
 }
 
-/* What a flush could not write is in front of what has come since. */
+/* What could not be written for long is let go, though memory has it, and the shard files will: a
+ * fleet must be seen also while its metrics cannot be stored. */
 static void take_records(struct metrics *m)
 {
-	struct mu_str *to = &m->writer.records;
-	struct mu_str empty = *to;
+	mu_msec now = mu_clock_monotonic();
+	struct mu_str taken = m->records;
 
-	if (to->len == 0) {
-		*to = m->records;
-		m->records = empty;
-	} else if (m->records.len > 0) {
-		mu_str_add_bytes(to, m->records.data, m->records.len);
-		mu_str_reset(&m->records);
-	}
+	if (m->flushing.first && (m->closing || now - m->taken_at < GIVE_UP_MS))
+		return;
+	queue_done(&m->flushing, NULL);
+	mu_str_reset(&m->writer.records);
+	m->records = m->writer.records;
+	m->writer.records = taken;
+	queue_move(&m->flushing, &m->queue);
+	m->taken_at = now;
 }
 
 static void flush(void *ctx)
@@ -386,7 +398,6 @@ static void flush(void *ctx)
 	mu_assert(!m->busy);
 	m->busy = true;
 	mu_timer_cancel(m->timer);
-	queue_move(&m->flushing, &m->queue);
 	take_records(m);
 	m->options.store(m->options.ctx, m->catalogue, write_out, m);
 }

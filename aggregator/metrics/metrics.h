@@ -4,8 +4,8 @@
  * work is on a work thread, but for metrics_load() at start. docs/design/metrics.md.
  *
  * A batch is in memory, and shown, at once. Its `done` comes when the catalogue and the journal
- * have it on the disk. While storing fails nothing is `done` and everything goes on from memory;
- * what waits is tried again every second.
+ * have it on the disk. While storing fails everything goes on from memory; what waits is tried
+ * again every second, and after some minutes `done` all the same.
  */
 #ifndef MUSTER_AGGREGATOR_METRICS_METRICS_H
 #define MUSTER_AGGREGATOR_METRICS_METRICS_H
@@ -66,7 +66,7 @@ struct metrics_batch {
 };
 
 /* done() exactly once, never inside; without an error the batch need not be sent again: it is on
- * the disk, or was refused for good. */
+ * the disk, or was refused for good, or has waited too long for a disk that fails. */
 void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done done, void *ctx);
 
 /* done() exactly once, never inside; `r` is valid during the call, NULL with an error.

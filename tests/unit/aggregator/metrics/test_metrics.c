@@ -337,3 +337,41 @@ Test(metrics, a_catalogue_that_cannot_be_stored)
 	cr_assert_eq(put_values(2, 5), 0);
 	cr_assert_eq(n_good, 1);
 }
+
+static void count_acked(void *ctx, const struct mu_error *err)
+{
+	unsigned *n = ctx;
+
+	cr_assert_null(err);
+	++*n;
+	mu_loop_stop(loop);
+}
+
+/* Hosts wait for a disk that fails, but not for ever: their streams carry more than metrics. */
+Test(metrics, storing_fails_for_minutes)
+{
+	const float values[2] = {3, 4};
+	struct metrics_batch b = {
+	    .host = host, .epoch = 1, .seq = 1, .at = wall, .values = values, .n_values = 2};
+	unsigned n_first = 0, n_second = 0;
+
+	map(&vm);
+	store_fails = true;
+	metrics_put(metrics, &b, count_acked, &n_first);
+	mu_loop_run(loop); /* until the health is told */
+	wall += 100000;
+	b.at = wall;
+	metrics_put(metrics, &b, count_acked, &n_second);
+	cr_assert_eq(look(&vm, ARCHIVE_STEPS).n_known, 2);
+	cr_assert_eq(n_first + n_second, 0);
+	wall += 21000;
+	mu_loop_run(loop);
+	cr_assert_eq(n_first, 1);
+	wall += 100000;
+	cr_assert_eq(look(&vm, ARCHIVE_STEPS).n_known, 2);
+	cr_assert_eq(n_second, 0, "it is tried again by itself");
+	store_fails = false;
+	mu_loop_run(loop);
+	cr_assert_eq(n_second, 1);
+	cr_assert_eq(n_bad, 1);
+}
