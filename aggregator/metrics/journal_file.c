@@ -9,16 +9,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
 	HEADER_BYTES = 32,
+	PIECE_BYTES = 2 * RECORD_BYTES_MAX,
 	FILE_MS = 10 * 60 * 1000,
 	/* Its steps are out of memory, and the minutes made of them in the shard files. */
 	OLD_MS = 12 * 60 * 1000,
 };
+
+static void close_cleanup(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+}
+
+#define FD __attribute__((cleanup(close_cleanup))) int
 
 static char *path_of(const char *dir, uint32_t number)
 {
@@ -41,21 +48,49 @@ void journal_files_deinit(struct journal_files *j)
 
 /* --- loading --- */
 
+/* A file is read in pieces that have a whole record ahead; not mapped, as a disk that cannot read
+ * would then end the process. */
 struct loading {
 	struct journal_files *j;
 	mu_msec now;
 	void (*each)(void *ctx, const struct record *r);
 	void *ctx;
 	struct journal_found found;
+	uint8_t *piece; /* PIECE_BYTES */
+	size_t len;     /* in it */
+	bool ended;     /* the file is, with it */
 };
 
-static void replay(struct loading *l, const uint8_t *bytes, size_t len)
+/* What is behind `pos` goes to the front, and more behind it. */
+static int refill(struct loading *l, int fd, size_t pos, struct mu_error *err)
+{
+	memmove(l->piece, l->piece + pos, l->len - pos);
+	l->len -= pos;
+	while (!l->ended && l->len < PIECE_BYTES) {
+		ssize_t n = read(fd, l->piece + l->len, PIECE_BYTES - l->len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return mu_error_errno(err, errno, "read");
+		l->ended = n == 0;
+		l->len += (size_t)n;
+	}
+	return 0;
+}
+
+static int replay(struct loading *l, int fd, struct mu_error *err)
 {
 	size_t pos = HEADER_BYTES;
 	struct record r;
 
 	for (;;) {
-		switch (record_next(bytes, len, &pos, &r)) {
+		if (!l->ended && l->len - pos < RECORD_BYTES_MAX) {
+			if (refill(l, fd, pos, err) < 0)
+				return MU_FAILED;
+			pos = 0;
+		}
+		switch (record_next(l->piece, l->len, &pos, &r)) {
 		case RECORD_FOUND:
 			l->found.n_records++;
 			l->each(l->ctx, &r);
@@ -65,11 +100,32 @@ static void replay(struct loading *l, const uint8_t *bytes, size_t len)
 			break;
 		case RECORD_TORN:
 			l->found.n_torn++;
-			return;
+			return 0;
 		case RECORD_END:
-			return;
+			return 0;
 		}
 	}
+}
+
+/* 1: it is read; 0: it is not ours. A file that was never more than begun is one of ours. */
+static int load_records(struct loading *l, const char *path, struct mu_error *err)
+{
+	static const uint8_t zeros[HEADER_BYTES];
+	uint8_t want[HEADER_BYTES];
+	FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return mu_error_errno(err, errno, "open");
+	l->len = 0;
+	l->ended = false;
+	if (refill(l, fd, 0, err) < 0)
+		return MU_FAILED;
+	header_of(&l->j->pool, want);
+	if (l->len < HEADER_BYTES || memcmp(l->piece, zeros, HEADER_BYTES) == 0)
+		return 1;
+	if (memcmp(l->piece, want, HEADER_BYTES) != 0)
+		return 0;
+	return replay(l, fd, err) < 0 ? MU_FAILED : 1;
 }
 
 static int set_aside(const char *path, struct mu_error *err)
@@ -82,59 +138,39 @@ static int set_aside(const char *path, struct mu_error *err)
 	return 0;
 }
 
-/* 1: it is one of ours. A file that was never more than begun is one, too. */
-static int load_mapped(struct loading *l, const char *path, const uint8_t *bytes, size_t len,
-		       struct mu_error *err)
-{
-	uint8_t want[HEADER_BYTES];
-	static const uint8_t zeros[HEADER_BYTES];
-
-	header_of(&l->j->pool, want);
-	if (len < HEADER_BYTES || memcmp(bytes, zeros, HEADER_BYTES) == 0)
-		return 1;
-	if (memcmp(bytes, want, HEADER_BYTES) != 0)
-		return set_aside(path, err);
-	replay(l, bytes, len);
-	return 1;
-}
-
+/* What cannot be read is left out, and goes in its time as the others do. */
 static int load_file(const char *path, const char *name, void *ctx, struct mu_error *err)
 {
 	struct loading *l = ctx;
 	struct journal_files *j = l->j;
+	struct mu_error local = MU_ERROR_INIT;
+	MU_CLEANUP(mu_free) char *ours = NULL;
 	unsigned number;
-	struct stat st;
-	void *bytes = NULL;
-	int fd, r;
+	int r;
 
 	if (sscanf(name, "journal-%10u.log", &number) != 1)
 		return 0;
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st) < 0)
-		r = mu_error_errno(err, errno, "%s", path);
-	else if (st.st_size > 0 && (bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
-						 fd, 0)) == MAP_FAILED)
-		r = mu_error_errno(err, errno, "%s", path);
-	else {
-		r = load_mapped(l, path, bytes, (size_t)st.st_size, err);
-		if (bytes)
-			(void)munmap(bytes, (size_t)st.st_size);
-	}
-	if (fd >= 0)
-		(void)close(fd);
-	if (r == 1) {
-		j->last_number = number;
-		if (j->n_old < JOURNAL_FILES_MAX)
-			j->old[j->n_old++] = (typeof(j->old[0])){number, l->now};
-	}
-	return r < 0 ? r : 0;
+	ours = path_of(j->dir, number);
+	if (strcmp(path, ours) != 0)
+		return 0;
+	r = load_records(l, path, &local);
+	if (r == 0)
+		return set_aside(path, err);
+	if (r < 0)
+		mu_log_error("journal of metrics cannot be read file=%s err=\"%s\"", path,
+			     local.text);
+	j->last_number = number;
+	if (j->n_old < JOURNAL_FILES_MAX)
+		j->old[j->n_old++] = (typeof(j->old[0])){number, l->now};
+	return 0;
 }
 
 int journal_files_load(struct journal_files *j, const char *dir, const struct mu_uuid *pool,
 		       mu_msec now, void (*each)(void *ctx, const struct record *r), void *ctx,
 		       struct journal_found *ret, struct mu_error *err)
 {
-	struct loading l = {.j = j, .now = now, .each = each, .ctx = ctx};
+	MU_CLEANUP(mu_free) uint8_t *piece = mu_xmalloc(PIECE_BYTES);
+	struct loading l = {.j = j, .now = now, .each = each, .ctx = ctx, .piece = piece};
 
 	*j = (struct journal_files){.dir = dir, .pool = *pool, .fd = -1};
 	if (mu_file_list(dir, ".log", load_file, &l, err) < 0)
