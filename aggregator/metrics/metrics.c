@@ -466,6 +466,8 @@ static void written(struct mu_work *work)
 		if (!m->writer.rows[i].written)
 			archive_again(m->archive, &m->writer.rows[i].change);
 	writer_clear_rows(&m->writer);
+	if (m->writer.lost)
+		archive_again_all(m->archive, m->writer.lost_shard);
 	tell_health(m, m->writer.err.code == MU_E_NONE ? NULL : &m->writer.err);
 	go_on(m, more);
 }

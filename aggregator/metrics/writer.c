@@ -80,8 +80,12 @@ static int synchronise(struct writer *w, struct mu_error *err)
 	for (uint32_t shard = 0; shard < w->n_unsynced; shard++) {
 		if (!w->unsynced[shard])
 			continue;
-		if (shard_file_sync(&w->place, shard, err) < 0)
+		if (shard_file_sync(&w->place, shard, err) < 0) {
+			/* The kernel tells it once, and then takes the pages for written. */
+			w->lost = true;
+			w->lost_shard = shard;
 			return MU_FAILED;
+		}
 		w->unsynced[shard] = 0;
 	}
 	return 0;
@@ -100,7 +104,8 @@ static int write_all(struct writer *w, struct mu_error *err)
 			return MU_FAILED;
 		w->rows[i].written = true;
 	}
-	if (!journal_files_due(&w->journal, now))
+	/* Rows that still wait may be of steps that only an old journal has. */
+	if (w->n_rows == WRITER_ROWS_MAX || !journal_files_due(&w->journal, now))
 		return 0;
 	return synchronise(w, err) < 0 ? MU_FAILED : journal_files_rotate(&w->journal, now, err);
 }
@@ -110,6 +115,7 @@ static void run(struct mu_work *work)
 	struct writer *w = MU_CONTAINER_OF(work, struct writer, work);
 
 	w->journalled = false;
+	w->lost = false;
 	mu_error_clear(&w->err);
 	(void)write_all(w, &w->err);
 }

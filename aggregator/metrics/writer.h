@@ -33,6 +33,9 @@ struct writer {
 	size_t n_rows;
 	/* out */
 	bool journalled;
+	bool
+	    lost; /* `lost_shard` could not be synchronised: what was written may never get there */
+	uint32_t lost_shard;
 	struct mu_error err; /* the first that happened */
 	/* the thread's */
 	uint8_t *unsynced; /* by shard: written since it was synchronised */

@@ -344,6 +344,18 @@ void archive_again(struct archive *a, const struct archive_change *change)
 		set_unwritten(s, at, true);
 }
 
+void archive_again_all(struct archive *a, uint32_t shard)
+{
+	struct shard *s = a->shards[shard];
+
+	for (size_t at = 0; at < MINUTES_KEPT; at++) {
+		if (s->minute_row[at] == 0)
+			continue;
+		set_unwritten(s, at, true);
+		open_hour(s, s->minute_row[at]);
+	}
+}
+
 /* --- reading --- */
 
 static float step_value(const struct shard *s, uint32_t step, size_t i)

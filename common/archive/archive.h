@@ -76,6 +76,8 @@ struct archive_change {
 bool archive_next(struct archive *a, struct archive_change *ret);
 /* It could not be written: hand it out again. */
 void archive_again(struct archive *a, const struct archive_change *change);
+/* What was written of a shard may be lost: all that is in memory of it again. */
+void archive_again_all(struct archive *a, uint32_t shard);
 
 /* n rows of a column from `first` on; a row that is not there is NaN. Steps and minutes only. */
 void archive_read(const struct archive *a, enum archive_level level, enum archive_cf cf,

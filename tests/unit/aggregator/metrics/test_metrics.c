@@ -4,14 +4,18 @@
  * that are gone, and what a column's next owner sees of it.
  */
 #include "aggregator/metrics/metrics.h"
+#include "aggregator/metrics/shard_file.h"
 #include "common/os/clock.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <ftw.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* The first step of an hour. */
 #define FIRST UINT32_C(357989761)
@@ -47,6 +51,21 @@ void __wrap_mu_timer_set(struct mu_timer *t, mu_msec delay)
 	(void)delay;
 	n_timer_set++;
 	__real_mu_timer_set(t, 0);
+}
+
+static bool shard_sync_fails;
+
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+int __wrap_fdatasync(int fd)
+{
+	struct stat st;
+
+	if (shard_sync_fails && fstat(fd, &st) == 0 && st.st_size == TILE_FILE_BYTES) {
+		errno = EIO;
+		return -1;
+	}
+	return __real_fdatasync(fd);
 }
 
 struct storing {
@@ -374,4 +393,46 @@ Test(metrics, storing_fails_for_minutes)
 	mu_loop_run(loop);
 	cr_assert_eq(n_second, 1);
 	cr_assert_eq(n_bad, 1);
+}
+
+/* How many minutes of the first column a start would find. */
+static size_t minutes_in_file(void)
+{
+	const struct shard_place place = {dir, {{9}}};
+	MU_CLEANUP(archive_free) struct archive *a = archive_new();
+	uint32_t newest = archive_row_of(ARCHIVE_MINUTES, wall / 1000);
+	struct mu_error err = MU_ERROR_INIT;
+	float values[120];
+	size_t n = 0;
+
+	archive_reserve(a, 1);
+	cr_assert_eq(shard_file_load(&place, 0, a, &err), 0, "%s", err.text);
+	archive_read(a, ARCHIVE_MINUTES, ARCHIVE_AVERAGE, 0, newest - 119, 120, values);
+	for (size_t i = 0; i < 120; i++)
+		n += isnan(values[i]) ? 0 : 1;
+	return n;
+}
+
+/* The kernel tells once that pages are lost; the next time it has nothing left to write. */
+Test(metrics, a_shard_file_that_cannot_be_synchronised)
+{
+	char path[64];
+
+	map(&vm);
+	for (int i = 0; i < 5; i++, wall += 60000)
+		cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(minutes_in_file(), 5);
+	shard_sync_fails = true;
+	wall += 10 * 60000; /* a new journal is due */
+	cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(n_bad, 1);
+	shard_sync_fails = false;
+	(void)snprintf(path, sizeof path, "%s/shard-0000.arc", dir);
+	cr_assert_eq(truncate(path, TILE_FILE_HEADER_BYTES), 0);
+	wall += 60000;
+	cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(n_good, 1);
+	cr_assert_eq(minutes_in_file(), 7);
 }

@@ -277,6 +277,31 @@ Test(archive, many_shards)
 	cr_assert_eq(n, 2, "a minute of each");
 }
 
+static size_t n_changes(enum archive_level level)
+{
+	struct archive_change change;
+	size_t n = 0;
+
+	while (archive_next(k.archive, &change))
+		n += change.level == level;
+	return n;
+}
+
+Test(archive, all_of_a_shard_comes_again)
+{
+	archive_reserve(k.archive, 2 * ARCHIVE_COLUMNS);
+	archive_tick(k.archive, at(FIRST + 720));
+	put(FIRST + 650, 1);
+	put(FIRST + 719, 1);
+	cr_assert_eq(put_column(ARCHIVE_COLUMNS, FIRST + 719, 1), ARCHIVE_TAKEN);
+	cr_assert_eq(n_changes(ARCHIVE_MINUTES), 3);
+	archive_again_all(k.archive, 0);
+	cr_assert_eq(n_changes(ARCHIVE_MINUTES), 2);
+	archive_again_all(k.archive, 0);
+	cr_assert_eq(n_changes(ARCHIVE_HOURS), 1);
+	cr_assert_eq(n_changes(ARCHIVE_HOURS), 0);
+}
+
 Test(archive, what_could_not_be_written_comes_again)
 {
 	struct archive_change minute, hour, again;
