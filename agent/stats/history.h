@@ -18,7 +18,7 @@ MU_DEFINE_CLEANUP(history_free, struct history *);
 
 /* One sample, of a point of the grid. */
 void history_add(struct history *h, mu_msec time, const struct metric_list *l);
-/* Rows of steps or minutes, in the arena but for their names. MU_E_NOT_FOUND: nothing is known of
+/* Rows of steps or minutes, in the arena. MU_E_NOT_FOUND: nothing is known of
  * the object; MU_E_UNSUPPORTED: of hours and days. */
 int history_read(const struct history *h, const struct stats_query *q, mu_msec now,
 		 struct mu_arena *arena, struct stats_result *ret, struct mu_error *err);

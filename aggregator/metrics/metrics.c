@@ -532,17 +532,13 @@ static void query_files(struct query *qu, const struct catalogue_object *o, uint
 {
 	struct mu_arena *a = qu->arena;
 	uint32_t *columns = mu_arena_calloc(a, o->n_series + 1, sizeof *columns);
-	struct stats_series *series = mu_arena_calloc(a, o->n_series + 1, sizeof *series);
-	float *values = mu_arena_calloc(a, o->n_series * n + 1, sizeof *values);
+	float *values;
 
+	stats_frame(o, &qu->q, first, n, a, &qu->result, &values);
 	qu->born = mu_arena_calloc(a, o->n_series + 1, sizeof *qu->born);
 	for (size_t i = 0; i < o->n_series; i++) {
-		const struct catalogue_metric *metric = o->series[i].metric;
-
 		columns[i] = o->series[i].column;
 		qu->born[i] = o->series[i].born;
-		series[i] = (struct stats_series){mu_arena_strdup(a, metric->name),
-						  mu_arena_strdup(a, metric->unit), values + i * n};
 	}
 	qu->read = (struct shard_read){.level = qu->q.level,
 				       .cf = qu->q.cf,
@@ -551,8 +547,6 @@ static void query_files(struct query *qu, const struct catalogue_object *o, uint
 				       .n_columns = o->n_series,
 				       .columns = columns,
 				       .values = values};
-	qu->result = (struct stats_result){archive_row_end(qu->q.level, first + n - 1), n,
-					   o->n_series, series};
 	qu->work = (struct mu_work){.run = query_run, .done = query_ran};
 	mu_work_start(&qu->work, qu->m->options.loop);
 }

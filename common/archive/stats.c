@@ -53,19 +53,18 @@ void stats_mask(enum archive_level level, uint32_t born, uint32_t first, uint32_
 		values[k] = NAN;
 }
 
-void stats_read(const struct archive *a, const struct catalogue_object *o,
-		const struct stats_query *q, uint32_t first, uint32_t n, struct mu_arena *arena,
-		struct stats_result *ret)
+void stats_frame(const struct catalogue_object *o, const struct stats_query *q, uint32_t first,
+		 uint32_t n, struct mu_arena *arena, struct stats_result *ret, float **ret_values)
 {
 	struct stats_series *series = mu_arena_calloc(arena, o->n_series + 1, sizeof *series);
 	float *values = mu_arena_calloc(arena, o->n_series * n + 1, sizeof *values);
 
-	for (size_t i = 0; i < o->n_series; i++, values += n) {
-		const struct catalogue_series *s = &o->series[i];
+	for (size_t i = 0; i < o->n_series; i++) {
+		const struct catalogue_metric *m = o->series[i].metric;
 
-		archive_read(a, q->level, q->cf, s->column, first, n, values);
-		stats_mask(q->level, s->born, first, n, values);
-		series[i] = (struct stats_series){s->metric->name, s->metric->unit, values};
+		/* Copied: the object may be forgotten before the answer is read. */
+		series[i] = (struct stats_series){mu_arena_strdup(arena, m->name),
+						  mu_arena_strdup(arena, m->unit), values + i * n};
 	}
 	*ret = (struct stats_result){
 	    .end = archive_row_end(q->level, first + n - 1),
@@ -73,4 +72,20 @@ void stats_read(const struct archive *a, const struct catalogue_object *o,
 	    .n_series = o->n_series,
 	    .series = series,
 	};
+	*ret_values = values;
+}
+
+void stats_read(const struct archive *a, const struct catalogue_object *o,
+		const struct stats_query *q, uint32_t first, uint32_t n, struct mu_arena *arena,
+		struct stats_result *ret)
+{
+	float *values;
+
+	stats_frame(o, q, first, n, arena, ret, &values);
+	for (size_t i = 0; i < o->n_series; i++, values += n) {
+		const struct catalogue_series *s = &o->series[i];
+
+		archive_read(a, q->level, q->cf, s->column, first, n, values);
+		stats_mask(q->level, s->born, first, n, values);
+	}
 }

@@ -33,7 +33,11 @@ struct stats_result {
  * can be none. */
 int stats_rows(const struct stats_query *q, int64_t now, uint32_t last, uint32_t *ret_first,
 	       uint32_t *ret_n, struct mu_error *err);
-/* Steps or minutes of an object: in the arena, but for the names, which are the catalogue's. */
+/* An answer's frame, in the arena: the object's series in order, with room for n values each, those
+ * of one behind those of the other from *ret_values on. */
+void stats_frame(const struct catalogue_object *o, const struct stats_query *q, uint32_t first,
+		 uint32_t n, struct mu_arena *arena, struct stats_result *ret, float **ret_values);
+/* Steps or minutes of an object, in the arena. */
 void stats_read(const struct archive *a, const struct catalogue_object *o,
 		const struct stats_query *q, uint32_t first, uint32_t n, struct mu_arena *arena,
 		struct stats_result *ret);
