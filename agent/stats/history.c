@@ -13,6 +13,7 @@ struct history {
 	/* the series of the last sample, and their columns */
 	struct metric_series *series;
 	size_t n_series;
+	uint32_t mapped; /* step when they were */
 	struct mu_arena *arena;
 	struct catalogue_map map;
 };
@@ -54,8 +55,10 @@ static void map_series(struct history *h, const struct metric_list *l, uint32_t 
 {
 	struct catalogue_want *want;
 
-	if (l->n == h->n_series && metric_series_equal(l->series, h->series, l->n))
+	if (step >= h->mapped && l->n == h->n_series &&
+	    metric_series_equal(l->series, h->series, l->n))
 		return;
+	h->mapped = step;
 	forget_old(h, step);
 	mu_arena_reset(h->arena);
 	want = mu_arena_calloc(h->arena, l->n + 1, sizeof *want);

@@ -274,11 +274,11 @@ static bool is_series(const struct catalogue_series *s, const struct catalogue_w
 }
 
 /* Nearly always they come in the order they came before. */
-static const struct catalogue_series *find_series(const struct catalogue_object *o,
-						  const struct catalogue_want *w, size_t hint)
+static struct catalogue_series *find_series(const struct catalogue_object *o,
+					    const struct catalogue_want *w, size_t hint)
 {
 	for (size_t i = 0; i < o->n_series; i++) {
-		const struct catalogue_series *s = &o->series[(hint + i) % o->n_series];
+		struct catalogue_series *s = &o->series[(hint + i) % o->n_series];
 
 		if (is_series(s, w))
 			return s;
@@ -305,7 +305,7 @@ struct mapping {
 	size_t hint;
 };
 
-static const struct catalogue_series *new_series(struct mapping *m, const struct catalogue_want *w)
+static struct catalogue_series *new_series(struct mapping *m, const struct catalogue_want *w)
 {
 	struct catalogue *c = m->catalogue;
 	struct catalogue_series *s;
@@ -322,6 +322,13 @@ static const struct catalogue_series *new_series(struct mapping *m, const struct
 	m->owner->n_series++;
 	catalogue_changed(c, m->object);
 	return s;
+}
+
+/* It was born by a clock that was ahead: what is known of it now would not count until then. */
+static void born_again(struct mapping *m, struct catalogue_series *s)
+{
+	s->born = m->step;
+	catalogue_changed(m->catalogue, m->object);
 }
 
 /* The object is this host's from now on. */
@@ -356,7 +363,7 @@ static void add_column(struct catalogue_map *map, uint32_t slot, uint32_t column
 
 static void map_slot(struct mapping *m, const struct catalogue_want *w, uint32_t slot)
 {
-	const struct catalogue_series *s = NULL;
+	struct catalogue_series *s = NULL;
 
 	if (name_possible(w->name, CATALOGUE_NAME_MAX) &&
 	    (w->unit[0] == '\0' || name_possible(w->unit, CATALOGUE_UNIT_MAX))) {
@@ -365,6 +372,8 @@ static void map_slot(struct mapping *m, const struct catalogue_want *w, uint32_t
 		s = find_series(m->object, w, m->hint);
 		if (!s)
 			s = new_series(m, w);
+		else if (s->born > m->step)
+			born_again(m, s);
 	}
 	if (!s) {
 		m->map->n_dropped++;

@@ -68,7 +68,8 @@ struct catalogue_map {
 	size_t n_dropped; /* over the quota, or with a name that cannot be */
 };
 
-/* Columns for all slots; new objects and series get theirs, born at `step`. In the arena. */
+/* Columns for all slots; new objects and series get theirs, born at `step`; one that was born later
+ * than that, by a clock that was wrong, now is. In the arena. */
 void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_uuid *host,
 		   const struct catalogue_want *want, size_t n, uint32_t step,
 		   struct catalogue_map *ret);

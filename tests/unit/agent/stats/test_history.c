@@ -82,6 +82,19 @@ Test(history, a_vm_that_is_gone_is_forgotten)
 		cr_assert(isnan(r.series[0].values[i]), "of its first life");
 }
 
+Test(history, a_clock_that_was_ahead)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct stats_result r;
+
+	add(FIRST + 100000, true, 1);
+	add(FIRST, true, 2);
+	add(FIRST + 1, true, 3);
+	cr_assert_eq(read_rows(&vm, ARCHIVE_STEPS, FIRST + 1, &r, &err), 0, "%s", err.text);
+	cr_assert_eq(r.series[0].values[118], 2);
+	cr_assert_eq(r.series[0].values[119], 3);
+}
+
 Test(history, what_is_not_here)
 {
 	struct mu_error err = MU_ERROR_INIT;

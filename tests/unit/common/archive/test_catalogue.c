@@ -74,6 +74,20 @@ Test(catalogue, a_series_keeps_its_column)
 	cr_assert_eq(catalogue_n_series(c, &host_b), 0);
 }
 
+Test(catalogue, born_by_a_clock_that_was_ahead)
+{
+	const struct catalogue_want w[] = {want(&vm_a, "x"), want(&vm_a, "y")};
+
+	(void)map(&host_a, w, 1, 5000);
+	while (catalogue_next_changed(c))
+		;
+	(void)map(&host_a, w, 2, 100);
+	cr_assert_eq(catalogue_find(c, &vm_a)->series[0].born, 100);
+	cr_assert(catalogue_find(c, &vm_a)->changed);
+	(void)map(&host_a, w, 2, 200);
+	cr_assert_eq(catalogue_find(c, &vm_a)->series[0].born, 100);
+}
+
 Test(catalogue, another_unit_or_kind_is_another_series)
 {
 	struct catalogue_want w[] = {want(&vm_a, "x"), want(&vm_a, "x"), want(&vm_a, "x")};
