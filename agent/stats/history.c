@@ -23,7 +23,7 @@ struct history *history_new(const struct host_id *host)
 	struct history *h = mu_xcalloc(1, sizeof *h);
 
 	h->host = *host;
-	h->archive = archive_new();
+	h->archive = archive_new(NULL);
 	h->catalogue = catalogue_new(QUOTA);
 	h->arena = mu_arena_new();
 	return h;

@@ -124,7 +124,7 @@ struct metrics *metrics_new(const struct metrics_options *options)
 	if (!m->options.quota)
 		m->options.quota = METRICS_QUOTA;
 	m->options.dir = m->dir = mu_xstrdup(options->dir);
-	m->archive = archive_new();
+	m->archive = archive_new(NULL);
 	m->catalogue = catalogue_new(m->options.quota);
 	m->feeds = mu_map_new();
 	m->timer = mu_timer_new(options->loop, flush, m);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where a step goes: 132 steps are 11 minutes, so the 12 steps of a minute lie together:
+ * Where a step goes: 132 steps, say, are 11 minutes, so the 12 steps of a minute lie together:
  *
  *     position   0 ... 11 | 12 ... 23 | ... | 120 ... 131 |
  *     steps      1 ... 12 | 13 ... 24 |     | 121 ... 132 |   then 133 at 0 again
  *
  * Every row, of steps and of minutes, carries its number, and counts only under it. So a ring
- * needs no clearing when time jumps: what is not of now is not found.
+ * needs no clearing when time jumps: what is not of now is not found. It is without a number while
+ * it is being filled, so that rows in memory which outlives the process are whole.
  *
  * What has changed: `stale[]` are minutes with new steps, `hours[]` hours with new minutes. Both
  * are worked off in archive_next() once they are over; a late step simply puts them back.
@@ -23,8 +24,7 @@
 #include <string.h>
 
 enum {
-	MINUTES_KEPT = 120,
-	MINUTES_STALE = ARCHIVE_STEPS_KEPT / REDUCE_STEPS,
+	STALE_MAX = ARCHIVE_STEPS_MAX / REDUCE_STEPS,
 	HOURS_OPEN = 4,
 	STEPS_OF_HOUR = 720,
 	/* Rows do not begin at the same place of the processor's cache. */
@@ -35,23 +35,28 @@ enum {
 
 #define MINUTE_MAGIC UINT32_C(0x314e494d) /* "MIN1" */
 
-_Static_assert(ARCHIVE_STEPS_KEPT % REDUCE_STEPS == 0, "the steps of a minute lie together");
-
 struct counters {
 	uint64_t last[ARCHIVE_COLUMNS];
 	uint32_t step[ARCHIVE_COLUMNS]; /* of the last reading, 0 = none */
 };
 
+struct minute {
+	float value[_ARCHIVE_CF_COUNT][STRIDE];
+	uint8_t known[PACKED];
+};
+
 struct shard {
-	uint32_t step_row[ARCHIVE_STEPS_KEPT];
-	uint32_t minute_row[MINUTES_KEPT];
-	uint32_t stale[MINUTES_STALE]; /* minutes to consolidate; 0 = none */
-	uint64_t unwritten[2];         /* minutes, a bit for each position */
-	uint32_t hours[HOURS_OPEN];    /* to be made; 0 = none */
-	struct counters *counters;     /* NULL: it has none */
-	float step[ARCHIVE_STEPS_KEPT][STRIDE];
-	float minute[MINUTES_KEPT][_ARCHIVE_CF_COUNT][STRIDE];
-	uint8_t known[MINUTES_KEPT][PACKED];
+	/* the rows */
+	uint32_t *step_row;
+	uint32_t *minute_row;
+	float (*step)[STRIDE];
+	struct minute *minute;
+	/* and what is to be done with them */
+	uint32_t stale[STALE_MAX];                    /* minutes to consolidate; 0 = none */
+	uint64_t unwritten[ARCHIVE_MINUTES_MAX / 64]; /* minutes, a bit for each position */
+	uint32_t hours[HOURS_OPEN];                   /* to be made; 0 = none */
+	struct counters *counters;                    /* NULL: it has none */
+	void *heap;                                   /* the rows, if they are ours */
 };
 
 /* What a minute is computed into. */
@@ -65,6 +70,7 @@ struct work {
 };
 
 struct archive {
+	struct archive_options options;
 	struct shard **shards;
 	uint32_t n_shards;
 	uint32_t now; /* step */
@@ -73,10 +79,19 @@ struct archive {
 	struct work work;
 };
 
-struct archive *archive_new(void)
+struct archive *archive_new(const struct archive_options *options)
 {
 	struct archive *a = mu_xcalloc(1, sizeof *a);
 
+	if (options)
+		a->options = *options;
+	if (a->options.n_steps == 0)
+		a->options.n_steps = ARCHIVE_STEPS_KEPT;
+	if (a->options.n_minutes == 0)
+		a->options.n_minutes = ARCHIVE_MINUTES_KEPT;
+	mu_assert(a->options.n_steps % REDUCE_STEPS == 0 &&
+		  a->options.n_steps <= ARCHIVE_STEPS_MAX &&
+		  a->options.n_minutes <= ARCHIVE_MINUTES_MAX);
 	reduce_clear(a->work.nothing);
 	return a;
 }
@@ -87,6 +102,7 @@ struct archive *archive_free(struct archive *a)
 		return NULL;
 	for (uint32_t i = 0; i < a->n_shards; i++) {
 		free(a->shards[i]->counters);
+		free(a->shards[i]->heap);
 		free(a->shards[i]);
 	}
 	free(a->shards);
@@ -94,11 +110,41 @@ struct archive *archive_free(struct archive *a)
 	return NULL;
 }
 
+static uint32_t minute_of(uint32_t step)
+{
+	return (step + REDUCE_STEPS - 1) / REDUCE_STEPS;
+}
+
+static void touch(const struct archive *a, struct shard *s, uint32_t minute)
+{
+	s->stale[minute % (a->options.n_steps / REDUCE_STEPS)] = minute;
+}
+
+static struct shard *shard_new(const struct archive *a, uint32_t number)
+{
+	const struct archive_options *o = &a->options;
+	size_t rows = o->n_steps + o->n_minutes, steps = o->n_steps * sizeof(float[STRIDE]);
+	size_t size = rows * sizeof(uint32_t) + steps + o->n_minutes * sizeof(struct minute);
+	struct shard *s = mu_xcalloc(1, sizeof *s);
+	uint8_t *p = o->rows ? o->rows(o->ctx, number, size) : (s->heap = mu_xcalloc(1, size));
+
+	s->step_row = (void *)p;
+	s->minute_row = s->step_row + o->n_steps;
+	s->step = (void *)(s->step_row + rows);
+	s->minute = (void *)(s->step + o->n_steps);
+	/* What came last before may not be in its minute. */
+	for (uint32_t i = 0; i < o->n_steps; i++)
+		if (s->step_row[i] != 0)
+			touch(a, s, minute_of(s->step_row[i]));
+	return s;
+}
+
 void archive_reserve(struct archive *a, uint32_t n_columns)
 {
 	while ((uint64_t)a->n_shards * ARCHIVE_COLUMNS < n_columns) {
 		a->shards = mu_xrealloc(a->shards, a->n_shards + 1, sizeof(struct shard *));
-		a->shards[a->n_shards++] = mu_xcalloc(1, sizeof(struct shard));
+		a->shards[a->n_shards] = shard_new(a, a->n_shards);
+		a->n_shards++;
 	}
 }
 
@@ -107,14 +153,27 @@ uint32_t archive_n_shards(const struct archive *a)
 	return a->n_shards;
 }
 
-static uint32_t minute_of(uint32_t step)
+static size_t step_at(const struct archive *a, uint32_t step)
 {
-	return (step + REDUCE_STEPS - 1) / REDUCE_STEPS;
+	return (step - 1) % a->options.n_steps;
 }
 
-static size_t step_at(uint32_t step)
+static size_t minute_at(const struct archive *a, uint32_t minute)
 {
-	return (step - 1) % ARCHIVE_STEPS_KEPT;
+	return minute % a->options.n_minutes;
+}
+
+/* The compiler keeps to the order; that is enough, as nobody looks from another processor. */
+static void row_begin(uint32_t *number)
+{
+	*number = 0;
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static void row_end(uint32_t *number, uint32_t row)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	*number = row;
 }
 
 void archive_tick(struct archive *a, int64_t now)
@@ -132,7 +191,7 @@ static enum archive_verdict judge(const struct archive *a, uint32_t step)
 
 	if (step == 0 || step > a->now + ARCHIVE_AHEAD)
 		return ARCHIVE_TOO_NEW;
-	if ((uint64_t)(minute_of(step) - 1) * REDUCE_STEPS + ARCHIVE_STEPS_KEPT < top)
+	if ((uint64_t)(minute_of(step) - 1) * REDUCE_STEPS + a->options.n_steps < top)
 		return ARCHIVE_TOO_OLD;
 	return ARCHIVE_TAKEN;
 }
@@ -144,16 +203,16 @@ static struct shard *shard_of(const struct archive *a, uint32_t column)
 }
 
 /* The row of a step, empty if it is new. */
-static float *open_step(struct shard *s, uint32_t step)
+static float *open_step(const struct archive *a, struct shard *s, uint32_t step)
 {
-	size_t at = step_at(step);
-	uint32_t minute = minute_of(step);
+	size_t at = step_at(a, step);
 
 	if (s->step_row[at] != step) {
+		row_begin(&s->step_row[at]);
 		reduce_clear(s->step[at]);
-		s->step_row[at] = step;
+		row_end(&s->step_row[at], step);
 	}
-	s->stale[minute % MINUTES_STALE] = minute;
+	touch(a, s, minute_of(step));
 	return s->step[at];
 }
 
@@ -167,7 +226,7 @@ enum archive_verdict archive_put(struct archive *a, uint32_t step, const struct 
 	if (step > a->top)
 		a->top = step;
 	for (size_t i = 0; i < n_runs; i++) {
-		float *row = open_step(shard_of(a, runs[i].column), step);
+		float *row = open_step(a, shard_of(a, runs[i].column), step);
 
 		reduce_fill(row + runs[i].column % ARCHIVE_COLUMNS, values + runs[i].slot,
 			    runs[i].n);
@@ -197,7 +256,7 @@ static void put_counter(struct archive *a, struct shard *s, size_t i, uint32_t s
 	c->step[i] = step;
 	for (uint32_t k = 0; rate == rate && k < elapsed; k++) {
 		if (judge(a, step - k) == ARCHIVE_TAKEN)
-			reduce_fill(open_step(s, step - k) + i, &rate, 1);
+			reduce_fill(open_step(a, s, step - k) + i, &rate, 1);
 	}
 }
 
@@ -244,19 +303,21 @@ static void open_hour(struct shard *s, uint32_t minute)
 static void keep_minute(struct archive *a, struct shard *s, uint32_t minute)
 {
 	struct work *w = &a->work;
-	size_t at = minute % MINUTES_KEPT;
-	float *const into[] = {s->minute[at][0], s->minute[at][1], s->minute[at][2]};
+	size_t at = minute_at(a, minute);
+	struct minute *m = &s->minute[at];
+	float *const into[] = {m->value[0], m->value[1], m->value[2]};
 	const float *const from[] = {w->value[0], w->value[1], w->value[2]};
 
 	if (s->minute_row[at] != minute) {
-		s->minute_row[at] = minute;
+		row_begin(&s->minute_row[at]);
 		for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
 			memcpy(into[cf], from[cf], sizeof w->value[cf]);
-		reduce_pack(w->known, s->known[at]);
+		reduce_pack(w->known, m->known);
+		row_end(&s->minute_row[at], minute);
 	} else {
-		reduce_unpack(s->known[at], w->old);
+		reduce_unpack(m->known, w->old);
 		reduce_merge(into, w->old, from, w->known);
-		reduce_pack(w->old, s->known[at]);
+		reduce_pack(w->old, m->known);
 	}
 	set_unwritten(s, at, true);
 	open_hour(s, minute);
@@ -268,7 +329,7 @@ static void consolidate(struct archive *a, struct shard *s, uint32_t minute)
 	const float *steps[REDUCE_STEPS];
 
 	for (uint32_t i = 0; i < REDUCE_STEPS; i++) {
-		size_t at = step_at(first + i);
+		size_t at = step_at(a, first + i);
 
 		steps[i] = s->step_row[at] == first + i ? s->step[at] : a->work.nothing;
 	}
@@ -281,7 +342,7 @@ static bool next_minute(struct archive *a, uint32_t shard, struct archive_change
 {
 	struct shard *s = a->shards[shard];
 
-	for (size_t i = 0; i < MINUTES_STALE; i++) {
+	for (size_t i = 0; i < STALE_MAX; i++) {
 		uint32_t minute = s->stale[i];
 
 		if (minute != 0 && minute * REDUCE_STEPS < a->now) {
@@ -336,7 +397,7 @@ bool archive_next(struct archive *a, struct archive_change *ret)
 void archive_again(struct archive *a, const struct archive_change *change)
 {
 	struct shard *s = a->shards[change->shard];
-	size_t at = change->row % MINUTES_KEPT;
+	size_t at = minute_at(a, change->row);
 
 	if (change->level == ARCHIVE_HOURS)
 		s->hours[change->row % HOURS_OPEN] = change->row;
@@ -348,7 +409,7 @@ void archive_again_all(struct archive *a, uint32_t shard)
 {
 	struct shard *s = a->shards[shard];
 
-	for (size_t at = 0; at < MINUTES_KEPT; at++) {
+	for (size_t at = 0; at < a->options.n_minutes; at++) {
 		if (s->minute_row[at] == 0)
 			continue;
 		set_unwritten(s, at, true);
@@ -358,18 +419,19 @@ void archive_again_all(struct archive *a, uint32_t shard)
 
 /* --- reading --- */
 
-static float step_value(const struct shard *s, uint32_t step, size_t i)
+static float step_value(const struct archive *a, const struct shard *s, uint32_t step, size_t i)
 {
-	size_t at = step_at(step);
+	size_t at = step_at(a, step);
 
 	return s->step_row[at] == step ? s->step[at][i] : NAN;
 }
 
-static float minute_value(const struct shard *s, enum archive_cf cf, uint32_t minute, size_t i)
+static float minute_value(const struct archive *a, const struct shard *s, enum archive_cf cf,
+			  uint32_t minute, size_t i)
 {
-	size_t at = minute % MINUTES_KEPT;
+	size_t at = minute_at(a, minute);
 
-	return s->minute_row[at] == minute ? s->minute[at][cf][i] : NAN;
+	return s->minute_row[at] == minute ? s->minute[at].value[cf][i] : NAN;
 }
 
 void archive_read(const struct archive *a, enum archive_level level, enum archive_cf cf,
@@ -383,9 +445,9 @@ void archive_read(const struct archive *a, enum archive_level level, enum archiv
 		if (first + k == 0)
 			ret[k] = NAN;
 		else if (level == ARCHIVE_STEPS)
-			ret[k] = step_value(s, first + k, i);
+			ret[k] = step_value(a, s, first + k, i);
 		else
-			ret[k] = minute_value(s, cf, first + k, i);
+			ret[k] = minute_value(a, s, cf, first + k, i);
 	}
 }
 
@@ -403,14 +465,14 @@ void archive_encode_minute(const struct archive *a, const struct archive_change 
 			   uint8_t *ret)
 {
 	const struct shard *s = a->shards[change->shard];
-	size_t at = change->row % MINUTES_KEPT;
+	size_t at = minute_at(a, change->row);
 	uint32_t header[4] = {MINUTE_MAGIC, change->row, change->shard, 0};
 	uint8_t *p = ret + MINUTE_HEADER;
 
 	mu_assert(change->level == ARCHIVE_MINUTES && s->minute_row[at] == change->row);
 	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += ARCHIVE_COLUMNS * sizeof(float))
-		memcpy(p, s->minute[at][cf], ARCHIVE_COLUMNS * sizeof(float));
-	memcpy(p, s->known[at], PACKED);
+		memcpy(p, s->minute[at].value[cf], ARCHIVE_COLUMNS * sizeof(float));
+	memcpy(p, s->minute[at].known, PACKED);
 	memcpy(ret, header, sizeof header);
 	header[3] = minute_checksum(ret);
 	memcpy(ret, header, sizeof header);
@@ -427,10 +489,10 @@ bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *by
 	if (header[0] != MINUTE_MAGIC || header[1] == 0 || header[2] != shard ||
 	    header[3] != minute_checksum(bytes))
 		return false;
-	at = header[1] % MINUTES_KEPT;
+	at = minute_at(a, header[1]);
 	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += ARCHIVE_COLUMNS * sizeof(float))
-		memcpy(s->minute[at][cf], p, ARCHIVE_COLUMNS * sizeof(float));
-	memcpy(s->known[at], p, PACKED);
+		memcpy(s->minute[at].value[cf], p, ARCHIVE_COLUMNS * sizeof(float));
+	memcpy(s->minute[at].known, p, PACKED);
 	s->minute_row[at] = header[1];
 	open_hour(s, header[1]);
 	return true;
@@ -447,12 +509,12 @@ void archive_make_hour(struct archive *a, const struct archive_change *change,
 
 	mu_assert(change->level == ARCHIVE_HOURS);
 	for (uint32_t m = first; m < first + 60; m++) {
-		size_t at = m % MINUTES_KEPT;
+		size_t at = minute_at(a, m);
 
 		if (s->minute_row[at] == m)
 			minutes[n++] = (struct reduce_row){
-			    s->minute[at][ARCHIVE_AVERAGE], s->minute[at][ARCHIVE_MIN],
-			    s->minute[at][ARCHIVE_MAX], s->known[at]};
+			    s->minute[at].value[ARCHIVE_AVERAGE], s->minute[at].value[ARCHIVE_MIN],
+			    s->minute[at].value[ARCHIVE_MAX], s->minute[at].known};
 	}
 	reduce_hour(minutes, n, w->value[ARCHIVE_AVERAGE], w->value[ARCHIVE_MIN],
 		    w->value[ARCHIVE_MAX], w->hour, w->sum);

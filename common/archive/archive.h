@@ -22,6 +22,9 @@ enum {
 	ARCHIVE_COLUMNS = 1024, /* of a shard */
 	/* Steps in memory: 120 to show, and 12 so that the oldest minute among them is whole. */
 	ARCHIVE_STEPS_KEPT = 132,
+	ARCHIVE_MINUTES_KEPT = 120,
+	ARCHIVE_STEPS_MAX = 768,
+	ARCHIVE_MINUTES_MAX = 512,
 	/* A clock that is ahead of ours by no more than this is taken as it is. */
 	ARCHIVE_AHEAD = 12,
 	ARCHIVE_NO_COLUMN = -1,
@@ -42,7 +45,19 @@ enum archive_verdict {
 
 struct archive;
 
-struct archive *archive_new(void);
+struct archive_options {
+	/* How much is kept in memory. 0 = ARCHIVE_*_KEPT. Steps are whole minutes: a multiple
+	 * of 12. */
+	uint32_t n_steps;
+	uint32_t n_minutes;
+	/* Memory for a shard's rows: `size` bytes of zeros, or what an archive of the same lengths
+	 * left there, which is taken over. It stays the caller's, until archive_free(). NULL: the
+	 * heap. */
+	void *(*rows)(void *ctx, uint32_t shard, size_t size);
+	void *ctx;
+};
+
+struct archive *archive_new(const struct archive_options *options); /* NULL: all as it is said */
 struct archive *archive_free(struct archive *a);
 MU_DEFINE_CLEANUP(archive_free, struct archive *);
 

@@ -145,7 +145,7 @@ int main(int argc, char **argv)
 {
 	struct mu_rand rand = {1};
 	struct bench b = {
-	    .archive = archive_new(),
+	    .archive = archive_new(NULL),
 	    .n_hosts = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000,
 	    .buffer = mu_xmalloc(ARCHIVE_MINUTE_BYTES),
 	    .tiles = mu_xmalloc(TILE_HOUR_BYTES),

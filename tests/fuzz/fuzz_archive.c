@@ -97,7 +97,7 @@ static void check_rows(uint8_t *bytes, size_t len)
 	if (len < ARCHIVE_MINUTE_BYTES)
 		return;
 	if (!archive) {
-		archive = archive_new();
+		archive = archive_new(NULL);
 		archive_reserve(archive, 1);
 	}
 	crc = archive_crc32c(0, bytes, 12);
@@ -166,7 +166,7 @@ static size_t seed_catalogue(uint8_t *buf)
 
 static void make_minute(uint8_t *buf)
 {
-	MU_CLEANUP(archive_free) struct archive *archive = archive_new();
+	MU_CLEANUP(archive_free) struct archive *archive = archive_new(NULL);
 	const struct archive_run run = {0, 5, 1};
 	const float value = 3;
 	struct archive_change change;

@@ -399,7 +399,7 @@ Test(metrics, storing_fails_for_minutes)
 static size_t minutes_in_file(void)
 {
 	const struct shard_place place = {dir, {{9}}};
-	MU_CLEANUP(archive_free) struct archive *a = archive_new();
+	MU_CLEANUP(archive_free) struct archive *a = archive_new(NULL);
 	uint32_t newest = archive_row_of(ARCHIVE_MINUTES, wall / 1000);
 	struct mu_error err = MU_ERROR_INIT;
 	float values[120];

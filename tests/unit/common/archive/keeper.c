@@ -9,7 +9,7 @@
 void keeper_init(struct keeper *k)
 {
 	*k = (struct keeper){
-	    .archive = archive_new(),
+	    .archive = archive_new(NULL),
 	    .file = mu_xcalloc(1, TILE_FILE_BYTES),
 	};
 	archive_reserve(k->archive, 1);
@@ -85,7 +85,7 @@ float keeper_read(const struct keeper *k, enum archive_level level, enum archive
 void keeper_restart(struct keeper *k)
 {
 	archive_free(k->archive);
-	k->archive = archive_new();
+	k->archive = archive_new(NULL);
 	archive_reserve(k->archive, 1);
 	for (uint32_t row = 0; row < archive_levels[ARCHIVE_MINUTES].n_rows; row++)
 		(void)archive_restore_minute(k->archive, 0, k->file + tile_file_minute_at(row));

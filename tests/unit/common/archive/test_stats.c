@@ -73,7 +73,7 @@ Test(stats, rows_of_an_object)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *arena = mu_arena_new();
 	MU_CLEANUP(catalogue_free) struct catalogue *c = catalogue_new(10);
-	MU_CLEANUP(archive_free) struct archive *a = archive_new();
+	MU_CLEANUP(archive_free) struct archive *a = archive_new(NULL);
 	const struct catalogue_want want[] = {{{{1}}, "x", "s", false},
 					      {{{1}}, "y", "bytes", true}};
 	const struct stats_query q = {.object = {{1}}, .level = ARCHIVE_STEPS};
