@@ -3,8 +3,14 @@
 
 #include <stdlib.h>
 
-/* Objects are forgotten when the last of their minutes is out of memory. */
-enum { KEEP_STEPS = 2 * 720 + 12, QUOTA = 65536 };
+enum {
+	STEPS_SHOWN = 360,  /* half an hour; */
+	STEPS_KEPT = 372,   /* the oldest minute of it is whole */
+	MINUTES_KEPT = 480, /* eight hours */
+	/* Objects are forgotten when the last of their minutes is out of memory. */
+	KEEP_STEPS = MINUTES_KEPT * 12 + 12,
+	QUOTA = 65536,
+};
 
 struct history {
 	struct host_id host;
@@ -20,10 +26,11 @@ struct history {
 
 struct history *history_new(const struct host_id *host)
 {
+	const struct archive_options options = {.n_steps = STEPS_KEPT, .n_minutes = MINUTES_KEPT};
 	struct history *h = mu_xcalloc(1, sizeof *h);
 
 	h->host = *host;
-	h->archive = archive_new(NULL);
+	h->archive = archive_new(&options);
 	h->catalogue = catalogue_new(QUOTA);
 	h->arena = mu_arena_new();
 	return h;
@@ -101,16 +108,17 @@ int history_read(const struct history *h, const struct stats_query *q, mu_msec n
 		 struct mu_arena *arena, struct stats_result *ret, struct mu_error *err)
 {
 	const struct catalogue_object *o = catalogue_find(h->catalogue, &q->object);
+	uint32_t n_kept = q->level == ARCHIVE_STEPS ? STEPS_SHOWN : MINUTES_KEPT;
 	uint32_t first, n;
 
 	if (q->level == ARCHIVE_HOURS || q->level == ARCHIVE_DAYS)
 		return mu_error_set(err, MU_E_UNSUPPORTED,
-				    "a host has the last two hours itself; hint: ask the "
+				    "a host has the last eight hours itself; hint: ask the "
 				    "aggregator for %s",
 				    archive_levels[q->level].name);
 	if (!o)
 		return mu_error_set(err, MU_E_NOT_FOUND, "no statistics are kept of it");
-	if (stats_rows(q, now / 1000, o->last, &first, &n, err) < 0)
+	if (stats_rows(q, now / 1000, o->last, n_kept, &first, &n, err) < 0)
 		return MU_FAILED;
 	stats_read(h->archive, o, q, first, n, arena, ret);
 	return 0;

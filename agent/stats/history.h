@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What this host and its VMs did in the last two hours, for those who ask here: steps and minutes
- * of common/archive, in memory, from the agent's start on. PURE.
+ * What this host and its VMs did, for those who ask here: half an hour of steps and eight hours
+ * of minutes of common/archive, in memory, from the agent's start on. PURE.
  */
 #ifndef MUSTER_AGENT_STATS_HISTORY_H
 #define MUSTER_AGENT_STATS_HISTORY_H

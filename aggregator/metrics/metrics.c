@@ -564,7 +564,8 @@ void metrics_query(struct metrics *m, const struct stats_query *q,
 	m->n_queries++;
 	if (!o)
 		(void)mu_error_set(&qu->err, MU_E_NOT_FOUND, "no statistics are kept of it");
-	else if (stats_rows(q, now_s(), o->last, &first, &n, &qu->err) == 0) {
+	else if (stats_rows(q, now_s(), o->last, archive_levels[q->level].n_rows, &first, &n,
+			    &qu->err) == 0) {
 		if (q->level == ARCHIVE_HOURS || q->level == ARCHIVE_DAYS) {
 			query_files(qu, o, first, n);
 			return;

@@ -22,24 +22,24 @@ static uint32_t newest_row(enum archive_level level, int64_t now, uint32_t last)
 	return archive_row_ended(level, at);
 }
 
-int stats_rows(const struct stats_query *q, int64_t now, uint32_t last, uint32_t *ret_first,
-	       uint32_t *ret_n, struct mu_error *err)
+int stats_rows(const struct stats_query *q, int64_t now, uint32_t last, uint32_t n_kept,
+	       uint32_t *ret_first, uint32_t *ret_n, struct mu_error *err)
 {
 	const struct archive_level_info *info = &archive_levels[q->level];
 	uint32_t newest = newest_row(q->level, now, last);
 	uint32_t to = q->end ? archive_row_ended(q->level, q->end) : newest;
 	uint32_t from = q->start ? archive_row_of(q->level, q->start) : 0;
-	uint32_t oldest;
+	uint32_t n = q->start || q->end ? n_kept : info->n_rows;
+	uint32_t oldest = newest >= n ? newest - n + 1 : 1;
 
 	if (to > newest)
 		to = newest;
-	oldest = newest >= info->n_rows ? newest - info->n_rows + 1 : 1;
 	if (from < oldest)
 		from = oldest;
 	if (to < from)
 		return mu_error_set(err, MU_E_INVALID,
 				    "there are no %s of that time; hint: the last %u are kept",
-				    info->name, info->n_rows);
+				    info->name, n_kept);
 	*ret_first = from;
 	*ret_n = to - from + 1;
 	return 0;

@@ -29,10 +29,11 @@ struct stats_result {
 	const struct stats_series *series;
 };
 
-/* Which rows a query is about, of an object whose newest step is `last`. MU_E_INVALID when there
- * can be none. */
-int stats_rows(const struct stats_query *q, int64_t now, uint32_t last, uint32_t *ret_first,
-	       uint32_t *ret_n, struct mu_error *err);
+/* Which rows a query is about, of an object whose newest step is `last`: of the `n_kept` that there
+ * may be those of its time, or the newest, as many as the level is said to have. MU_E_INVALID when
+ * there can be none. */
+int stats_rows(const struct stats_query *q, int64_t now, uint32_t last, uint32_t n_kept,
+	       uint32_t *ret_first, uint32_t *ret_n, struct mu_error *err);
 /* An answer's frame, in the arena: the object's series in order, with room for n values each, those
  * of one behind those of the other from *ret_values on. */
 void stats_frame(const struct catalogue_object *o, const struct stats_query *q, uint32_t first,

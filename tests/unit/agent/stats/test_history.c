@@ -36,10 +36,12 @@ static void add(uint32_t step, bool with_vm, float v)
 	history_add(h, (mu_msec)step * 5000, &l);
 }
 
+static int64_t start; /* of what is read; 0: what is shown */
+
 static int read_rows(const struct mu_uuid *object, enum archive_level level, uint32_t step,
 		     struct stats_result *ret, struct mu_error *err)
 {
-	const struct stats_query q = {.object = *object, .level = level};
+	const struct stats_query q = {.object = *object, .level = level, .start = start};
 
 	return history_read(h, &q, (mu_msec)step * 5000, arena, ret, err);
 }
@@ -74,10 +76,18 @@ Test(history, a_vm_that_is_gone_is_forgotten)
 	add(FIRST, true, 1);
 	add(FIRST + 1, false, 1);
 	cr_assert_eq(read_rows(&vm, ARCHIVE_STEPS, FIRST + 2, &r, &err), 0);
-	for (uint32_t i = 2; i < 1500; i++)
+	for (uint32_t i = 2; i < 6000; i++)
 		add(FIRST + i, false, 1);
-	add(FIRST + 1500, true, 2);
-	cr_assert_eq(read_rows(&vm, ARCHIVE_MINUTES, FIRST + 1500, &r, &err), 0);
+	start = (int64_t)FIRST * 5;
+	cr_assert_eq(read_rows(&host.uuid, ARCHIVE_STEPS, FIRST + 5999, &r, &err), 0);
+	cr_assert_eq(r.n_rows, 360);
+	cr_assert_eq(r.series[0].values[0], 1);
+	cr_assert_eq(read_rows(&host.uuid, ARCHIVE_MINUTES, FIRST + 5999, &r, &err), 0);
+	cr_assert_eq(r.n_rows, 480);
+	cr_assert_eq(r.series[0].values[0], 1);
+	start = 0;
+	add(FIRST + 6000, true, 2);
+	cr_assert_eq(read_rows(&vm, ARCHIVE_MINUTES, FIRST + 6000, &r, &err), 0);
 	for (uint32_t i = 0; i < r.n_rows; i++)
 		cr_assert(isnan(r.series[0].values[i]), "of its first life");
 }

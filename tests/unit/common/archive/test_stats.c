@@ -17,7 +17,8 @@ static const char *rows(enum archive_level level, int64_t now, uint32_t last, in
 	struct mu_error err = MU_ERROR_INIT;
 	uint32_t first, n;
 
-	if (stats_rows(&q, now, last, &first, &n, &err) < 0)
+	if (stats_rows(&q, now, last, level == ARCHIVE_MINUTES ? 480 : archive_levels[level].n_rows,
+		       &first, &n, &err) < 0)
 		(void)snprintf(text, sizeof text, "%s", err.text);
 	else
 		(void)snprintf(text, sizeof text, "%u+%u", first, n);
@@ -55,6 +56,7 @@ Test(stats, from_and_to)
 			 "there are no seconds of that time; hint: the last 120 are kept");
 	cr_assert_str_eq(rows(ARCHIVE_DAYS, NOW, LAST, NOW - 10, NOW - 20),
 			 "there are no days of that time; hint: the last 366 are kept");
+	cr_assert_str_eq(rows(ARCHIVE_MINUTES, NOW, LAST, 1000, 0), "29832854+480", "all there is");
 	cr_assert_str_eq(rows(ARCHIVE_DAYS, 86400 + 10, 0, 0, 0), "1+1", "long ago");
 }
 
