@@ -3,6 +3,7 @@
 
 #include "agent/app/agent.h"
 #include "agent/app/app_priv.h"
+#include "agent/app/history_file.h"
 #include "agent/hv/hv.h"
 #include "agent/stats/history.h"
 #include "agent/stats/sample.h"
@@ -21,6 +22,7 @@ struct metrics {
 	struct sampler *sampler;
 	struct window *window;
 	struct history *history;
+	struct history_file *file;
 	struct metric_list list;
 	struct hv_host_stats host;
 	struct hv_domain_stats *stats; /* HV_DOMAINS_MAX */
@@ -30,8 +32,19 @@ struct metrics {
 
 static void on_time(void *ctx);
 
+static void open_history(struct metrics *m, const char *dir)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str objects = MU_STR_INIT;
+
+	m->file = history_file_open(dir);
+	m->history = history_new(app_host_id(m->app), history_file_rows, m->file);
+	history_file_load(m->file, &objects);
+	if (objects.len > 0 && !history_restore(m->history, objects.data, objects.len))
+		mu_log_warning("statistics of before are damaged, they begin anew dir=%s", dir);
+}
+
 struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec interval,
-			    mu_loop_cb added, void *ctx)
+			    const char *dir, mu_loop_cb added, void *ctx)
 {
 	const struct window_limits defaults = {.max_batches = 0};
 	struct metrics *m = mu_xcalloc(1, sizeof *m);
@@ -43,7 +56,7 @@ struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec inter
 	m->ctx = ctx;
 	m->sampler = sampler_new(app_host_id(app));
 	m->window = window_new(&defaults);
-	m->history = history_new(app_host_id(app));
+	open_history(m, dir);
 	m->list = (struct metric_list)METRIC_LIST_INIT;
 	/* Only what is used is ever touched. */
 	m->stats = mu_xcalloc(HV_DOMAINS_MAX, sizeof *m->stats);
@@ -61,6 +74,7 @@ struct metrics *metrics_free(struct metrics *m)
 	m->app->metrics = NULL;
 	mu_timer_free(m->timer);
 	history_free(m->history);
+	history_file_free(m->file);
 	sampler_free(m->sampler);
 	window_free(m->window);
 	metric_list_deinit(&m->list);
@@ -89,6 +103,18 @@ static void describe(const struct metrics *m, const struct hv_domain_stats *stat
 		d->uptime = wall - vm->started_at;
 }
 
+/* Whose columns these are is kept before there is something in them. */
+static void keep(struct metrics *m, mu_msec time)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str objects = MU_STR_INIT;
+
+	if (history_map(m->history, time, &m->list)) {
+		history_encode(m->history, &objects);
+		history_file_save(m->file, objects.data, objects.len);
+	}
+	history_add(m->history, time, &m->list);
+}
+
 static void sample(struct metrics *m)
 {
 	struct mu_error err = MU_ERROR_INIT;
@@ -105,7 +131,7 @@ static void sample(struct metrics *m)
 	for (size_t i = 0; i < n; i++)
 		describe(m, &m->stats[i], wall, &m->domains[i]);
 	sampler_step(m->sampler, &m->host, m->domains, n, &m->list);
-	history_add(m->history, sample_grid(wall), &m->list);
+	keep(m, sample_grid(wall));
 	if (window_add(m->window, sample_grid(wall), &m->list) && m->added)
 		m->added(m->ctx);
 }

@@ -12,9 +12,10 @@
 
 struct metrics;
 
-/* added(ctx) after each sample; may be NULL. */
+/* `dir`: where the statistics outlive the agent, in a tmpfs; NULL: nowhere. added(ctx) after each
+ * sample; may be NULL. */
 struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec interval,
-			    mu_loop_cb added, void *ctx);
+			    const char *dir, mu_loop_cb added, void *ctx);
 struct metrics *metrics_free(struct metrics *m);
 struct window *metrics_window(struct metrics *m);
 

@@ -118,6 +118,7 @@ static int open_socket(struct run *run, const char *path, struct mu_error *err)
 int run_agent(const struct agent_config *config, struct mu_error *err)
 {
 	MU_CLEANUP(mu_loop_free) struct mu_loop *loop = mu_loop_new();
+	MU_CLEANUP(mu_free) char *stats_dir = NULL;
 	struct run run = {.loop = loop};
 	int r = 0;
 
@@ -125,7 +126,9 @@ int run_agent(const struct agent_config *config, struct mu_error *err)
 		return MU_FAILED;
 	run.signals = mu_signals_new(loop, on_stop, NULL, &run);
 	app_on_restart(run.app, on_stop, &run);
-	run.metrics = metrics_new(loop, run.app, config->sample_interval, on_sample, &run);
+	stats_dir = *config->socket ? mu_xasprintf("%s.stats", config->socket) : NULL;
+	run.metrics =
+	    metrics_new(loop, run.app, config->sample_interval, stats_dir, on_sample, &run);
 	if (*config->socket)
 		r = open_socket(&run, config->socket, err);
 	if (r < 0)

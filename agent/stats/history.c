@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/stats/history.h"
 
+#include "common/archive/crc32c.h"
+#include "common/base/assert.h"
+
 #include <stdlib.h>
+#include <string.h>
+
+#define MAGIC "MUSTOBJ1"
 
 enum {
 	STEPS_SHOWN = 360,  /* half an hour; */
@@ -10,6 +16,7 @@ enum {
 	/* Objects are forgotten when the last of their minutes is out of memory. */
 	KEEP_STEPS = MINUTES_KEPT * 12 + 12,
 	QUOTA = 65536,
+	SAVE_STEPS = 12, /* how old what is kept of objects may be */
 };
 
 struct history {
@@ -20,13 +27,16 @@ struct history {
 	struct metric_series *series;
 	size_t n_series;
 	uint32_t mapped; /* step when they were */
+	uint32_t saved;  /* step when history_map() said so */
 	struct mu_arena *arena;
 	struct catalogue_map map;
 };
 
-struct history *history_new(const struct host_id *host)
+struct history *history_new(const struct host_id *host,
+			    void *(*rows)(void *ctx, uint32_t shard, size_t size), void *ctx)
 {
-	const struct archive_options options = {.n_steps = STEPS_KEPT, .n_minutes = MINUTES_KEPT};
+	const struct archive_options options = {
+	    .n_steps = STEPS_KEPT, .n_minutes = MINUTES_KEPT, .rows = rows, .ctx = ctx};
 	struct history *h = mu_xcalloc(1, sizeof *h);
 
 	h->host = *host;
@@ -58,13 +68,16 @@ static void forget_old(struct history *h, uint32_t step)
 			catalogue_forget(h->catalogue, o);
 }
 
+static bool is_mapped(const struct history *h, const struct metric_list *l, uint32_t step)
+{
+	return step >= h->mapped && l->n == h->n_series &&
+	       metric_series_equal(l->series, h->series, l->n);
+}
+
 static void map_series(struct history *h, const struct metric_list *l, uint32_t step)
 {
 	struct catalogue_want *want;
 
-	if (step >= h->mapped && l->n == h->n_series &&
-	    metric_series_equal(l->series, h->series, l->n))
-		return;
 	h->mapped = step;
 	forget_old(h, step);
 	mu_arena_reset(h->arena);
@@ -83,6 +96,19 @@ static void map_series(struct history *h, const struct metric_list *l, uint32_t 
 	h->n_series = l->n;
 }
 
+bool history_map(struct history *h, mu_msec time, const struct metric_list *l)
+{
+	uint32_t step = archive_row_of(ARCHIVE_STEPS, time / 1000);
+	bool known = is_mapped(h, l, step);
+
+	if (!known)
+		map_series(h, l, step);
+	else if (step < h->saved + SAVE_STEPS)
+		return false;
+	h->saved = step;
+	return true;
+}
+
 /* Minutes are made; there is nowhere to write them to. */
 static void consolidate(struct history *h)
 {
@@ -96,12 +122,97 @@ void history_add(struct history *h, mu_msec time, const struct metric_list *l)
 {
 	uint32_t step = archive_row_of(ARCHIVE_STEPS, time / 1000);
 
-	map_series(h, l, step);
+	mu_assert(l->n == h->n_series);
 	archive_tick(h->archive, time / 1000);
 	(void)archive_put(h->archive, step, h->map.runs, h->map.n_runs, l->value);
 	for (size_t i = 0; i < h->map.n_objects; i++)
 		h->map.objects[i]->last = step;
 	consolidate(h);
+}
+
+/* --- bytes: a header, then objects, each a fixed part and what the catalogue has of it --- */
+
+struct header {
+	char magic[8];
+	struct mu_uuid host;
+	uint32_t n_objects;
+	uint32_t crc; /* of all behind it */
+};
+
+struct fixed {
+	struct mu_uuid id;
+	uint32_t last;
+	uint32_t len;
+};
+
+void history_encode(const struct history *h, struct mu_str *out)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct header header = {.magic = MAGIC, .host = h->host.uuid};
+	size_t at = out->len;
+	const struct catalogue_object *o;
+
+	mu_str_add_bytes(out, &header, sizeof header);
+	for (size_t i = 0; (o = catalogue_next(h->catalogue, &i));) {
+		struct fixed f = {.id = o->id, .last = o->last};
+		const uint8_t *series;
+		size_t len;
+
+		catalogue_encode(o, a, &series, &len);
+		f.len = (uint32_t)len;
+		mu_str_add_bytes(out, &f, sizeof f);
+		mu_str_add_bytes(out, series, len);
+		header.n_objects++;
+	}
+	header.crc =
+	    archive_crc32c(0, out->data + at + sizeof header, out->len - at - sizeof header);
+	memcpy(out->data + at, &header, sizeof header);
+}
+
+static bool restore_object(struct history *h, const uint8_t *bytes, size_t len, size_t *pos)
+{
+	struct fixed f;
+
+	if (len - *pos < sizeof f)
+		return false;
+	memcpy(&f, bytes + *pos, sizeof f);
+	*pos += sizeof f;
+	if (f.len > len - *pos)
+		return false;
+	*pos += f.len;
+	return catalogue_restore(h->catalogue, &f.id, &h->host.uuid, f.last, bytes + *pos - f.len,
+				 f.len, NULL) == 0;
+}
+
+static bool restore_all(struct history *h, const uint8_t *bytes, size_t len)
+{
+	struct header header;
+	size_t pos = sizeof header;
+
+	if (len < sizeof header)
+		return false;
+	memcpy(&header, bytes, sizeof header);
+	if (memcmp(header.magic, MAGIC, sizeof header.magic) != 0 ||
+	    !mu_uuid_equal(&header.host, &h->host.uuid) ||
+	    header.crc != archive_crc32c(0, bytes + sizeof header, len - sizeof header))
+		return false;
+	for (uint32_t i = 0; i < header.n_objects; i++)
+		if (!restore_object(h, bytes, len, &pos))
+			return false;
+	return pos == len;
+}
+
+bool history_restore(struct history *h, const void *bytes, size_t len)
+{
+	bool whole = restore_all(h, bytes, len);
+
+	if (!whole) {
+		catalogue_free(h->catalogue);
+		h->catalogue = catalogue_new(QUOTA);
+	}
+	catalogue_restored(h->catalogue);
+	archive_reserve(h->archive, catalogue_n_columns(h->catalogue));
+	return whole;
 }
 
 int history_read(const struct history *h, const struct stats_query *q, mu_msec now,

@@ -1,22 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What this host and its VMs did, for those who ask here: half an hour of steps and eight hours
- * of minutes of common/archive, in memory, from the agent's start on. PURE.
+ * of minutes of common/archive. PURE; where the rows lie is the owner's to say.
  */
 #ifndef MUSTER_AGENT_STATS_HISTORY_H
 #define MUSTER_AGENT_STATS_HISTORY_H
 
 #include "agent/stats/metric.h"
 #include "common/archive/stats.h"
+#include "common/base/str.h"
 #include "common/base/time.h"
 
 struct history;
 
-struct history *history_new(const struct host_id *host);
+/* `rows` and its `ctx` as in struct archive_options: NULL is memory that ends with the agent. */
+struct history *history_new(const struct host_id *host,
+			    void *(*rows)(void *ctx, uint32_t shard, size_t size), void *ctx);
 struct history *history_free(struct history *h);
 MU_DEFINE_CLEANUP(history_free, struct history *);
 
-/* One sample, of a point of the grid. */
+/* Whose the columns of the rows are, as bytes; and back, at the start. False: they are damaged or
+ * another host's, and the history begins anew. */
+void history_encode(const struct history *h, struct mu_str *out);
+bool history_restore(struct history *h, const void *bytes, size_t len);
+
+/* The next sample, of a point of the grid, is of these series. True: what history_encode() gives is
+ * to be kept now, before their values come. */
+bool history_map(struct history *h, mu_msec time, const struct metric_list *l);
 void history_add(struct history *h, mu_msec time, const struct metric_list *l);
 /* Rows of steps or minutes, in the arena. MU_E_NOT_FOUND: nothing is known of
  * the object; MU_E_UNSUPPORTED: of hours and days. */

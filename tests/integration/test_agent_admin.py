@@ -107,6 +107,30 @@ class Actions(AgentCase):
         self.assertEqual(501, status, reply)
         self.assertIn("aggregator", reply["error"])
 
+    def test_statistics_outlive_the_agent(self):
+        agent = self.agent()
+
+        def known():
+            reply = agent.rest.get(f"/hosts/{agent.host_id}/stats")
+            return [v for v in reply["stats"].get("load", ()) if v is not None]
+        wait_until("two samples", lambda: len(known()) >= 2)
+        agent.kill()
+        agent.start()
+        self.assertGreaterEqual(len(known()), 2)
+        agent.kill()
+        folder = pathlib.Path(f"{agent.socket}.stats")
+        (folder / "objects").write_bytes(b"junk")
+        os.truncate(folder / "rows-0", 100)
+        agent.start()
+        self.assertIn("statistics of before are damaged", agent.text())
+        wait_until("it samples again", known)
+        agent.kill()
+        shutil.rmtree(folder)
+        folder.write_text("in the way")
+        agent.start()
+        self.assertIn("statistics end with the agent", agent.text())
+        wait_until("it samples in memory", known)
+
     def test_with_curl(self):
         agent = self.agent()
         vm = self.define(agent)
