@@ -99,6 +99,9 @@ struct http_reply *rest_get_host_boots(struct rest_call *c);
 struct http_reply *rest_get_host_smt(struct rest_call *c);
 struct http_reply *rest_get_host_stats(struct rest_call *c);
 struct http_reply *rest_get_vm_stats(struct rest_call *c);
+struct http_reply *rest_get_pool_stats(struct rest_call *c);
+/* Is c->id the pool that every host is in? */
+bool rest_pool_is_ours(const struct rest_call *c);
 struct http_reply *rest_get_vm_vdis(struct rest_call *c);
 /* c->id as a VM proper: no snapshot, no template. NULL when there is none. */
 const struct model_vm *rest_vm_find(struct rest_call *c, struct vm_id *ret_id);

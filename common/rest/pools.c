@@ -134,13 +134,27 @@ struct http_reply *rest_get_pools(struct rest_call *c)
 	return rest_list(c, &rest_type_pool, NULL, NULL);
 }
 
-struct http_reply *rest_get_pool(struct rest_call *c)
+static bool is_pool(const struct rest_call *c, struct rest_pool *ret)
 {
-	struct rest_pool p = {0};
 	struct mu_uuid id;
 
-	c->rest->backend.pool(c->rest->backend.ctx, &p);
-	if (!mu_uuid_parse(c->id, &id) || !mu_uuid_equal(&id, &p.id))
+	*ret = (struct rest_pool){0};
+	c->rest->backend.pool(c->rest->backend.ctx, ret);
+	return mu_uuid_parse(c->id, &id) && mu_uuid_equal(&id, &ret->id);
+}
+
+bool rest_pool_is_ours(const struct rest_call *c)
+{
+	struct rest_pool p;
+
+	return is_pool(c, &p);
+}
+
+struct http_reply *rest_get_pool(struct rest_call *c)
+{
+	struct rest_pool p;
+
+	if (!is_pool(c, &p))
 		return rest_not_found(c, "pool", c->id);
 	return rest_single(c, &rest_type_pool, &p);
 }

@@ -118,6 +118,7 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/vms/{id}/console", false}, rest_get_vm_console},
     {{HTTP_GET, "/rest/v0/pools", false}, rest_get_pools},
     {{HTTP_GET, "/rest/v0/pools/{id}", false}, rest_get_pool},
+    {{HTTP_GET, "/rest/v0/pools/{id}/stats", false}, rest_get_pool_stats},
     {{HTTP_GET, "/rest/v0/tasks", false}, rest_get_tasks},
     {{HTTP_GET, "/rest/v0/tasks/{id}", false}, rest_get_task},
     {{HTTP_POST, "/rest/v0/tasks/{id}/actions/abort", false}, rest_post_task_abort},

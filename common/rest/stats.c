@@ -4,9 +4,9 @@
  * with `series` the series as they are. A VM that is gone has its statistics as long as they are
  * kept.
  */
+#include "common/rest/stats.h"
 #include "common/base/str.h"
 #include "common/os/clock.h"
-#include "common/rest/call.h"
 #include "common/rest/stats_shape.h"
 
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static int query_time(struct rest_call *c, const char *name, int64_t *ret, struc
 	return 0;
 }
 
-static int query_of(struct rest_call *c, struct stats_query *ret, struct mu_error *err)
+int rest_stats_query(struct rest_call *c, struct stats_query *ret, struct mu_error *err)
 {
 	const char *level = http_request_query(c->request, "granularity");
 	const char *cf = http_request_query(c->request, "cf");
@@ -67,29 +67,46 @@ static void on_gone(void *ctx)
 	rd->request = NULL;
 }
 
-static struct http_reply *reply_of(const struct reading *rd, const struct stats_result *r)
+struct mu_value *rest_stats_value(struct mu_arena *a, bool host, const struct stats_query *q,
+				  const char *series, const struct stats_result *r)
 {
-	struct mu_arena *a = rd->request->arena;
 	struct mu_value *v = mu_value_object(a);
 
 	mu_value_set_int(a, v, "endTimestamp", r->end);
-	mu_value_set_int(a, v, "interval", archive_levels[rd->query.level].seconds);
-	mu_value_set(a, v, "stats", stats_shape(a, rd->host, r));
-	if (rd->series)
-		mu_value_set(a, v, "series", stats_shape_series(a, rd->series, r));
-	return http_reply_json(rd->request, 200, v);
+	mu_value_set_int(a, v, "interval", archive_levels[q->level].seconds);
+	mu_value_set(a, v, "stats", stats_shape(a, host, r));
+	if (series)
+		mu_value_set(a, v, "series", stats_shape_series(a, series, r));
+	return v;
+}
+
+struct mu_value *rest_stats_nothing(struct mu_arena *a, bool host, const struct stats_query *q,
+				    const char *series)
+{
+	const struct stats_result none = {.end = mu_clock_wall() / 1000};
+
+	return rest_stats_value(a, host, q, series, &none);
 }
 
 /* Nothing was ever sampled of it, or nothing of what was is kept. */
 static struct http_reply *nothing(struct reading *rd, const struct mu_error *err)
 {
-	const struct stats_result none = {.end = mu_clock_wall() / 1000};
-	struct rest_call c = {.request = rd->request, .arena = rd->request->arena};
+	struct mu_arena *a = rd->request->arena;
+	struct rest_call c = {.request = rd->request, .arena = a};
 
 	if (err->code != MU_E_NOT_FOUND)
 		return http_reply_error(rd->request, err, NULL);
-	return rd->known ? reply_of(rd, &none)
-			 : rest_not_found(&c, rd->host ? "host" : "VM", rd->id);
+	if (!rd->known)
+		return rest_not_found(&c, rd->host ? "host" : "VM", rd->id);
+	return http_reply_json(rd->request, 200,
+			       rest_stats_nothing(a, rd->host, &rd->query, rd->series));
+}
+
+static struct http_reply *reply_of(const struct reading *rd, const struct stats_result *r)
+{
+	return http_reply_json(
+	    rd->request, 200,
+	    rest_stats_value(rd->request->arena, rd->host, &rd->query, rd->series, r));
 }
 
 static void on_done(void *arg, const struct stats_result *r, const struct mu_error *err)
@@ -115,7 +132,7 @@ static struct http_reply *start(struct rest_call *c, const struct mu_uuid *objec
 
 	if (!b->stats)
 		return rest_unsupported(c, "statistics");
-	if (query_of(c, &query, &err) < 0)
+	if (rest_stats_query(c, &query, &err) < 0)
 		return rest_error(c, &err);
 	rd = mu_xcalloc(1, sizeof *rd);
 	*rd = (struct reading){

@@ -67,6 +67,18 @@ class Archives(MetricsCase):
             "series", "seriesDropped", "batchesTaken", "batchesTooOld", "batchesTooNew")))
         self.assertEqual(now * STEP * 1000, intake["lastTime"])
 
+    def test_all_hosts_of_the_pool_at_once(self):
+        agents = [self.agent(f"pooled-{i}") for i in range(2)]
+        now = step_now()
+        for i, agent in enumerate(agents):
+            self.feed(agent.live(), [agent.id], [now], lambda k, i=i: i)
+        pool = self.rest.get("/pools?fields=id")[0]["id"]
+        reply = self.rest.get(f"/pools/{pool}/stats?series=s0")
+        self.assertEqual({h["id"] for h in self.rest.get("/hosts?fields=id")}, set(reply))
+        for i, agent in enumerate(agents):
+            self.assertEqual([i], [v for v in reply[agent.id]["series"]["s0"]["values"]
+                                   if v is not None])
+
     def test_none_is_missing_after_a_crash(self):
         agent, now = self.agent(), step_now()
         s = agent.live()

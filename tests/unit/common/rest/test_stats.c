@@ -30,6 +30,16 @@ static struct http_request *get(const char *target)
 	return fixture_call(f, HTTP_GET, target, NULL);
 }
 
+static void done(const struct stats_result *r, const struct mu_error *err)
+{
+	void (*to)(void *arg, const struct stats_result *r, const struct mu_error *err) =
+	    f->stats_done;
+
+	cr_assert_not_null(to);
+	f->stats_done = NULL; /* it may ask again */
+	to(f->stats_arg, r, err);
+}
+
 /* Every series has the values of its place: 1, 2; 3, 4; ... */
 static void answer(const char *const *names, size_t n, int64_t end)
 {
@@ -38,14 +48,12 @@ static void answer(const char *const *names, size_t n, int64_t end)
 	struct stats_result r = {.end = end, .n_rows = 2, .n_series = n, .series = series};
 
 	cr_assert_leq(n, MU_ARRAY_SIZE(series));
-	cr_assert_not_null(f->stats_done);
 	for (size_t i = 0; i < n; i++) {
 		values[2 * i] = (float)(2 * i + 1);
 		values[2 * i + 1] = (float)(2 * i + 2);
 		series[i] = (struct stats_series){names[i], "unit", &values[2 * i]};
 	}
-	f->stats_done(f->stats_arg, &r, NULL);
-	f->stats_done = NULL;
+	done(&r, NULL);
 }
 
 static void refuse(enum mu_error_code code, const char *text)
@@ -53,8 +61,7 @@ static void refuse(enum mu_error_code code, const char *text)
 	struct mu_error err = MU_ERROR_INIT;
 
 	(void)mu_error_set(&err, code, "%s", text);
-	f->stats_done(f->stats_arg, NULL, &err);
-	f->stats_done = NULL;
+	done(NULL, &err);
 }
 
 Test(stats, a_vm_as_xen_orchestra_shows_it)
@@ -196,6 +203,42 @@ Test(stats, gone_or_not_yet_sampled)
 	fixture_expect(r, 500, "it broke");
 }
 
+#define POOL_STATS "/rest/v0/pools/" POOL "/stats"
+
+static struct mu_uuid asked_of(void)
+{
+	cr_assert_not_null(f->stats_done);
+	return f->stats.object;
+}
+
+Test(stats, all_hosts_of_the_pool)
+{
+	static const char *const names[] = {"loadavg", "hostload"};
+	struct http_request *r = get(POOL_STATS "?granularity=minutes&series=loadavg");
+	struct mu_uuid first = asked_of(), second;
+
+	cr_expect_eq(f->stats.level, ARCHIVE_MINUTES);
+	answer(names, 2, 1790000040);
+	second = asked_of();
+	cr_expect_not(mu_uuid_equal(&first, &second));
+	refuse(MU_E_IO, "it broke");
+	cr_assert_null(f->stats_done);
+	fixture_expect(r, 200,
+		       "{\"" HOST_1 "\":{\"endTimestamp\":1790000040,\"interval\":60,\"stats\":{"
+		       "\"load\":[1.0,2.0],\"hostload\":[3.0,4.0]},\"series\":{\"loadavg\":{"
+		       "\"unit\":\"unit\",\"values\":[1.0,2.0]}}},"
+		       "\"" HOST_2 "\":{\"error\":{\"code\":\"IO\",\"message\":\"it broke\"}}}");
+}
+
+Test(stats, hosts_of_the_pool_that_were_never_sampled)
+{
+	struct http_request *r = get(POOL_STATS);
+
+	refuse(MU_E_NOT_FOUND, "nothing");
+	refuse(MU_E_NOT_FOUND, "nothing");
+	fixture_expect(r, 200, "\"interval\":5,\"stats\":{}}}");
+}
+
 Test(stats, what_is_refused)
 {
 	static const struct {
@@ -205,6 +248,8 @@ Test(stats, what_is_refused)
 	} bad[] = {
 	    {"/rest/v0/vms/7/stats", 404, "VM"},
 	    {"/rest/v0/hosts/7/stats", 404, "host"},
+	    {"/rest/v0/pools/" NOBODY "/stats", 404, "pool"},
+	    {POOL_STATS "?cf=LAST", 422, "cf"},
 	    {VM("?granularity=weeks"), 422, "granularity"},
 	    {VM("?cf=LAST"), 422, "cf"},
 	    {VM("?start=yesterday"), 422, "start"},

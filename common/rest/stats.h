@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What asking for statistics of one object and of all hosts have in common. Loop thread. */
+#ifndef MUSTER_REST_STATS_H
+#define MUSTER_REST_STATS_H
+
+#include "common/rest/call.h"
+
+/* The query's parameters, but for whose they are. MU_E_INVALID */
+int rest_stats_query(struct rest_call *c, struct stats_query *ret, struct mu_error *err);
+/* {endTimestamp, interval, stats, series?} of a VM or host; `series` NULL: not asked for. */
+struct mu_value *rest_stats_value(struct mu_arena *a, bool host, const struct stats_query *q,
+				  const char *series, const struct stats_result *r);
+/* The same of one of whom nothing was sampled. */
+struct mu_value *rest_stats_nothing(struct mu_arena *a, bool host, const struct stats_query *q,
+				    const char *series);
+
+#endif
