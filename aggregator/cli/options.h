@@ -27,6 +27,7 @@ enum {
 	CLI_OPT_CREATE = 1 << 8, /* makes a VM */
 	CLI_OPT_IMPORT = 1 << 9,
 	CLI_OPT_EXPORT = 1 << 10,
+	CLI_OPT_STATS = 1 << 11,
 };
 
 struct cli_options {
@@ -43,6 +44,7 @@ struct cli_options {
 	const char *json;
 	const char *unit;
 	const char *since;
+	const char *granularity;
 	int64_t lines;
 	bool read_only;
 	bool take;

@@ -15,6 +15,7 @@ import unittest
 import yaml
 
 from tests.support import demo
+from tests.support.rest import wait_until
 
 UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
 
@@ -93,6 +94,22 @@ class Reading(Cli):
         self.assertIn("unit", self.run_muster(1, "host", "journal", "host-1", "--unit=-x").stderr)
         self.run_muster(2, "vm", "list", "--unit", "x")
 
+    def test_stats(self):
+        def series(*words):
+            reply = self.demo.json(*words)
+            return reply if any(v is not None for s in reply["series"].values()
+                                for v in s["values"]) else None
+        wait_until("a sample of the host", lambda: series("host", "stats", "host-1"))
+        self.assertRegex(self.run_muster(0, "host", "stats", "host-1").stdout,
+                         r"(?m)^memory_total_kib +[\d.]+ [GT]iB +[\d.]+ [GT]iB +[\d.]+ [GT]iB +.*█")
+        text = self.run_muster(0, "host", "stats", "host-1", "-g", "minutes", "-o", "csv").stdout
+        self.assertEqual(["name", "now", "least", "most", "graph"],
+                         [word.lower() for word in next(csv.reader(io.StringIO(text)))])
+        self.run_muster(3, "vm", "stats", "nobody")
+        self.run_muster(2, "vm", "stats", "db-1", "-g", "weeks")
+        self.run_muster(2, "host", "stats", "host-1", "--since", "yesterday")
+        self.run_muster(0, "vm", "stats", "db-1", "--since", "5m")
+
     def test_ping_and_what_verbose_shows(self):
         done = self.run_muster(0, "-v", "ping")
         self.assertIn("> GET /rest/v0/ping", done.stderr)
@@ -100,7 +117,7 @@ class Reading(Cli):
         self.assertNotIn(self.demo.env["MUSTER_TOKEN"], done.stderr)
 
     def test_completion_knows_verbs_and_names(self):
-        self.assertEqual({"list", "show", "pci", "assign-pci", "release-pci", "dmesg", "journal"}, {word for word in self.run_muster(
+        self.assertEqual({"list", "show", "pci", "assign-pci", "release-pci", "dmesg", "journal", "stats"}, {word for word in self.run_muster(
             0, "complete", "--", "host").stdout.split() if not word.startswith("-")})
         self.assertIn("db-1", self.run_muster(0, "complete", "--", "vm", "start").stdout.split())
 
@@ -116,7 +133,7 @@ class Reading(Cli):
         return done.stdout.split()
 
     def test_completion_in_bash(self):
-        self.assertEqual(["start", "stop"], self.complete("vm", "st"))
+        self.assertEqual(["start", "stop", "stats"], self.complete("vm", "st"))
         self.assertEqual(["vm", "vbd", "vif", "vdi"], self.complete("v"))
         self.assertIn("--force", self.complete("vm", "stop", "db-1", "--fo"))
         self.assertEqual(["db-1", "db-2"], sorted(self.complete("vm", "stop", "db")))

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `vm stats` and `host stats`: every series on a line, for a person. For a program what the API
+ * says. */
+#include "aggregator/cli/spark.h"
+#include "aggregator/cli/verbs.h"
+#include "aggregator/cli/when.h"
+#include "common/os/clock.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { GRAPH_WIDTH = 40 };
+
+static const struct cli_column columns[] = {
+    {"SERIES", "name", CLI_CELL_TEXT, false}, {"NOW", "now", CLI_CELL_TEXT, false},
+    {"LEAST", "least", CLI_CELL_TEXT, false}, {"MOST", "most", CLI_CELL_TEXT, false},
+    {"GRAPH", "graph", CLI_CELL_TEXT, false}, {"UNIT", "unit", CLI_CELL_TEXT, true},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
+struct numbers {
+	double *values;
+	size_t n;
+	double now; /* the newest that is known */
+	double least;
+	double most;
+};
+
+static double number_of(const struct mu_value *v)
+{
+	if (v->kind == MU_VALUE_INT)
+		return (double)v->integer;
+	return v->kind == MU_VALUE_REAL ? v->real : NAN;
+}
+
+static struct numbers read_numbers(struct mu_arena *a, const struct mu_value *list)
+{
+	struct numbers n = {.now = NAN, .least = NAN, .most = NAN};
+
+	if (!list || list->kind != MU_VALUE_LIST)
+		return n;
+	n.values = mu_arena_calloc(a, list->n_children + 1, sizeof *n.values);
+	mu_value_each(v, list)
+	{
+		double d = number_of(v);
+
+		n.values[n.n++] = d;
+		if (isnan(d))
+			continue;
+		n.now = d;
+		n.least = n.least <= d ? n.least : d;
+		n.most = n.most >= d ? n.most : d;
+	}
+	return n;
+}
+
+/* CSV has the number, a table what a person reads. */
+static void set_number(struct cli *cli, struct mu_value *row, const char *name, double value,
+		       const char *unit, bool csv)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str text = MU_STR_INIT;
+
+	if (csv) {
+		mu_value_set_real(cli->arena, row, name, value);
+		return;
+	}
+	cli_spark_value(&text, value, unit);
+	mu_value_set_string(cli->arena, row, name, text.data);
+}
+
+static void add_row(struct cli *cli, struct mu_value *rows, const struct mu_value *series, bool csv)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str graph = MU_STR_INIT;
+	const char *unit = mu_value_as_string(mu_value_get(series, "unit"));
+	struct numbers n = read_numbers(cli->arena, mu_value_get(series, "values"));
+	struct mu_value *row = mu_value_push(rows, mu_value_object(cli->arena));
+
+	unit = unit ? unit : "";
+	cli_spark(&graph, n.values, n.n, GRAPH_WIDTH);
+	mu_value_set_string(cli->arena, row, "name", series->name);
+	mu_value_set_string(cli->arena, row, "unit", unit);
+	set_number(cli, row, "now", n.now, unit, csv);
+	set_number(cli, row, "least", n.least, unit, csv);
+	set_number(cli, row, "most", n.most, unit, csv);
+	mu_value_set_string(cli->arena, row, "graph", graph.data ? graph.data : "");
+}
+
+/* "/rest/v0/vms/<id>/stats?..." */
+static int stats_path(struct cli *cli, const char *collection, const char *id,
+		      const char **ret_path)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str path = MU_STR_INIT;
+	const struct cli_options *o = &cli->options;
+	struct mu_error err = MU_ERROR_INIT;
+	char number[32];
+	mu_msec since;
+
+	mu_str_printf(&path, "/rest/v0/%s/%s/stats", collection, id);
+	cli_add_parameter(&path, "series", "*");
+	cli_add_parameter(&path, "granularity", o->granularity);
+	if (o->since) {
+		if (cli_when_parse(o->since, mu_clock_wall(), &since, &err) < 0) {
+			(void)mu_error_prefix(&err, "--since");
+			(void)cli_fail(&err);
+			return CLI_USAGE;
+		}
+		(void)snprintf(number, sizeof number, "%lld", (long long)(since / 1000));
+		cli_add_parameter(&path, "start", number);
+	}
+	*ret_path = mu_arena_strdup(cli->arena, path.data);
+	return CLI_OK;
+}
+
+static int print_stats(struct cli *cli, const struct mu_value *reply)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
+	struct cli_render render = cli_render_of(cli, columns);
+	const struct mu_value *series = mu_value_get(reply, "series");
+	struct mu_value *rows = mu_value_list(cli->arena);
+
+	if (render.output == CLI_JSON || render.output == CLI_YAML) {
+		cli_render_object(&out, &render, reply);
+		return cli_print(&out);
+	}
+	if (series && series->kind == MU_VALUE_OBJECT)
+		mu_value_each(s, series) add_row(cli, rows, s, render.output == CLI_CSV);
+	cli_render_list(&out, &render, rows);
+	return cli_print(&out);
+}
+
+static int show(struct cli *cli, const char *collection, const char *id)
+{
+	struct cli_render render = cli_render_of(cli, columns);
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *reply;
+	const char *path;
+	int r;
+
+	if (cli_render_check(&render, &err) < 0) {
+		(void)cli_fail(&err);
+		return CLI_USAGE;
+	}
+	r = stats_path(cli, collection, id, &path);
+	if (r == CLI_OK)
+		r = cli_get(cli, path, &reply);
+	return r == CLI_OK ? print_stats(cli, reply) : r;
+}
+
+int cli_vm_stats(struct cli *cli, int argc, char **argv)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	const struct mu_value *vm;
+
+	(void)argc;
+	if (cli_find_vm(cli, argv[0], &vm, &err) < 0)
+		return cli_fail(&err);
+	return show(cli, "vms", mu_value_as_string(mu_value_get(vm, "id")));
+}
+
+int cli_host_stats(struct cli *cli, int argc, char **argv)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	const char *id;
+
+	(void)argc;
+	if (cli_find_id(cli, "hosts", argv[0], &id, &err) < 0)
+		return cli_fail(&err);
+	return show(cli, "hosts", id);
+}
