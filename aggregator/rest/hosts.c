@@ -2,8 +2,6 @@
 /* Of hosts: revoking, forgetting, how their metrics fare. Listing and details are common/rest's. */
 #include "aggregator/rest/reply.h"
 
-#include <math.h>
-
 static struct http_reply *revoke(struct http_request *r, const struct rest_user *user,
 				 const char *id, bool forget, const struct admin_ops *ops)
 {
@@ -47,7 +45,7 @@ struct http_reply *admin_hosts_metrics(struct http_request *r, const struct rest
 	if (id_read(id, "host", &host.uuid, &err) < 0)
 		return http_reply_error(r, &err, NULL);
 	if (!ops->host_exists(ops->ctx, &host)) {
-		(void)mu_error_set(&err, MU_E_NOT_FOUND, "no such host");
+		(void)mu_error_set(&err, MU_E_NOT_FOUND, "no such host %s", id);
 		return http_reply_error(r, &err, NULL);
 	}
 	ops->metrics(ops->ctx, &host, &m);
