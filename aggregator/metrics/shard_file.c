@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEADER_BYTES = 32, MINUTE_ROWS = 120 };
+enum { HEADER_BYTES = 32 };
 
 static void close_cleanup(int *fd)
 {
@@ -136,7 +136,7 @@ int shard_file_load(const struct shard_place *p, uint32_t shard, struct archive 
 
 	if (fd < 0)
 		return mu_error_errno(err, errno, "%s", path);
-	for (uint32_t row = 0; row < MINUTE_ROWS; row++) {
+	for (uint32_t row = 0; row < ARCHIVE_MINUTES_KEPT; row++) {
 		if (read_at(fd, tile_file_minute_at(row), bytes, ARCHIVE_MINUTE_BYTES, err) < 0)
 			return mu_error_prefix(err, "%s", path);
 		(void)archive_restore_minute(a, shard, bytes);

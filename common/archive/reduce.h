@@ -29,7 +29,7 @@ void reduce_minute(const float *const *steps, float *average, float *min, float 
 /* Take over the columns of which the other minute knows more. */
 void reduce_merge(float *const *into, uint8_t *into_known, const float *const *other,
 		  const uint8_t *other_known);
-/* `n` minutes to an hour. `sum` and `weight` are for the work. */
+/* `n` minutes to an hour. `sum` is for the work. */
 void reduce_hour(const struct reduce_row *minutes, size_t n, float *average, float *min, float *max,
 		 uint16_t *known, double *sum);
 

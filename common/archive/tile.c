@@ -104,8 +104,7 @@ void tile_make_day(uint32_t day, const struct archive_cells hours[24], const uin
 
 int64_t tile_file_minute_at(uint32_t row)
 {
-	return TILE_FILE_MINUTES_AT +
-	       (int64_t)(row % archive_levels[ARCHIVE_MINUTES].n_rows) * ARCHIVE_MINUTE_BYTES;
+	return TILE_FILE_MINUTES_AT + (int64_t)(row % ARCHIVE_MINUTES_KEPT) * ARCHIVE_MINUTE_BYTES;
 }
 
 int64_t tile_file_at(enum archive_level level, uint32_t tile)
