@@ -136,8 +136,8 @@ static struct http_reply *reply_echo(struct http_request *r)
 	return reply;
 }
 
-/* /ws echoes; "close CODE REASON" closes, "flood" sends for ever, "pause" reads no more, "slow" reads
- * no more for a moment after each message. */
+/* /ws echoes; "close CODE REASON" closes, "flood" sends for ever, "pause" reads no more, "slow"
+ * reads no more for a moment after each message. */
 struct talk {
 	struct probe *probe;
 	struct http_ws *ws;
