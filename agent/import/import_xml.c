@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEPTH_MAX = 64, NODES_MAX = 20000 };
+/* Text in pieces between elements is put together anew for each: that, too, ends somewhere. */
+enum { DEPTH_MAX = 64, NODES_MAX = 20000, MIXED_BYTES_MAX = 4 << 20 };
 
 static const char blanks[] = " \t\r\n";
 
@@ -21,6 +22,7 @@ struct reader {
 	struct mu_str text;    /* of `at`, since its last tag */
 	unsigned depth;
 	unsigned n_nodes;
+	size_t mixed_bytes;
 	const char *refused; /* why it was stopped */
 };
 
@@ -41,7 +43,11 @@ static void end_text(struct reader *r)
 	start = r->text.data + strspn(r->text.data, blanks);
 	for (len = strlen(start); len && strchr(blanks, start[len - 1]);)
 		len--;
-	if (len)
+	if (len && *r->at->text)
+		r->mixed_bytes += strlen(r->at->text) + len;
+	if (r->mixed_bytes > MIXED_BYTES_MAX)
+		stop(r, "too much text between elements");
+	else if (len)
 		r->at->text = mu_arena_printf(r->arena, "%s%.*s", r->at->text, (int)len, start);
 	mu_str_reset(&r->text);
 }
