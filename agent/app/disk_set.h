@@ -22,9 +22,11 @@ struct disk_set {
 		struct mu_uuid object;     /* the VDI; CREATE, IMPORT: the SR */
 		struct mu_uuid id;         /* of the new one */
 		struct mu_uuid sr;         /* CLONE: where to, nil = the same */
-		int64_t size_bytes;        /* CREATE */
-		const char *path;          /* IMPORT: raw */
-		enum vdi_type type;        /* CREATE, IMPORT */
+		int64_t size_bytes;        /* CREATE; IMPORT: at least */
+		const char *path;          /* IMPORT, with what follows */
+		struct image_part part;
+		enum image_format format;
+		enum vdi_type type; /* CREATE, IMPORT */
 		char name[MODEL_NAME_MAX + 1];
 	} items[DISK_SET_MAX];
 	/* Once, from the loop; `err` NULL: all are there (disk_set_undo: none is). */

@@ -233,13 +233,13 @@ int disk_revert(const struct disk_env *e, struct sr *sr, const struct sr_vdi *vd
 
 /* In and out */
 
-static int fill_from_image(struct making *m, const char *path, enum image_format format,
-			   struct mu_error *err)
+static int fill_from_image(struct making *m, const char *path, const struct image_part *part,
+			   enum image_format format, struct mu_error *err)
 {
 	struct sr_path to;
 	struct image image;
 
-	if (image_open(path, format, &m->env->watch, &image, err) < 0)
+	if (image_open(path, part, format, &m->env->watch, &image, err) < 0)
 		return MU_FAILED;
 	if (m->vdi->size_bytes < image.virtual_size_bytes)
 		m->vdi->size_bytes = image.virtual_size_bytes;
@@ -249,14 +249,14 @@ static int fill_from_image(struct making *m, const char *path, enum image_format
 }
 
 int disk_import(const struct disk_env *e, struct sr *sr, struct sr_vdi *vdi, const char *path,
-		enum image_format format, struct mu_error *err)
+		const struct image_part *part, enum image_format format, struct mu_error *err)
 {
 	struct making m = {.env = e, .sr = sr, .vdi = vdi};
 	int r;
 
 	if (must_be_new(sr, &vdi->id, err) < 0 || making_begin(&m, "import", err) < 0)
 		return MU_FAILED;
-	r = fill_from_image(&m, path, format, err);
+	r = fill_from_image(&m, path, part, format, err);
 	if (r == 0)
 		r = make_whole(&m, err);
 	return making_end(&m, r, err);
@@ -336,11 +336,12 @@ int disk_give(const struct disk_env *e, struct sr *sr, const struct sr_vdi *sour
 static int fill_over(struct making *m, const char *path, enum image_format format,
 		     struct mu_error *err)
 {
+	static const struct image_part whole;
 	int64_t size_bytes = m->vdi->size_bytes;
 	struct image image;
 	struct sr_path to;
 
-	if (image_open(path, format, &m->env->watch, &image, err) < 0)
+	if (image_open(path, &whole, format, &m->env->watch, &image, err) < 0)
 		return MU_FAILED;
 	if (image.virtual_size_bytes > size_bytes)
 		return mu_error_set(err, MU_E_TOO_LARGE,

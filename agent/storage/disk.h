@@ -34,7 +34,7 @@ int disk_revert(const struct disk_env *e, struct sr *sr, const struct sr_vdi *vd
 		const struct sr_vdi *snapshot, struct mu_error *err);
 /* size_bytes of `vdi`: at least this large; 0 = as the image says. */
 int disk_import(const struct disk_env *e, struct sr *sr, struct sr_vdi *vdi, const char *path,
-		enum image_format format, struct mu_error *err);
+		const struct image_part *part, enum image_format format, struct mu_error *err);
 /* From a stream of raw bytes that ends; size_bytes of `vdi` says how many there may be. */
 int disk_receive(const struct disk_env *e, struct sr *sr, struct sr_vdi *vdi, int fd,
 		 struct mu_error *err);

@@ -253,15 +253,35 @@ static int ask_qemu(struct image *image, const struct copy_watch *w, struct mu_e
 	return image->format == IMAGE_VHD ? 0 : check_whole(&options, w, err);
 }
 
-static int look(int fd, struct image *image, const struct copy_watch *w, struct mu_error *err)
+/* A raw image is copied from its file's start, and needs none of this. */
+static int take_part(struct image *image, const struct image_part *part, int64_t file_size,
+		     struct mu_error *err)
+{
+	image->length = file_size;
+	if (part->length == 0)
+		return 0;
+	if (part->offset < 0 || part->length < 0 || part->offset > file_size ||
+	    part->length > file_size - part->offset)
+		return mu_error_set(err, MU_E_INVALID, "the image is cut off");
+	if (image->format == IMAGE_RAW || image->format == IMAGE_OVA)
+		return mu_error_set(err, MU_E_UNSUPPORTED, "no part of a file is read as %s",
+				    image_format_name(image->format));
+	image->offset = part->offset;
+	image->length = part->length;
+	return 0;
+}
+
+static int look(int fd, const struct image_part *part, struct image *image,
+		const struct copy_watch *w, struct mu_error *err)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return mu_error_set(err, MU_E_INVALID, "not a regular file");
-	image->length = st.st_size;
 	if (st.st_size == 0)
 		return mu_error_set(err, MU_E_INVALID, "the file is empty");
+	if (take_part(image, part, st.st_size, err) < 0)
+		return MU_FAILED;
 	if (image->format == IMAGE_OVA && find_in_ova(fd, st.st_size, image, err) < 0)
 		return MU_FAILED;
 	if (check_head(fd, image, err) < 0)
@@ -272,8 +292,8 @@ static int look(int fd, struct image *image, const struct copy_watch *w, struct 
 	return 0;
 }
 
-int image_open(const char *path, enum image_format format, const struct copy_watch *w,
-	       struct image *ret_image, struct mu_error *err)
+int image_open(const char *path, const struct image_part *part, enum image_format format,
+	       const struct copy_watch *w, struct image *ret_image, struct mu_error *err)
 {
 	struct image image = {.format = format};
 	__attribute__((cleanup(copy_close))) int fd = -1;
@@ -286,7 +306,7 @@ int image_open(const char *path, enum image_format format, const struct copy_wat
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return mu_error_errno(err, errno, "image %s", path);
-	if (look(fd, &image, w, err) < 0)
+	if (look(fd, part, &image, w, err) < 0)
 		return mu_error_prefix(err, "image %s", path);
 	*ret_image = image;
 	return 0;

@@ -29,9 +29,15 @@ struct image {
 const char *image_format_name(enum image_format f);
 bool image_format_parse(const char *name, enum image_format *ret);
 
+/* Where in a file it lies, as a member of an archive does; length 0 = it is the file. */
+struct image_part {
+	int64_t offset;
+	int64_t length;
+};
+
 /* MU_E_INVALID says what is wrong with the file. */
-int image_open(const char *path, enum image_format format, const struct copy_watch *w,
-	       struct image *ret_image, struct mu_error *err);
+int image_open(const char *path, const struct image_part *part, enum image_format format,
+	       const struct copy_watch *w, struct image *ret_image, struct mu_error *err);
 /* Into a disk that is at least as large. */
 int image_read_into(const struct image *image, const struct sr_path *to, const struct copy_watch *w,
 		    struct mu_error *err);

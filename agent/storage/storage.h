@@ -83,6 +83,7 @@ struct storage_op {
 	bool readonly;      /* VDI_CREATE, HOLD */
 	struct mu_uuid holder; /* HOLD, RELEASE: the VM */
 	const char *path; /* IMPORT, OVERWRITE, EXPORT: an absolute path; EXPORT makes the file */
+	struct image_part part; /* IMPORT: of that file; zero = all of it */
 	enum image_format format;
 	bool use_fd; /* GIVE; IMPORT: raw bytes from `fd` instead, size_bytes of them at most;
 			duplicated */

@@ -120,7 +120,7 @@ static int run_import(struct storage_task *t, struct mu_error *err)
 
 	if (t->in.use_fd)
 		return disk_receive(&e, t->slot->sr, &t->vdi, t->in.fd, err);
-	return disk_import(&e, t->slot->sr, &t->vdi, t->in.path, t->in.format, err);
+	return disk_import(&e, t->slot->sr, &t->vdi, t->in.path, &t->in.part, t->in.format, err);
 }
 
 /* Edit, delete */

@@ -144,10 +144,11 @@ static int do_revert(struct scene *s, struct mu_error *err)
 
 static int do_import(struct scene *s, struct mu_error *err)
 {
+	static const struct image_part whole;
 	struct sr_vdi vdi = new_vdi(s);
 
 	vdi.size_bytes = 0;
-	return disk_import(&s->disk_env, s->env.sr, &vdi, s->image, IMAGE_RAW, err);
+	return disk_import(&s->disk_env, s->env.sr, &vdi, s->image, &whole, IMAGE_RAW, err);
 }
 
 static int do_overwrite(struct scene *s, struct mu_error *err)

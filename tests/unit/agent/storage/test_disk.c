@@ -20,6 +20,7 @@
 
 static char top[] = "/tmp/test-disk.XXXXXX";
 static char location[64], outside[64], image[64];
+static const struct image_part whole;
 static struct sr *sr;
 static struct disk_env env = {.state_dir = top};
 
@@ -97,7 +98,7 @@ static void import_refused(enum image_format f, enum mu_error_code code, const c
 	struct sr_vdi vdi = {.id = mu_random_uuid()};
 	struct mu_error err = MU_ERROR_INIT;
 
-	cr_assert_lt(disk_import(&env, sr, &vdi, image, f, &err), 0, "%s: taken", text);
+	cr_assert_lt(disk_import(&env, sr, &vdi, image, &whole, f, &err), 0, "%s: taken", text);
 	cr_assert_eq(err.code, code, "%s", err.text);
 	cr_assert(strstr(err.text, text), "%s", err.text);
 	nothing_left();
@@ -108,7 +109,7 @@ static struct sr_vdi import(enum image_format f)
 	struct sr_vdi vdi = {.id = mu_random_uuid()};
 	struct mu_error err = MU_ERROR_INIT;
 
-	cr_assert_eq(disk_import(&env, sr, &vdi, image, f, &err), 0, "%s", err.text);
+	cr_assert_eq(disk_import(&env, sr, &vdi, image, &whole, f, &err), 0, "%s", err.text);
 	return vdi;
 }
 
@@ -255,7 +256,7 @@ Test(disk, cancelled_work_leaves_nothing)
 	mu_cancel_init(&cancel);
 	mu_cancel_set(&cancel);
 	cancelled.watch.cancel = &cancel;
-	cr_assert_lt(disk_import(&cancelled, sr, &vdi, image, IMAGE_RAW, &err), 0);
+	cr_assert_lt(disk_import(&cancelled, sr, &vdi, image, &whole, IMAGE_RAW, &err), 0);
 	cr_assert_eq(err.code, MU_E_CANCELLED, "%s", err.text);
 	mu_cancel_deinit(&cancel);
 	nothing_left();
