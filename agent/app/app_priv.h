@@ -46,7 +46,10 @@ struct app {
 	/* storage.c */
 	struct storage *storage;        /* NULL: stopping */
 	struct mu_timer *verdict_timer; /* verdicts that wait for the SRs are given then */
-	struct transfer_hub *transfers; /* transfer.c; NULL: stopping */
+	/* transfer.c */
+	struct transfer_hub *transfers;       /* NULL: stopping */
+	struct mu_link archives;              /* of VMs, being made for downloads */
+	struct app_listener archive_listener; /* tells when they are */
 	/* disks.c */
 	struct mu_link disks;     /* VDIs that VMs hold */
 	struct mu_link disk_uses; /* struct disks_use that are not ended */

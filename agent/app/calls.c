@@ -23,6 +23,8 @@ static const struct {
     {calls_snapshot, &n_calls_snapshot},
     {calls_revert, &n_calls_revert},
     {calls_clone, &n_calls_clone},
+    {calls_ova_import, &n_calls_ova_import},
+    {calls_ova_export, &n_calls_ova_export},
     {calls_host, &n_calls_host},
     {calls_storage, &n_calls_storage},
     {calls_network, &n_calls_network},

@@ -77,7 +77,8 @@ const struct mu_option agent_enrol_options[] = {
 
 const struct mu_option agent_import_options[] = {
     COMMON,
-    CHOICE("format", format, "xl", "xl|libvirt",
-	   "what FILE is: a configuration file of xl, or domain XML of libvirt's Xen driver"),
+    CHOICE(
+	"format", format, "xl", "xl|libvirt|ova",
+	"what FILE is: a configuration file of xl, domain XML of libvirt's Xen driver, or an OVA"),
     {.name = NULL},
 };

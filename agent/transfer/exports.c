@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Downloads. A raw one is read from the disk itself, by an operation of the storage that keeps
- * everybody else from writing it meanwhile. Any other format is made first, in a file that is given
- * out afterwards and stays for a while, so that who was cut off can go on where he was: what
- * qemu-img writes a second time need not be the same bytes.
+ * Downloads of disks and, as archives that the owner of the VMs makes, of VMs. A raw one is read
+ * from the disk itself, by an operation of the storage that keeps everybody else from writing it
+ * meanwhile. Any other format is made first, in a file that is given out afterwards and stays for a
+ * while, so that who was cut off can go on where he was: what qemu-img writes a second time need
+ * not be the same bytes.
  */
 #include "agent/transfer/transfer_priv.h"
 
@@ -22,21 +23,29 @@
 
 #define KEPT MU_SEC(600)
 
+/* `tag` NULL: whatever it was when that was made. */
+static struct export_entry *find_made(struct transfer_hub *hub, const struct mu_uuid *object,
+				      enum image_format format, const char *tag)
+{
+	struct export_entry *found = NULL;
+
+	mu_list_each(it, &hub->exports)
+	{
+		struct export_entry *e = MU_CONTAINER_OF(it, struct export_entry, link);
+
+		if (mu_uuid_equal(&e->object, object) && e->format == format &&
+		    (!tag || strcmp(e->tag, tag) == 0))
+			found = e; /* the last one */
+	}
+	return found;
+}
+
 static struct export_entry *find(struct transfer_hub *hub, const struct mu_uuid *vdi,
 				 enum image_format format)
 {
 	char tag[STORAGE_TAG_MAX + 1];
 
-	if (!storage_tag(hub->storage, vdi, tag))
-		return NULL;
-	mu_list_each(it, &hub->exports)
-	{
-		struct export_entry *e = MU_CONTAINER_OF(it, struct export_entry, link);
-
-		if (mu_uuid_equal(&e->vdi, vdi) && e->format == format && strcmp(e->tag, tag) == 0)
-			return e;
-	}
-	return NULL;
+	return storage_tag(hub->storage, vdi, tag) ? find_made(hub, vdi, format, tag) : NULL;
 }
 
 static void entry_free(struct transfer_hub *hub, struct export_entry *e)
@@ -148,24 +157,51 @@ static int check_room(struct transfer *t, const struct mu_uuid *vdi, struct mu_e
 	return upload_check_room(t->hub->dir, least, err);
 }
 
-static void make(struct transfer *t, const struct mu_uuid *vdi, enum image_format format)
+static struct export_entry *entry_new(struct transfer *t, const struct mu_uuid *object,
+				      enum image_format format)
 {
 	struct transfer_hub *hub = t->hub;
 	struct export_entry *e = mu_xcalloc(1, sizeof *e);
 	char text[MU_UUID_TEXT];
 
 	e->id = mu_random_uuid();
-	e->vdi = *vdi;
+	e->object = *object;
 	e->format = format;
 	e->path = mu_xasprintf("%s/%s.export", hub->dir, mu_uuid_format(&e->id, text));
-	(void)storage_tag(hub->storage, vdi, e->tag);
 	mu_list_push_back(&hub->exports, &e->link);
 	hub->n_exports++;
 	t->export = e;
 	t->over = on_made;
+	return e;
+}
+
+static void make(struct transfer *t, const struct mu_uuid *vdi, enum image_format format)
+{
+	struct export_entry *e = entry_new(t, vdi, format);
+
+	(void)storage_tag(t->hub->storage, vdi, e->tag);
 	t->op = (struct storage_op){
 	    .kind = STORAGE_VDI_EXPORT, .object = *vdi, .path = e->path, .format = format};
 	transfer_start_op(t);
+}
+
+static int check_place(struct transfer *t, struct mu_error *err)
+{
+	if (make_place(t->hub))
+		return 0;
+	return mu_error_set(err, MU_E_EXHAUSTED,
+			    "%d images are being downloaded from this host, the most; "
+			    "hint: try again when one has ended, or download raw",
+			    TRANSFER_EXPORTS_MAX);
+}
+
+static int check_ready(const struct export_entry *e, struct mu_error *err)
+{
+	if (!e || e->ready)
+		return 0;
+	return mu_error_set(err, MU_E_UNAVAILABLE,
+			    "this image is being made for somebody else; hint: try again "
+			    "in a while");
 }
 
 static int check_download(struct transfer *t, const struct transfer_request *rq,
@@ -180,17 +216,12 @@ static int check_download(struct transfer *t, const struct transfer_request *rq,
 		return mu_error_set(err, MU_E_UNSUPPORTED,
 				    "a single disk is not written as ova; hint: .vmdk");
 	e = find(t->hub, &rq->object, *ret_format);
-	if (e && !e->ready)
-		return mu_error_set(err, MU_E_UNAVAILABLE,
-				    "this image is being made for somebody else; hint: try again "
-				    "in a while");
+	if (check_ready(e, err) < 0)
+		return MU_FAILED;
 	if (e || *ret_format == IMAGE_RAW)
 		return 0;
-	if (!make_place(t->hub))
-		return mu_error_set(err, MU_E_EXHAUSTED,
-				    "%d images are being downloaded from this host, the most; "
-				    "hint: try again when one has ended, or download raw",
-				    TRANSFER_EXPORTS_MAX);
+	if (check_place(t, err) < 0)
+		return MU_FAILED;
 	return check_room(t, &rq->object, err);
 }
 
@@ -214,5 +245,57 @@ void exports_download(struct transfer *t, const struct transfer_request *rq,
 		t->op = (struct storage_op){
 		    .kind = STORAGE_VDI_GIVE, .object = rq->object, .use_fd = true, .fd = t->fd};
 		transfer_start_op(t);
+	}
+}
+
+/* VMs */
+
+static bool is_true(const struct mu_value *args, const char *name)
+{
+	const struct mu_value *v = mu_value_get(args, name);
+
+	return v && v->kind == MU_VALUE_BOOL && v->boolean;
+}
+
+/* What there is of it already, and may be given out once more; NULL: nothing. */
+static int look_for_vm(struct transfer *t, const struct transfer_request *rq,
+		       const struct mu_value *args, char tag[static STORAGE_TAG_MAX + 1],
+		       struct export_entry **ret, struct mu_error *err)
+{
+	struct transfer_hub *hub = t->hub;
+	int64_t bytes;
+
+	if (hub->vms.look(hub->vms.ctx, &rq->object, tag, &bytes, err) < 0)
+		return MU_FAILED;
+	*ret = NULL;
+	if (*tag)
+		*ret = find_made(hub, &rq->object, IMAGE_OVA, tag);
+	else if (is_true(args, "again"))
+		*ret = find_made(hub, &rq->object, IMAGE_OVA, NULL);
+	if (check_ready(*ret, err) < 0)
+		return MU_FAILED;
+	if (*ret)
+		return 0;
+	if (check_place(t, err) < 0 || mu_file_mkdirs(hub->dir, 0700, err) < 0)
+		return MU_FAILED;
+	return upload_check_room(hub->dir, bytes, err);
+}
+
+void exports_download_vm(struct transfer *t, const struct transfer_request *rq,
+			 const struct mu_value *args)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	char tag[STORAGE_TAG_MAX + 1];
+	struct export_entry *e;
+
+	if (look_for_vm(t, rq, args, tag, &e, &err) < 0) {
+		transfer_fail(t, &err);
+	} else if (e) {
+		give(t, e);
+	} else {
+		e = entry_new(t, &rq->object, IMAGE_OVA);
+		memcpy(e->tag, tag, sizeof tag);
+		t->vm = (struct transfer_vm){.vm = rq->object, .path = e->path, .user = rq->user};
+		transfer_start_vm(t);
 	}
 }

@@ -77,6 +77,8 @@ static void cancel(struct transfer *t)
 	mu_job_cancel(&t->job);
 	if (t->op.priv)
 		storage_op_cancel(&t->op);
+	if (t->vm.done)
+		t->hub->vms.cancel(t->hub->vms.ctx, &t->vm);
 }
 
 static void on_pipe_closed(void *ctx)
@@ -172,6 +174,23 @@ void transfer_start_op(struct transfer *t)
 	storage_op_start(t->hub->storage, &t->op);
 }
 
+static void on_vm_done(struct transfer_vm *v)
+{
+	struct transfer *t = MU_CONTAINER_OF(v, struct transfer, vm);
+
+	v->done = NULL;
+	t->r = v->r;
+	t->err = v->err;
+	over(t);
+}
+
+void transfer_start_vm(struct transfer *t)
+{
+	t->vm.done = on_vm_done;
+	t->running = true;
+	t->hub->vms.make(t->hub->vms.ctx, &t->vm);
+}
+
 struct transfer *transfer_new(struct transfer_hub *hub)
 {
 	struct transfer *t = mu_xcalloc(1, sizeof *t);
@@ -231,9 +250,10 @@ static begin_function function_of(const struct mu_value *args)
 		const char *op;
 		begin_function begin;
 	} table[] = {
-	    {"download", exports_download},  {"upload.create", uploads_create},
-	    {"upload.list", uploads_list},   {"upload.status", uploads_status},
-	    {"upload.write", uploads_write}, {"upload.remove", uploads_remove},
+	    {"download", exports_download},    {"download.vm", exports_download_vm},
+	    {"upload.create", uploads_create}, {"upload.list", uploads_list},
+	    {"upload.status", uploads_status}, {"upload.write", uploads_write},
+	    {"upload.remove", uploads_remove},
 	};
 	const char *op = mu_value_as_string(mu_value_get(args, "op"));
 
@@ -316,6 +336,7 @@ int transfer_hub_new(const struct transfer_hub_options *options, struct transfer
 
 	hub->loop = options->loop;
 	hub->storage = options->storage;
+	hub->vms = options->vms;
 	hub->state_dir = mu_xstrdup(options->state_dir);
 	hub->dir = mu_xstrdup(options->dir);
 	(void)snprintf(hub->boot_id, sizeof hub->boot_id, "%s", options->boot_id);

@@ -4,7 +4,8 @@
  * JSON and bytes (docs/formats/transfer.md), and what outlasts them: uploads that are not complete,
  * and images that were made for somebody to download. docs/design/transfer.md.
  *
- * Loop thread; the work is done by threads. Knows nothing of VMs, users' rights and tasks.
+ * Loop thread; the work is done by threads. Knows nothing of users' rights and tasks, and of VMs
+ * only that somebody makes archives of them.
  */
 #ifndef MUSTER_AGENT_TRANSFER_TRANSFER_H
 #define MUSTER_AGENT_TRANSFER_TRANSFER_H
@@ -14,12 +15,37 @@
 
 struct transfer_hub;
 
+/* A VM becomes an archive; whoever owns the VMs does that. Embedded in its user. */
+struct transfer_vm {
+	/* inputs */
+	struct mu_uuid vm;
+	const char *path; /* to be made */
+	const char *user;
+	void (*done)(struct transfer_vm *v); /* once, never inside make */
+	/* results */
+	int r;
+	struct mu_error err;
+	void *priv; /* the maker's */
+};
+
+struct transfer_vms {
+	/* What its content is called as long as it stays the same; "" = it changes all the time.
+	 * MU_E_NOT_FOUND. *ret_bytes: room that the archive takes. */
+	int (*look)(void *ctx, const struct mu_uuid *vm, char ret_tag[static STORAGE_TAG_MAX + 1],
+		    int64_t *ret_bytes, struct mu_error *err);
+	void (*make)(void *ctx, struct transfer_vm *v);
+	/* Asks; done() still comes. */
+	void (*cancel)(void *ctx, struct transfer_vm *v);
+	void *ctx;
+};
+
 struct transfer_hub_options {
 	struct mu_loop *loop;
 	struct storage *storage;
 	const char *state_dir; /* these are copied */
 	const char *dir;       /* for bytes of uploads and for images that are made; absolute */
 	const char *boot_id;
+	struct transfer_vms vms;
 };
 
 struct transfer_request {

@@ -35,9 +35,9 @@ struct upload_entry {
 struct export_entry {
 	struct mu_link link;
 	struct mu_uuid id;
-	struct mu_uuid vdi;
+	struct mu_uuid object; /* a VDI; of OVA, a VM */
 	enum image_format format;
-	char tag[STORAGE_TAG_MAX + 1]; /* the disk's, when it was made */
+	char tag[STORAGE_TAG_MAX + 1]; /* the object's, when it was made */
 	char *path;
 	bool ready;
 	unsigned n_users;
@@ -50,11 +50,12 @@ struct transfer {
 	struct transfer_hub *hub;
 	struct bridge bridge;
 	bool open;      /* the pipe */
-	bool running;   /* a thread, or an operation of the storage */
+	bool running;   /* a thread, an operation of the storage, or `vm` */
 	bool cancelled; /* asked to stop */
 	int fd;         /* the thread's end of the bridge */
 	struct mu_job job;
 	struct storage_op op;
+	struct transfer_vm vm; /* vm.done NULL: none */
 	/* for the thread */
 	int (*run)(struct transfer *t, struct mu_error *err);
 	struct upload upload; /* a copy */
@@ -78,6 +79,7 @@ struct transfer_hub {
 	char *state_dir;
 	char *dir;
 	char boot_id[MU_UUID_TEXT];
+	struct transfer_vms vms;
 	struct mu_timer *tick;
 	struct mu_link transfers;
 	unsigned n_transfers;
@@ -98,6 +100,8 @@ struct transfer *transfer_new(struct transfer_hub *hub);
 void transfer_start(struct transfer *t);
 /* The same with an operation of the storage: t->op, but for its callback. */
 void transfer_start_op(struct transfer *t);
+/* The same with an archive of a VM. */
+void transfer_start_vm(struct transfer *t);
 /* It failed before anything ran. */
 void transfer_fail(struct transfer *t, const struct mu_error *err);
 /* For run: write t->reply. */
@@ -129,5 +133,7 @@ void exports_deinit(struct transfer_hub *hub);
 void exports_sweep(struct transfer_hub *hub);
 void exports_download(struct transfer *t, const struct transfer_request *rq,
 		      const struct mu_value *args);
+void exports_download_vm(struct transfer *t, const struct transfer_request *rq,
+			 const struct mu_value *args);
 
 #endif

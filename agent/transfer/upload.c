@@ -48,6 +48,7 @@ static void encode(const struct upload *u, const char *boot_id, struct mu_str *o
 	mu_value_set_string(a, o, "object", mu_uuid_format(&u->object, id));
 	mu_value_set_bool(a, o, "replaces", u->replaces);
 	mu_value_set_bool(a, o, "once", u->once);
+	mu_value_set_bool(a, o, "held", u->held);
 	mu_value_set_string(a, o, "format", image_format_name(u->format));
 	mu_value_set_string(a, o, "name_label", u->name);
 	mu_value_set_string(a, o, "user", u->user);
@@ -123,8 +124,10 @@ static int decode(struct mu_arena *a, const char *text, size_t len, struct uploa
 	if (!format || !image_format_parse(format, &u.format))
 		return mu_error_set(err, MU_E_INVALID, "format: not known");
 	if (get_bool(o, "replaces", &u.replaces, err) < 0 ||
-	    get_bool(o, "once", &u.once, err) < 0 || get_id(o, "uuid", &u.id, err) < 0 ||
-	    get_id(o, "object", &u.object, err) < 0 ||
+	    get_bool(o, "once", &u.once, err) < 0 ||
+	    /* written by later versions only */
+	    (mu_value_get(o, "held") && get_bool(o, "held", &u.held, err) < 0) ||
+	    get_id(o, "uuid", &u.id, err) < 0 || get_id(o, "object", &u.object, err) < 0 ||
 	    get_text(o, "name_label", u.name, MODEL_NAME_MAX, err) < 0 ||
 	    get_text(o, "user", u.user, MODEL_NAME_MAX, err) < 0 ||
 	    get_text(o, "path", u.path, UPLOAD_PATH_MAX, err) < 0 ||

@@ -19,6 +19,7 @@ struct upload {
 	struct mu_uuid object; /* the SR that it is for, or the VDI that it `replaces` */
 	bool replaces;
 	bool once; /* came in one request: nobody would try again with it */
+	bool held; /* becomes nothing by itself: a call will read it */
 	enum image_format format;
 	int64_t size_bytes;
 	int64_t offset; /* these are here */

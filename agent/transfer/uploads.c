@@ -75,6 +75,7 @@ static struct mu_value *describe(struct mu_arena *a, const struct upload_entry *
 	mu_value_set_string(a, v, "id", mu_uuid_format(&u->id, text));
 	mu_value_set_string(a, v, "object", mu_uuid_format(&u->object, text));
 	mu_value_set_bool(a, v, "replaces", u->replaces);
+	mu_value_set_bool(a, v, "held", u->held);
 	mu_value_set_string(a, v, "format", image_format_name(u->format));
 	mu_value_set_string(a, v, "name_label", u->name);
 	mu_value_set_string(a, v, "user", u->user);
@@ -261,6 +262,7 @@ static int read_create(struct transfer *t, const struct transfer_request *rq,
 	u->object = rq->object;
 	u->replaces = is_true(args, "replaces");
 	u->once = is_true(args, "once");
+	u->held = is_true(args, "held");
 	u->lifetime = u->once ? LIFETIME_ONCE : LIFETIME_DEFAULT;
 	(void)snprintf(u->name, sizeof u->name, "%s", name ? name : "");
 	mu_utf8_sanitize(u->user, sizeof u->user - 1, rq->user, strlen(rq->user));

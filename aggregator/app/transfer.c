@@ -10,18 +10,25 @@
 
 static bool is_recorded(const char *op)
 {
-	return strcmp(op, "download") == 0 || strcmp(op, "upload.create") == 0 ||
-	       strcmp(op, "upload.remove") == 0;
+	return strcmp(op, "download") == 0 || strcmp(op, "download.vm") == 0 ||
+	       strcmp(op, "upload.create") == 0 || strcmp(op, "upload.remove") == 0;
 }
 
 /* Names of actions, as long as the log may need them. */
 static void set_words(const char *op, struct relay_words *w)
 {
-	bool download = strcmp(op, "download") == 0;
+	bool vm = strcmp(op, "download.vm") == 0;
+	bool download = vm || strcmp(op, "download") == 0;
 	bool create = strcmp(op, "upload.create") == 0;
 
-	w->open = download ? "vdi.download" : create ? "upload.create" : "upload.remove";
-	w->close = download ? "vdi.downloaded" : create ? "upload.created" : "upload.removed";
+	w->open = vm         ? "vm.download"
+		  : download ? "vdi.download"
+		  : create   ? "upload.create"
+			     : "upload.remove";
+	w->close = vm         ? "vm.downloaded"
+		   : download ? "vdi.downloaded"
+		   : create   ? "upload.created"
+			      : "upload.removed";
 	w->what = download ? "download" : "upload";
 	w->out = "out";
 	w->in = "in";

@@ -55,6 +55,7 @@ static const char *const disk_modes[] = {"RO", "RW", NULL};
 static const char *const disk_types[] = {"Disk", "CD", NULL};
 static const char *const formats[] = {"xl", "libvirt", NULL};
 static const char *const images[] = {"raw", "qcow2", "vhd", "vmdk", "ova", NULL};
+static const char *const trusts[] = {"safe", "trust", "ignore", NULL};
 static const char *const schedulers[] = {"credit", "credit2", "rtds", "null", NULL};
 static const char *const residents[] = {"shutdown", "suspend", "keep", NULL};
 
@@ -156,6 +157,18 @@ static const struct call_arg vm_create[] = {
 };
 static const struct call_arg vm_import[] = {NEED("text", CALL_LONG, 1, FILE_MAX),
 					    ONE_OF_NAMES("format", formats), ID};
+static const struct call_arg vm_import_ova[] = {
+    EITHER("path", CALL_TEXT, 1, 511),
+    EITHER("upload", CALL_UUID, 0, 0),
+    LABEL,
+    DESCRIPTION,
+    MAY("networks", CALL_MAP, 0, MODEL_NAME_MAX),
+    MAY("network", CALL_TEXT, 1, MODEL_NAME_MAX),
+    ONE_OF_NAMES("mac", macs),
+    ONE_OF_NAMES("definition", trusts),
+    ID,
+};
+static const struct call_arg vm_export_ova[] = {NEED("path", CALL_TEXT, 1, 511)};
 
 static const struct call_arg sr_create[] = {
     NEED("name_label", CALL_TEXT, 1, MODEL_NAME_MAX),
@@ -255,6 +268,8 @@ static const struct call_method methods[] = {
     {"usb.detach", CALL_ON_VM, KIND(VM), ON_OR_OFF, false, NULL, ARGS(device)},
     {"vm.create", CALL_ON_HOST, 0, 0, true, "vms", ARGS(vm_create)},
     {"vm.import", CALL_ON_HOST, 0, 0, true, "vms", ARGS(vm_import)},
+    {"vm.import_ova", CALL_ON_SR, 0, 0, true, "vms", ARGS(vm_import_ova)},
+    {"vm.export_ova", CALL_ON_VM, ANY_KIND, ANY_POWER, false, NULL, ARGS(vm_export_ova)},
     {"sr.create", CALL_ON_HOST, 0, 0, true, "srs", ARGS(sr_create)},
     {"sr.edit", CALL_ON_SR, 0, 0, false, NULL, ARGS(sr_edit)},
     {"sr.scan", CALL_ON_SR, 0, 0, false, NULL, NO_ARGS},

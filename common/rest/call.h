@@ -119,10 +119,12 @@ struct http_reply *rest_get_events(struct rest_call *c);
 struct http_reply *rest_post_subscription(struct rest_call *c);
 struct http_reply *rest_delete_subscription(struct rest_call *c);
 
-/* downloads.c, uploads.c: the contents of disks. */
+/* downloads.c, uploads.c, uploads_whole.c: the contents of disks. */
+struct http_reply *rest_get_vm_content(struct rest_call *c);
 struct http_reply *rest_get_vdi_content(struct rest_call *c);
 struct http_reply *rest_put_vdi_content(struct rest_call *c);
 struct http_reply *rest_post_sr_vdi(struct rest_call *c);
+struct http_reply *rest_post_pool_vm(struct rest_call *c);
 struct http_reply *rest_post_sr_upload(struct rest_call *c);
 struct http_reply *rest_post_vdi_upload(struct rest_call *c);
 struct http_reply *rest_get_uploads(struct rest_call *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /vdis/{id}.{format}: what is on a disk, as a stream of a known length of which a part can be
- * asked for, so that whoever was cut off goes on where he was.
+ * GET /vdis/{id}.{format}, /vms/{id}.ova: what is on a disk, or a VM, as a stream of a known length
+ * of which a part can be asked for, so that whoever was cut off goes on where he was.
  *
  *   the host: size and tag --> the part is chosen --> the host: these bytes --> out
  *
@@ -169,47 +169,77 @@ static void on_over(void *ctx, const struct mu_value *v, const struct mu_error *
 
 static const struct rest_talk_ops talk_ops = {.line = on_line, .bytes = on_bytes, .over = on_over};
 
-static int check(struct rest_call *c, struct mu_error *err)
+static int check(struct rest_call *c, const char *what, const char *const *formats,
+		 const char *hint, struct mu_error *err)
 {
-	static const char *const formats[] = {"raw", "qcow2", "vhd", "vmdk"};
-
 	if (!rest_may_change(&c->user))
 		return mu_error_set(err, MU_E_DENIED,
 				    "what is on a disk is for administrators, not for %s",
 				    c->user.name);
-	for (size_t i = 0; i < MU_ARRAY_SIZE(formats); i++) {
-		if (strcmp(formats[i], c->name) == 0)
+	for (; *formats; formats++) {
+		if (strcmp(*formats, c->name) == 0)
 			return 0;
 	}
-	return mu_error_set(err, MU_E_NOT_FOUND,
-			    "a disk is not written as \"%.20s\"; hint: raw, qcow2, vhd or vmdk",
-			    c->name);
+	return mu_error_set(err, MU_E_NOT_FOUND, "a %s is not written as \"%.20s\"; hint: %s", what,
+			    c->name, hint);
+}
+
+static struct http_reply *begin(struct rest_call *c, const struct rest_transfer *rq)
+{
+	struct download *d = mu_xcalloc(1, sizeof *d);
+	struct mu_error err = MU_ERROR_INIT;
+
+	d->talk.ops = &talk_ops;
+	d->talk.ctx = d;
+	d->request = c->request;
+	(void)snprintf(d->file, sizeof d->file, "attachment; filename=\"%s.%s\"", c->id, c->name);
+	if (rest_talk_open(&d->talk, c->rest, &c->user, c->request->peer.address, rq, &err) < 0) {
+		free(d);
+		return rest_error(c, &err);
+	}
+	return http_reply_pending(c->request, on_gone, d);
 }
 
 struct http_reply *rest_get_vdi_content(struct rest_call *c)
 {
+	static const char *const formats[] = {"raw", "qcow2", "vhd", "vmdk", NULL};
 	const struct model_object *o;
 	struct http_reply *refusal = rest_object_need(c, OBJECT_VDI, c->id, &o);
 	struct rest_transfer rq = {.op = "download"};
 	struct mu_error err = MU_ERROR_INIT;
-	struct download *d;
 
 	if (refusal)
 		return refusal;
-	if (check(c, &err) < 0)
+	if (check(c, "disk", formats, "raw, qcow2, vhd or vmdk", &err) < 0)
 		return rest_error(c, &err);
 	rq.host = o->host;
 	rq.object = o->id;
 	rq.arguments =
 	    mu_arena_printf(c->arena, "{\"op\":\"download\",\"format\":\"%s\"}", c->name);
-	d = mu_xcalloc(1, sizeof *d);
-	d->talk.ops = &talk_ops;
-	d->talk.ctx = d;
-	d->request = c->request;
-	(void)snprintf(d->file, sizeof d->file, "attachment; filename=\"%s.%s\"", c->id, c->name);
-	if (rest_talk_open(&d->talk, c->rest, &c->user, c->request->peer.address, &rq, &err) < 0) {
-		free(d);
+	return begin(c, &rq);
+}
+
+/* A whole VM. One that runs is another at each moment: who asks for a part goes on with what was
+ * made for him. */
+struct http_reply *rest_get_vm_content(struct rest_call *c)
+{
+	static const char *const formats[] = {"ova", NULL};
+	const struct rest_backend *b = &c->rest->backend;
+	const struct model_vm *vm = NULL;
+	struct rest_transfer rq = {.op = "download.vm"};
+	struct mu_error err = MU_ERROR_INIT;
+	struct http_reply *refusal;
+	struct vm_id id;
+
+	if (!mu_uuid_parse(c->id, &id.uuid) || !(vm = b->vm_find(b->ctx, &id)))
+		return rest_not_found(c, "VM", c->id);
+	if (check(c, "VM", formats, "ova", &err) < 0)
 		return rest_error(c, &err);
-	}
-	return http_reply_pending(c->request, on_gone, d);
+	if ((refusal = rest_check_host(c, vm)))
+		return refusal;
+	rq.host = vm->host;
+	rq.object = id.uuid;
+	rq.arguments = mu_arena_printf(c->arena, "{\"op\":\"download.vm\",\"again\":%s}",
+				       http_request_header(c->request, "range") ? "true" : "false");
+	return begin(c, &rq);
 }

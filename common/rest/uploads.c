@@ -12,13 +12,12 @@
  * last byte it becomes a disk: a call, so there is a task, and whoever sent that byte is told which
  * (Muster-Task). The disk's id is the upload's.
  *
- * POST /srs/{id}/vdis and PUT /vdis/{id}.{format} are the same in one request: it makes an upload,
- * fills it and waits for the disk. When its client leaves, the upload goes.
+ * One that is to be held (`hold=true`) becomes nothing by itself: a call reads it (vm.import_ova).
+ * The same in one request: uploads_whole.c.
  */
 #include "common/rest/range.h"
-#include "common/rest/talk.h"
+#include "common/rest/uploads_priv.h"
 
-#include "common/base/assert.h"
 #include "common/json/json.h"
 
 #include <inttypes.h>
@@ -28,35 +27,14 @@
 
 #define TUS_VERSION "1.0.0"
 
-struct upload_step {
-	struct rest_talk talk;
-	struct rest *rest;
-	struct rest_user user;
-	char from[64];
-	struct host_id host;
-	struct http_request *request; /* NULL: the client left */
-	/* What comes for it, on its way to the host. */
-	struct mu_str held;
-	bool started; /* the host's part of the pipe is there */
-	bool ended;
-	bool end_sent;
-	/* In one request: */
-	bool whole;
-	struct mu_uuid upload;
-	const char *name;        /* of the new disk, NULL: as the upload says */
-	const char *description; /* NULL: none */
-	/* What came of it */
-	void (*replied)(struct upload_step *s, const struct mu_value *v);
-};
-
-static void step_free(struct upload_step *s)
+void upload_step_free(struct upload_step *s)
 {
 	rest_talk_close(&s->talk, "the client left");
 	mu_str_deinit(&s->held);
 	free(s);
 }
 
-static struct upload_step *step_new(struct rest_call *c, const struct host_id *host)
+struct upload_step *upload_step_new(struct rest_call *c, const struct host_id *host)
 {
 	struct upload_step *s = mu_xcalloc(1, sizeof *s);
 
@@ -69,7 +47,7 @@ static struct upload_step *step_new(struct rest_call *c, const struct host_id *h
 	return s;
 }
 
-static void reply_error(struct upload_step *s, const struct mu_error *err)
+void upload_reply_error(struct upload_step *s, const struct mu_error *err)
 {
 	struct http_reply *reply = http_reply_error(s->request, err, NULL);
 
@@ -92,7 +70,7 @@ static bool is_true(const struct mu_value *v, const char *name)
 	return b && b->kind == MU_VALUE_BOOL && b->boolean;
 }
 
-static const char *text_of(const struct mu_value *v, const char *name)
+const char *upload_text(const struct mu_value *v, const char *name)
 {
 	const char *text = mu_value_as_string(mu_value_get(v, name));
 
@@ -114,8 +92,6 @@ static void add_tus(struct http_request *r, struct http_reply *reply, const stru
 		http_reply_header(reply, "upload-expires", date);
 }
 
-static void remove_upload(struct upload_step *s);
-
 /* A conversation of one line */
 
 static void on_over(void *ctx, const struct mu_value *v, const struct mu_error *why)
@@ -127,19 +103,19 @@ static void on_over(void *ctx, const struct mu_value *v, const struct mu_error *
 		return;
 	}
 	if (s->request)
-		reply_error(s, why);
+		upload_reply_error(s, why);
 	if (s->whole && !mu_uuid_is_nil(&s->upload))
-		remove_upload(s);
+		upload_step_remove(s);
 	else
-		step_free(s);
+		upload_step_free(s);
 }
 
 static void on_writable(void *ctx);
 
 static const struct rest_talk_ops talk_ops = {.writable = on_writable, .over = on_over};
 
-static int ask(struct upload_step *s, const char *op, const struct mu_uuid *object,
-	       const char *arguments, struct mu_error *err)
+int upload_step_ask(struct upload_step *s, const char *op, const struct mu_uuid *object,
+		    const char *arguments, struct mu_error *err)
 {
 	const struct rest_transfer rq = {
 	    .host = s->host, .object = *object, .op = op, .arguments = arguments};
@@ -148,9 +124,9 @@ static int ask(struct upload_step *s, const char *op, const struct mu_uuid *obje
 	return rest_talk_open(&s->talk, s->rest, &s->user, s->from, &rq, err);
 }
 
-static void on_gone(void *ctx)
+void upload_on_gone(void *ctx)
 {
-	step_free(ctx);
+	upload_step_free(ctx);
 }
 
 /* The handler's reply: an answer comes later, or the refusal at once. */
@@ -162,19 +138,19 @@ static struct http_reply *ask_first(struct rest_call *c, struct upload_step *s, 
 	struct mu_error err = MU_ERROR_INIT;
 
 	s->replied = replied;
-	if (ask(s, op, object, arguments, &err) < 0) {
+	if (upload_step_ask(s, op, object, arguments, &err) < 0) {
 		s->request = NULL;
-		step_free(s);
+		upload_step_free(s);
 		return rest_error(c, &err);
 	}
-	return http_reply_pending(c->request, on_gone, s);
+	return http_reply_pending(c->request, upload_on_gone, s);
 }
 
 static void finish(struct upload_step *s, struct http_reply *reply)
 {
 	http_request_finish(s->request, reply);
 	s->request = NULL;
-	step_free(s);
+	upload_step_free(s);
 }
 
 /* Looking, ending */
@@ -200,7 +176,7 @@ struct http_reply *rest_get_uploads(struct rest_call *c)
 
 	if (refusal)
 		return refusal;
-	return ask_first(c, step_new(c, &host), "upload.list", &host.uuid,
+	return ask_first(c, upload_step_new(c, &host), "upload.list", &host.uuid,
 			 "{\"op\":\"upload.list\"}", replied_list);
 }
 
@@ -214,9 +190,10 @@ static void replied_status(struct upload_step *s, const struct mu_value *v)
 			  mu_arena_printf(r->arena, "%" PRId64, number_of(v, "size")));
 	http_reply_header(
 	    reply, "upload-metadata",
-	    mu_arena_printf(r->arena, "%s,%s",
-			    upload_metadata_item(r->arena, "name_label", text_of(v, "name_label")),
-			    upload_metadata_item(r->arena, "format", text_of(v, "format"))));
+	    mu_arena_printf(
+		r->arena, "%s,%s",
+		upload_metadata_item(r->arena, "name_label", upload_text(v, "name_label")),
+		upload_metadata_item(r->arena, "format", upload_text(v, "format"))));
 	finish(s, reply);
 }
 
@@ -233,7 +210,7 @@ static struct http_reply *with_upload(struct rest_call *c, const char *op, const
 		return refusal;
 	if (!mu_uuid_parse(c->name, &id))
 		return rest_not_found(c, "upload", c->name);
-	return ask_first(c, step_new(c, &host), op, &id, arguments, replied);
+	return ask_first(c, upload_step_new(c, &host), op, &id, arguments, replied);
 }
 
 struct http_reply *rest_get_upload(struct rest_call *c)
@@ -266,7 +243,7 @@ static int property(struct rest_call *c, const char *name, const char **ret, str
 	return *ret ? 0 : upload_metadata(c->arena, header, name, ret, err);
 }
 
-static int read_format(struct rest_call *c, const char **ret, struct mu_error *err)
+int upload_read_format(struct rest_call *c, const char **ret, struct mu_error *err)
 {
 	bool raw = false;
 
@@ -281,23 +258,23 @@ static int read_format(struct rest_call *c, const char **ret, struct mu_error *e
 	return 0;
 }
 
-/* The arguments of upload.create as JSON. */
-static const char *create_arguments(struct rest_call *c, const char *format, const char *name,
-				    uint64_t size, bool replaces, bool whole)
+const char *upload_create_arguments(struct rest_call *c, const struct upload_creation *what)
 {
 	struct mu_value *v = mu_value_object(c->arena);
 	struct mu_str text = MU_STR_INIT;
 	const char *copy;
 
 	mu_value_set_string(c->arena, v, "op", "upload.create");
-	mu_value_set_string(c->arena, v, "format", format);
-	mu_value_set_int(c->arena, v, "size", (int64_t)size);
-	if (name)
-		mu_value_set_string(c->arena, v, "name_label", name);
-	if (replaces)
+	mu_value_set_string(c->arena, v, "format", what->format);
+	mu_value_set_int(c->arena, v, "size", (int64_t)what->size);
+	if (what->name)
+		mu_value_set_string(c->arena, v, "name_label", what->name);
+	if (what->replaces)
 		mu_value_set_bool(c->arena, v, "replaces", true);
-	if (whole)
+	if (what->whole)
 		mu_value_set_bool(c->arena, v, "once", true);
+	if (what->held)
+		mu_value_set_bool(c->arena, v, "held", true);
 	mu_json_write(&text, v, false);
 	copy = mu_arena_strdup(c->arena, text.data);
 	mu_str_deinit(&text);
@@ -313,7 +290,8 @@ static void replied_created(struct upload_step *s, const struct mu_value *v)
 	add_tus(r, reply, v);
 	http_reply_header(reply, "location",
 			  mu_arena_printf(r->arena, "/rest/v0/hosts/%s/uploads/%s",
-					  mu_uuid_format(&s->host.uuid, host), text_of(v, "id")));
+					  mu_uuid_format(&s->host.uuid, host),
+					  upload_text(v, "id")));
 	finish(s, reply);
 }
 
@@ -330,21 +308,20 @@ static int read_length(struct rest_call *c, uint64_t *ret, struct mu_error *err)
 
 static struct http_reply *create(struct rest_call *c, enum object_kind kind)
 {
-	const char *format = NULL, *name = NULL;
+	struct upload_creation what = {.replaces = kind == OBJECT_VDI};
 	const struct model_object *o;
 	struct http_reply *refusal = rest_object_need(c, kind, c->id, &o);
 	struct mu_error err = MU_ERROR_INIT;
-	uint64_t size = 0;
 
 	if (refusal)
 		return refusal;
-	if (read_length(c, &size, &err) < 0 || read_format(c, &format, &err) < 0 ||
-	    property(c, "name_label", &name, &err) < 0 ||
-	    (!name && property(c, "filename", &name, &err) < 0))
+	if (read_length(c, &what.size, &err) < 0 || upload_read_format(c, &what.format, &err) < 0 ||
+	    property(c, "name_label", &what.name, &err) < 0 ||
+	    (!what.name && property(c, "filename", &what.name, &err) < 0) ||
+	    rest_query_bool(c, "hold", &what.held, &err) < 0)
 		return rest_error(c, &err);
-	return ask_first(c, step_new(c, &o->host), "upload.create", &o->id,
-			 create_arguments(c, format, name, size, kind == OBJECT_VDI, false),
-			 replied_created);
+	return ask_first(c, upload_step_new(c, &o->host), "upload.create", &o->id,
+			 upload_create_arguments(c, &what), replied_created);
 }
 
 struct http_reply *rest_post_sr_upload(struct rest_call *c)
@@ -403,7 +380,7 @@ static void on_end(void *ctx)
 	pass_on(s);
 }
 
-static const struct http_body_ops body_ops = {.data = on_data, .end = on_end};
+const struct http_body_ops upload_body_ops = {.data = on_data, .end = on_end};
 
 static void on_writable(void *ctx)
 {
@@ -416,23 +393,23 @@ static void on_writable(void *ctx)
 
 /* It has become complete: what shall be made of it? */
 
-static void on_asked_for_disk(void *arg, const struct mu_uuid *task, const struct mu_error *err)
+static void on_asked(void *arg, const struct mu_uuid *task, const struct mu_error *err)
 {
 	struct upload_step *s = arg;
 	char text[MU_UUID_TEXT];
 	struct http_reply *reply;
 
 	if (!s->request) {
-		step_free(s);
+		upload_step_free(s);
 		return;
 	}
 	if (err) {
-		reply_error(s, err);
-		step_free(s);
+		upload_reply_error(s, err);
+		upload_step_free(s);
 	} else if (s->whole) {
 		rest_wait_more(s->rest, s->request, task, REST_WAIT_ACTION);
 		s->request = NULL;
-		step_free(s);
+		upload_step_free(s);
 	} else {
 		reply = http_reply_empty(s->request, 204);
 		http_reply_header(reply, "tus-resumable", TUS_VERSION);
@@ -451,46 +428,56 @@ static void on_gone_late(void *ctx)
 	s->request = NULL;
 }
 
-static void make_disk(struct upload_step *s, const struct mu_value *v)
+static struct mu_value *disk_arguments(const struct upload_step *s, const struct mu_value *v,
+				       bool replaces)
 {
-	const struct rest_backend *b = &s->rest->backend;
 	struct mu_arena *a = s->request->arena;
 	struct mu_value *arguments = mu_value_object(a);
-	bool replaces = is_true(v, "replaces");
-	const char *id = text_of(v, "id");
-	const char *name = s->name ? s->name : text_of(v, "name_label");
-	struct rest_ask rq = {.method = call_find(replaces ? "vdi.overwrite" : "vdi.import"),
-			      .host = s->host,
-			      .arguments = arguments};
-	struct mu_error err = MU_ERROR_INIT;
+	const char *id = upload_text(v, "id");
+	const char *name = s->name ? s->name : upload_text(v, "name_label");
 
-	mu_value_set_string(a, arguments, "upload", id);
 	if (!replaces)
 		mu_value_set_string(a, arguments, "id", id);
 	if (!replaces && name[0])
 		mu_value_set_string(a, arguments, "name_label", name);
 	if (!replaces && s->description)
 		mu_value_set_string(a, arguments, "name_description", s->description);
+	return arguments;
+}
+
+static void make_something(struct upload_step *s, const struct mu_value *v)
+{
+	const struct rest_backend *b = &s->rest->backend;
+	bool replaces = is_true(v, "replaces");
+	struct mu_value *arguments = s->vm ? s->vm : disk_arguments(s, v, replaces);
+	struct rest_ask rq = {.method = call_find(s->vm      ? "vm.import_ova"
+						  : replaces ? "vdi.overwrite"
+							     : "vdi.import"),
+			      .host = s->host,
+			      .arguments = arguments};
+	struct mu_error err = MU_ERROR_INIT;
+
+	mu_value_set_string(s->request->arena, arguments, "upload", upload_text(v, "id"));
 	mu_str_reset(&s->held);
 	mu_str_printf(&s->held, "%" PRId64, number_of(v, "offset"));
-	if (!mu_uuid_parse(text_of(v, "object"), &rq.object) ||
+	if (!mu_uuid_parse(upload_text(v, "object"), &rq.object) ||
 	    call_check(rq.method, arguments, &err) < 0) {
 		if (err.code == MU_E_NONE)
 			(void)mu_error_set(&err, MU_E_PROTOCOL, "the host's agent names no object");
-		reply_error(s, &err);
-		step_free(s);
+		upload_reply_error(s, &err);
+		upload_step_free(s);
 		return;
 	}
 	http_request_watch(s->request, on_gone_late, s);
-	b->call(b->ctx, &rq, &s->user, s->from, on_asked_for_disk, s);
+	b->call(b->ctx, &rq, &s->user, s->from, on_asked, s);
 }
 
-static void replied_written(struct upload_step *s, const struct mu_value *v)
+void upload_replied_written(struct upload_step *s, const struct mu_value *v)
 {
 	struct http_reply *reply;
 
-	if (number_of(v, "offset") == number_of(v, "size")) {
-		make_disk(s, v);
+	if (number_of(v, "offset") == number_of(v, "size") && (s->vm || !is_true(v, "held"))) {
+		make_something(s, v);
 		return;
 	}
 	reply = http_reply_empty(s->request, 204);
@@ -521,7 +508,7 @@ static int read_offset(struct rest_call *c, uint64_t *ret, struct mu_error *err)
 static void take_body(struct rest_call *c, struct upload_step *s)
 {
 	if (c->request->body_total > 0)
-		http_request_read_body(c->request, &body_ops, s);
+		http_request_read_body(c->request, &upload_body_ops, s);
 	else
 		s->ended = true;
 }
@@ -544,130 +531,20 @@ struct http_reply *rest_patch_upload(struct rest_call *c)
 		return unsupported_type(c);
 	if (read_offset(c, &offset, &err) < 0)
 		return rest_error(c, &err);
-	s = step_new(c, &host);
+	s = upload_step_new(c, &host);
 	s->started = true;
-	s->replied = replied_written;
-	if (ask(s, "upload.write", &id,
-		mu_arena_printf(c->arena,
-				"{\"op\":\"upload.write\",\"offset\":%" PRIu64
-				",\"length\":%" PRIu64 "}",
-				offset, c->request->body_total),
-		&err) < 0) {
+	s->replied = upload_replied_written;
+	if (upload_step_ask(s, "upload.write", &id,
+			    mu_arena_printf(c->arena,
+					    "{\"op\":\"upload.write\",\"offset\":%" PRIu64
+					    ",\"length\":%" PRIu64 "}",
+					    offset, c->request->body_total),
+			    &err) < 0) {
 		s->request = NULL;
-		step_free(s);
+		upload_step_free(s);
 		return rest_error(c, &err);
 	}
 	take_body(c, s);
 	pass_on(s);
-	return http_reply_pending(c->request, on_gone, s);
-}
-
-/* In one request */
-
-static void replied_nothing(struct upload_step *s, const struct mu_value *v)
-{
-	(void)v;
-	step_free(s);
-}
-
-/* The client left before all was there, or the host did: the upload goes, and nobody waits for
- * that. */
-static void remove_upload(struct upload_step *s)
-{
-	struct mu_error err = MU_ERROR_INIT;
-
-	rest_talk_close(&s->talk, "the client left");
-	s->request = NULL;
-	s->replied = replied_nothing;
-	s->started = false;
-	s->whole = false;
-	if (ask(s, "upload.remove", &s->upload, "{\"op\":\"upload.remove\"}", &err) < 0)
-		step_free(s);
-}
-
-static void on_gone_in_between(void *ctx)
-{
-	remove_upload(ctx);
-}
-
-static void replied_ready(struct upload_step *s, const struct mu_value *v)
-{
-	struct http_request *r = s->request;
-	struct mu_error err = MU_ERROR_INIT;
-
-	if (!mu_uuid_parse(text_of(v, "id"), &s->upload))
-		(void)mu_error_set(&err, MU_E_PROTOCOL, "the host's agent names no upload");
-	s->replied = replied_written;
-	if (err.code != MU_E_NONE ||
-	    ask(s, "upload.write", &s->upload,
-		mu_arena_printf(r->arena,
-				"{\"op\":\"upload.write\",\"offset\":0,\"length\":%" PRIu64 "}",
-				r->body_total),
-		&err) < 0) {
-		reply_error(s, &err);
-		step_free(s);
-		return;
-	}
-	http_request_watch(r, on_gone_in_between, s);
-	s->started = true;
-	http_request_pause_body(r, false);
-}
-
-static struct http_reply *whole(struct rest_call *c, const struct model_object *o,
-				const char *format, const char *name, const char *description)
-{
-	bool replaces = o->kind == OBJECT_VDI;
-	struct upload_step *s = step_new(c, &o->host);
-	struct mu_error err = MU_ERROR_INIT;
-
-	s->whole = true;
-	s->name = name;
-	s->description = description;
-	s->replied = replied_ready;
-	if (ask(s, "upload.create", &o->id,
-		create_arguments(c, format, name, c->request->body_total, replaces, true),
-		&err) < 0) {
-		s->request = NULL;
-		step_free(s);
-		return rest_error(c, &err);
-	}
-	http_request_read_body(c->request, &body_ops, s);
-	http_request_pause_body(c->request, true);
-	return http_reply_pending(c->request, on_gone, s);
-}
-
-static int need_body(struct rest_call *c, struct mu_error *err)
-{
-	if (c->request->body_total == 0)
-		return mu_error_set(err, MU_E_INVALID,
-				    "the image is empty; hint: it is the request's body");
-	return 0;
-}
-
-struct http_reply *rest_post_sr_vdi(struct rest_call *c)
-{
-	const char *format = NULL;
-	const struct model_object *o;
-	struct http_reply *refusal = rest_object_need(c, OBJECT_SR, c->id, &o);
-	struct mu_error err = MU_ERROR_INIT;
-
-	if (refusal)
-		return refusal;
-	if (need_body(c, &err) < 0 || read_format(c, &format, &err) < 0)
-		return rest_error(c, &err);
-	return whole(c, o, format, http_request_query(c->request, "name_label"),
-		     http_request_query(c->request, "name_description"));
-}
-
-struct http_reply *rest_put_vdi_content(struct rest_call *c)
-{
-	const struct model_object *o;
-	struct http_reply *refusal = rest_object_need(c, OBJECT_VDI, c->id, &o);
-	struct mu_error err = MU_ERROR_INIT;
-
-	if (refusal)
-		return refusal;
-	if (need_body(c, &err) < 0)
-		return rest_error(c, &err);
-	return whole(c, o, c->name, NULL, NULL);
+	return http_reply_pending(c->request, upload_on_gone, s);
 }
