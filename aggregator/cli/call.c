@@ -25,15 +25,32 @@ static int read_arguments(struct cli *cli, int argc, char **argv, struct mu_valu
 	return cli_read_json(cli, cli->options.json, ret, err);
 }
 
-/* An id alone if that is all; else the object as it is. */
+/* For whoever asked, beside what a script reads. Returns how many members that is. */
+static size_t print_warnings(const struct mu_value *value)
+{
+	const struct mu_value *list = mu_value_get(value, "warnings");
+
+	if (!list || list->kind != MU_VALUE_LIST)
+		return 0;
+	mu_value_each(it, list)
+	{
+		if (it->kind == MU_VALUE_STRING)
+			(void)fprintf(stderr, "muster: %s\n", it->string);
+	}
+	return 1;
+}
+
+/* An id alone if that is all but for warnings; else the object as it is. */
 static int print_value(struct cli *cli, const struct mu_value *value)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
 	const char *id = mu_value_as_string(mu_value_get(value, "id"));
+	bool table = strcmp(cli->options.output, "table") == 0;
+	size_t n_warnings = table ? print_warnings(value) : 0;
 
 	if (strcmp(cli->options.output, "yaml") == 0)
 		cli_yaml_write(&out, value);
-	else if (strcmp(cli->options.output, "table") == 0 && id && value->n_children == 1)
+	else if (table && id && value->n_children == 1 + n_warnings)
 		mu_str_printf(&out, "%s\n", id);
 	else
 		mu_json_write(&out, value, true);

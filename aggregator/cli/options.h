@@ -28,6 +28,7 @@ enum {
 	CLI_OPT_IMPORT = 1 << 9,
 	CLI_OPT_EXPORT = 1 << 10,
 	CLI_OPT_STATS = 1 << 11,
+	CLI_OPT_NETWORK = 1 << 12,
 };
 
 struct cli_options {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * muster vdi export, and vdi import of a file of this machine. Both go on by themselves when the
- * connection breaks, as long as something comes through now and then; --resume goes on where an
- * earlier run was cut off:
+ * muster vdi export and vm export, and import of a file of this machine. All go on by themselves
+ * when the connection breaks, as long as something comes through now and then; --resume goes on
+ * where an earlier run was cut off:
  *
  *   export   FILE.part holds what has come, FILE.part.tag what the server calls the content.
- * Another content has another tag, and begins anew. import   the host has the upload: one for this
- * repository, of this name, format and size
+ *            Another content has another tag, and begins anew.
+ *   import   the host has the upload: one for this repository, of this name, format and size.
  */
+#include "aggregator/cli/pairs.h"
 #include "aggregator/cli/task.h"
 #include "aggregator/cli/verbs.h"
 #include "common/base/assert.h"
@@ -289,6 +290,38 @@ int cli_vdi_export(struct cli *cli, int argc, char **argv)
 	return strcmp(argv[1], "-") == 0 ? export_all(&e) : export_to_file(&e, argv[1]);
 }
 
+static int find_vm(struct cli *cli, const char *ref, const char **ret_id, struct mu_error *err)
+{
+	const struct mu_value *vm;
+
+	if (cli_find_vm(cli, ref, &vm, err) == 0) {
+		*ret_id = mu_value_as_string(mu_value_get(vm, "id"));
+		return 0;
+	}
+	return err->code == MU_E_NOT_FOUND ? cli_find_id(cli, "vm-snapshots", ref, ret_id, err)
+					   : MU_FAILED;
+}
+
+int cli_vm_export(struct cli *cli, int argc, char **argv)
+{
+	struct exporting e = {.cli = cli,
+			      .label = argv[0],
+			      .fd = STDOUT_FILENO,
+			      .progress = {.label = argv[0], .watched = cli_is_watched()}};
+	struct mu_error err = MU_ERROR_INIT;
+	const char *id;
+
+	(void)argc;
+	if (cli->options.format && strcmp(cli->options.format, "ova") != 0)
+		(void)mu_error_set(&err, MU_E_INVALID,
+				   "a VM is written as ova; hint: vdi export "
+				   "writes a disk of it");
+	if (err.code != MU_E_NONE || find_vm(cli, argv[0], &id, &err) < 0)
+		return cli_fail(&err);
+	e.path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s.ova", id);
+	return strcmp(argv[1], "-") == 0 ? export_all(&e) : export_to_file(&e, argv[1]);
+}
+
 /* Import */
 
 struct importing {
@@ -298,6 +331,7 @@ struct importing {
 	const char *sr;
 	const char *name;
 	const char *format;
+	bool held;          /* a call reads the upload */
 	const char *upload; /* its path */
 	int64_t at;
 	int64_t began_at;
@@ -321,7 +355,10 @@ static int64_t number_of(const struct mu_value *v, const char *name)
 
 static bool is_ours(const struct importing *m, const struct mu_value *u)
 {
-	return mu_str_equal(mu_value_as_string(mu_value_get(u, "object")), m->sr) &&
+	const struct mu_value *held = mu_value_get(u, "held");
+
+	return (held && held->boolean) == m->held &&
+	       mu_str_equal(mu_value_as_string(mu_value_get(u, "object")), m->sr) &&
 	       mu_str_equal(mu_value_as_string(mu_value_get(u, "name_label")), m->name) &&
 	       mu_str_equal(mu_value_as_string(mu_value_get(u, "format")), m->format) &&
 	       number_of(u, "size") == m->size;
@@ -373,6 +410,8 @@ static int make_upload(struct importing *m, struct mu_error *err)
 	mu_str_printf(&path, "/rest/v0/srs/%s/uploads", m->sr);
 	cli_add_parameter(&path, "format", m->format);
 	cli_add_parameter(&path, "name_label", m->name);
+	if (m->held)
+		cli_add_parameter(&path, "hold", "true");
 	if (cli_api_move(m->cli->api, m->cli->arena, "POST", path.data, headers,
 			 MU_ARRAY_SIZE(headers), &none, &answer, err) < 0)
 		return MU_FAILED;
@@ -396,7 +435,7 @@ static int ask_offset(struct importing *m, struct mu_error *err)
 	return 0;
 }
 
-/* 0: all is there, and m->task makes a disk of it. */
+/* 0: all is there, and m->task makes a disk of it, unless it is held. */
 static int send_rest(struct importing *m, struct mu_error *err)
 {
 	__attribute__((
@@ -414,6 +453,8 @@ static int send_rest(struct importing *m, struct mu_error *err)
 	if (cli_api_move(m->cli->api, m->cli->arena, "PATCH", m->upload, headers,
 			 MU_ARRAY_SIZE(headers), &bytes, &answer, err) < 0)
 		return MU_FAILED;
+	if (m->held)
+		return 0; /* all that was announced was taken */
 	http_client_header(&answer, "muster-task", m->task, sizeof m->task);
 	if (!m->task[0])
 		return mu_error_set(err, MU_E_UNAVAILABLE, "the server wants more");
@@ -505,5 +546,58 @@ int cli_vdi_import(struct cli *cli, int argc, char **argv)
 	r = cli_task_result(cli, m.task, argv[0], &task);
 	if (r == CLI_OK)
 		(void)printf("%s\n", strrchr(m.upload, '/') + 1);
+	return r;
+}
+
+/* A VM of an archive: the same, then a call that reads it */
+
+static int send_archive(struct importing *m, const char *file)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	int r;
+
+	if (open_file(m, file, &err) < 0 ||
+	    cli_find_id(m->cli, "srs", m->cli->options.sr, &m->sr, &err) < 0 ||
+	    (m->cli->options.resume && find_upload(m, &err) < 0) ||
+	    (!m->upload && make_upload(m, &err) < 0))
+		r = cli_fail(&err);
+	else
+		r = import_all(m);
+	if (m->fd >= 0)
+		(void)close(m->fd);
+	return r;
+}
+
+int cli_vm_import(struct cli *cli, int argc, char **argv)
+{
+	struct importing m = {.cli = cli,
+			      .fd = -1,
+			      .name = base_name(argv[0]),
+			      .format = "ova",
+			      .held = true,
+			      .progress = {.label = argv[0], .watched = cli_is_watched()}};
+	struct mu_error err = MU_ERROR_INIT;
+	struct mu_value *arguments;
+	int r;
+
+	if (!cli->options.sr)
+		(void)mu_error_set(&err, MU_E_INVALID, "vm import needs --sr SR; hint: sr list");
+	if (err.code != MU_E_NONE ||
+	    cli_pairs_parse(cli->arena, argc - 1, argv + 1, &arguments, &err) < 0) {
+		(void)cli_fail(&err);
+		return CLI_USAGE;
+	}
+	r = send_archive(&m, argv[0]);
+	if (r == CLI_OK) {
+		mu_value_set_string(cli->arena, arguments, "upload", strrchr(m.upload, '/') + 1);
+		if (cli->options.name)
+			mu_value_set_string(cli->arena, arguments, "name_label", cli->options.name);
+		if (cli->options.network)
+			mu_value_set_string(cli->arena, arguments, "network", cli->options.network);
+		r = cli_call_method(cli, argv[0], "vm.import_ova", m.sr, NULL, arguments);
+	}
+	if (r != CLI_OK && m.upload)
+		(void)fprintf(stderr, "muster: what has come may still be on the host; hint: "
+				      "--resume goes on\n");
 	return r;
 }

@@ -43,6 +43,8 @@ int cli_task_abort(struct cli *cli, int argc, char **argv);
 int cli_device(struct cli *cli, int argc, char **argv);
 int cli_call(struct cli *cli, int argc, char **argv);
 int cli_object_call(struct cli *cli, int argc, char **argv);
+int cli_vm_import(struct cli *cli, int argc, char **argv);
+int cli_vm_export(struct cli *cli, int argc, char **argv);
 int cli_vdi_import(struct cli *cli, int argc, char **argv);
 int cli_vdi_export(struct cli *cli, int argc, char **argv);
 /* POST /calls; `host` may be NULL. Waits and prints what comes back, as the options say. */

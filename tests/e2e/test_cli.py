@@ -269,6 +269,7 @@ class Acting(Cli):
             clone = self.run_muster(0, "vm", "clone", "made", "name_label=mine", "asTemplate=true").stdout.strip()
             self.run_muster(4, "template", "delete", "Debian 13")
             self.run_muster(0, "template", "delete", clone)
+            self.archive_out_and_in(folder)
             self.run_muster(0, "vm", "delete", "made")
             self.run_muster(0, "vdi", "delete", "golden")
             self.run_muster(0, "sr", "destroy", "systems")
@@ -286,6 +287,26 @@ class Acting(Cli):
         self.assertIn("vmdk", self.run_muster(1, "vdi", "import", out, "--sr", "disks", "--format",
                                               "vmdk").stderr)
         self.run_muster(0, "vdi", "delete", "again")
+        os.unlink(out)
+
+    def archive_out_and_in(self, folder):
+        out = os.path.join(folder, "made.ova")
+        self.run_muster(0, "vm", "export", "made", out)
+        self.assertIn("exists", self.run_muster(4, "vm", "export", "made", out).stderr)
+        self.assertEqual(2, self.demo.muster("vm", "import", out).returncode)
+        self.assertEqual(3, self.demo.muster("vm", "export", "nobody", out + "2").returncode)
+        again = self.run_muster(0, "vm", "import", out, "--sr", "systems", "--name", "again",
+                                "definition=ignore")
+        self.assertRegex(again.stdout.strip(), UUID)
+        self.assertIn("AHCI", again.stderr)
+        self.assertEqual(self.demo.json("vm", "show", "made")["memory"]["size"],
+                         self.demo.json("vm", "show", "again")["memory"]["size"])
+        # The name is taken, but what was sent is there for another try.
+        self.run_muster(4, "vm", "import", out, "--sr", "systems", "--name", "again")
+        done = self.run_muster(0, "-v", "vm", "import", out, "--sr", "systems", "--name",
+                               "once-more", "--resume", "definition=ignore")
+        self.assertNotIn("POST /rest/v0/srs", done.stderr)
+        self.run_muster(0, "vm", "delete", "again", "once-more")
         os.unlink(out)
 
     def test_events_of_a_vm(self):
