@@ -133,6 +133,33 @@ class PvOnLvmThin(Life, OnLvmThin):
 class PvhOnXfs(Life, OnXfs):
     NAME = "snapshots-xfs"
 
+    def out_and_in_again(self, vm, first):
+        super().out_and_in_again(vm, first)
+        self.whole_out_and_in(vm, first)
+
+    def disks_of_all(self):
+        return {v["id"] for where in ("vdis", "vdi-snapshots") for v in self.rest.get(f"/{where}?fields=id")}
+
+    def whole_out_and_in(self, vm, first):
+        """The VM as an archive, while it runs, and another of that: it boots, with the same on its disks."""
+        file = str(pathlib.Path(self.folder.name) / "vm.ova")
+        before = self.disks_of_all()
+        self.rest.action(vm, "start")
+        self.answers()
+        self.muster("vm", "export", vm, file)
+        wait_until("the snapshot that it was made of is gone", lambda: self.disks_of_all() == before, OP_DEADLINE, 1)
+        self.rest.action(vm, "hard_shutdown")
+        # Its kernel is a file of dom0.
+        self.muster("vm", "import", file, "--sr", self.sr, "--name", "moved", "definition=trust")
+        os.unlink(file)
+        moved = next(id_ for id_, v in self.rest.vms("id,name_label").items() if v["name_label"] == "moved")
+        self.rest.action(moved, "start")
+        self.answers()
+        self.assertEqual("one", self.sh("cat /root/state"))
+        self.assertEqual(first, self.md5("/dev/xvdb"))
+        self.rest.action(moved, "hard_shutdown")
+        self.call("vm.delete", moved)
+
     @on_emulated_hvm
     def test_life(self):
         self.one_life("pvh")
