@@ -34,6 +34,7 @@ static const struct row rows[] = {
     {"cpuWeight", "cpuWeight", VM_EDIT_LIVE, 1},
     {"cpuCap", "cpuCap", VM_EDIT_LIVE, 1},
     {"cpuMask", "cpus", VM_EDIT_LIVE, 1},
+    {"cpuMaskSoft", "cpusSoft", VM_EDIT_LIVE, 1},
     {"memory", "memory", VM_EDIT_LIVE, 1},
     {"memoryMax", "memory", VM_EDIT_LIVE, 1},
     {"memoryMin", "memoryMin", VM_EDIT_AT_ONCE, 1},
@@ -281,7 +282,7 @@ size_t vm_edit_orders(const struct vm_edit *edit, const struct vm_spec *built,
 
 	if (asks_for(edit, "cpuWeight") || asks_for(edit, "cpuCap"))
 		ret_orders[n++] = HV_SET_SCHED;
-	if (asks_for(edit, "cpus"))
+	if (asks_for(edit, "cpus") || asks_for(edit, "cpusSoft"))
 		ret_orders[n++] = HV_SET_AFFINITY;
 	if (asks_for(edit, "name"))
 		ret_orders[n++] = HV_SET_NAME;
@@ -302,6 +303,7 @@ void vm_edit_obeyed(const struct vm_edit *edit, enum hv_op_kind order, struct vm
 		to->cpu_cap = from->cpu_cap;
 	} else if (order == HV_SET_AFFINITY) {
 		memcpy(to->cpus_hard, from->cpus_hard, sizeof to->cpus_hard);
+		memcpy(to->cpus_soft, from->cpus_soft, sizeof to->cpus_soft);
 	} else if (order == HV_SET_NAME) {
 		memcpy(to->name, from->name, sizeof to->name);
 	} else if (order == HV_SET_VCPUS) {

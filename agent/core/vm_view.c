@@ -292,6 +292,16 @@ static void fill_build(struct model_vm *m, const struct hv_vm_config *c,
 	fill_nics(m, c, built);
 }
 
+/* One list for all vCPUs; a mask per vCPU has no such form, and one that is longer would be another
+ * mask when cut. */
+static void fill_mask(char *ret, size_t size, const char *cpus)
+{
+	size_t len = strlen(cpus);
+
+	if (!strchr(cpus, ';') && len < size)
+		memcpy(ret, cpus, len + 1);
+}
+
 static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
 {
 	memcpy(m->name, spec->config.name, sizeof m->name);
@@ -313,11 +323,8 @@ static void fill_from_spec(struct model_vm *m, const struct vm_spec *spec)
 	m->cpu_weight = spec->config.cpu_weight;
 	m->cpu_cap = spec->config.cpu_cap;
 	m->cores_per_socket = spec->config.cores_per_socket;
-	/* One list for all vCPUs; a mask per vCPU has no such form, and one that is longer would be
-	 * another mask when cut. */
-	if (!strchr(spec->config.cpus_hard, ';') &&
-	    strlen(spec->config.cpus_hard) < sizeof m->cpu_mask)
-		memcpy(m->cpu_mask, spec->config.cpus_hard, strlen(spec->config.cpus_hard) + 1);
+	fill_mask(m->cpu_mask, sizeof m->cpu_mask, spec->config.cpus_hard);
+	fill_mask(m->cpu_mask_soft, sizeof m->cpu_mask_soft, spec->config.cpus_soft);
 	m->snapshot_of = spec->snapshot_of;
 	m->snapshot_at = spec->snapshot_at;
 	m->with_memory = spec->with_memory;

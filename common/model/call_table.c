@@ -70,6 +70,7 @@ static const struct call_arg vm_edit[] = {
     OR_NULL("cpuCap", CALL_INT, 0, 102400),
     OR_NULL("cpuWeight", CALL_INT, 1, 65535),
     OR_NULL("cpuMask", CALL_TEXT, 0, 63),
+    OR_NULL("cpuMaskSoft", CALL_TEXT, 0, 63),
     MAY("memory", CALL_SIZE, MEMORY_MIN, MEMORY_MAX),
     MAY("memoryMin", CALL_SIZE, MEMORY_MIN, MEMORY_MAX),
     MAY("memoryMax", CALL_SIZE, MEMORY_MIN, MEMORY_MAX),

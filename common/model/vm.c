@@ -219,8 +219,8 @@ static bool build_equal(const struct model_vm *a, const struct model_vm *b)
 {
 	return strcmp(a->firmware, b->firmware) == 0 && strcmp(a->boot_order, b->boot_order) == 0 &&
 	       strcmp(a->cmdline, b->cmdline) == 0 && strcmp(a->cpu_mask, b->cpu_mask) == 0 &&
-	       a->cpu_weight == b->cpu_weight && a->cpu_cap == b->cpu_cap &&
-	       a->cores_per_socket == b->cores_per_socket &&
+	       strcmp(a->cpu_mask_soft, b->cpu_mask_soft) == 0 && a->cpu_weight == b->cpu_weight &&
+	       a->cpu_cap == b->cpu_cap && a->cores_per_socket == b->cores_per_socket &&
 	       a->memory_min_bytes == b->memory_min_bytes && a->pending == b->pending;
 }
 

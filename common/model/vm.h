@@ -139,7 +139,8 @@ struct model_vm {
 	char firmware[8];                 /* HVM: "bios", "uefi" */
 	char boot_order[8];               /* HVM: letters of "acdn" */
 	char cmdline[MODEL_TEXT_MAX + 1]; /* PV, PVH; cut to fit */
-	char cpu_mask[64];                /* "0-3,8", "" = any */
+	char cpu_mask[64];                /* where it may run: "0-3,8", "" = any */
+	char cpu_mask_soft[64];           /* where it would rather run */
 	uint32_t cpu_weight;              /* 0 = the scheduler's default */
 	uint32_t cpu_cap;                 /* percent of one CPU, 0 = none */
 	uint32_t cores_per_socket;        /* 0 = not said */

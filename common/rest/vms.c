@@ -335,10 +335,9 @@ static struct mu_value *vm_cores(struct rest_render *r, const void *object)
 
 /* "0-3,8" as [0,1,2,3,8]. A mask that is written in another way (xl has "^2", "all") is left out.
  */
-static struct mu_value *vm_mask(struct rest_render *r, const void *object)
+static struct mu_value *mask_of(struct rest_render *r, const char *p)
 {
 	enum { CPU_MAX = 4095 };
-	const char *p = ((const struct model_vm *)object)->cpu_mask;
 	struct mu_value *v = mu_value_list(r->arena);
 
 	while (*p) {
@@ -355,6 +354,16 @@ static struct mu_value *vm_mask(struct rest_render *r, const void *object)
 		p += n + (p[n] == ',');
 	}
 	return v->n_children ? v : NULL;
+}
+
+static struct mu_value *vm_mask(struct rest_render *r, const void *object)
+{
+	return mask_of(r, ((const struct model_vm *)object)->cpu_mask);
+}
+
+static struct mu_value *vm_mask_soft(struct rest_render *r, const void *object)
+{
+	return mask_of(r, ((const struct model_vm *)object)->cpu_mask_soft);
 }
 
 static struct mu_value *vm_pending(struct rest_render *r, const void *object)
@@ -429,6 +438,7 @@ static const struct rest_field fields[] = {
     {"cpuWeight", vm_weight},
     {"cpuCap", vm_cap},
     {"cpuMask", vm_mask},
+    {"cpuMaskSoft", vm_mask_soft},
     {"secureBoot", rest_false},
     {"viridian", rest_template_viridian},
     {"needsVtpm", rest_template_vtpm},

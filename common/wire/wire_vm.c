@@ -26,6 +26,7 @@ static const struct wire_text vm_texts[] = {
     WIRE_TEXT(Muster__V1__VmState, struct model_vm, boot_order),
     WIRE_TEXT(Muster__V1__VmState, struct model_vm, cmdline),
     WIRE_TEXT(Muster__V1__VmState, struct model_vm, cpu_mask),
+    WIRE_TEXT(Muster__V1__VmState, struct model_vm, cpu_mask_soft),
 };
 
 static const struct wire_flag vm_flags[] = {

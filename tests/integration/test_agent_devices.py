@@ -292,12 +292,15 @@ class Edits(DeviceCase):
         vm = self.define(agent, vcpus=1, vcpusMax=4, memoryMax="128MiB")
         self.bring(agent, vm, "Running")
         answer = agent.rest.patch(f"/vms/{vm}", {
-            "cpus": 3, "memory": "96MiB", "cpuWeight": 512, "cpuCap": 50, "cpuMask": "0-1"})
-        self.assertEqual({"applied": ["cpus", "memory", "cpuWeight", "cpuCap", "cpuMask"],
+            "cpus": 3, "memory": "96MiB", "cpuWeight": 512, "cpuCap": 50, "cpuMask": "0-1",
+            "cpuMaskSoft": "1"})
+        self.assertEqual({"applied": ["cpus", "memory", "cpuWeight", "cpuCap", "cpuMask", "cpuMaskSoft"],
                           "pending": []}, answer)
         wait_until("the domain has it all", lambda: all(
             self.domain(agent, vm).get(key) == value for key, value in
-            {"weight": 512, "cap": 50, "cpus_hard": "0-1"}.items()))
+            {"weight": 512, "cap": 50, "cpus_hard": "0-1", "cpus_soft": "1"}.items()))
+        self.assertEqual([1], agent.rest.vm(vm)["cpuMaskSoft"])
+        self.assertEqual("1", self.stored(agent, vm)["cpusSoft"])
         self.assertEqual({"number": 3, "max": 4}, agent.rest.vm(vm)["CPUs"])
         self.assertEqual(96 * MIB, agent.rest.vm(vm)["memory"]["size"])
         self.assertFalse(agent.rest.vm(vm)["pending"])

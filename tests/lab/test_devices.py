@@ -101,13 +101,14 @@ class Devices(FleetCase):
     def other_resources(self, vm):
         domid = self.domain(vm)["domid"]
         answer = self.rest.patch(f"/vms/{vm}", {"cpus": 1, "memory": "144MiB", "cpuWeight": 512,
-                                                "cpuMask": "0"})
+                                                "cpuMask": "0", "cpuMaskSoft": "1"})
         self.assertEqual([], answer["pending"])
         self.assertEqual("offline", self.host.xenstore(f"/local/domain/{domid}/cpu/1/availability"))
         self.host.wait_run("one vCPU", "test $(xl vcpu-list dev | grep -c -- '--p') = 1", OP_DEADLINE)
         self.assertRegex(self.host.out(["xl", "sched-credit2", "-d", "dev"]), r"dev +\d+ +512")
-        self.assertEqual(["0"], [line.split()[-3] for line in self.host.out(
-            ["xl", "vcpu-list", "dev"]).splitlines()[1:2]])
+        # "0 / 1": where it may run, where it would rather.
+        self.assertEqual(["0", "/", "1"], self.host.out(["xl", "vcpu-list", "dev"]).splitlines()[1].split()[-3:])
+        self.assertEqual([1], self.rest.vm(vm)["cpuMaskSoft"])
         self.host.wait_run("the guest to give memory", "test $(xl list dev | awk 'END {print $3}') = 144", OP_DEADLINE)
         wait_until("the aggregator knows of the vCPU", lambda: self.rest.vm(vm)["CPUs"]["number"] == 1, OP_DEADLINE, 1)
         # Xen counts a few pages of its own with the guest's.

@@ -183,6 +183,7 @@ Test(vm_edit, a_domain_is_asked_for_what_it_can_have)
 	mu_value_set_int(arena, args, "cpuWeight", 512);
 	mu_value_set_int(arena, args, "cpuCap", 50);
 	mu_value_set_string(arena, args, "cpuMask", "0-1");
+	mu_value_set_string(arena, args, "cpuMaskSoft", "1");
 	mu_value_set_string(arena, args, "nameLabel", "db");
 	plan(&built);
 	cr_assert_str_eq(orders(&built, list, &n), "sched affinity name vcpus memory");
@@ -190,10 +191,24 @@ Test(vm_edit, a_domain_is_asked_for_what_it_can_have)
 		vm_edit_obeyed(&edit, list[i], &built);
 	vm_edit_note(&edit, &built);
 	cr_assert_str_eq(changes(), "cpus:live+ memoryMax:live+ cpuWeight:live+ cpuCap:live+ "
-				    "cpuMask:live+ nameLabel:live+");
+				    "cpuMask:live+ cpuMaskSoft:live+ nameLabel:live+");
 	cr_assert_str_eq(built.config.name, "db");
+	cr_assert_str_eq(built.config.cpus_hard, "0-1");
+	cr_assert_str_eq(built.config.cpus_soft, "1");
 	cr_assert_not(vm_edit_differs(&edit.spec, &built));
 	cr_assert_str_eq(orders(&built, list, &n), "");
+}
+
+Test(vm_edit, soft_affinity_alone_is_an_order)
+{
+	enum hv_op_kind list[VM_EDIT_ORDERS_MAX];
+	struct vm_spec built = now;
+	size_t n;
+
+	mu_value_set_string(arena, args, "cpuMaskSoft", "2-3");
+	plan(&built);
+	cr_assert_str_eq(orders(&built, list, &n), "affinity");
+	cr_assert_str_eq(edit.spec.config.cpus_hard, now.config.cpus_hard);
 }
 
 Test(vm_edit, what_is_above_the_domains_maximum_waits)

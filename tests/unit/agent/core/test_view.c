@@ -213,6 +213,7 @@ Test(vm_view, what_a_domain_was_given_and_what_was_taken)
 	spec->config.cores_per_socket = 2;
 	spec->memory_min_bytes = 7;
 	(void)snprintf(spec->config.cpus_hard, sizeof spec->config.cpus_hard, "0-3,8");
+	(void)snprintf(spec->config.cpus_soft, sizeof spec->config.cpus_soft, "2");
 	built = mu_xmemdup(spec, sizeof *spec);
 	built->config.n_nics = 1; /* card 1 was disconnected, and so was the disk */
 	(void)snprintf(spec->config.disks[0].vdev, sizeof spec->config.disks[0].vdev, "xvda");
@@ -230,6 +231,7 @@ Test(vm_view, what_a_domain_was_given_and_what_was_taken)
 	cr_assert_eq(m->nics[1].rate_kbps, UINT32_MAX);
 	cr_assert_eq(m->nics[0].mtu, 1400);
 	cr_assert_str_eq(m->cpu_mask, "0-3,8");
+	cr_assert_str_eq(m->cpu_mask_soft, "2");
 	cr_assert(m->cpu_weight == 512 && m->cpu_cap == 50 && m->cores_per_socket == 2);
 	cr_assert_eq(m->memory_min_bytes, 7);
 	/* A list per vCPU has no form here. */
@@ -238,6 +240,7 @@ Test(vm_view, what_a_domain_was_given_and_what_was_taken)
 	vm_view_set_spec(view, &id, spec);
 	cr_assert_str_eq(refresh(view), "~1");
 	cr_assert_str_eq(model(view, 1)->cpu_mask, "");
+	cr_assert_str_eq(model(view, 1)->cpu_mask_soft, "2");
 }
 
 Test(vm_view, foreign_domains_come_and_go)

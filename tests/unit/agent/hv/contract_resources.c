@@ -167,8 +167,12 @@ static int affinity_changes(struct env *e, struct mu_error *err)
 		return MU_FAILED;
 	EXPECT(!strcmp(config.cpus_hard, "0"), "cpus_hard \"%s\"", config.cpus_hard);
 	r = (struct hv_resources){.cpus_hard = "", .cpus_soft = "0;"};
-	if (run(e, HV_SET_AFFINITY, domid, &r, err) < 0)
+	if (run(e, HV_SET_AFFINITY, domid, &r, err) < 0 ||
+	    hv_config(e->hv, domid, &config, err) < 0)
 		return MU_FAILED;
+	/* Of a single vCPU both say the same. */
+	EXPECT(!strcmp(config.cpus_soft, "0") || !strcmp(config.cpus_soft, "0;"),
+	       "cpus_soft \"%s\"", config.cpus_soft);
 	r = (struct hv_resources){.cpus_hard = "4000"};
 	if (refused(e, HV_SET_AFFINITY, domid, &r, err) < 0)
 		return MU_FAILED;

@@ -159,6 +159,7 @@ Test(model, equality_sees_every_field)
 	    F(boot_order),
 	    F(cmdline),
 	    F(cpu_mask),
+	    F(cpu_mask_soft),
 	    F(cpu_weight),
 	    F(cpu_cap),
 	    F(cores_per_socket),

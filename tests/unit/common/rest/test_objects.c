@@ -327,6 +327,8 @@ Test(objects, how_a_vm_is_built)
 		(void)snprintf(vm->cpu_mask, sizeof vm->cpu_mask, "%s", masks[i].mask);
 		EXPECT("vms", VM_WEB, "id,cpuMask", "\"id\":\"" VM_WEB "\"%s", masks[i].member);
 	}
+	(void)snprintf(vm->cpu_mask_soft, sizeof vm->cpu_mask_soft, "2-3");
+	EXPECT("vms", VM_WEB, "cpuMask,cpuMaskSoft", "\"cpuMask\":[1],\"cpuMaskSoft\":[2,3]");
 	EXPECT("vms", VM_WEB, "pending,cpuWeight,cpuCap,coresPerSocket,PV_args",
 	       "\"PV_args\":\"\",\"pending\":false");
 	vm->cpu_weight = 512;

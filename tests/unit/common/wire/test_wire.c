@@ -75,6 +75,7 @@ static struct model_vm full_vm(void)
 	SET(vm.boot_order, "cdn");
 	SET(vm.cmdline, "root=/dev/xvda1 ro");
 	SET(vm.cpu_mask, "0-3,8");
+	SET(vm.cpu_mask_soft, "2");
 	vm.cpu_weight = 512;
 	vm.cpu_cap = 250;
 	vm.cores_per_socket = 6;
@@ -179,6 +180,7 @@ Test(wire, vm_round_trip)
 	cr_assert_eq(back.disks[0].vdi.bytes[3], 4);
 	cr_assert_eq(back.nics[0].rate_kbps, 125);
 	cr_assert_str_eq(back.cpu_mask, "0-3,8");
+	cr_assert_str_eq(back.cpu_mask_soft, "2");
 	cr_assert_eq(back.parent.uuid.bytes[1], 3);
 	cr_assert_eq(memcmp(&back.host, &host, sizeof host), 0);
 }
@@ -394,6 +396,7 @@ SPOIL(long_firmware, m->firmware = long_text)
 SPOIL(long_boot, m->boot_order = long_text)
 SPOIL(long_cmdline, m->cmdline = long_text)
 SPOIL(long_mask, m->cpu_mask = long_text)
+SPOIL(bad_soft_mask, m->cpu_mask_soft = bad_text)
 SPOIL(much_weight, m->cpu_weight = 65536)
 SPOIL(much_cap, m->cpu_cap = 819201)
 SPOIL(many_cores, m->cores_per_socket = 8193)
@@ -448,6 +451,7 @@ static const struct {
     {long_boot, "boot_order: 256 bytes"},
     {long_cmdline, "cmdline: 256 bytes long, the limit is 255"},
     {long_mask, "cpu_mask: 256 bytes"},
+    {bad_soft_mask, "cpu_mask_soft: not valid UTF-8"},
     {much_weight, "cpu_weight: 65536"},
     {much_cap, "cpu_cap: 819201"},
     {many_cores, "cores_per_socket: 8193"},
