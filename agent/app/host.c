@@ -11,6 +11,7 @@
 #include "agent/host/disks.h"
 #include "agent/host/journal.h"
 #include "agent/host/pci.h"
+#include "agent/host/usb.h"
 #include "common/base/assert.h"
 #include "common/json/json.h"
 #include "common/log/log.h"
@@ -33,6 +34,8 @@ struct reading {
 	struct mu_str text;
 	struct host_id host;
 	const char *sysfs;
+	struct host_usb_owner *usb_owners; /* in the arena */
+	size_t n_usb_owners;
 };
 
 /* ---- what never changes ---- */
@@ -122,6 +125,44 @@ static int ask_driver(struct reading *r, struct mu_error *err)
 	return 0;
 }
 
+/* Of the domains that a definition is known of: libxl would have to be asked for others, one by
+ * one. */
+static void note_usb_owners(struct reading *r)
+{
+	const struct vm_view *view = r->app->view;
+	const struct vm_entry *e;
+	size_t n = 0;
+
+	for (size_t i = 0; (e = vm_view_next(view, &i));) {
+		const struct vm_spec *spec = e->present ? vm_entry_built(e) : NULL;
+
+		n += spec ? spec->config.n_usb_devices : 0;
+	}
+	r->usb_owners = mu_arena_calloc(r->arena, n + 1, sizeof *r->usb_owners);
+	for (size_t i = 0; (e = vm_view_next(view, &i));) {
+		const struct vm_spec *spec = e->present ? vm_entry_built(e) : NULL;
+
+		for (size_t k = 0; spec && k < spec->config.n_usb_devices; k++) {
+			const struct hv_usb_device *usb = &spec->config.usb_devices[k];
+
+			r->usb_owners[r->n_usb_owners++] =
+			    (struct host_usb_owner){usb->bus, usb->address, e->id};
+		}
+	}
+}
+
+static int add_usbs(struct reading *r, struct pci_names *names)
+{
+	MU_CLEANUP(mu_free) struct host_usb *usbs = NULL;
+	size_t n = 0;
+
+	if (host_usb_read(r->sysfs, names, &usbs, &n, &r->err) < 0)
+		return MU_FAILED;
+	host_usb_set_owners(usbs, n, r->usb_owners, r->n_usb_owners);
+	mu_value_set(r->arena, r->document, "usbs", host_details_usbs(r->arena, usbs, n));
+	return 0;
+}
+
 static void add_devices(struct reading *r)
 {
 	MU_CLEANUP(pci_names_free) struct pci_names *names = NULL;
@@ -130,6 +171,7 @@ static void add_devices(struct reading *r)
 
 	if (!r->sysfs) {
 		mu_value_set(r->arena, r->document, "pcis", mu_value_list(r->arena));
+		mu_value_set(r->arena, r->document, "usbs", mu_value_list(r->arena));
 		mu_value_set(r->arena, r->document, "disks", mu_value_list(r->arena));
 		return;
 	}
@@ -137,6 +179,8 @@ static void add_devices(struct reading *r)
 	if (host_pci_read(r->sysfs, names, &pcis, &n, &r->err) < 0)
 		return;
 	mu_value_set(r->arena, r->document, "pcis", host_details_pcis(r->arena, &r->host, pcis, n));
+	if (add_usbs(r, names) < 0)
+		return;
 	mu_value_set(r->arena, r->document, "disks", host_disks_read(r->arena, r->sysfs, "/proc"));
 }
 
@@ -160,6 +204,7 @@ static void start_details(struct reading *r)
 	r->document = mu_value_object(r->arena);
 	r->host = r->app->id;
 	r->sysfs = r->app->sysfs;
+	note_usb_owners(r);
 	if (ask_driver(r, &r->err) < 0) {
 		mu_loop_post(r->app->loop, end_soon, r);
 		return;

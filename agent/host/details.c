@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/host/details.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 static void set_text(struct mu_arena *a, struct mu_value *v, const char *name, const char *text)
@@ -198,6 +199,35 @@ struct mu_value *host_details_pcis(struct mu_arena *a, const struct host_id *hos
 			mu_value_set_int(a, v, "iommuGroup", p->iommu_group);
 		if (p->node >= 0)
 			mu_value_set_int(a, v, "node", p->node);
+	}
+	return list;
+}
+
+struct mu_value *host_details_usbs(struct mu_arena *a, const struct host_usb *usbs, size_t n)
+{
+	struct mu_value *list = mu_value_list(a);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct host_usb *u = &usbs[i];
+		struct mu_value *v = mu_value_push(list, mu_value_object(a));
+		char text[MU_UUID_TEXT];
+
+		mu_value_set_string(a, v, "device",
+				    mu_arena_printf(a, "%" PRIu32 ".%" PRIu32, u->bus, u->address));
+		mu_value_set_string(a, v, "port", u->port);
+		mu_value_set_string(a, v, "vendor", mu_arena_printf(a, "%04x", u->vendor));
+		mu_value_set_string(a, v, "product", mu_arena_printf(a, "%04x", u->product));
+		mu_value_set_string(a, v, "vendorName", u->vendor_name);
+		mu_value_set_string(a, v, "deviceName", u->device_name);
+		set_text(a, v, "serial", u->serial);
+		mu_value_set_string(a, v, "class", mu_arena_printf(a, "%02x", u->class_code));
+		mu_value_set_string(a, v, "className", u->class_name);
+		mu_value_set_bool(a, v, "hub", u->hub);
+		if (u->speed_kbps)
+			mu_value_set_int(a, v, "speedKbps", u->speed_kbps);
+		set_text(a, v, "controller", u->controller);
+		if (!mu_uuid_is_nil(&u->vm.uuid))
+			mu_value_set_string(a, v, "vm", mu_uuid_format(&u->vm.uuid, text));
 	}
 	return list;
 }

@@ -3,7 +3,9 @@
 
 #include "common/base/str.h"
 
+#include <inttypes.h>
 #include <libudev.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,4 +56,19 @@ void pci_names_find(struct pci_names *names, const char *modalias, struct model_
 	keep(pci->class_name, first, "ID_PCI_SUBCLASS_FROM_DATABASE");
 	keep(pci->vendor_name, first, "ID_VENDOR_FROM_DATABASE");
 	keep(pci->device_name, first, "ID_MODEL_FROM_DATABASE");
+}
+
+void pci_names_find_usb(struct pci_names *names, uint32_t vendor, uint32_t product,
+			char vendor_name[static MODEL_NAME_MAX + 1],
+			char device_name[static MODEL_NAME_MAX + 1])
+{
+	struct udev_list_entry *first;
+	char modalias[32];
+
+	if (!names)
+		return;
+	(void)snprintf(modalias, sizeof modalias, "usb:v%04" PRIX32 "p%04" PRIX32, vendor, product);
+	first = udev_hwdb_get_properties_list_entry(names->hwdb, modalias, 0);
+	keep(vendor_name, first, "ID_VENDOR_FROM_DATABASE");
+	keep(device_name, first, "ID_MODEL_FROM_DATABASE");
 }

@@ -59,20 +59,45 @@ uint64_t sysfs_number(const char *dir, const char *name, uint64_t def)
 	return *end || errno ? def : n;
 }
 
-bool sysfs_link(const char *dir, const char *name, char *ret, size_t size)
+static bool read_link(const char *dir, const char *name, char target[static SYSFS_PATH_MAX + 1])
 {
-	char path[SYSFS_PATH_MAX + 1], target[SYSFS_PATH_MAX + 1];
-	const char *last;
-	ssize_t len;
+	char path[SYSFS_PATH_MAX + 1];
+	ssize_t len = join(path, dir, name) ? readlink(path, target, SYSFS_PATH_MAX) : -1;
 
-	ret[0] = '\0';
-	len = join(path, dir, name) ? readlink(path, target, sizeof target - 1) : -1;
 	if (len < 0)
 		return false;
 	target[len] = '\0';
-	last = strrchr(target, '/');
-	last = last ? last + 1 : target;
+	return true;
+}
+
+static void take_last(const char *path, char *ret, size_t size)
+{
+	const char *last = strrchr(path, '/');
+
+	last = last ? last + 1 : path;
 	mu_utf8_sanitize(ret, size - 1, last, strlen(last));
+}
+
+bool sysfs_link(const char *dir, const char *name, char *ret, size_t size)
+{
+	char target[SYSFS_PATH_MAX + 1];
+
+	ret[0] = '\0';
+	if (!read_link(dir, name, target))
+		return false;
+	take_last(target, ret, size);
+	return true;
+}
+
+bool sysfs_link_parent(const char *dir, const char *name, char *ret, size_t size)
+{
+	char target[SYSFS_PATH_MAX + 1], *last;
+
+	ret[0] = '\0';
+	if (!read_link(dir, name, target) || !(last = strrchr(target, '/')))
+		return false;
+	*last = '\0';
+	take_last(target, ret, size);
 	return true;
 }
 

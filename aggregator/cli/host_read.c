@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is read of one host when asked for: PCI devices, messages, the journal. */
+/* What is read of one host when asked for: PCI and USB devices, messages, the journal. */
 #include "aggregator/cli/format.h"
 #include "aggregator/cli/resolve.h"
 #include "aggregator/cli/verbs.h"
@@ -42,6 +42,22 @@ static int print_list(struct cli *cli, const struct cli_column *columns,
 	return cli_print(&out);
 }
 
+/* A list of the host's details; one whose agent is older has none. */
+static int print_details(struct cli *cli, const char *host, const char *member,
+			 const struct cli_column *columns)
+{
+	const struct mu_value *details, *list;
+	const char *path;
+	int r = find_path(cli, host, "details", &path);
+
+	if (r == CLI_OK)
+		r = cli_get(cli, path, &details);
+	if (r != CLI_OK)
+		return r;
+	list = mu_value_get(details, member);
+	return print_list(cli, columns, list ? list : mu_value_list(cli->arena));
+}
+
 int cli_host_pci(struct cli *cli, int argc, char **argv)
 {
 	static const struct cli_column columns[] = {
@@ -54,18 +70,30 @@ int cli_host_pci(struct cli *cli, int argc, char **argv)
 	    {"IOMMU GROUP", "iommuGroup", CLI_CELL_NUMBER, true},
 	    {NULL, NULL, CLI_CELL_TEXT, false},
 	};
-	const struct mu_value *details, *list;
-	const char *path;
-	int r;
 
 	(void)argc;
-	r = find_path(cli, argv[0], "details", &path);
-	if (r == CLI_OK)
-		r = cli_get(cli, path, &details);
-	if (r != CLI_OK)
-		return r;
-	list = mu_value_get(details, "pcis");
-	return print_list(cli, columns, list ? list : mu_value_list(cli->arena));
+	return print_details(cli, argv[0], "pcis", columns);
+}
+
+int cli_host_usb(struct cli *cli, int argc, char **argv)
+{
+	static const struct cli_column columns[] = {
+	    {"DEVICE", "device", CLI_CELL_TEXT, false},
+	    {"VENDOR", "vendorName", CLI_CELL_TEXT, false},
+	    {"NAME", "deviceName", CLI_CELL_TEXT, false},
+	    {"CLASS", "className", CLI_CELL_TEXT, false},
+	    {"VM", "vm", CLI_CELL_TEXT, false},
+	    {"VENDOR ID", "vendor", CLI_CELL_TEXT, true},
+	    {"PRODUCT ID", "product", CLI_CELL_TEXT, true},
+	    {"SERIAL", "serial", CLI_CELL_TEXT, true},
+	    {"PORT", "port", CLI_CELL_TEXT, true},
+	    {"CONTROLLER", "controller", CLI_CELL_TEXT, true},
+	    {"KB/S", "speedKbps", CLI_CELL_NUMBER, true},
+	    {NULL, NULL, CLI_CELL_TEXT, false},
+	};
+
+	(void)argc;
+	return print_details(cli, argv[0], "usbs", columns);
 }
 
 /* For a terminal: control characters but the ends of lines and tabs become '?'. */

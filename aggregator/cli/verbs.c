@@ -15,6 +15,8 @@ static const struct cli_verb table[] = {
     {"host", "show", "HOST...", 1, -1, SHOW, "all about hosts", cli_host_show, NULL, NULL, NULL},
     {"host", "pci", "HOST", 1, 1, CLI_OPT_OUTPUT,
      "PCI devices, their drivers, and which can be given to VMs", cli_host_pci, NULL, NULL, NULL},
+    {"host", "usb", "HOST", 1, 1, CLI_OPT_OUTPUT, "USB devices, and which VM has one", cli_host_usb,
+     NULL, NULL, NULL},
     {"host", "assign-pci", "HOST ADDRESS", 2, 2, ACT, "make dom0 give a PCI device up, for VMs",
      cli_object_call, NULL, NULL, NULL},
     {"host", "release-pci", "HOST ADDRESS", 2, 2, ACT, "give it back to dom0", cli_object_call,

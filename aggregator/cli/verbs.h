@@ -25,6 +25,7 @@ int cli_host_dmesg(struct cli *cli, int argc, char **argv);
 int cli_host_journal(struct cli *cli, int argc, char **argv);
 int cli_host_stats(struct cli *cli, int argc, char **argv);
 int cli_host_pci(struct cli *cli, int argc, char **argv);
+int cli_host_usb(struct cli *cli, int argc, char **argv);
 int cli_vm_list(struct cli *cli, int argc, char **argv);
 int cli_vm_show(struct cli *cli, int argc, char **argv);
 int cli_vm_action(struct cli *cli, int argc, char **argv);

@@ -88,6 +88,7 @@ class Reading(Cli):
 
     def test_host_pci_dmesg_and_journal(self):
         self.assertEqual([], self.demo.json("host", "pci", "host-1"))
+        self.assertEqual([], self.demo.json("host", "usb", "host-1"))
         self.assertIn("(XEN) Xen version", self.run_muster(0, "host", "dmesg", "host-2").stdout)
         self.run_muster(3, "host", "dmesg", "host-9")
         self.run_muster(2, "host", "journal", "host-1", "--since", "yesterday")
@@ -117,7 +118,7 @@ class Reading(Cli):
         self.assertNotIn(self.demo.env["MUSTER_TOKEN"], done.stderr)
 
     def test_completion_knows_verbs_and_names(self):
-        self.assertEqual({"list", "show", "pci", "assign-pci", "release-pci", "dmesg", "journal", "stats"}, {word for word in self.run_muster(
+        self.assertEqual({"list", "show", "pci", "usb", "assign-pci", "release-pci", "dmesg", "journal", "stats"}, {word for word in self.run_muster(
             0, "complete", "--", "host").stdout.split() if not word.startswith("-")})
         self.assertIn("db-1", self.run_muster(0, "complete", "--", "vm", "start").stdout.split())
 

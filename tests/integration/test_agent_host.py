@@ -72,7 +72,7 @@ class Reading(HostCase):
                 self.assertEqual({"enabled": cpu["threadsPerCore"] > 1}, agent.rest.get(self.path(agent, "smt")))
                 domids = {vm["domid"] for vm in agent.rest.vms().values()} | {0}
                 self.assertEqual(domids, set(d["cpupools"][0]["domains"]))
-                self.assertEqual(([], []), (d["pcis"], d["disks"]))
+                self.assertEqual(([], [], []), (d["pcis"], d["usbs"], d["disks"]))
                 self.assertEqual(0, agent.stop())
 
     def test_devices_out_of_a_tree(self):
@@ -84,8 +84,23 @@ class Reading(HostCase):
         (card / "driver").symlink_to("../../../../bus/pci/drivers/pciback")
         (sysfs / "class/dmi/id").mkdir(parents=True)
         (sysfs / "class/dmi/id/sys_vendor").write_text("Example Ltd\n")
-        agent = self.agent("--sim-sysfs", str(sysfs))
+        for number in (3, 4):
+            stick = sysfs / f"bus/usb/devices/1-{number}"
+            stick.mkdir(parents=True)
+            for name, text in {"busnum": "1", "devnum": str(number), "idVendor": "0951", "idProduct": "1666",
+                               "bDeviceClass": "08", "speed": "480", "product": "Stick"}.items():
+                (stick / name).write_text(text + "\n")
+        agent = self.agent("--sim-sysfs", str(sysfs), *QUICK)
+        vm = agent.define(name="hv", type="hvm", memory="64MiB", usbDevices=[{"bus": 1, "address": 3}])
         d = agent.rest.get(self.path(agent, "details"))
+        self.assertNotIn("vm", d["usbs"][0], "it does not run")
+        agent.rest.action(vm, "start")
+        d = agent.rest.get(self.path(agent, "details"))
+        self.assertEqual([{"device": "1.3", "port": "1-3", "vendor": "0951", "product": "1666", "deviceName": "Stick",
+                           "class": "08", "className": "Mass storage", "hub": False, "speedKbps": 480000, "vm": vm},
+                          {"device": "1.4"}],
+                         [{k: v for k, v in d["usbs"][0].items() if k != "vendorName"}, {"device": d["usbs"][1]["device"]}])
+        self.assertNotIn("vm", d["usbs"][1])
         self.assertEqual(1, len(d["pcis"]))
         self.assertEqual(("0000:03:00.0", "8086", "10d3", "pciback", True),
                          tuple(d["pcis"][0][k] for k in ("address", "vendor", "device", "driver", "assignable")))

@@ -138,6 +138,17 @@ class Facts(HostCase):
         if self.host.run("test -e /usr/lib/udev/hwdb.bin", check=False).returncode == 0:
             self.assertIn("Host bridge", {p["className"] for p in pcis})
 
+    def test_usb_devices_are_those_of_sysfs(self):
+        script = ("cd /sys/bus/usb/devices; for d in *; do case $d in *:*) continue;; esac; "
+                  "echo $(cat $d/busnum).$(cat $d/devnum) $d $(cat $d/idVendor) $(cat $d/idProduct) "
+                  "$(cat $d/speed)000 $(basename $(dirname $(readlink usb$(cat $d/busnum)))); done")
+        told = sorted(line.split() for line in self.host.out(script).splitlines())
+        usbs = self.get(f"/hosts/{self.host_id}/details")["usbs"]
+        self.assertEqual(told, sorted([u["device"], u["port"], u["vendor"], u["product"], str(u["speedKbps"]),
+                                       u["controller"]] for u in usbs))
+        tablet = next(u for u in usbs if not u["hub"])
+        self.assertEqual(("QEMU USB Tablet", "Human interface"), (tablet["deviceName"], tablet["className"]))
+
     def test_disks(self):
         disks = {d["name"]: d for d in self.get(f"/hosts/{self.host_id}/details")["disks"]}
         rows = self.host.out("lsblk -bdnro NAME,SIZE,TYPE").splitlines()

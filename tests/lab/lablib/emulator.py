@@ -38,6 +38,7 @@ def command_line(image, folder, disk, data, lan=None):
         "-drive", f"file={data},if=virtio,format=qcow2,cache=unsafe",
         "-netdev", "user,id=n0,net=10.0.0.0/16,host=10.0.2.2,dns=10.0.2.3,dhcpstart=10.0.2.50", "-device", "virtio-net-pci,netdev=n0",
         "-netdev", second, "-device", "virtio-net-pci,netdev=n1",
+        *(word for device in spec["devices"] for word in ("-device", device)),
     ]
 
 
