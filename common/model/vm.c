@@ -158,7 +158,7 @@ void model_vm_init(struct model_vm *vm)
 static bool guest_equal(const struct vm_guest *a, const struct vm_guest *b)
 {
 	if (a->agent_detected != b->agent_detected ||
-	    a->pv_drivers_detected != b->pv_drivers_detected ||
+	    a->pv_drivers_detected != b->pv_drivers_detected || a->balloon != b->balloon ||
 	    strcmp(a->agent_version, b->agent_version) != 0 ||
 	    strcmp(a->os_name, b->os_name) != 0 || strcmp(a->os_distro, b->os_distro) != 0 ||
 	    strcmp(a->os_uname, b->os_uname) != 0 || strcmp(a->os_major, b->os_major) != 0 ||

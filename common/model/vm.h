@@ -66,11 +66,14 @@ enum vm_op {
 	_VM_OP_COUNT,
 };
 
+enum vm_said { VM_SAID_NOTHING, VM_SAID_NO, VM_SAID_YES, _VM_SAID_COUNT };
+
 /* What the guest says through xenstore: bounded and sanitised, not to be trusted. Empty = unknown.
  */
 struct vm_guest {
 	bool agent_detected;
 	bool pv_drivers_detected;
+	enum vm_said balloon; /* it can give memory back */
 	char agent_version[MODEL_NAME_MAX + 1];
 	char os_name[MODEL_TEXT_MAX + 1];
 	char os_distro[MODEL_NAME_MAX + 1];

@@ -158,6 +158,15 @@ static struct mu_value *vm_drivers(struct rest_render *r, const void *object)
 	return rest_vm_runs(vm) ? mu_value_bool(r->arena, vm->guest.pv_drivers_detected) : NULL;
 }
 
+static struct mu_value *vm_balloon(struct rest_render *r, const void *object)
+{
+	const struct model_vm *vm = object;
+
+	return rest_vm_runs(vm) && vm->guest.balloon != VM_SAID_NOTHING
+		   ? mu_value_bool(r->arena, vm->guest.balloon == VM_SAID_YES)
+		   : NULL;
+}
+
 static struct mu_value *vm_drivers_version(struct rest_render *r, const void *object)
 {
 	const struct model_vm *vm = object;
@@ -431,6 +440,7 @@ static const struct rest_field fields[] = {
     {"os_version", vm_os},
     {"managementAgentDetected", vm_agent},
     {"pvDriversDetected", vm_drivers},
+    {"balloonDriverDetected", vm_balloon},
     {"pvDriversVersion", vm_drivers_version},
     {"boot", vm_boot},
     {"PV_args", vm_cmdline},

@@ -73,6 +73,12 @@ static const struct wire_text guest_texts[] = {
     WIRE_TEXT(Muster__V1__GuestState, struct vm_guest, os_minor),
 };
 
+static const Muster__V1__GuestSaid said[_VM_SAID_COUNT] = {
+    [VM_SAID_NOTHING] = MUSTER__V1__GUEST_SAID__GUEST_SAID_NOTHING,
+    [VM_SAID_NO] = MUSTER__V1__GUEST_SAID__GUEST_SAID_NO,
+    [VM_SAID_YES] = MUSTER__V1__GUEST_SAID__GUEST_SAID_YES,
+};
+
 static const Muster__V1__VmOp ops[_VM_OP_COUNT] = {
     [VM_OP_START] = MUSTER__V1__VM_OP__VM_OP_START,
     [VM_OP_CLEAN_SHUTDOWN] = MUSTER__V1__VM_OP__VM_OP_CLEAN_SHUTDOWN,
@@ -187,6 +193,7 @@ static Muster__V1__GuestState *encode_guest(struct mu_arena *a, const struct vm_
 	wire_texts_encode(a, guest_texts, MU_ARRAY_SIZE(guest_texts), g, m);
 	m->agent_detected = g->agent_detected;
 	m->pv_drivers_detected = g->pv_drivers_detected;
+	m->balloon = said[g->balloon];
 	m->memory_free_bytes = g->memory_free_bytes < 0 ? -1 : g->memory_free_bytes;
 	m->memory_total_bytes = g->memory_total_bytes < 0 ? -1 : g->memory_total_bytes;
 	m->n_addresses = g->n_addrs;
@@ -202,6 +209,18 @@ static Muster__V1__GuestState *encode_guest(struct mu_arena *a, const struct vm_
 		m->addresses[i] = addr;
 	}
 	return m;
+}
+
+static int decode_said(Muster__V1__GuestSaid v, const char *field, enum vm_said *ret,
+		       struct mu_error *err)
+{
+	for (unsigned i = 0; i < _VM_SAID_COUNT; i++) {
+		if (said[i] == v) {
+			*ret = (enum vm_said)i;
+			return 0;
+		}
+	}
+	return mu_error_set(err, MU_E_PROTOCOL, "%s: %d", field, (int)v);
 }
 
 static int decode_guest_memory(int64_t v, const char *field, int64_t *ret, struct mu_error *err)
@@ -237,6 +256,7 @@ static int decode_guest(const Muster__V1__GuestState *m, struct vm_guest *g, str
 				     &g->memory_free_bytes, err)) < 0 ||
 	    (r = decode_guest_memory(m->memory_total_bytes, "memory_total_bytes",
 				     &g->memory_total_bytes, err)) < 0 ||
+	    (r = decode_said(m->balloon, "balloon", &g->balloon, err)) < 0 ||
 	    (r = wire_range(m->n_addresses, MODEL_VM_ADDRS_MAX, "number of addresses", err)) < 0)
 		return r;
 	g->agent_detected = m->agent_detected;

@@ -98,12 +98,21 @@ class MainJob(FleetCase):
                          self.host.xenstore(f"/local/domain/{domid}/data/os_name"))
         address = self.host.xenstore(f"/local/domain/{domid}/attr/vif/0/ipv4/0")
         self.assertEqual(shown["addresses"].get("0/ipv4/0"), address)
+        # It could say so, because the driver has let it: the name is the guest's own.
+        self.assertEqual("1", self.host.xenstore(f"/local/domain/{domid}/control/feature-balloon"))
+        self.assertTrue(wait_until("its balloon is shown", lambda: self.rest.vm(vm).get("balloonDriverDetected")))
+        self.assertIn(f"(n{domid})", self.host.out(["xenstore-ls", "-p", f"/local/domain/{domid}/control"]).split(
+            "feature-balloon")[1].splitlines()[0])
 
     def test_adopt_a_foreign_domain(self):
         vm = str(uuid.uuid4())
         self.host.guest("foreign", uuid=vm)
         wait_until("it is listed", lambda: vm in self.rest.vms("id"))
         self.assertFalse(self.rest.vm(vm)["managed"])
+        # `xl` has made it, so its guest cannot write there, and what it has is not known.
+        domid = self.domain(vm)["domid"]
+        self.assertNotIn("feature-balloon", self.host.out(["xenstore-ls", f"/local/domain/{domid}/control"]))
+        self.assertNotIn("balloonDriverDetected", self.rest.vm(vm))
         before = self.domain(vm)["domid"]
         self.rest.action(vm, "adopt")
         self.assertTrue(self.rest.vm(vm)["managed"])

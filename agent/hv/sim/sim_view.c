@@ -124,6 +124,7 @@ int sim_model_guest(const struct sim_model *m, struct hv_domid domid, struct vm_
 	if (d->reported) {
 		sim_load_at(d->traits.profile, d->seed, d->config.vcpus, m->now, &load);
 		g.agent_detected = true;
+		g.balloon = VM_SAID_YES;
 		snprintf(g.agent_version, sizeof g.agent_version, "%s", "1.0.0-proto-0.4.0");
 		snprintf(g.os_name, sizeof g.os_name, "%s", guest_systems[os].name);
 		snprintf(g.os_distro, sizeof g.os_distro, "%s", guest_systems[os].distro);

@@ -11,6 +11,7 @@
 #include "agent/hv/xen/xen_job.h"
 #include "agent/hv/xen/xen_save.h"
 #include "common/base/assert.h"
+#include "common/log/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +21,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xenstore.h>
 
-enum { INFO_CHUNK = 256, PAGE_BYTES = 4096, KIB = 1024 };
+enum { INFO_CHUNK = 256, PAGE_BYTES = 4096, KIB = 1024, PATH_BYTES = 64 };
 
 /* ---- before it begins ---- */
 
@@ -151,16 +153,37 @@ static void on_unpaused(struct job *job, int rc)
 	give_up(job);
 }
 
+/* libxl lets a guest write none of its "control" but a few names that it knows. An empty one more,
+ * the guest's own, before it runs: agents and Windows' drivers say there whether it has a balloon.
+ * Without it they cannot say so, and nothing else is different. */
+static void let_guest_tell(struct job *job)
+{
+	struct xs_permissions guests = {.id = job->xl_domid, .perms = XS_PERM_NONE};
+	char path[PATH_BYTES];
+
+	(void)snprintf(path, sizeof path, "/local/domain/%" PRIu32 "/control/feature-balloon",
+		       job->xl_domid);
+	if (!xs_write(job_xs(job), XBT_NULL, path, "", 0) ||
+	    !xs_set_permissions(job_xs(job), XBT_NULL, path, &guests, 1))
+		mu_log_debug("guest cannot tell of its balloon vm=%s errno=%d", job->config->name,
+			     errno);
+}
+
 static void on_built(struct job *job, int rc)
 {
 	job->streaming = false;
 	if (rc != 0) {
 		job_note_error(job, rc);
 		give_up(job);
-	} else if (job->cancelled) {
+		return;
+	}
+	if (job->cancelled) {
 		(void)mu_error_set(&job->err, MU_E_CANCELLED, "cancelled while it was built");
 		give_up(job);
-	} else if (job->paused) {
+		return;
+	}
+	let_guest_tell(job);
+	if (job->paused) {
 		job_finish(job, 0);
 	} else {
 		job_begun(job, libxl_domain_unpause(

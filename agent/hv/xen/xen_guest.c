@@ -111,6 +111,15 @@ static bool drivers_detected(const struct xen_guest_source *s)
 	       any_connected(s, "vbd") || any_connected(s, "vif");
 }
 
+static enum vm_said balloon_said(const struct xen_guest_source *s)
+{
+	MU_CLEANUP(mu_free) char *word = read_text(s, "control/feature-balloon");
+
+	if (mu_str_equal(word, "1"))
+		return VM_SAID_YES;
+	return mu_str_equal(word, "0") ? VM_SAID_NO : VM_SAID_NOTHING;
+}
+
 static void collect_os(const struct xen_guest_source *s, struct vm_guest *g)
 {
 	take(s, "data/os_name", g->os_name, sizeof g->os_name);
@@ -241,6 +250,7 @@ void xen_guest_collect(const struct xen_guest_source *source, struct vm_guest *r
 	memset(ret, 0, sizeof *ret);
 	collect_agent(source, ret);
 	ret->pv_drivers_detected = drivers_detected(source);
+	ret->balloon = balloon_said(source);
 	collect_os(source, ret);
 	ret->memory_free_bytes = take_kib(source, "data/meminfo_free");
 	ret->memory_total_bytes = take_kib(source, "data/meminfo_total");

@@ -300,11 +300,12 @@ Test(sim_model, guest_agent_reports_after_a_while)
 	cr_assert_eq(until(&w, SIM_GUEST_CHANGED)->domid.value, a.value);
 	cr_assert_eq(sim_model_guest(w.m, a, &g, NULL), 0);
 	cr_assert(g.agent_detected && g.pv_drivers_detected && g.n_addrs == 2);
+	cr_assert_eq(g.balloon, VM_SAID_YES);
 	cr_assert_gt(strlen(g.os_name), 0);
 	cr_assert(g.memory_free_bytes > 0 && g.memory_free_bytes < g.memory_total_bytes);
 	pass(&w, MU_SEC(600));
 	cr_assert_eq(sim_model_guest(w.m, b, &g, NULL), 0);
-	cr_assert(!g.agent_detected && g.memory_free_bytes == -1);
+	cr_assert(!g.agent_detected && g.memory_free_bytes == -1 && g.balloon == VM_SAID_NOTHING);
 	close_world(&w);
 }
 

@@ -129,6 +129,7 @@ Test(model, equality_sees_every_field)
 	    F(current_task),
 	    F(guest.agent_detected),
 	    F(guest.pv_drivers_detected),
+	    F(guest.balloon),
 	    F(guest.agent_version),
 	    F(guest.os_name),
 	    F(guest.os_distro),

@@ -160,6 +160,27 @@ Test(lists, guest_facts_are_shown)
 	http_request_for_test_free(r);
 }
 
+Test(lists, what_a_guest_says_of_its_balloon)
+{
+	struct vm_guest *guest = &f->vms[0].guest;
+	const char *const path = "/rest/v0/vms/" VM_WEB;
+	static const char *const shown[_VM_SAID_COUNT] = {
+	    [VM_SAID_NO] = "\"balloonDriverDetected\":false",
+	    [VM_SAID_YES] = "\"balloonDriverDetected\":true",
+	};
+
+	for (unsigned said = 0; said < _VM_SAID_COUNT; said++) {
+		struct http_request *r;
+
+		guest->balloon = (enum vm_said)said;
+		r = fixture_call(f, HTTP_GET, path, NULL);
+		cr_expect_not_null(strstr(http_request_for_test_body(r),
+					  shown[said] ? shown[said] : "pvDriversDetected"));
+		cr_expect_eq(!strstr(http_request_for_test_body(r), "balloon"), !shown[said]);
+		http_request_for_test_free(r);
+	}
+}
+
 Test(lists, vm_of_an_away_host_is_not_said_to_run)
 {
 	fixture_expect_get(

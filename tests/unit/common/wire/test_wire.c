@@ -41,6 +41,7 @@ static struct model_vm full_vm(void)
 	SET(vm.current_task, "fedcba98-7654-4321-8123-456789abcdef");
 	vm.guest.agent_detected = true;
 	vm.guest.pv_drivers_detected = true;
+	vm.guest.balloon = VM_SAID_YES;
 	SET(vm.guest.agent_version, "7.30");
 	SET(vm.guest.os_name, "Debian GNU/Linux 12");
 	SET(vm.guest.os_distro, "debian");
@@ -175,6 +176,7 @@ Test(wire, vm_round_trip)
 	cr_assert_eq(back.current_op, VM_OP_SUSPEND);
 	cr_assert_str_eq(back.current_task, vm.current_task);
 	cr_assert_str_eq(back.guest.addrs[1].addr, "2001:db8::17");
+	cr_assert_eq(back.guest.balloon, VM_SAID_YES);
 	cr_assert(back.guest.addrs[1].v6);
 	cr_assert_str_eq(back.tags[0], "office");
 	cr_assert_eq(back.disks[0].vdi.bytes[3], 4);
@@ -379,6 +381,7 @@ SPOIL(long_tag, m->tags[1] = long_text)
 SPOIL(guest_text, m->guest->os_major = long_text)
 SPOIL(guest_free, m->guest->memory_free_bytes = -2)
 SPOIL(guest_total, m->guest->memory_total_bytes = INT64_MIN)
+SPOIL(guest_balloon, m->guest->balloon = 3)
 SPOIL(many_addresses, m->guest->n_addresses = MODEL_VM_ADDRS_MAX + 1)
 SPOIL(address_device, m->guest->addresses[1]->device = 65536)
 SPOIL(address_index, m->guest->addresses[0]->index = UINT32_MAX)
@@ -434,6 +437,7 @@ static const struct {
     {guest_text, "guest: os_major: 256 bytes"},
     {guest_free, "guest: memory_free_bytes: -2"},
     {guest_total, "guest: memory_total_bytes: "},
+    {guest_balloon, "guest: balloon: 3"},
     {many_addresses, "guest: number of addresses: 17"},
     {address_device, "guest: addresses[1]: device: 65536"},
     {address_index, "guest: addresses[0]: index: "},

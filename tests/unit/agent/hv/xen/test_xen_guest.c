@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The rules of docs/design/guest-facts.md on what real agents write. */
 #include "agent/hv/xen/xen_guest.h"
+#include "common/base/mem.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -69,6 +70,7 @@ Test(xen_guest, nothing_is_unknown)
 
 	cr_expect_not(g.agent_detected);
 	cr_expect_not(g.pv_drivers_detected);
+	cr_expect_eq(g.balloon, VM_SAID_NOTHING);
 	cr_expect_str_empty(g.os_name);
 	cr_expect_eq(g.memory_free_bytes, -1);
 	cr_expect_eq(g.memory_total_bytes, -1);
@@ -208,6 +210,25 @@ Test(xen_guest, pv_drivers_by_a_connected_device)
 
 	cr_expect(collect(connected).pv_drivers_detected);
 	cr_expect_not(collect(closed).pv_drivers_detected);
+}
+
+Test(xen_guest, a_balloon_is_what_the_guest_says)
+{
+	static const struct {
+		const char *word;
+		enum vm_said said;
+	} words[] = {{"1", VM_SAID_YES},
+		     {"0", VM_SAID_NO},
+		     {"", VM_SAID_NOTHING},
+		     {"2", VM_SAID_NOTHING},
+		     {"yes", VM_SAID_NOTHING}};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(words); i++) {
+		const struct node nodes[] = {{"control/feature-balloon", words[i].word},
+					     {NULL, NULL}};
+
+		cr_expect_eq(collect(nodes).balloon, words[i].said, "\"%s\"", words[i].word);
+	}
 }
 
 Test(xen_guest, hostile_values_are_bounded)
