@@ -22,6 +22,7 @@ static const struct {
     {"network", "network"},
     {"pif", "PIF"},
     {"alarm", "alarm"},
+    {"message", "message"},
 };
 
 struct stream {

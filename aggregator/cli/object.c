@@ -121,8 +121,16 @@ static const struct cli_column alarm_columns[] = {
     {"OBJECT", "object.uuid", CLI_CELL_TEXT, true}, {NULL, NULL, CLI_CELL_TEXT, false},
 };
 
+static const struct cli_column message_columns[] = {
+    {"TIME", "time", CLI_CELL_SECONDS, false},  {"NAME", "name", CLI_CELL_TEXT, false},
+    {"MESSAGE", "body", CLI_CELL_TEXT, false},  {"ID", "id", CLI_CELL_TEXT, true},
+    {"OBJECT", "$object", CLI_CELL_TEXT, true}, {"TASK", "taskId", CLI_CELL_TEXT, true},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
 static const struct kind kinds[] = {
     {"alarm", "alarms", alarm_columns, {{NULL, NULL, NULL}}},
+    {"message", "messages", message_columns, {{NULL, NULL, NULL}}},
     {"sr", "srs", sr_columns, {{"$container", "host", "hosts"}}},
     {"vdi", "vdis", vdi_columns, {{"$SR", "sr", "srs"}}},
     {"network", "networks", network_columns, {{NULL, NULL, NULL}}},

@@ -124,6 +124,7 @@ static const struct cli_verb table[] = {
     {"sr", "destroy", "SR...", 1, -1, ACT | CLI_OPT_HOST, "remove empty repositories",
      cli_object_call, NULL, NULL, NULL},
     {"alarm", "list", "", 0, 0, LIST, "what is getting full", cli_object_list, NULL, NULL, NULL},
+    {"message", "list", "", 0, 0, LIST, "what became of VMs", cli_object_list, NULL, NULL, NULL},
     {"vdi", "list", "", 0, 0, LIST, "disks", cli_object_list, NULL, NULL, NULL},
     {"vdi", "show", "VDI...", 1, -1, SHOW, "all about disks", cli_object_show, NULL, NULL, NULL},
     {"vdi", "create", "SR NAME SIZE [NAME=VALUE...]", 3, -1, ACT, "make an empty disk",

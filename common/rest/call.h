@@ -11,6 +11,7 @@
 
 struct alarm;
 struct rest_alarms;
+struct rest_message;
 struct rest_feed;
 struct rest_relations;
 struct rest_type;
@@ -209,6 +210,7 @@ void rest_body_replace(struct mu_arena *a, struct mu_value *body, const char *na
 struct http_reply *rest_get_list(struct rest_call *c);
 struct http_reply *rest_get_one(struct rest_call *c);
 struct http_reply *rest_get_tasks_of(struct rest_call *c);
+struct http_reply *rest_get_messages_of(struct rest_call *c);
 
 /* waiters.c: replies that come when a task ends. */
 enum rest_wait_for {
@@ -239,5 +241,7 @@ void rest_feed_host_changed(struct rest_feed *feed, enum rest_change what,
 void rest_feed_task_changed(struct rest_feed *feed, enum rest_change what,
 			    const struct model_task *t);
 void rest_feed_alarm_changed(struct rest_feed *feed, enum rest_change what, const struct alarm *a);
+void rest_feed_message_changed(struct rest_feed *feed, enum rest_change what,
+			       const struct rest_message *m);
 
 #endif

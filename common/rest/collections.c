@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The handlers of collections that are only looked at: the route says of which type. */
+#include "common/rest/messages.h"
 #include "common/rest/render.h"
 
 struct http_reply *rest_get_list(struct rest_call *c)
@@ -59,4 +60,15 @@ static struct http_reply *answer_tasks(struct finding *f, const void *object)
 struct http_reply *rest_get_tasks_of(struct rest_call *c)
 {
 	return find(c, answer_tasks);
+}
+
+static struct http_reply *answer_messages(struct finding *f, const void *object)
+{
+	(void)object;
+	return rest_list(f->call, &rest_type_message, rest_message_is_about, f->id);
+}
+
+struct http_reply *rest_get_messages_of(struct rest_call *c)
+{
+	return find(c, answer_messages);
 }

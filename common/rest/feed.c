@@ -42,6 +42,7 @@ enum {
 	VBD_INDEX,
 	VIF_INDEX,
 	ALARM_INDEX,
+	MESSAGE_INDEX,
 	_INDEX_COUNT,
 };
 
@@ -67,6 +68,7 @@ static const struct rest_type *const types[N_TYPES] = {
     [VBD_INDEX] = &rest_type_vbd,
     [VIF_INDEX] = &rest_type_vif,
     [ALARM_INDEX] = &rest_type_alarm,
+    [MESSAGE_INDEX] = &rest_type_message,
 };
 
 struct subscription {
@@ -361,6 +363,12 @@ void rest_feed_alarm_changed(struct rest_feed *feed, enum rest_change what, cons
 	changed(feed, ALARM_INDEX, what, a);
 }
 
+void rest_feed_message_changed(struct rest_feed *feed, enum rest_change what,
+			       const struct rest_message *m)
+{
+	changed(feed, MESSAGE_INDEX, what, m);
+}
+
 void rest_feed_host_changed(struct rest_feed *feed, enum rest_change what,
 			    const struct model_host *h)
 {
@@ -382,7 +390,7 @@ static int unknown_collection(const char *name, struct mu_error *err)
 	return mu_error_set(err, MU_E_INVALID,
 			    "no collection \"%s\" has events; hint: VM, VM-snapshot, VM-template, "
 			    "VBD, VIF, SR, PBD, VDI, VDI-snapshot, network, PIF, PCI, host, pool, "
-			    "alarm or task",
+			    "alarm, message or task",
 			    name);
 }
 

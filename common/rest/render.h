@@ -54,6 +54,7 @@ extern const struct rest_type rest_type_host;
 extern const struct rest_type rest_type_pool;
 extern const struct rest_type rest_type_task;
 extern const struct rest_type rest_type_alarm;
+extern const struct rest_type rest_type_message;
 
 /* What a call gave back, NULL if nothing. */
 struct mu_value *rest_task_value(struct mu_arena *a, const struct model_task *t);

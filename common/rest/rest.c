@@ -8,6 +8,7 @@
 #include "common/base/assert.h"
 #include "common/base/str.h"
 #include "common/rest/alarms.h"
+#include "common/rest/messages.h"
 #include "common/rest/relations.h"
 #include "common/rest/render.h"
 
@@ -25,9 +26,9 @@ struct route {
 static struct http_reply *get_index(struct rest_call *c)
 {
 	static const char *const collections[] = {
-	    "alarms", "events",        "hosts", "networks", "pbds",         "pcis",
-	    "pifs",   "ping",          "pools", "srs",      "tasks",        "vbds",
-	    "vdis",   "vdi-snapshots", "vifs",  "vms",      "vm-snapshots", "vm-templates",
+	    "alarms",        "events", "hosts", "messages",     "networks",     "pbds", "pcis",
+	    "pifs",          "ping",   "pools", "srs",          "tasks",        "vbds", "vdis",
+	    "vdi-snapshots", "vifs",   "vms",   "vm-snapshots", "vm-templates",
 	};
 	struct mu_value *v = mu_value_list(c->arena);
 
@@ -57,6 +58,12 @@ static struct http_reply *get_ping(struct rest_call *c)
 		{HTTP_GET, "/rest/v0/" collection "/{id}/tasks", false}, rest_get_tasks_of, &(of)  \
 	}
 
+#define MESSAGES(collection, of)                                                                   \
+	{                                                                                          \
+		{HTTP_GET, "/rest/v0/" collection "/{id}/messages", false}, rest_get_messages_of,  \
+		    &(of)                                                                          \
+	}
+
 static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0", true}, get_index},
     {{HTTP_GET, "/rest/v0/ping", true}, get_ping},
@@ -75,17 +82,20 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/vm-templates/{id}.{format}", false}, rest_get_vm_content},
     LOOK("vms", rest_type_vm),
     TASKS("vms", rest_type_vm),
+    MESSAGES("vms", rest_type_vm),
     {{HTTP_GET, "/rest/v0/vms/{id}/actions", false}, rest_get_vm_actions},
     {{HTTP_POST, "/rest/v0/vms/{id}/actions/{action}", false}, rest_post_vm_action},
     {{HTTP_POST, "/rest/v0/vms/actions/{action}", false}, rest_post_vm_group},
     {{HTTP_GET, "/rest/v0/vms/{id}/vdis", false}, rest_get_vm_vdis, &rest_type_vm},
     LOOK("vm-snapshots", rest_type_vm_snapshot),
     TASKS("vm-snapshots", rest_type_vm_snapshot),
+    MESSAGES("vm-snapshots", rest_type_vm_snapshot),
     {{HTTP_GET, "/rest/v0/vm-snapshots/{id}/vdis", false},
      rest_get_vm_vdis,
      &rest_type_vm_snapshot},
     LOOK("vm-templates", rest_type_vm_template),
     TASKS("vm-templates", rest_type_vm_template),
+    MESSAGES("vm-templates", rest_type_vm_template),
     {{HTTP_GET, "/rest/v0/vm-templates/{id}/vdis", false},
      rest_get_vm_vdis,
      &rest_type_vm_template},
@@ -104,6 +114,7 @@ static const struct route routes[] = {
     TASKS("srs", rest_type_sr),
     {{HTTP_GET, "/rest/v0/srs/{id}/alarms", false}, rest_get_sr_alarms},
     LOOK("alarms", rest_type_alarm),
+    LOOK("messages", rest_type_message),
     LOOK("vdis", rest_type_vdi),
     TASKS("vdis", rest_type_vdi),
     LOOK("vdi-snapshots", rest_type_vdi_snapshot),
@@ -218,6 +229,7 @@ void rest_report_changed(struct rest *rest, enum rest_change what, const struct 
 void rest_task_changed(struct rest *rest, enum rest_change what, const struct model_task *t)
 {
 	rest_feed_task_changed(rest->feed, what, t);
+	rest_messages_task_changed(rest, what, t);
 	if (what == REST_REMOVE)
 		return;
 	rest_waiters_task_changed(rest, t);

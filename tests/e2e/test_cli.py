@@ -157,6 +157,8 @@ class Acting(Cli):
     def test_several_at_once(self):
         self.assertEqual(0, self.run_muster(0, "vm", "start", "test-1", "test-2").returncode)
         tasks = self.run_muster(0, "vm", "stop", "--force", "test-1", "test-2", "-o", "json").stdout
+        told = self.run_muster(0, "message", "list", "--no-header", "-c", "name,body").stdout
+        self.assertRegex(told, r"(?m)^VM_SHUTDOWN +VM 'test-2' shut down on host: host-\d \(uuid: ")
         self.assertEqual(["success", "success"], [task["status"] for task in json.loads(tasks)])
 
     def test_no_wait_prints_the_task(self):

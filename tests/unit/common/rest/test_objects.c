@@ -466,6 +466,67 @@ Test(objects, an_sr_that_gets_full)
 	http_request_for_test_free(r);
 }
 
+static void a_task(enum vm_op op, const char *method)
+{
+	struct model_task *t;
+
+	f->op = VM_OP_START;
+	f->vm = f->vms[0].id;
+	fixture_op_started(f);
+	t = &f->tasks[f->n_tasks - 1];
+	t->op = op;
+	(void)snprintf(t->method, sizeof t->method, "%s", method);
+	t->object = method[0] ? f->vm.uuid : (struct mu_uuid){{0}};
+	t->id.bytes[0] = (uint8_t)f->n_tasks;
+}
+
+static void ignore(void *arg, const struct mu_uuid *task, const struct mu_error *err)
+{
+	(void)arg;
+	(void)task;
+	(void)err;
+}
+
+Test(objects, messages_are_tasks_that_succeeded)
+{
+	struct http_request *r = listen_to("message");
+	struct mu_uuid uuid;
+	char id[MU_UUID_TEXT];
+
+	f->op_done = ignore;
+	fixture_expect_get(f, R "messages", 200, "[]");
+	a_task(VM_OP_START, "");
+	cr_expect_str_eq(told(r), "", "it has not ended");
+	fixture_expect_get(f, R "messages", 200, "[]");
+	fixture_task_ended(f, MU_E_NONE, NULL);
+	cr_expect_str_eq(told(r), "add:message");
+	a_task(VM_OP_HARD_SHUTDOWN, "");
+	fixture_task_ended(f, MU_E_TIMEOUT, "too late");
+	a_task(VM_OP_PAUSE, "");
+	fixture_task_ended(f, MU_E_NONE, NULL);
+	cr_expect_str_eq(told(r), "", "what failed, or has no word");
+	a_task(_VM_OP_COUNT, "vm.clone");
+	fixture_task_ended(f, MU_E_NONE, NULL);
+	cr_expect_str_eq(told(r), "add:message");
+	uuid = mu_uuid_derive(&f->tasks[0].id, "message");
+	mu_uuid_format(&uuid, id);
+	EXPECT("messages", id, "type,name,body,time,$object",
+	       "\"type\":\"message\",\"$object\":\"" VM_WEB "\",\"name\":\"VM_STARTED\","
+	       "\"body\":\"VM '%s' started on host: %s (uuid: " HOST_1 ")\",\"time\":1700000000",
+	       f->vms[0].name, f->hosts[0].name);
+	fixture_expect(fixture_call(f, HTTP_GET, R "vms/" VM_WEB "/messages?fields=name", NULL),
+		       200, "VM_STARTED\",\"href");
+	fixture_expect(
+	    fixture_call(f, HTTP_GET, R "messages?fields=name&filter=name:CLONED&limit=2", NULL),
+	    200, "[{\"name\":\"VM_CLONED\"");
+	fixture_expect_get(f, R "vm-templates/" DEBIAN "/messages", 200, "[]");
+	fixture_expect(fixture_call(f, HTTP_GET, R "vms/" SR_1 "/messages", NULL), 404, "VM");
+	expect_one("messages", NOBODY, 404, "no such message");
+	rest_task_changed(f->rest, REST_REMOVE, &f->tasks[0]);
+	cr_expect_str_eq(told(r), "remove:message", "it went with its task");
+	http_request_for_test_free(r);
+}
+
 /* Nobody tells of what was there when the process started. */
 Test(objects, an_sr_that_was_full_before)
 {
