@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A line is four pieces: the family's name, the object's labels, a tail that all series of one name
+ * share (`,vif="0"} `), and the number. The first three are made once and copied.
+ *
+ * Samples are sorted by family within their batch; a family is written batch by batch.
+ */
+#include "common/expose/page.h"
+
+#include "common/base/arena.h"
+#include "common/base/assert.h"
+#include "common/base/map.h"
+#include "common/expose/number.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FAMILIES_MAX = 64, HINTS = 256 };
+
+/* How series of one name are shown: once for each rule that matches. */
+struct shown {
+	const struct expose_rule *rule;
+	float scale;
+	uint32_t family;
+	uint32_t tail_len;
+	const char *tail;
+	struct shown *more;
+};
+
+/* Of a name: looked up once. */
+struct known {
+	struct shown *first; /* NULL: not shown */
+};
+
+struct sample {
+	const struct shown *shown;
+	uint32_t object;
+	float value;
+};
+
+/* Where an object's labels are in the batch's text. */
+struct labels {
+	uint32_t at;
+	uint32_t len;
+};
+
+struct batch {
+	struct mu_str text;
+	struct labels *objects;
+	size_t n_objects;
+	size_t objects_cap;
+	struct sample *samples;
+	size_t n_samples;
+	size_t samples_cap;
+	uint32_t from[FAMILIES_MAX + 1]; /* first sample of each family */
+};
+
+/* Objects of a kind mostly have the same series in the same order: what stood at this place in the
+ * object before is tried first. */
+struct hint {
+	const char *name;
+	const struct known *known;
+};
+
+struct expose_page {
+	enum expose_format format;
+	const struct expose_rule *rules;
+	size_t n_rules;
+	struct mu_arena *arena;
+	struct mu_map *known[_EXPOSE_KIND_COUNT]; /* name -> struct known */
+	struct batch **batches;
+	size_t n_batches;
+	size_t n_samples;
+	uint64_t bytes;
+	bool used[FAMILIES_MAX];
+	/* gathering */
+	struct batch *batch; /* NULL: none is open */
+	enum expose_kind kind;
+	uint32_t object;
+	uint32_t info; /* object with the labels of EXPOSE_INFO */
+	bool skip;     /* its labels are too long */
+	size_t n_put;
+	struct hint hints[_EXPOSE_KIND_COUNT][HINTS];
+	/* writing */
+	struct mu_str between; /* a family's first lines, or the end */
+	uint32_t family;
+	bool headed;
+	bool ended;
+	size_t at_batch;
+	size_t at_sample;
+};
+
+struct expose_page *expose_page_new(enum expose_names names, enum expose_format format)
+{
+	struct expose_page *p = mu_xcalloc(1, sizeof *p);
+
+	p->format = format;
+	p->rules = expose_rules(names, &p->n_rules);
+	mu_assert(p->n_rules <= FAMILIES_MAX);
+	p->arena = mu_arena_new();
+	for (size_t kind = 0; kind < _EXPOSE_KIND_COUNT; kind++)
+		p->known[kind] = mu_map_new();
+	return p;
+}
+
+static void batch_free(struct batch *b)
+{
+	mu_str_deinit(&b->text);
+	free(b->objects);
+	free(b->samples);
+	free(b);
+}
+
+struct expose_page *expose_page_free(struct expose_page *p)
+{
+	if (!p)
+		return NULL;
+	for (size_t i = 0; i < p->n_batches; i++)
+		batch_free(p->batches[i]);
+	free(p->batches);
+	mu_str_deinit(&p->between);
+	for (size_t kind = 0; kind < _EXPOSE_KIND_COUNT; kind++)
+		mu_map_free(p->known[kind]);
+	mu_arena_free(p->arena);
+	free(p);
+	return NULL;
+}
+
+/* --- names --- */
+
+static struct shown *shown_new(struct expose_page *p, const struct expose_rule *rule,
+			       const char *value, size_t len)
+{
+	struct shown *s = mu_arena_calloc(p->arena, 1, sizeof *s);
+	struct mu_str tail = MU_STR_INIT;
+
+	if (rule->label)
+		mu_str_printf(&tail, ",%s=\"%.*s\"", rule->label, (int)len, value);
+	mu_str_add(&tail, rule->kind == EXPOSE_PAGE ? " " : "} ");
+	*s = (struct shown){
+	    .rule = rule,
+	    .scale = rule->scale != 0 ? rule->scale : 1,
+	    .family = (uint32_t)(rule - p->rules),
+	    .tail_len = (uint32_t)tail.len,
+	    .tail = mu_arena_memdup(p->arena, tail.data, tail.len),
+	};
+	mu_str_deinit(&tail);
+	return s;
+}
+
+/* A label's value is copied as it is. */
+static bool is_plain(const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (value[i] < ' ' || value[i] > '~' || value[i] == '"' || value[i] == '\\')
+			return false;
+	return true;
+}
+
+static struct known *look_up(struct expose_page *p, const char *name)
+{
+	struct known *k = mu_arena_calloc(p->arena, 1, sizeof *k);
+	struct shown **last = &k->first;
+
+	for (size_t i = 0; i < p->n_rules; i++) {
+		const struct expose_rule *rule = &p->rules[i];
+		const char *value = "";
+		size_t len = 0;
+
+		if (!expose_rule_matches(rule, p->kind, name, &value, &len))
+			continue;
+		if (!rule->family.name || !is_plain(value, len))
+			break;
+		*last = shown_new(p, rule, value, len);
+		last = &(*last)->more;
+		if (!rule->more)
+			break;
+	}
+	return k;
+}
+
+static const struct known *known_of(struct expose_page *p, const char *name)
+{
+	struct hint *h = &p->hints[p->kind][p->n_put++ % HINTS];
+	struct known *k;
+
+	if (h->name == name)
+		return h->known;
+	k = mu_map_find_str(p->known[p->kind], name);
+	if (!k) {
+		k = look_up(p, name);
+		mu_map_put_str(p->known[p->kind], name, k);
+	}
+	*h = (struct hint){name, k};
+	return k;
+}
+
+/* --- gathering --- */
+
+static struct batch *batch_open(struct expose_page *p)
+{
+	if (!p->batch) {
+		p->batch = mu_xcalloc(1, sizeof *p->batch);
+		if ((p->n_batches & (p->n_batches - 1)) == 0)
+			p->batches = mu_xrealloc(p->batches, p->n_batches ? 2 * p->n_batches : 1,
+						 sizeof(struct batch *));
+		p->batches[p->n_batches++] = p->batch;
+	}
+	return p->batch;
+}
+
+static uint32_t object_add(struct batch *b, size_t at)
+{
+	if (b->n_objects == b->objects_cap) {
+		b->objects_cap = b->objects_cap ? 2 * b->objects_cap : 64;
+		b->objects = mu_xrealloc(b->objects, b->objects_cap, sizeof *b->objects);
+	}
+	b->objects[b->n_objects] = (struct labels){(uint32_t)at, (uint32_t)(b->text.len - at)};
+	return (uint32_t)b->n_objects++;
+}
+
+static void add_labels(struct batch *b, const struct expose_label *labels, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		expose_label_add(&b->text, labels[i].key, labels[i].value);
+}
+
+void expose_object(struct expose_page *p, const struct expose_object *o)
+{
+	struct batch *b = batch_open(p);
+	size_t at = b->text.len, behind;
+
+	mu_assert(o->n_labels > 0 || o->kind == EXPOSE_PAGE);
+	p->kind = o->kind;
+	p->n_put = 0;
+	if (o->kind != EXPOSE_PAGE)
+		mu_str_add_char(&b->text, '{');
+	add_labels(b, o->labels, o->n_labels);
+	behind = b->text.len;
+	p->object = object_add(b, at);
+	if (o->n_info > 0) {
+		mu_str_add(&b->text, "{");
+		add_labels(b, o->labels, o->n_labels);
+		add_labels(b, o->info, o->n_info);
+	}
+	p->info = object_add(b, o->n_info > 0 ? behind : at);
+	p->skip = b->text.len - at > EXPOSE_LABELS_MAX;
+}
+
+static void sample_add(struct batch *b, const struct sample *s)
+{
+	if (b->n_samples == b->samples_cap) {
+		b->samples_cap = b->samples_cap ? 2 * b->samples_cap : 256;
+		b->samples = mu_xrealloc(b->samples, b->samples_cap, sizeof *b->samples);
+	}
+	b->samples[b->n_samples++] = *s;
+}
+
+void expose_put(struct expose_page *p, const char *name, float value)
+{
+	const struct known *k = known_of(p, name);
+	bool info = name[0] == '@' && !strcmp(name, EXPOSE_INFO);
+
+	mu_assert(p->batch);
+	if (p->skip)
+		return;
+	for (const struct shown *s = k->first; s; s = s->more) {
+		float v = value * s->scale;
+
+		if (isfinite(v))
+			sample_add(p->batch, &(struct sample){s, info ? p->info : p->object, v});
+	}
+}
+
+static size_t line_len(const struct batch *b, const struct sample *s, size_t number)
+{
+	return strlen(s->shown->rule->family.name) + b->objects[s->object].len +
+	       s->shown->tail_len + number + 1;
+}
+
+void expose_batch_end(struct expose_page *p)
+{
+	struct batch *b = p->batch;
+	struct sample *sorted;
+	uint32_t next[FAMILIES_MAX];
+	char number[EXPOSE_NUMBER_MAX];
+
+	if (!b)
+		return;
+	for (size_t i = 0; i < b->n_samples; i++)
+		b->from[b->samples[i].shown->family + 1]++;
+	for (size_t f = 0; f < FAMILIES_MAX; f++) {
+		p->used[f] |= b->from[f + 1] > 0;
+		b->from[f + 1] += b->from[f];
+		next[f] = b->from[f];
+	}
+	sorted = mu_xcalloc(b->n_samples + 1, sizeof *sorted);
+	for (size_t i = 0; i < b->n_samples; i++) {
+		const struct sample *s = &b->samples[i];
+
+		sorted[next[s->shown->family]++] = *s;
+		p->bytes += line_len(b, s, expose_number(number, s->value));
+	}
+	free(b->samples);
+	b->samples = sorted;
+	p->n_samples += b->n_samples;
+	p->batch = NULL;
+	memset(p->hints, 0, sizeof p->hints);
+}
+
+size_t expose_n_samples(const struct expose_page *p)
+{
+	return p->n_samples;
+}
+
+/* --- writing --- */
+
+uint64_t expose_page_end(struct expose_page *p)
+{
+	struct mu_str text = MU_STR_INIT;
+
+	mu_assert(!p->batch);
+	for (size_t f = 0; f < p->n_rules; f++)
+		if (p->used[f])
+			expose_family_add(&text, p->format, &p->rules[f].family);
+	p->bytes += text.len + strlen(expose_end(p->format));
+	mu_str_deinit(&text);
+	return p->bytes;
+}
+
+static char *copy(char *to, const char *from, size_t len)
+{
+	memcpy(to, from, len);
+	return to + len;
+}
+
+static char *write_line(char *to, const struct batch *b, const struct sample *s)
+{
+	const struct labels *l = &b->objects[s->object];
+	const char *name = s->shown->rule->family.name;
+
+	to = copy(to, name, strlen(name));
+	to = copy(to, b->text.data + l->at, l->len);
+	to = copy(to, s->shown->tail, s->shown->tail_len);
+	to += expose_number(to, s->value);
+	*to++ = '\n';
+	return to;
+}
+
+/* Samples of the family, until `to` may have no room for one more; false: there are more. */
+static bool write_family(struct expose_page *p, char **to, const char *limit)
+{
+	for (; p->at_batch < p->n_batches; p->at_batch++, p->at_sample = 0) {
+		const struct batch *b = p->batches[p->at_batch];
+		size_t end = b->from[p->family + 1];
+
+		if (p->at_sample < b->from[p->family])
+			p->at_sample = b->from[p->family];
+		for (; p->at_sample < end; p->at_sample++) {
+			if (*to > limit)
+				return false;
+			*to = write_line(*to, b, &b->samples[p->at_sample]);
+		}
+	}
+	p->at_batch = p->at_sample = 0;
+	return true;
+}
+
+/* What stands between samples fits in what a line needs at most. */
+static char *write_between(struct expose_page *p, char *to, const struct expose_family *f)
+{
+	mu_str_reset(&p->between);
+	if (f)
+		expose_family_add(&p->between, p->format, f);
+	else
+		mu_str_add(&p->between, expose_end(p->format));
+	return copy(to, p->between.data, p->between.len);
+}
+
+size_t expose_page_write(struct expose_page *p, char *ret, size_t cap)
+{
+	/* A line: its name, labels, a tail with a series' name, and a number. */
+	const char *limit = ret + cap - EXPOSE_LABELS_MAX - 1024;
+	char *to = ret;
+
+	mu_assert(cap >= EXPOSE_PIECE_MIN);
+	for (; p->family < p->n_rules; p->family++, p->headed = false) {
+		if (!p->used[p->family])
+			continue;
+		if (to > limit)
+			return (size_t)(to - ret);
+		if (!p->headed)
+			to = write_between(p, to, &p->rules[p->family].family);
+		p->headed = true;
+		if (!write_family(p, &to, limit))
+			return (size_t)(to - ret);
+	}
+	if (!p->ended && to <= limit) {
+		to = write_between(p, to, NULL);
+		p->ended = true;
+	}
+	return (size_t)(to - ret);
+}
