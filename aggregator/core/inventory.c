@@ -557,6 +557,22 @@ void inventory_each_vm(const struct inventory *inv,
 	}
 }
 
+void inventory_host_each_vm(const struct inventory *inv, const struct host_id *id,
+			    bool (*each)(const struct model_vm *vm, void *arg), void *arg)
+{
+	const struct host *host = host_get(inv, id);
+
+	if (!host)
+		return;
+	mu_list_each(it, &host->reports)
+	{
+		const struct report *r = MU_CONTAINER_OF(it, struct report, of_host);
+
+		if (r->entry->shown == r && !each(&r->vm, arg))
+			return;
+	}
+}
+
 void inventory_each_object(const struct inventory *inv, enum object_kind kind,
 			   bool (*each)(const struct model_object *o, void *arg), void *arg)
 {

@@ -112,6 +112,9 @@ void inventory_each_host(const struct inventory *inv,
 			 bool (*each)(const struct model_host *h, void *arg), void *arg);
 void inventory_each_vm(const struct inventory *inv,
 		       bool (*each)(const struct model_vm *vm, void *arg), void *arg);
+/* Those that are shown on this host. */
+void inventory_host_each_vm(const struct inventory *inv, const struct host_id *id,
+			    bool (*each)(const struct model_vm *vm, void *arg), void *arg);
 void inventory_each_object(const struct inventory *inv, enum object_kind kind,
 			   bool (*each)(const struct model_object *o, void *arg), void *arg);
 /* Every host's view of an object. */

@@ -583,6 +583,31 @@ void metrics_intake(const struct metrics *m, const struct mu_uuid *host, struct 
 	ret->n_series = catalogue_n_series(m->catalogue, host);
 }
 
+void metrics_totals(const struct metrics *m, struct metrics_totals *ret)
+{
+	const struct feed *f;
+
+	*ret = (struct metrics_totals){.waiting_bytes = m->records.len + m->writer.records.len,
+				       .failing = m->failing};
+	for (size_t i = 0; (f = mu_map_next(m->feeds, &i, NULL, NULL));) {
+		ret->n_taken += f->intake.n_taken;
+		ret->n_too_old += f->intake.n_too_old;
+		ret->n_too_new += f->intake.n_too_new;
+		ret->n_series += catalogue_n_series(m->catalogue, &f->host);
+	}
+}
+
+const struct catalogue_object *metrics_newest(const struct metrics *m, const struct mu_uuid *object,
+					      float *ret)
+{
+	const struct catalogue_object *o = catalogue_find(m->catalogue, object);
+
+	if (!o || archive_row_end(ARCHIVE_STEPS, o->last) < now_s() - METRICS_FRESH_S)
+		return NULL;
+	stats_at(m->archive, o, o->last, ret);
+	return o;
+}
+
 /* --- forgetting --- */
 
 void metrics_expire(struct metrics *m, bool (*exists)(void *ctx, const struct mu_uuid *id),

@@ -19,6 +19,7 @@ struct metrics;
 enum {
 	METRICS_QUOTA = 32768,       /* series of one host */
 	METRICS_KEEP_S = 30 * 86400, /* of an object that is gone */
+	METRICS_FRESH_S = 60,        /* a newest value that is older is none */
 };
 
 /* err NULL: it is done. */
@@ -76,6 +77,11 @@ void metrics_query(struct metrics *m, const struct stats_query *q,
 				const struct mu_error *err),
 		   void *arg);
 
+/* The newest values of an object: those of its series, in their order, when it was heard of within
+ * METRICS_FRESH_S. NULL otherwise. `ret` has room for CATALOGUE_OBJECT_MAX. */
+const struct catalogue_object *metrics_newest(const struct metrics *m, const struct mu_uuid *object,
+					      float *ret);
+
 /* How a host's batches fare. */
 struct metrics_intake {
 	size_t n_series;  /* of its objects, also those that are gone */
@@ -88,6 +94,18 @@ struct metrics_intake {
 
 void metrics_intake(const struct metrics *m, const struct mu_uuid *host,
 		    struct metrics_intake *ret);
+
+/* How all of it fares. */
+struct metrics_totals {
+	size_t n_series;
+	uint64_t n_taken; /* batches, as in struct metrics_intake */
+	uint64_t n_too_old;
+	uint64_t n_too_new;
+	size_t waiting_bytes; /* records that are not in the journal yet */
+	bool failing;         /* to store */
+};
+
+void metrics_totals(const struct metrics *m, struct metrics_totals *ret);
 
 /* Objects that nobody has heard of for METRICS_KEEP_S and that `exists` does not know: they are
  * handed to `forget`, which removes them from the store and calls metrics_forgotten(). */

@@ -89,3 +89,13 @@ void stats_read(const struct archive *a, const struct catalogue_object *o,
 		stats_mask(q->level, s->born, first, n, values);
 	}
 }
+
+void stats_at(const struct archive *a, const struct catalogue_object *o, uint32_t step, float *ret)
+{
+	for (size_t i = 0; i < o->n_series; i++) {
+		const struct catalogue_series *s = &o->series[i];
+
+		archive_read(a, ARCHIVE_STEPS, ARCHIVE_AVERAGE, s->column, step, 1, &ret[i]);
+		stats_mask(ARCHIVE_STEPS, s->born, step, 1, &ret[i]);
+	}
+}

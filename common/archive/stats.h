@@ -42,6 +42,8 @@ void stats_frame(const struct catalogue_object *o, const struct stats_query *q, 
 void stats_read(const struct archive *a, const struct catalogue_object *o,
 		const struct stats_query *q, uint32_t first, uint32_t n, struct mu_arena *arena,
 		struct stats_result *ret);
+/* The values of an object's series at one step; NaN = unknown. */
+void stats_at(const struct archive *a, const struct catalogue_object *o, uint32_t step, float *ret);
 /* What is older than its series was another's: unknown. */
 void stats_mask(enum archive_level level, uint32_t born, uint32_t first, uint32_t n, float *values);
 

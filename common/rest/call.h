@@ -35,6 +35,7 @@ struct rest {
 	struct mu_link sessions; /* session.h */
 	struct mu_timer *session_timer;
 	mu_msec session_every;
+	struct rest_counts counts;
 	size_t n_route_sets;
 	struct {
 		const struct rest_route *routes;

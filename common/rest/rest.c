@@ -463,6 +463,11 @@ static struct http_reply *no_route(struct rest_call *c, unsigned allowed)
 	return reply;
 }
 
+void rest_counts(const struct rest *rest, struct rest_counts *ret)
+{
+	*ret = rest->counts;
+}
+
 bool rest_may_change(const struct rest_user *user)
 {
 	return user->admin;
@@ -483,8 +488,11 @@ struct http_reply *rest_handle(struct http_request *r, void *rest)
 	bool open = m.route ? m.route->info.open : m.more && m.more->open;
 	struct http_reply *refusal = open ? NULL : authenticate(&c);
 
-	if (refusal)
+	c.rest->counts.n_requests[r->method]++;
+	if (refusal) {
+		c.rest->counts.n_refused++;
 		return refusal;
+	}
 	if (!found(&m))
 		return no_route(&c, m.allowed);
 	if (!open && r->method != HTTP_GET && !rest_may_change(&c.user)) {

@@ -153,6 +153,13 @@ struct rest *rest_free(struct rest *rest);
 struct http_reply *rest_handle(struct http_request *r, void *rest); /* http_server's handler */
 bool rest_streams(struct http_request *r, void *rest);              /* and its `streams` */
 
+/* Since it was made. */
+struct rest_counts {
+	uint64_t n_requests[_HTTP_METHOD_COUNT];
+	uint64_t n_refused; /* of these: nobody knew who asked */
+};
+void rest_counts(const struct rest *rest, struct rest_counts *ret);
+
 /* Tell it about changes, after the backend shows them: feeds /events subscriptions and ?wait and
  * ?sync requests. VMs of a host that comes or goes change too: their power state reads otherwise.
  */

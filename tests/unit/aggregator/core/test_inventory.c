@@ -349,6 +349,40 @@ Test(inventory, walks_stop_when_told)
 	cr_assert_eq(c.n, 6);
 }
 
+static bool add_name(const struct model_vm *v, void *arg)
+{
+	char *text = arg;
+
+	(void)snprintf(text + strlen(text), 16, " v%d", v->id.uuid.bytes[0]);
+	return v->id.uuid.bytes[0] != 9;
+}
+
+static const char *shown_on(int h)
+{
+	static char text[64];
+	struct host_id id = host(h);
+
+	text[0] = '\0';
+	inventory_host_each_vm(inv, &id, add_name, text);
+	return text;
+}
+
+Test(inventory, vms_that_are_shown_on_a_host)
+{
+	struct model_vm a[] = {vm(1, VM_RUNNING), vm(2, VM_RUNNING)};
+	struct model_vm b[] = {vm(2, VM_HALTED), vm(9, VM_HALTED), vm(3, VM_HALTED)};
+
+	add_host(1);
+	add_host(2);
+	snapshot(1, a, 2);
+	snapshot(2, b, 3);
+	connect_host(1, true, 1);
+	connect_host(2, true, 1);
+	cr_assert_str_eq(shown_on(1), " v1 v2");
+	cr_assert_str_eq(shown_on(2), " v9", "the first runs v2; told to stop at v9");
+	cr_assert_str_eq(shown_on(3), "");
+}
+
 /* --- what is shown depends on what was said last by each host, never on the order --- */
 
 enum { HOSTS = 3, VMS = 6 };

@@ -304,6 +304,32 @@ Test(metrics, a_batch_shorter_than_its_dictionary)
 	cr_assert_eq(in.n_series, 0);
 }
 
+Test(metrics, newest_values_and_totals)
+{
+	float values[CATALOGUE_OBJECT_MAX];
+	const struct catalogue_object *o;
+	struct metrics_totals t;
+
+	map(&vm);
+	cr_assert_null(metrics_newest(metrics, &vm, values), "nothing was said of it yet");
+	cr_assert_eq(put_values(2, 5), 0);
+	o = metrics_newest(metrics, &vm, values);
+	cr_assert(o && mu_uuid_equal(&o->id, &vm) && o->n_series == 1);
+	cr_assert_eq(values[0], 5);
+	wall += 5000;
+	cr_assert_eq(put_values(1, 6), 0);
+	cr_assert_not_null(metrics_newest(metrics, &vm, values));
+	cr_assert(isnan(values[0]), "the newest is not known, the one before is not the newest");
+	cr_assert_null(metrics_newest(metrics, &other, values));
+	metrics_totals(metrics, &t);
+	cr_assert_eq(t.n_series, 2);
+	cr_assert_eq(t.n_taken, 2);
+	cr_assert_eq(t.n_too_old + t.n_too_new, 0);
+	cr_assert(!t.failing);
+	wall += (METRICS_FRESH_S + 10) * 1000;
+	cr_assert_null(metrics_newest(metrics, &vm, values), "it was heard of too long ago");
+}
+
 static void acked_one(void *ctx, const struct mu_error *err)
 {
 	unsigned *n_left = ctx;

@@ -81,6 +81,7 @@ Test(stats, rows_of_an_object)
 	const struct stats_query q = {.object = {{1}}, .level = ARCHIVE_STEPS};
 	struct catalogue_map map;
 	struct stats_result r;
+	float now[2];
 
 	catalogue_map(c, arena, &want[0].object, want, 2, LAST, &map);
 	archive_reserve(a, 2);
@@ -96,4 +97,10 @@ Test(stats, rows_of_an_object)
 	cr_assert_str_eq(r.series[1].unit, "bytes");
 	cr_assert(isnan(r.series[1].values[0]), "from before it was born");
 	cr_assert_eq(r.series[1].values[1], 2);
+	stats_at(a, catalogue_find(c, &q.object), LAST, now);
+	cr_assert(now[0] == 1 && now[1] == 2);
+	stats_at(a, catalogue_find(c, &q.object), LAST - 1, now);
+	cr_assert(isnan(now[0]) && isnan(now[1]), "from before it was born");
+	stats_at(a, catalogue_find(c, &q.object), LAST + 1, now);
+	cr_assert(isnan(now[0]), "not yet");
 }

@@ -50,6 +50,8 @@ Test(access, tokens_are_taken_from_where_clients_put_them)
 	    {NULL, NULL, 401},
 	};
 
+	struct rest_counts counts;
+
 	for (size_t i = 0; i < MU_ARRAY_SIZE(table); i++) {
 		struct http_request *r =
 		    fixture_call_as(f, HTTP_GET, "/rest/v0/vms", table[i].header, table[i].value);
@@ -61,6 +63,9 @@ Test(access, tokens_are_taken_from_where_clients_put_them)
 					 "Bearer"));
 		http_request_for_test_free(r);
 	}
+	rest_counts(f->rest, &counts);
+	cr_assert_eq(counts.n_requests[HTTP_GET], MU_ARRAY_SIZE(table));
+	cr_assert_eq(counts.n_refused, 10);
 }
 
 Test(access, open_routes_need_no_token)
