@@ -222,6 +222,9 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 	app_rest_backend(app, &app->backend);
 	app->rest = rest_new(app->loop, &app->backend);
 	admin_routes_add(app->rest, &app->admin);
+	app_exposition_ops(app, &app->exposition_ops);
+	app->exposition = exposition_new(app->loop, &app->exposition_ops);
+	exposition_routes_add(app->rest, app->exposition);
 	options.ctx = app->rest;
 	if (server_files(app, "server", &files, NULL, err) < 0 ||
 	    http_server_new(app->loop, &options, &app->http, err) < 0 ||
@@ -289,6 +292,7 @@ static void on_store_closed(void *ctx)
 {
 	struct app *app = ctx;
 
+	exposition_free(app->exposition);
 	rest_free(app->rest);
 	if (app->rpc)
 		rpc_free(app->rpc);

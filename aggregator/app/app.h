@@ -13,6 +13,7 @@
 #include "aggregator/fleet/fleet.h"
 #include "aggregator/metrics/metrics.h"
 #include "aggregator/rest/admin.h"
+#include "aggregator/rest/exposition.h"
 #include "aggregator/store/access.h"
 #include "aggregator/store/store.h"
 #include "common/base/map.h"
@@ -48,6 +49,8 @@ struct app {
 	struct fleet *fleet;
 	struct rest_backend backend;
 	struct admin_ops admin;
+	struct exposition_ops exposition_ops;
+	struct exposition *exposition;
 	struct rest *rest;
 	struct http_server *http;
 	struct rest_pool pool;
@@ -145,6 +148,9 @@ void app_metrics_mark(const struct app *app, const struct host_id *host, uint64_
 void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt);
 /* Daily: what is gone for long is dropped. */
 void app_metrics_expire(struct app *app);
+
+/* exposition.c: pages for Prometheus. */
+void app_exposition_ops(struct app *app, struct exposition_ops *ret);
 
 /* transfer.c */
 int app_transfer_open(struct app *app, const struct rest_transfer *rq,

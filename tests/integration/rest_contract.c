@@ -3,6 +3,7 @@
  * "field TYPE NAME", "action NAME", "method NAME", "argument METHOD NAME
  * optional|required|one". */
 #include "aggregator/rest/admin.h"
+#include "aggregator/rest/exposition.h"
 #include "common/rest/render.h"
 
 #include <stdio.h>
@@ -52,10 +53,13 @@ int main(void)
 	for (size_t i = 0; i < n_routes; i++)
 		print_route(routes[i].method, routes[i].pattern, routes[i].open, "common");
 	admin_routes_add(&rest, NULL);
-	for (size_t i = 0; i < rest.route_sets[0].n_routes; i++)
-		print_route(rest.route_sets[0].routes[i].method,
-			    rest.route_sets[0].routes[i].pattern, rest.route_sets[0].routes[i].open,
-			    "aggregator");
+	exposition_routes_add(&rest, NULL);
+	for (size_t set = 0; set < rest.n_route_sets; set++)
+		for (size_t i = 0; i < rest.route_sets[set].n_routes; i++) {
+			const struct rest_route *r = &rest.route_sets[set].routes[i];
+
+			print_route(r->method, r->pattern, r->open, "aggregator");
+		}
 	for (size_t i = 0; i < MU_ARRAY_SIZE(types); i++)
 		print_fields(types[i]);
 	for (unsigned op = 0; op < _VM_OP_COUNT; op++)

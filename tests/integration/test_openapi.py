@@ -24,8 +24,9 @@ class ContractTest(unittest.TestCase):
 
     def operations(self):
         for path, item in self.document["paths"].items():
+            base = item.get("servers", self.document["servers"])[0]["url"].rstrip("/")
             for method in METHODS & item.keys():
-                yield method, "/rest/v0" + path.rstrip("/"), item[method]
+                yield method, base + path.rstrip("/"), item[method]
 
     def test_routes(self):
         documented = {(method, path, operation.get("x-muster-part", "common"))

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What pages for Prometheus say: hosts and VMs with the labels of each set of names, and the
+ * aggregator itself. */
+#include "aggregator/app/app.h"
+#include "common/os/self.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- labels --- */
+
+enum { LABELS_MAX = 8 };
+
+struct labels {
+	struct expose_label items[LABELS_MAX];
+	size_t n;
+};
+
+static void add_label(struct labels *l, const char *key, const char *value)
+{
+	l->items[l->n++] = (struct expose_label){key, value};
+}
+
+static const char *id_text(const struct mu_uuid *id, char text[MU_UUID_TEXT])
+{
+	return mu_uuid_format(id, text);
+}
+
+/* --- values --- */
+
+static size_t put_series(struct app *app, const struct mu_uuid *id, struct expose_page *page)
+{
+	float values[CATALOGUE_OBJECT_MAX];
+	const struct catalogue_object *o = metrics_newest(app->metrics, id, values);
+
+	for (size_t i = 0; o && i < o->n_series; i++)
+		expose_put(page, o->series[i].metric->name, values[i]);
+	return o ? o->n_series : 0;
+}
+
+/* Of all VMs' disks on a host: unknown when one of them is. */
+struct disks {
+	struct app *app;
+	float read;
+	float written;
+	size_t n_series;
+};
+
+static bool add_disks(const struct model_vm *vm, void *arg)
+{
+	struct disks *d = arg;
+	float values[CATALOGUE_OBJECT_MAX];
+	const struct catalogue_object *o = metrics_newest(d->app->metrics, &vm->id.uuid, values);
+
+	for (size_t i = 0; o && i < o->n_series; i++) {
+		const char *name = o->series[i].metric->name;
+
+		if (!strcmp(name, "vbd_aggr_read"))
+			d->read += values[i];
+		else if (!strcmp(name, "vbd_aggr_write"))
+			d->written += values[i];
+	}
+	d->n_series += o ? o->n_series : 0;
+	return true;
+}
+
+static size_t put_disks(struct app *app, const struct model_host *h, struct expose_page *page)
+{
+	struct disks d = {.app = app};
+
+	inventory_host_each_vm(app->inventory, &h->id, add_disks, &d);
+	expose_put(page, EXPOSE_DISK_READ, h->connected ? d.read : NAN);
+	expose_put(page, EXPOSE_DISK_WRITE, h->connected ? d.written : NAN);
+	return d.n_series;
+}
+
+/* --- objects --- */
+
+static void begin_object(struct expose_page *page, enum expose_kind kind,
+			 const struct labels *labels, const struct labels *info)
+{
+	const struct expose_object o = {kind, labels->items, labels->n, info->items, info->n};
+
+	expose_object(page, &o);
+	expose_put(page, EXPOSE_INFO, 1);
+}
+
+/* What every sample of Xen Orchestra's has. */
+static void label_xo(const struct app *app, struct labels *l, const char *type, const char *id,
+		     char pool[MU_UUID_TEXT])
+{
+	add_label(l, "pool_id", id_text(&app->pool.id, pool));
+	add_label(l, "pool_name", app->pool.name);
+	add_label(l, "uuid", id);
+	add_label(l, "type", type);
+}
+
+static size_t put_host(struct app *app, const struct model_host *h, enum expose_names names,
+		       struct expose_page *page)
+{
+	char id[MU_UUID_TEXT], pool[MU_UUID_TEXT];
+	struct labels labels = {.n = 0}, info = {.n = 0};
+
+	(void)id_text(&h->id.uuid, id);
+	switch (names) {
+	case EXPOSE_NATIVE:
+		add_label(&labels, "host_uuid", id);
+		add_label(&info, "host", h->name);
+		add_label(&info, "xen_version", h->xen_version);
+		add_label(&info, "agent_version", h->agent_version);
+		break;
+	case EXPOSE_XEN_EXPORTER:
+		add_label(&labels, "host", h->name);
+		add_label(&labels, "host_uuid", id);
+		break;
+	case EXPOSE_XO:
+		label_xo(app, &labels, "host", id, pool);
+		add_label(&labels, "host_name", h->name);
+		break;
+	case _EXPOSE_NAMES_COUNT:
+		break;
+	}
+	begin_object(page, EXPOSE_HOST, &labels, &info);
+	expose_put(page, EXPOSE_UP, h->connected);
+	return put_series(app, &h->id.uuid, page) +
+	       (names == EXPOSE_XEN_EXPORTER ? put_disks(app, h, page) : 0);
+}
+
+static size_t put_vm(struct app *app, const struct model_vm *vm, enum expose_names names,
+		     struct expose_page *page)
+{
+	const struct model_host *h = inventory_host_find(app->inventory, &vm->host);
+	char id[MU_UUID_TEXT], host[MU_UUID_TEXT], pool[MU_UUID_TEXT];
+	struct labels labels = {.n = 0}, info = {.n = 0};
+
+	(void)id_text(&vm->id.uuid, id);
+	(void)id_text(&vm->host.uuid, host);
+	switch (names) {
+	case EXPOSE_NATIVE:
+		add_label(&labels, "vm_uuid", id);
+		add_label(&info, "vm", vm->name);
+		add_label(&info, "host_uuid", host);
+		add_label(&info, "host", h ? h->name : "");
+		break;
+	case EXPOSE_XEN_EXPORTER:
+		add_label(&labels, "host", h ? h->name : "");
+		add_label(&labels, "host_uuid", host);
+		add_label(&labels, "vm", vm->name);
+		add_label(&labels, "vm_uuid", id);
+		break;
+	case EXPOSE_XO:
+		label_xo(app, &labels, "vm", id, pool);
+		add_label(&labels, "vm_name", vm->name);
+		break;
+	case _EXPOSE_NAMES_COUNT:
+		break;
+	}
+	begin_object(page, EXPOSE_VM, &labels, &info);
+	expose_put(page, EXPOSE_UP,
+		   vm->power == VM_UNKNOWN ? NAN : (float)(vm->power == VM_RUNNING));
+	return put_series(app, &vm->id.uuid, page);
+}
+
+static size_t put(void *ctx, const struct exposition_id *id, enum expose_names names,
+		  struct expose_page *page)
+{
+	struct app *app = ctx;
+	const struct host_id host_id = {id->id};
+	const struct vm_id vm_id = {id->id};
+	const struct model_host *h =
+	    id->host ? inventory_host_find(app->inventory, &host_id) : NULL;
+	const struct model_vm *vm = id->host ? NULL : inventory_vm_find(app->inventory, &vm_id);
+
+	if (h)
+		return put_host(app, h, names, page);
+	return vm ? put_vm(app, vm, names, page) : 0;
+}
+
+/* --- the aggregator itself --- */
+
+struct sheet {
+	struct mu_str *out;
+	enum expose_format format;
+	const struct expose_family *family;
+};
+
+static void begin_family(struct sheet *s, const struct expose_family *f)
+{
+	s->family = f;
+	expose_family_add(s->out, s->format, f);
+}
+
+/* One label, or none (NULL). */
+static void sample(struct sheet *s, const char *key, const char *value, double v)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str label = MU_STR_INIT;
+
+	if (key)
+		expose_label_add(&label, key, value);
+	expose_sample_add(s->out, s->family, key ? label.data : "", v);
+}
+
+static void single(struct sheet *s, const struct expose_family *f, double v)
+{
+	begin_family(s, f);
+	sample(s, NULL, NULL, v);
+}
+
+static void process_sheet(struct sheet *s)
+{
+	static const struct expose_family families[] = {
+	    {"process_cpu_seconds", "seconds", "CPU time of all threads.", EXPOSE_COUNTER},
+	    {"process_resident_memory_bytes", "bytes", "Memory in use.", EXPOSE_GAUGE},
+	    {"process_virtual_memory_bytes", "bytes", "Address space.", EXPOSE_GAUGE},
+	    {"process_open_fds", NULL, "Open file descriptors.", EXPOSE_GAUGE},
+	    {"process_max_fds", NULL, "File descriptors that may be open.", EXPOSE_GAUGE},
+	    {"process_start_time_seconds", "seconds", "Start, since 1970 UTC.", EXPOSE_GAUGE},
+	};
+	struct mu_self self;
+	double values[MU_ARRAY_SIZE(families)];
+
+	mu_self_read(&self);
+	values[0] = self.cpu_seconds;
+	values[1] = (double)self.resident_bytes;
+	values[2] = (double)self.virtual_bytes;
+	values[3] = (double)self.n_fds;
+	values[4] = (double)self.fds_max;
+	values[5] = self.started_at;
+	for (size_t i = 0; i < MU_ARRAY_SIZE(families); i++)
+		single(s, &families[i], values[i]);
+}
+
+static bool count_connected(const struct model_host *h, void *arg)
+{
+	size_t *n = arg;
+
+	*n += h->connected;
+	return true;
+}
+
+static bool count_pending(const struct model_task *t, void *arg)
+{
+	size_t *n = arg;
+
+	*n += t->status == TASK_PENDING;
+	return true;
+}
+
+static void fleet_sheet(struct app *app, struct sheet *s)
+{
+	static const struct expose_family build = {"muster_build_info", NULL, "Version; always 1.",
+						   EXPOSE_GAUGE};
+	static const struct expose_family hosts = {"muster_hosts", NULL, "Enrolled hosts.",
+						   EXPOSE_GAUGE};
+	static const struct expose_family vms = {"muster_vms", NULL, "Known VMs.", EXPOSE_GAUGE};
+	static const struct expose_family tasks = {"muster_tasks_pending", NULL,
+						   "Tasks that are not over.", EXPOSE_GAUGE};
+	static const struct expose_family failing = {"muster_store_failing", NULL,
+						     "Does storing fail?", EXPOSE_GAUGE};
+	struct mu_error err = MU_ERROR_INIT;
+	size_t n_connected = 0, n_pending = 0;
+
+	inventory_each_host(app->inventory, count_connected, &n_connected);
+	tasks_each(app->tasks, count_pending, &n_pending);
+	begin_family(s, &build);
+	sample(s, "version", MUSTER_VERSION, 1);
+	begin_family(s, &hosts);
+	sample(s, "state", "connected", (double)n_connected);
+	sample(s, "state", "away", (double)(inventory_n_hosts(app->inventory) - n_connected));
+	single(s, &vms, (double)inventory_n_vms(app->inventory));
+	single(s, &tasks, (double)n_pending);
+	single(s, &failing, store_failing(app->store, &err));
+}
+
+static void metrics_sheet(struct app *app, struct sheet *s)
+{
+	static const struct expose_family series = {"muster_metric_series", NULL,
+						    "Series that are kept.", EXPOSE_GAUGE};
+	static const struct expose_family batches = {
+	    "muster_metric_batches", NULL, "Batches of samples from hosts.", EXPOSE_COUNTER};
+	static const struct expose_family waiting = {"muster_metric_journal_waiting_bytes", "bytes",
+						     "Samples that are not on the disk yet.",
+						     EXPOSE_GAUGE};
+	static const struct expose_family failing = {"muster_metric_store_failing", NULL,
+						     "Does storing metrics fail?", EXPOSE_GAUGE};
+	struct metrics_totals t;
+
+	metrics_totals(app->metrics, &t);
+	single(s, &series, (double)t.n_series);
+	begin_family(s, &batches);
+	sample(s, "result", "taken", (double)t.n_taken);
+	sample(s, "result", "too_old", (double)t.n_too_old);
+	sample(s, "result", "too_new", (double)t.n_too_new);
+	single(s, &waiting, (double)t.waiting_bytes);
+	single(s, &failing, t.failing);
+}
+
+static void rest_sheet(struct app *app, struct sheet *s)
+{
+	static const char *const methods[_HTTP_METHOD_COUNT] = {
+	    [HTTP_GET] = "GET",     [HTTP_POST] = "POST",     [HTTP_PUT] = "PUT",
+	    [HTTP_PATCH] = "PATCH", [HTTP_DELETE] = "DELETE", [HTTP_OTHER] = "other",
+	};
+	static const struct expose_family requests = {"muster_rest_requests", NULL,
+						      "Requests by method.", EXPOSE_COUNTER};
+	static const struct expose_family refused = {"muster_rest_unauthenticated", NULL,
+						     "Requests of which nobody knew who asked.",
+						     EXPOSE_COUNTER};
+	struct rest_counts counts;
+
+	rest_counts(app->rest, &counts);
+	begin_family(s, &requests);
+	for (size_t i = 0; i < _HTTP_METHOD_COUNT; i++)
+		sample(s, "method", methods[i], (double)counts.n_requests[i]);
+	single(s, &refused, (double)counts.n_refused);
+}
+
+static void self(void *ctx, enum expose_format format, struct mu_str *out)
+{
+	struct sheet s = {.out = out, .format = format};
+
+	process_sheet(&s);
+	fleet_sheet(ctx, &s);
+	metrics_sheet(ctx, &s);
+	rest_sheet(ctx, &s);
+}
+
+/* --- the table --- */
+
+static const struct model_host *host_find(void *ctx, const struct host_id *id)
+{
+	struct app *app = ctx;
+
+	return inventory_host_find(app->inventory, id);
+}
+
+static void each_host(void *ctx, bool (*each)(const struct model_host *h, void *arg), void *arg)
+{
+	struct app *app = ctx;
+
+	inventory_each_host(app->inventory, each, arg);
+}
+
+static void each_vm(void *ctx, const struct host_id *host,
+		    bool (*each)(const struct model_vm *vm, void *arg), void *arg)
+{
+	struct app *app = ctx;
+
+	if (host)
+		inventory_host_each_vm(app->inventory, host, each, arg);
+	else
+		inventory_each_vm(app->inventory, each, arg);
+}
+
+void app_exposition_ops(struct app *app, struct exposition_ops *ret)
+{
+	*ret = (struct exposition_ops){
+	    .ctx = app,
+	    .self = self,
+	    .host_find = host_find,
+	    .each_host = each_host,
+	    .each_vm = each_vm,
+	    .put = put,
+	};
+}
