@@ -295,6 +295,25 @@ static void metrics_sheet(struct app *app, struct sheet *s)
 	single(s, &failing, t.failing);
 }
 
+static void http_sheet(struct app *app, struct sheet *s)
+{
+	static const char *const classes[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
+	static const struct expose_family replies = {"muster_http_replies", NULL,
+						     "Replies by status.", EXPOSE_COUNTER};
+	static const struct expose_family connections = {"muster_http_connections", NULL,
+							 "Open connections.", EXPOSE_GAUGE};
+	static const struct expose_family websockets = {"muster_http_websockets", NULL,
+							"Of these: WebSockets.", EXPOSE_GAUGE};
+	struct http_counts counts;
+
+	http_server_counts(app->http, &counts);
+	begin_family(s, &replies);
+	for (size_t i = 2; i < MU_ARRAY_SIZE(classes); i++)
+		sample(s, "status", classes[i], (double)counts.n_replies[i]);
+	single(s, &connections, counts.n_connections);
+	single(s, &websockets, counts.n_websockets);
+}
+
 static void rest_sheet(struct app *app, struct sheet *s)
 {
 	static const char *const methods[_HTTP_METHOD_COUNT] = {
@@ -322,6 +341,7 @@ static void self(void *ctx, enum expose_format format, struct mu_str *out)
 	process_sheet(&s);
 	fleet_sheet(ctx, &s);
 	metrics_sheet(ctx, &s);
+	http_sheet(ctx, &s);
 	rest_sheet(ctx, &s);
 }
 

@@ -149,6 +149,13 @@ int http_server_new(struct mu_loop *loop, const struct http_server_options *opti
 /* Ends every connection, then done(ctx) from the loop; freed by then. */
 void http_server_stop(struct http_server *s, mu_loop_cb done, void *ctx);
 
+struct http_counts {
+	uint64_t n_replies[6]; /* by the first digit of their status; WebSockets are not counted */
+	unsigned n_connections;
+	unsigned n_websockets; /* of these */
+};
+void http_server_counts(const struct http_server *s, struct http_counts *ret);
+
 /* TLS on "ADDR:PORT" (PORT 0 picks one); paths of PEM files. */
 int http_listen_tls(struct http_server *s, const char *address, const char *cert_path,
 		    const char *key_path, int *ret_port, struct mu_error *err);

@@ -307,6 +307,13 @@ static void stop_now(void *ctx)
 	mu_loop_post(s->loop, stop_turn, s);
 }
 
+void http_server_counts(const struct http_server *s, struct http_counts *ret)
+{
+	memcpy(ret->n_replies, s->n_replies, sizeof ret->n_replies);
+	ret->n_connections = s->n_conns;
+	ret->n_websockets = s->n_websockets;
+}
+
 void http_server_stop(struct http_server *s, mu_loop_cb done, void *ctx)
 {
 	mu_assert(!s->stopping);

@@ -39,6 +39,7 @@ struct http_server {
 	struct mu_link websockets; /* ws_server.h */
 	unsigned n_websockets;
 	unsigned n_conns;
+	uint64_t n_replies[6];
 	unsigned n_vhosts;
 	struct mu_timer *sweep;
 	bool stopping;

@@ -162,6 +162,7 @@ static void apply_reply(struct http_stream *s)
 	case HTTP_REPLY_NOW:
 	case HTTP_REPLY_STREAM:
 	case HTTP_REPLY_EVENTS:
+		s->server->n_replies[s->x->reply->status / 100]++;
 		if (unread(s)) {
 			s->close_after = true;
 			s->linger = true;

@@ -203,7 +203,10 @@ class Pages(PageCase):
         self.page("/metrics", rest=self.fleet.anonymous)
         after = self.samples("/metrics")
         for name, more in (("muster_rest_unauthenticated_total", 1),
-                           ('muster_rest_requests_total{method="GET"}', 2)):
+                           ('muster_rest_requests_total{method="GET"}', 2),
+                           ('muster_http_replies_total{status="2xx"}', 1),
+                           ('muster_http_replies_total{status="4xx"}', 1),
+                           ('muster_http_replies_total{status="5xx"}', 0)):
             self.assertEqual(before[name] + more, after[name])
         self.assertGreater(after['muster_metric_batches_total{result="taken"}'], 0)
         self.assertGreater(after["muster_metric_series"], len(HOST_SERIES))
@@ -214,6 +217,7 @@ class Pages(PageCase):
         n_fds = len(list(pathlib.Path(f"/proc/{self.fleet.aggregator.pid}/fd").iterdir()))
         self.assertAlmostEqual(n_fds, after["process_open_fds"], delta=10)
         self.assertEqual(0, after["muster_metric_store_failing"])
+        self.assertGreaterEqual(after["muster_http_connections"], 1)
 
     def test_http_sd(self):
         one = self.host("sd")
