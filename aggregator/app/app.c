@@ -350,6 +350,7 @@ int app_serve(struct app *app, struct mu_error *err)
 {
 	int port = 0;
 
+	app->started_at = mu_clock_wall();
 	app->task_timer = mu_timer_new(app->loop, app_on_task_timer, app);
 	app->daily = mu_timer_new(app->loop, on_daily, app);
 	if (app_metrics_open(app, err) < 0 || serve_fleet(app, err) < 0 ||

@@ -55,6 +55,7 @@ struct app {
 	struct http_server *http;
 	struct rest_pool pool;
 	struct mu_signals *signals;
+	mu_msec started_at;
 	bool stopping;
 	mu_loop_cb closed;
 	void *closed_ctx;

@@ -206,7 +206,7 @@ static void single(struct sheet *s, const struct expose_family *f, double v)
 	sample(s, NULL, NULL, v);
 }
 
-static void process_sheet(struct sheet *s)
+static void process_sheet(struct app *app, struct sheet *s)
 {
 	static const struct expose_family families[] = {
 	    {"process_cpu_seconds", "seconds", "CPU time of all threads.", EXPOSE_COUNTER},
@@ -225,7 +225,7 @@ static void process_sheet(struct sheet *s)
 	values[2] = (double)self.virtual_bytes;
 	values[3] = (double)self.n_fds;
 	values[4] = (double)self.fds_max;
-	values[5] = self.started_at;
+	values[5] = (double)app->started_at / 1000;
 	for (size_t i = 0; i < MU_ARRAY_SIZE(families); i++)
 		single(s, &families[i], values[i]);
 }
@@ -338,7 +338,7 @@ static void self(void *ctx, enum expose_format format, struct mu_str *out)
 {
 	struct sheet s = {.out = out, .format = format};
 
-	process_sheet(&s);
+	process_sheet(ctx, &s);
 	fleet_sheet(ctx, &s);
 	metrics_sheet(ctx, &s);
 	http_sheet(ctx, &s);

@@ -3,20 +3,17 @@
 
 #include "common/base/error.h"
 #include "common/base/str.h"
-#include "common/os/clock.h"
 #include "common/os/file.h"
 
 #include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { PROC_MAX = 4096, STARTED_AT = 20 };
+enum { PROC_MAX = 4096 };
 
-/* "resident" and "virtual" are the first two numbers there, in pages. */
+/* The first two numbers there, in pages. */
 static void read_memory(struct mu_self *ret)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
@@ -28,27 +25,6 @@ static void read_memory(struct mu_self *ret)
 		return;
 	ret->virtual_bytes = strtoull(text.data, &end, 10) * page;
 	ret->resident_bytes = strtoull(end, NULL, 10) * page;
-}
-
-/* In ticks since boot, the 22nd field; the name before it may have any character. */
-static void read_start(struct mu_self *ret)
-{
-	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
-	struct mu_error err = MU_ERROR_INIT;
-	struct timespec up = {0};
-	const char *p;
-
-	if (mu_file_read("/proc/self/stat", PROC_MAX, &text, &err) < 0)
-		return;
-	p = strrchr(text.data, ')');
-	for (int i = 0; p && i < STARTED_AT; i++)
-		p = strchr(p + 1, ' ');
-	if (!p)
-		return;
-	(void)clock_gettime(CLOCK_BOOTTIME, &up);
-	ret->started_at = (double)mu_clock_wall() / 1000 - (double)up.tv_sec -
-			  (double)up.tv_nsec * 1e-9 +
-			  strtod(p, NULL) / (double)sysconf(_SC_CLK_TCK);
 }
 
 static size_t count_fds(void)
@@ -75,5 +51,4 @@ void mu_self_read(struct mu_self *ret)
 	ret->cpu_seconds = (double)cpu.tv_sec + (double)cpu.tv_nsec * 1e-9;
 	ret->fds_max = (size_t)limit.rlim_cur;
 	read_memory(ret);
-	read_start(ret);
 }

@@ -7,7 +7,6 @@
 
 struct mu_self {
 	double cpu_seconds; /* all threads, the kernel's part included */
-	double started_at;  /* seconds since 1970 UTC */
 	size_t resident_bytes;
 	size_t virtual_bytes;
 	size_t n_fds;
