@@ -52,6 +52,7 @@ static void copy_headers(struct http_stream *s)
 	    {"last-event-id", 64}, {"tus-resumable", 32},     {"upload-length", 32},
 	    {"upload-offset", 32}, {"upload-metadata", 4096},
 	};
+	const char *authority;
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(known); i++) {
 		const char *text = copy_token(s, known[i].token);
@@ -59,6 +60,10 @@ static void copy_headers(struct http_stream *s)
 		if (text)
 			http_exchange_header(s->x, known[i].name, text);
 	}
+	/* HTTP/2 says it in another place. */
+	authority = copy_token(s, WSI_TOKEN_HTTP_COLON_AUTHORITY);
+	if (authority && !http_request_header(&s->x->request, "host"))
+		http_exchange_header(s->x, "host", authority);
 	for (size_t i = 0; i < MU_ARRAY_SIZE(others); i++)
 		copy_custom(s, others[i].name, others[i].max);
 }

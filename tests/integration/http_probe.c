@@ -125,6 +125,7 @@ static struct http_reply *reply_echo(struct http_request *r)
 	mu_value_set_string(r->arena, v, "path", r->path);
 	mu_value_set_string(r->arena, v, "q", http_request_query(r, "q"));
 	mu_value_set_string(r->arena, v, "authorization", http_request_header(r, "authorization"));
+	mu_value_set_string(r->arena, v, "host", http_request_header(r, "host"));
 	mu_value_set_string(r->arena, v, "lastEventId", http_request_header(r, "last-event-id"));
 	mu_value_set_string(r->arena, v, "peer", r->peer.address);
 	mu_value_set_bool(r->arena, v, "local", r->peer.local);

@@ -41,6 +41,8 @@ class ServerTest(unittest.TestCase):
             with self.subTest(**way):
                 reply = self.probe.echo("/echo", "-H", "Authorization: Bearer x.y-z", **way)
                 self.assertEqual(reply["authorization"], "Bearer x.y-z")
+                # On HTTP/2 it is ":authority".
+                self.assertRegex(reply["host"], r"^(127\.0\.0\.1|localhost)(:\d+)?$")
         reply = self.probe.echo("/echo", "-H", "Last-Event-ID: 17")
         self.assertEqual(reply["lastEventId"], "17")
 
