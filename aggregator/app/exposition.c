@@ -272,6 +272,66 @@ static void fleet_sheet(struct app *app, struct sheet *s)
 	single(s, &failing, store_failing(app->store, &err));
 }
 
+/* SRs are the fleet's: one that is shared would be on many hosts' pages. */
+enum sr_figure { SR_INFO, SR_SIZE, SR_USED, SR_ALLOCATED, _SR_FIGURE_COUNT };
+
+struct storage {
+	struct sheet *sheet;
+	enum sr_figure figure;
+};
+
+static int64_t sr_figure(const struct model_sr *sr, enum sr_figure figure)
+{
+	switch (figure) {
+	case SR_SIZE:
+		return sr->size_bytes;
+	case SR_USED:
+		return sr->used_bytes;
+	case SR_ALLOCATED:
+		return sr->allocated_bytes;
+	case SR_INFO:
+	case _SR_FIGURE_COUNT:
+		break;
+	}
+	return 1;
+}
+
+static bool sr_sample(const struct model_object *o, void *arg)
+{
+	const struct storage *st = arg;
+	MU_CLEANUP(mu_str_deinit) struct mu_str labels = MU_STR_INIT;
+	int64_t v = sr_figure(&o->sr, st->figure);
+	char id[MU_UUID_TEXT];
+
+	if (v < 0) /* not known */
+		return true;
+	expose_label_add(&labels, "sr_uuid", id_text(&o->id, id));
+	if (st->figure == SR_INFO) {
+		expose_label_add(&labels, "sr", o->name);
+		expose_label_add(&labels, "type", o->sr.type);
+	}
+	expose_sample_add(st->sheet->out, st->sheet->family, labels.data, (double)v);
+	return true;
+}
+
+static void storage_sheet(struct app *app, struct sheet *s)
+{
+	static const struct expose_family families[_SR_FIGURE_COUNT] = {
+	    [SR_INFO] = {"muster_sr_info", NULL, "What the SR is; always 1.", EXPOSE_GAUGE},
+	    [SR_SIZE] = {"muster_sr_size_bytes", "bytes", "Size of the SR.", EXPOSE_GAUGE},
+	    [SR_USED] = {"muster_sr_used_bytes", "bytes", "Of these: in use.", EXPOSE_GAUGE},
+	    [SR_ALLOCATED] = {"muster_sr_allocated_bytes", "bytes",
+			      "Promised to its disks; may be more than the size.", EXPOSE_GAUGE},
+	};
+
+	for (unsigned i = 0; i < _SR_FIGURE_COUNT; i++) {
+		struct storage st = {s, (enum sr_figure)i};
+
+		begin_family(s, &families[i]);
+		inventory_each_object(app->inventory, OBJECT_SR, sr_sample, &st);
+	}
+}
+
 static void metrics_sheet(struct app *app, struct sheet *s)
 {
 	static const struct expose_family series = {"muster_metric_series", NULL,
@@ -340,6 +400,7 @@ static void self(void *ctx, enum expose_format format, struct mu_str *out)
 
 	process_sheet(ctx, &s);
 	fleet_sheet(ctx, &s);
+	storage_sheet(ctx, &s);
 	metrics_sheet(ctx, &s);
 	http_sheet(ctx, &s);
 	rest_sheet(ctx, &s);

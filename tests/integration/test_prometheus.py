@@ -219,6 +219,23 @@ class Pages(PageCase):
         self.assertEqual(0, after["muster_metric_store_failing"])
         self.assertGreaterEqual(after["muster_http_connections"], 1)
 
+    def test_storage_repositories(self):
+        """Once for the fleet, although two hosts have it; bytes are exact, what is unknown absent."""
+        sr, other = self.new_id(), self.new_id()
+        for name in ("first", "second"):
+            agent = self.agent(name)
+            agent.live(objects=[agent.sr(sr, 'a "b"', type="nfs", shared=True,
+                                         size_bytes=(1 << 44) + 1, used_bytes=(1 << 43) + 3),
+                                agent.sr(other, "other", used_bytes=-1)])
+        found = self.samples("/metrics")
+        self.assertEqual({
+            f'muster_sr_info{{sr_uuid="{sr}",sr="a \\"b\\"",type="nfs"}}': 1,
+            f'muster_sr_size_bytes{{sr_uuid="{sr}"}}': (1 << 44) + 1,
+            f'muster_sr_used_bytes{{sr_uuid="{sr}"}}': (1 << 43) + 3,
+            f'muster_sr_allocated_bytes{{sr_uuid="{sr}"}}': 200,
+        }, {name: v for name, v in found.items() if sr in name})
+        self.assertNotIn(f'muster_sr_used_bytes{{sr_uuid="{other}"}}', found)
+
     def test_http_sd(self):
         one = self.host("sd")
         targets = {t["labels"]["instance"]: t for t in json.loads(self.text("/metrics/http_sd"))}
