@@ -182,12 +182,15 @@ int disk_copy(const struct disk_env *e, struct sr *from, const struct sr_vdi *so
 static int share_blocks(struct sr *sr, const struct sr_vdi *source, struct sr_vdi *vdi,
 			struct mu_error *err)
 {
+	struct sr_clone c = {.sr = sr, .source = *source};
+
 	vdi->partial = true;
 	vdi->size_bytes = source->size_bytes;
 	vdi->parent = source->id;
-	if (sr_clone_prepare(sr, source, vdi, err) < 0)
+	c.vdi = *vdi;
+	if (sr_clone_prepare(&c, err) < 0)
 		return MU_FAILED;
-	return sr_clone_take(sr, source, vdi, err);
+	return sr_clones_take((struct sr_clone *const[]){&c}, 1, err);
 }
 
 int disk_clone(const struct disk_env *e, struct sr *sr, const struct sr_vdi *source,
@@ -379,31 +382,31 @@ int disk_overwrite(const struct disk_env *e, struct sr *sr, const struct sr_vdi 
 
 static void describe(struct disk_snapshot *s, mu_msec now)
 {
-	s->vdi.type = s->source.type;
-	s->vdi.readonly = true;
-	s->vdi.partial = true;
-	s->vdi.size_bytes = s->source.size_bytes;
-	s->vdi.snapshot_of = s->source.id;
-	s->vdi.snapshot_at = now;
-	s->vdi.parent = s->source.id;
+	s->clone.vdi.type = s->clone.source.type;
+	s->clone.vdi.readonly = true;
+	s->clone.vdi.partial = true;
+	s->clone.vdi.size_bytes = s->clone.source.size_bytes;
+	s->clone.vdi.snapshot_of = s->clone.source.id;
+	s->clone.vdi.snapshot_at = now;
+	s->clone.vdi.parent = s->clone.source.id;
 }
 
 static int prepare_one(const struct disk_env *e, struct disk_snapshot *one, struct mu_error *err)
 {
-	struct making m = {.env = e, .sr = one->sr, .vdi = &one->vdi};
+	struct making m = {.env = e, .sr = one->clone.sr, .vdi = &one->clone.vdi};
 
-	if (sr_caps_of(one->sr).instant_clone)
-		return sr_clone_prepare(one->sr, &one->source, &one->vdi, err);
+	if (sr_caps_of(one->clone.sr).instant_clone)
+		return sr_clone_prepare(&one->clone, err);
 	if (!one->may_copy)
 		return mu_error_set(
 		    err, MU_E_UNSUPPORTED,
 		    "%s cannot take a snapshot of a disk that is in use: it would have to "
 		    "copy it; hint: shut the VM down, or move the disk to LVM, XFS or btrfs",
-		    sr_caps_of(one->sr).location);
+		    sr_caps_of(one->clone.sr).location);
 	one->copied = true;
-	if (fill_by_copy(&m, one->sr, &one->source, err) < 0)
+	if (fill_by_copy(&m, one->clone.sr, &one->clone.source, err) < 0)
 		return MU_FAILED;
-	return sr_deactivate(one->sr, &one->vdi.id, err);
+	return sr_deactivate(one->clone.sr, &one->clone.vdi.id, err);
 }
 
 int disk_snapshots_prepare(const struct disk_env *e, struct disk_snapshots *s, struct mu_error *err)
@@ -415,16 +418,16 @@ int disk_snapshots_prepare(const struct disk_env *e, struct disk_snapshots *s, s
 	for (size_t i = 0; i < s->n; i++) {
 		struct disk_snapshot *one = &s->list[i];
 
-		if (must_be_new(one->sr, &one->vdi.id, err) < 0)
+		if (must_be_new(one->clone.sr, &one->clone.vdi.id, err) < 0)
 			return MU_FAILED;
 		describe(one, now);
-		intent_add(&s->intent, id_of(one->sr), &one->vdi.id);
+		intent_add(&s->intent, id_of(one->clone.sr), &one->clone.vdi.id);
 	}
 	if (intent_begin(e->state_dir, &s->intent, err) < 0)
 		return MU_FAILED;
 	for (size_t i = 0; i < s->n; i++) {
 		if (prepare_one(e, &s->list[i], err) < 0) {
-			(void)mu_error_prefix(err, "%s", s->list[i].source.name);
+			(void)mu_error_prefix(err, "%s", s->list[i].clone.source.name);
 			(void)disk_snapshots_abort(e, s, NULL);
 			return MU_FAILED;
 		}
@@ -434,20 +437,22 @@ int disk_snapshots_prepare(const struct disk_env *e, struct disk_snapshots *s, s
 
 int disk_snapshots_take(struct disk_snapshots *s, struct mu_error *err)
 {
+	struct sr_clone *shared[DISK_SNAPSHOTS_MAX];
+	size_t n = 0;
+
 	for (size_t i = 0; i < s->n; i++) {
-		if (!s->list[i].copied &&
-		    sr_clone_take(s->list[i].sr, &s->list[i].source, &s->list[i].vdi, err) < 0)
-			return mu_error_prefix(err, "%s", s->list[i].source.name);
+		if (!s->list[i].copied)
+			shared[n++] = &s->list[i].clone;
 	}
-	return 0;
+	return n > 0 ? sr_clones_take(shared, n, err) : 0;
 }
 
 int disk_snapshots_finish(const struct disk_env *e, struct disk_snapshots *s, struct mu_error *err)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		s->list[i].vdi.partial = false;
-		if (sr_vdi_set(s->list[i].sr, &s->list[i].vdi, err) < 0) {
-			(void)mu_error_prefix(err, "%s", s->list[i].source.name);
+		s->list[i].clone.vdi.partial = false;
+		if (sr_vdi_set(s->list[i].clone.sr, &s->list[i].clone.vdi, err) < 0) {
+			(void)mu_error_prefix(err, "%s", s->list[i].clone.source.name);
 			(void)disk_snapshots_abort(e, s, NULL);
 			return MU_FAILED;
 		}
@@ -458,9 +463,9 @@ int disk_snapshots_finish(const struct disk_env *e, struct disk_snapshots *s, st
 int disk_snapshots_abort(const struct disk_env *e, struct disk_snapshots *s, struct mu_error *err)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		(void)sr_deactivate(s->list[i].sr, &s->list[i].vdi.id, NULL);
-		if (sr_vdi_remove(s->list[i].sr, &s->list[i].vdi.id, err) < 0)
-			return mu_error_prefix(err, "%s", s->list[i].source.name);
+		(void)sr_deactivate(s->list[i].clone.sr, &s->list[i].clone.vdi.id, NULL);
+		if (sr_vdi_remove(s->list[i].clone.sr, &s->list[i].clone.vdi.id, err) < 0)
+			return mu_error_prefix(err, "%s", s->list[i].clone.source.name);
 	}
 	return intent_end(e->state_dir, &s->intent, err);
 }

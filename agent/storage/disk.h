@@ -12,7 +12,7 @@
 #include "agent/storage/intent.h"
 #include "agent/storage/sr.h"
 
-enum { DISK_SNAPSHOTS_MAX = 16 };
+enum { DISK_SNAPSHOTS_MAX = SR_CLONES_MAX };
 
 struct disk_env {
 	const char *state_dir;
@@ -52,15 +52,14 @@ int disk_overwrite(const struct disk_env *e, struct sr *sr, const struct sr_vdi 
 		   const char *path, enum image_format format, struct mu_error *err);
 
 /*
- * Snapshots of several disks at the same moment: all is prepared, then taken in one short step,
- * during which nobody writes (the caller has paused the VM), then finished. After prepare, exactly
+ * Snapshots of several disks at the same moment: all is prepared, then taken in one short step
+ * (if an SR with a disk that is written does not hold its writers, the caller has paused the VM),
+ * then finished. After prepare, exactly
  * one of finish and abort follows, with take in between or not.
  */
 struct disk_snapshot {
-	struct sr *sr;
-	struct sr_vdi source;
-	struct sr_vdi vdi; /* the snapshot: id and name are given, the rest is filled in */
-	bool may_copy;     /* nobody writes the source: prepare copies it if the SR cannot share */
+	struct sr_clone clone; /* of its vdi, the snapshot, id and name are given */
+	bool may_copy; /* nobody writes the source: prepare copies it if the SR cannot share */
 	/* private */
 	bool copied;
 };

@@ -4,7 +4,7 @@
  * length of one small operation, never while data is copied. What a hung server blocks is bounded
  * above (storage.c lets few threads into one SR).
  */
-#include "agent/storage/sr.h"
+#include "agent/storage/sr_priv.h"
 
 #include "common/base/assert.h"
 #include "common/base/str.h"
@@ -16,27 +16,6 @@
 #include <string.h>
 
 enum { FULL_PERCENT = 85 };
-
-struct sr {
-	const struct sr_ops *ops;
-	void *impl;
-	struct sr_config config;
-	int32_t full_percent; /* of a pool's data or metadata: nothing new from here on */
-	pthread_mutex_t lock; /* of all below, and of impl */
-	bool attached;
-	struct sr_caps caps;
-};
-
-static void unlock_cleanup(struct sr **sr)
-{
-	if ((*sr)->ops->idle)
-		(*sr)->ops->idle((*sr)->impl);
-	(void)pthread_mutex_unlock(&(*sr)->lock);
-}
-
-#define LOCKED(sr)                                                                                 \
-	__attribute__((cleanup(unlock_cleanup))) struct sr *locked_ = (sr);                        \
-	(void)pthread_mutex_lock(&locked_->lock)
 
 int sr_check_text(const char *what, const char *text, size_t max, struct mu_error *err)
 {
@@ -189,6 +168,7 @@ static int attach_locked(struct sr *sr, struct mu_error *err)
 
 	if (sr->ops->attach(sr->impl, &caps, err) < 0)
 		return MU_FAILED;
+	caps.holds_writers = sr->ops->hold != NULL;
 	sr->caps = caps;
 	sr->attached = true;
 	return 0;
@@ -281,7 +261,7 @@ static int must_be_attached(const struct sr *sr, struct mu_error *err)
 	return 0;
 }
 
-static int must_be_writable(const struct sr *sr, struct mu_error *err)
+int sr_must_be_writable(const struct sr *sr, struct mu_error *err)
 {
 	if (must_be_attached(sr, err) < 0)
 		return MU_FAILED;
@@ -401,7 +381,7 @@ int sr_find(struct sr *sr, const struct mu_uuid *id, struct sr_vdi *ret_vdi, str
 
 /* Disks */
 
-static int check_vdi(const struct sr_vdi *vdi, struct mu_error *err)
+int sr_check_vdi(const struct sr_vdi *vdi, struct mu_error *err)
 {
 	mu_assert(!mu_uuid_is_nil(&vdi->id) && vdi->n_tags <= MODEL_OBJECT_TAGS_MAX);
 	if (sr_check_text("name_label", vdi->name, MODEL_NAME_MAX, err) < 0 ||
@@ -455,14 +435,14 @@ int sr_check_new(const struct sr *sr, const struct sr_usage *usage, int64_t size
 	return check_size(sr, size_bytes, usage, &rounded, err);
 }
 
-static int room_for_more(struct sr *sr, struct sr_usage *ret_usage, struct mu_error *err)
+int sr_room_for_more(struct sr *sr, struct sr_usage *ret_usage, struct mu_error *err)
 {
 	if (sr->ops->usage(sr->impl, ret_usage, err) < 0)
 		return MU_FAILED;
 	return check_fill(sr, ret_usage, err);
 }
 
-static int must_be_new(struct sr *sr, const struct mu_uuid *id, struct mu_error *err)
+int sr_must_be_new(struct sr *sr, const struct mu_uuid *id, struct mu_error *err)
 {
 	struct mu_error why = MU_ERROR_INIT;
 	char text[MU_UUID_TEXT];
@@ -483,10 +463,10 @@ int sr_vdi_create(struct sr *sr, struct sr_vdi *vdi, struct mu_error *err)
 	struct sr_usage usage;
 	LOCKED(sr);
 
-	if (must_be_writable(sr, err) < 0 || check_vdi(vdi, err) < 0 ||
-	    room_for_more(sr, &usage, err) < 0 ||
+	if (sr_must_be_writable(sr, err) < 0 || sr_check_vdi(vdi, err) < 0 ||
+	    sr_room_for_more(sr, &usage, err) < 0 ||
 	    check_size(sr, vdi->size_bytes, &usage, &vdi->size_bytes, err) < 0 ||
-	    must_be_new(sr, &vdi->id, err) < 0)
+	    sr_must_be_new(sr, &vdi->id, err) < 0)
 		return MU_FAILED;
 	return sr->ops->vdi_create(sr->impl, vdi, err);
 }
@@ -495,7 +475,7 @@ int sr_vdi_remove(struct sr *sr, const struct mu_uuid *id, struct mu_error *err)
 {
 	LOCKED(sr);
 
-	if (must_be_writable(sr, err) < 0)
+	if (sr_must_be_writable(sr, err) < 0)
 		return MU_FAILED;
 	return sr->ops->vdi_remove(sr->impl, id, err);
 }
@@ -505,7 +485,7 @@ int sr_vdi_set(struct sr *sr, const struct sr_vdi *vdi, struct mu_error *err)
 	struct sr_vdi now;
 	LOCKED(sr);
 
-	if (must_be_writable(sr, err) < 0 || check_vdi(vdi, err) < 0 ||
+	if (sr_must_be_writable(sr, err) < 0 || sr_check_vdi(vdi, err) < 0 ||
 	    find_locked(sr, &vdi->id, &now, err) < 0)
 		return MU_FAILED;
 	return sr->ops->vdi_set(sr->impl, vdi, err);
@@ -518,7 +498,7 @@ int sr_vdi_resize(struct sr *sr, const struct sr_vdi *vdi, int64_t size_bytes, s
 	int64_t rounded;
 	LOCKED(sr);
 
-	if (must_be_writable(sr, err) < 0 || room_for_more(sr, &usage, err) < 0 ||
+	if (sr_must_be_writable(sr, err) < 0 || sr_room_for_more(sr, &usage, err) < 0 ||
 	    check_size(sr, size_bytes, &usage, &rounded, err) < 0 ||
 	    find_locked(sr, &vdi->id, &now, err) < 0)
 		return MU_FAILED;
@@ -534,39 +514,12 @@ int sr_vdi_resize(struct sr *sr, const struct sr_vdi *vdi, int64_t size_bytes, s
 	return sr->ops->vdi_resize(sr->impl, &vdi->id, rounded, err);
 }
 
-int sr_clone_prepare(struct sr *sr, const struct sr_vdi *source, const struct sr_vdi *vdi,
-		     struct mu_error *err)
-{
-	struct sr_usage usage;
-	LOCKED(sr);
-
-	if (must_be_writable(sr, err) < 0 || check_vdi(vdi, err) < 0)
-		return MU_FAILED;
-	if (!sr->caps.instant_clone)
-		return mu_error_set(err, MU_E_UNSUPPORTED, "%s cannot share blocks between disks",
-				    sr->caps.location);
-	if (room_for_more(sr, &usage, err) < 0 || must_be_new(sr, &vdi->id, err) < 0)
-		return MU_FAILED;
-	return sr->ops->clone_prepare(sr->impl, source, vdi, err);
-}
-
-/* No check that takes time: a VM stands still. */
-int sr_clone_take(struct sr *sr, const struct sr_vdi *source, const struct sr_vdi *vdi,
-		  struct mu_error *err)
-{
-	LOCKED(sr);
-
-	if (must_be_writable(sr, err) < 0)
-		return MU_FAILED;
-	return sr->ops->clone_take(sr->impl, source, vdi, err);
-}
-
 int sr_vdi_replace(struct sr *sr, const struct sr_vdi *vdi, const struct mu_uuid *from,
 		   struct mu_error *err)
 {
 	LOCKED(sr);
 
-	if (must_be_writable(sr, err) < 0)
+	if (sr_must_be_writable(sr, err) < 0)
 		return MU_FAILED;
 	return sr->ops->vdi_replace(sr->impl, vdi, from, err);
 }

@@ -47,7 +47,7 @@ struct sr_ops {
 	/* Remove it; a scan said that it is empty. Attached before and detached after. */
 	int (*destroy)(void *impl, struct mu_error *err);
 	/* Make it usable, again and again without harm; finishes what a crash has left of
-	 * vdi_replace. */
+	 * vdi_replace and of hold. */
 	int (*attach)(void *impl, struct sr_caps *ret_caps, struct mu_error *err);
 	int (*detach)(void *impl, struct mu_error *err);
 	int (*usage)(void *impl, struct sr_usage *ret_usage, struct mu_error *err);
@@ -67,12 +67,16 @@ struct sr_ops {
 	/* Grow, also while it is active. */
 	int (*vdi_resize)(void *impl, const struct mu_uuid *id, int64_t size_bytes,
 			  struct mu_error *err);
-	/* Share the blocks of `source` with a new VDI: all that takes time, then the short part,
-	 * which is called while the VM that writes is paused. Only with caps.instant_clone. */
-	int (*clone_prepare)(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
-			     struct mu_error *err);
-	int (*clone_take)(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
-			  struct mu_error *err);
+	/* Share the blocks of the source with a new VDI: all that takes time, then the short part,
+	 * for which a VM may stand still. Only with caps.instant_clone. */
+	int (*clone_prepare)(void *impl, struct sr_clone *c, struct mu_error *err);
+	int (*clone_take)(void *impl, const struct sr_clone *c, struct mu_error *err);
+	/* optional, both or none, and then caps.holds_writers: from hold to release no write to
+	 * the source of what was prepared ends, and those that have ended are in what is taken.
+	 * *ret_held false: nobody writes it, no release follows. What a crash leaves held, attach
+	 * releases. */
+	int (*hold)(void *impl, const struct sr_clone *c, bool *ret_held, struct mu_error *err);
+	int (*release)(void *impl, const struct sr_clone *c, struct mu_error *err);
 	/* The data of `from` becomes the data of `vdi` and `from` is gone; neither is active. */
 	int (*vdi_replace)(void *impl, const struct sr_vdi *vdi, const struct mu_uuid *from,
 			   struct mu_error *err);
@@ -122,10 +126,10 @@ int sr_vdi_set(struct sr *sr, const struct sr_vdi *vdi, struct mu_error *err);
 /* MU_E_INVALID: smaller than it is. */
 int sr_vdi_resize(struct sr *sr, const struct sr_vdi *vdi, int64_t size_bytes,
 		  struct mu_error *err);
-int sr_clone_prepare(struct sr *sr, const struct sr_vdi *source, const struct sr_vdi *vdi,
-		     struct mu_error *err);
-int sr_clone_take(struct sr *sr, const struct sr_vdi *source, const struct sr_vdi *vdi,
-		  struct mu_error *err);
+int sr_clone_prepare(struct sr_clone *c, struct mu_error *err);
+/* All that were prepared, in whatever SRs, at one moment: all writers are held that can be, all is
+ * taken, all are let go. After a failure what was prepared is still to be removed. */
+int sr_clones_take(struct sr_clone *const *list, size_t n, struct mu_error *err);
 int sr_vdi_replace(struct sr *sr, const struct sr_vdi *vdi, const struct mu_uuid *from,
 		   struct mu_error *err);
 int sr_activate(struct sr *sr, const struct sr_vdi *vdi, bool readonly, struct sr_path *ret_path,

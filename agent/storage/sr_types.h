@@ -68,6 +68,18 @@ struct sr_path {
 	bool zero; /* a disk that was just created reads as zeroes */
 };
 
+/* A new VDI that shares its blocks with another. */
+struct sr;
+enum { SR_CLONES_MAX = 16 };
+struct sr_clone {
+	struct sr *sr;
+	struct sr_vdi source;
+	struct sr_vdi vdi;
+	/* of sr.h and its drivers, between prepare and take */
+	uint32_t handle[2];
+	bool held;
+};
+
 /* What it can do where it lies; known once attached. */
 struct sr_caps {
 	bool shared;
@@ -75,7 +87,7 @@ struct sr_caps {
 	bool iso;
 	bool read_only;     /* no VDI can be made or changed */
 	bool instant_clone; /* without copying, also of a disk that is being written */
-	bool atomic_clone;  /* and the clone is one moment of it, though nobody holds the writer */
+	bool holds_writers; /* while it clones: that is one moment, though no VM is paused */
 	char location[MODEL_PATH_MAX + 1];
 };
 

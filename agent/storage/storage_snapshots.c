@@ -35,7 +35,7 @@ static void keep(struct storage_snapshot_run *run)
 {
 	run->s->n_snapshot_runs++;
 	for (size_t i = 0; i < run->set.n; i++) {
-		struct entry *e = entry_find(run->s, &run->set.list[i].source.id);
+		struct entry *e = entry_find(run->s, &run->set.list[i].clone.source.id);
 
 		e->n_reads++;
 		run->slots[i]->n_tasks++;
@@ -47,7 +47,7 @@ static void let_go(struct storage_snapshot_run *run)
 {
 	run->s->n_snapshot_runs--;
 	for (size_t i = 0; i < run->set.n; i++) {
-		struct entry *e = entry_find(run->s, &run->set.list[i].source.id);
+		struct entry *e = entry_find(run->s, &run->set.list[i].clone.source.id);
 
 		if (e && e->n_reads > 0)
 			e->n_reads--;
@@ -89,32 +89,27 @@ static int add_disk(struct storage_snapshot_run *run, size_t i, struct mu_error 
 	if (mu_uuid_is_nil(&user->list[i].id))
 		user->list[i].id = mu_random_uuid();
 	(void)storage_is_held(run->s, &user->list[i].vdi, &written);
-	one->sr = e->slot->sr;
-	one->source = e->vdi;
+	one->clone.sr = e->slot->sr;
+	one->clone.source = e->vdi;
 	one->may_copy = !written;
-	one->vdi = e->vdi;
-	one->vdi.id = user->list[i].id;
+	one->clone.vdi = e->vdi;
+	one->clone.vdi.id = user->list[i].id;
 	if (user->list[i].name[0])
-		memcpy(one->vdi.name, user->list[i].name, sizeof one->vdi.name);
+		memcpy(one->clone.vdi.name, user->list[i].name, sizeof one->clone.vdi.name);
 	run->slots[i] = e->slot;
 	run->set.n = i + 1;
-	return sr_check_text("name_label", one->vdi.name, MODEL_NAME_MAX, err);
+	return sr_check_text("name_label", one->clone.vdi.name, MODEL_NAME_MAX, err);
 }
 
-/* One disk that is written, whose SR holds the writer itself for as long as the sharing takes, is
- * one moment anyway. */
+/* SRs that hold the writers of all disks that are written make it one moment by themselves. */
 static bool wants_pause(const struct storage_snapshot_run *run)
 {
-	size_t n_written = 0;
-	bool atomic = true;
+	bool pause = false;
 
-	for (size_t i = 0; i < run->set.n; i++) {
-		if (run->set.list[i].may_copy)
-			continue;
-		n_written++;
-		atomic = atomic && sr_caps_of(run->set.list[i].sr).atomic_clone;
-	}
-	return n_written > 1 || !atomic;
+	for (size_t i = 0; i < run->set.n; i++)
+		pause = pause || (!run->set.list[i].may_copy &&
+				  !sr_caps_of(run->set.list[i].clone.sr).holds_writers);
+	return pause;
 }
 
 static int run_prepare(struct storage_task *t, struct mu_error *err)

@@ -187,8 +187,9 @@ static int run_snapshot(struct storage_task *t, struct mu_error *err)
 	struct disk_env e = task_env(t);
 
 	set->n = 1;
-	set->list[0] = (struct disk_snapshot){
-	    .sr = t->slot->sr, .source = t->source, .vdi = t->vdi, .may_copy = !t->writes};
+	set->list[0] =
+	    (struct disk_snapshot){.clone = {.sr = t->slot->sr, .source = t->source, .vdi = t->vdi},
+				   .may_copy = !t->writes};
 	if (disk_snapshots_prepare(&e, set, err) < 0)
 		return MU_FAILED;
 	if (disk_snapshots_take(set, err) < 0) {

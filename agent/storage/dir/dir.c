@@ -387,30 +387,28 @@ int dir_vdi_resize(void *impl, const struct mu_uuid *id, int64_t size_bytes, str
 	return dir_loop_grown(path, err);
 }
 
-int dir_clone_prepare(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
-		      struct mu_error *err)
+int dir_clone_prepare(void *impl, struct sr_clone *c, struct mu_error *err)
 {
 	__attribute__((cleanup(copy_close))) int fd = -1;
-	struct sr_vdi empty = *vdi;
+	struct sr_vdi empty = c->vdi;
 
-	if (open_data(impl, &source->id, O_RDONLY, &fd, err) < 0)
+	if (open_data(impl, &c->source.id, O_RDONLY, &fd, err) < 0)
 		return MU_FAILED;
 	empty.size_bytes = 0; /* the clone brings its size along */
 	return dir_vdi_create(impl, &empty, err);
 }
 
-int dir_clone_take(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
-		   struct mu_error *err)
+int dir_clone_take(void *impl, const struct sr_clone *c, struct mu_error *err)
 {
 	__attribute__((cleanup(copy_close))) int from = -1;
 	__attribute__((cleanup(copy_close))) int to = -1;
 	const struct dir_sr *d = impl;
 
-	if (open_data(d, &source->id, O_RDONLY, &from, err) < 0 ||
-	    open_data(d, &vdi->id, O_RDWR, &to, err) < 0)
+	if (open_data(d, &c->source.id, O_RDONLY, &from, err) < 0 ||
+	    open_data(d, &c->vdi.id, O_RDWR, &to, err) < 0)
 		return MU_FAILED;
 	if (dir_files_reflink(from, to, err) < 0)
-		return mu_error_prefix(err, "%s: %s", d->path, data_of(&source->id).text);
+		return mu_error_prefix(err, "%s: %s", d->path, data_of(&c->source.id).text);
 	return 0;
 }
 

@@ -33,10 +33,8 @@ int dir_vdi_create(void *impl, const struct sr_vdi *vdi, struct mu_error *err);
 int dir_vdi_remove(void *impl, const struct mu_uuid *id, struct mu_error *err);
 int dir_vdi_set(void *impl, const struct sr_vdi *vdi, struct mu_error *err);
 int dir_vdi_resize(void *impl, const struct mu_uuid *id, int64_t size_bytes, struct mu_error *err);
-int dir_clone_prepare(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
-		      struct mu_error *err);
-int dir_clone_take(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
-		   struct mu_error *err);
+int dir_clone_prepare(void *impl, struct sr_clone *c, struct mu_error *err);
+int dir_clone_take(void *impl, const struct sr_clone *c, struct mu_error *err);
 int dir_vdi_replace(void *impl, const struct sr_vdi *vdi, const struct mu_uuid *from,
 		    struct mu_error *err);
 

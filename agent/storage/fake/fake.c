@@ -291,25 +291,24 @@ static int fake_vdi_resize(void *impl, const struct mu_uuid *id, int64_t size_by
 	return 0;
 }
 
-static int fake_clone_take(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
-			   struct mu_error *err)
+static int fake_clone_take(void *impl, const struct sr_clone *c, struct mu_error *err)
 {
 	const struct copy_watch nobody = {.cancel = NULL};
 	struct disk *from, *to;
 
-	if (get_disk(impl, &source->id, &from, err) < 0 || get_disk(impl, &vdi->id, &to, err) < 0)
+	if (get_disk(impl, &c->source.id, &from, err) < 0 ||
+	    get_disk(impl, &c->vdi.id, &to, err) < 0)
 		return MU_FAILED;
 	return copy_raw(&nobody, from->fd, to->fd, from->vdi.size_bytes, true, err);
 }
 
-static int fake_clone_prepare(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
-			      struct mu_error *err)
+static int fake_clone_prepare(void *impl, struct sr_clone *c, struct mu_error *err)
 {
 	struct disk *from;
 
-	if (get_disk(impl, &source->id, &from, err) < 0)
+	if (get_disk(impl, &c->source.id, &from, err) < 0)
 		return MU_FAILED;
-	return fake_vdi_create(impl, vdi, err);
+	return fake_vdi_create(impl, &c->vdi, err);
 }
 
 static int fake_vdi_replace(void *impl, const struct sr_vdi *vdi, const struct mu_uuid *from_id,

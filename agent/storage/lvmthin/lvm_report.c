@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { THIN_ID_MAX = (1 << 24) - 1 }; /* the kernel's */
+
 static const char *text_of(const struct mu_value *row, const char *name)
 {
 	const char *text = mu_value_as_string(mu_value_get(row, name));
@@ -30,7 +32,7 @@ static double percent_of(const struct mu_value *row, const char *name)
 static int read_row(const struct mu_value *row, struct lvm_volume *ret, struct mu_error *err)
 {
 	double data = percent_of(row, "data_percent");
-	uint64_t size;
+	uint64_t size, thin_id;
 
 	if (!mu_parse_u64(text_of(row, "lv_size"), &size) || size > INT64_MAX ||
 	    !text_of(row, "lv_name")[0])
@@ -41,6 +43,10 @@ static int read_row(const struct mu_value *row, struct lvm_volume *ret, struct m
 	    .is_pool = strcmp(text_of(row, "segtype"), "thin-pool") == 0,
 	    .pool = text_of(row, "pool_lv"),
 	    .active = text_of(row, "lv_active")[0] != '\0',
+	    .suspended = strcmp(text_of(row, "lv_suspended"), "suspended") == 0,
+	    .thin_id = mu_parse_u64(text_of(row, "thin_id"), &thin_id) && thin_id <= THIN_ID_MAX
+			   ? (int64_t)thin_id
+			   : -1,
 	    .zero = strcmp(text_of(row, "zero"), "zero") == 0,
 	    .data_percent = (int32_t)ceil(data),
 	    .metadata_percent = (int32_t)ceil(percent_of(row, "metadata_percent")),

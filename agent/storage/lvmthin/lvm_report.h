@@ -13,7 +13,7 @@
 /* The columns that lvm_report_read() needs, for `lvs -o`. */
 #define LVM_REPORT_COLUMNS                                                                         \
 	"lv_name,lv_size,segtype,pool_lv,lv_active,zero,data_percent,metadata_percent,lv_tags,vg_" \
-	"tags"
+	"tags,thin_id,lv_suspended"
 enum { LVM_REPORT_MAX = 16 << 20 };
 
 struct lvm_volume {
@@ -22,6 +22,8 @@ struct lvm_volume {
 	bool is_pool;
 	const char *pool; /* a thin volume's, "" else */
 	bool active;
+	bool suspended;
+	int64_t thin_id;      /* of a thin volume, in its pool; -1 = it is none */
 	bool zero;            /* a pool: new blocks are zeroed */
 	int32_t data_percent; /* rounded up; -1 = not told (only active ones are) */
 	int32_t metadata_percent;

@@ -10,11 +10,27 @@
  *   from: +replaces=X  |  remove X  |  rename from -> X  |  from's tags off, X's on
  *   ------ undone -----|------------- attach() goes on from here -----------------
  *
+ * A clone is made in two steps, since LVM takes a second for what is a moment:
+ *
+ *   prepare   LVM makes an empty volume of that size, with its tags and a device of its own in the
+ *             pool; the pool is told to delete that device, LVM's metadata keep the volume
+ *   take      the pool is told to make a snapshot of the source under the same number
+ *
+ * The pool's transaction is the one that LVM knows all the time, so LVM sees nothing but a thin
+ * volume (it does not call it a snapshot: our tags do). One that has no device in the pool, between
+ * the steps, cannot be activated, and lvremove takes it like any other. A source that is active is
+ * suspended meanwhile, by sr_clone.c's hold and release; attach resumes what a crash has left so.
+ * The kernel takes a message while one of LVM's commands is at work as it takes it before or
+ * behind.
+ *
  * Volumes carry the "skip activation" flag (-ky), so that none is active but while somebody uses
  * it; -K activates it all the same.
  */
 #include "agent/storage/lvmthin/lvmthin.h"
+
+#include "agent/storage/copy.h"
 #include "agent/storage/drivers.h"
+#include "agent/storage/lvmthin/lvm_dm.h"
 #include "common/base/str.h"
 
 #include <inttypes.h>
@@ -126,6 +142,7 @@ static int lvm_open(const struct sr_config *config, const char *state_dir, void 
 	l = mu_xcalloc(1, sizeof *l);
 	l->arena = mu_arena_new();
 	l->id = config->id;
+	l->control = -1;
 	l->wipe = wipe && strcmp(wipe, "true") == 0;
 	(void)snprintf(l->group, sizeof l->group, "%.*s", (int)(slash - pool), pool);
 	(void)snprintf(l->pool, sizeof l->pool, "%s", slash + 1);
@@ -138,6 +155,7 @@ static void lvm_close(void *impl)
 {
 	struct lvmthin *l = impl;
 
+	copy_close(&l->control);
 	mu_arena_free(l->arena);
 	free(l);
 }
@@ -219,33 +237,6 @@ static int finish_replace(struct lvmthin *l, const struct lvm_report *report,
 	return lvmthin_change(l, &clear, err);
 }
 
-static int lvm_attach(void *impl, struct sr_caps *ret_caps, struct mu_error *err)
-{
-	struct lvmthin *l = impl;
-	const struct lvm_volume *pool;
-	const struct lvm_report *report;
-	struct mu_uuid to;
-
-	*ret_caps = (struct sr_caps){.thin = true, .instant_clone = true, .atomic_clone = true};
-	(void)snprintf(ret_caps->location, sizeof ret_caps->location, "%.*s/%.*s", LVM_NAME_MAX - 1,
-		       l->group, LVM_NAME_MAX - 1, l->pool);
-	if (lvmthin_report(l, &report, err) < 0)
-		return MU_FAILED;
-	pool = lvm_report_find(report, l->pool);
-	if (!pool)
-		return mu_error_set(err, MU_E_NOT_FOUND, "there is no thin pool %s/%s", l->group,
-				    l->pool);
-	if (!pool->active && change_activation(l, l->pool, true, err) < 0)
-		return MU_FAILED;
-	l->zero = pool->zero;
-	for (size_t i = 0; i < report->n; i++) {
-		if (lvm_tags_find_id(report->list[i].tags, LVM_TAG_REPLACES, &to) &&
-		    finish_replace(l, report, &report->list[i], &to, err) < 0)
-			return MU_FAILED;
-	}
-	return 0;
-}
-
 static bool is_ours(struct lvmthin *l, const struct lvm_volume *v, struct sr_vdi *ret_vdi)
 {
 	struct mu_uuid id;
@@ -257,6 +248,59 @@ static bool is_ours(struct lvmthin *l, const struct lvm_volume *v, struct sr_vdi
 	ret_vdi->size_bytes = v->size_bytes;
 	ret_vdi->used_bytes = v->used_bytes;
 	return true;
+}
+
+static int release_volume(struct lvmthin *l, const char *volume, struct mu_error *err)
+{
+	char device[LVM_DM_NAME_MAX + 1];
+
+	if (lvm_dm_name(l->group, volume, NULL, device, err) < 0)
+		return MU_FAILED;
+	return lvm_dm_resume(l->control, device, err);
+}
+
+/* `lvs` waits for other commands of LVM's to end, so it was one of our snapshots that left it so.
+ */
+static int release_all(struct lvmthin *l, const struct lvm_report *report, struct mu_error *err)
+{
+	struct sr_vdi vdi;
+
+	for (size_t i = 0; i < report->n; i++) {
+		if (report->list[i].suspended && is_ours(l, &report->list[i], &vdi) &&
+		    release_volume(l, report->list[i].name, err) < 0)
+			return MU_FAILED;
+	}
+	return 0;
+}
+
+static int lvm_attach(void *impl, struct sr_caps *ret_caps, struct mu_error *err)
+{
+	struct lvmthin *l = impl;
+	const struct lvm_volume *pool;
+	const struct lvm_report *report;
+	struct mu_uuid to;
+
+	*ret_caps = (struct sr_caps){.thin = true, .instant_clone = true};
+	(void)snprintf(ret_caps->location, sizeof ret_caps->location, "%.*s/%.*s", LVM_NAME_MAX - 1,
+		       l->group, LVM_NAME_MAX - 1, l->pool);
+	if (lvmthin_report(l, &report, err) < 0)
+		return MU_FAILED;
+	pool = lvm_report_find(report, l->pool);
+	if (!pool)
+		return mu_error_set(err, MU_E_NOT_FOUND, "there is no thin pool %s/%s", l->group,
+				    l->pool);
+	if (!pool->active && change_activation(l, l->pool, true, err) < 0)
+		return MU_FAILED;
+	l->zero = pool->zero;
+	if ((l->control < 0 && lvm_dm_open(&l->control, err) < 0) ||
+	    release_all(l, report, err) < 0)
+		return MU_FAILED;
+	for (size_t i = 0; i < report->n; i++) {
+		if (lvm_tags_find_id(report->list[i].tags, LVM_TAG_REPLACES, &to) &&
+		    finish_replace(l, report, &report->list[i], &to, err) < 0)
+			return MU_FAILED;
+	}
+	return 0;
 }
 
 /* The pool stays active: others may have volumes in it. */
@@ -354,19 +398,24 @@ static int lvm_deactivate(void *impl, const struct mu_uuid *id, struct mu_error 
 	return v->active ? change_activation(l, v->name, false, err) : 0;
 }
 
-static int lvm_vdi_create(void *impl, const struct sr_vdi *vdi, struct mu_error *err)
+static int make_volume(struct lvmthin *l, const struct sr_vdi *vdi, const char *permission,
+		       struct mu_error *err)
 {
 	struct lvm_command c = {.n = 0};
-	struct lvmthin *l = impl;
 	struct lvm_tags tags;
 
 	lvm_tags_encode(l->arena, &l->id, vdi, &tags);
-	LVM_ADD(&c, "lvcreate", "--yes", "--type", "thin", "-an", "-ky", "-V",
+	LVM_ADD(&c, "lvcreate", "--yes", "--type", "thin", permission, "-an", "-ky", "-V",
 		mu_arena_printf(l->arena, "%" PRId64 "b", vdi->size_bytes), "--thinpool",
 		lvmthin_in_group(l, l->pool), "-n",
 		mu_arena_strdup(l->arena, name_of(&vdi->id).text));
 	lvm_add_tags(&c, "--addtag", &tags);
 	return lvmthin_change(l, &c, err);
+}
+
+static int lvm_vdi_create(void *impl, const struct sr_vdi *vdi, struct mu_error *err)
+{
+	return make_volume(impl, vdi, "-prw", err);
 }
 
 static int lvm_vdi_remove(void *impl, const struct mu_uuid *id, struct mu_error *err)
@@ -404,35 +453,65 @@ static int lvm_vdi_resize(void *impl, const struct mu_uuid *id, int64_t size_byt
 	return lvmthin_change(l, &c, err);
 }
 
-static int lvm_clone_prepare(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
-			     struct mu_error *err)
+/* A clone: what its steps keep in sr_clone.handle. */
+enum { SOURCE, TARGET };
+
+static int thin_id_of(struct lvmthin *l, const struct mu_uuid *id, uint32_t *ret_thin_id,
+		      struct mu_error *err)
 {
 	const struct lvm_volume *v;
 
-	(void)vdi;
-	return get_volume(impl, &source->id, &v, err);
+	if (get_volume(l, id, &v, err) < 0)
+		return MU_FAILED;
+	if (v->thin_id < 0)
+		return mu_error_set(err, MU_E_PROTOCOL, "lvs: %s has no thin_id", v->name);
+	*ret_thin_id = (uint32_t)v->thin_id;
+	return 0;
 }
 
-/*
- * A VM may stand still for this. LVM suspends the source while its blocks are shared, so that the
- * copy is one moment of it; the rest of the command is LVM's own book-keeping. Of that the backup
- * of the metadata waits for the next command, which is the one that ends the snapshot, and there is
- * no new device for udev to look at.
- */
-static int lvm_clone_take(void *impl, const struct sr_vdi *source, const struct sr_vdi *vdi,
-			  struct mu_error *err)
+static int tell_pool(struct lvmthin *l, const char *message, struct mu_error *err)
 {
-	struct lvm_command c = {.n = 0};
-	struct lvmthin *l = impl;
-	struct lvm_tags tags;
+	char pool[LVM_DM_NAME_MAX + 1];
 
-	lvm_tags_encode(l->arena, &l->id, vdi, &tags);
-	LVM_ADD(&c, "lvcreate", "--yes", "--autobackup", "n", "--noudevsync", "-s",
-		vdi->readonly ? "-pr" : "-prw", "-an", "-ky", "-n",
-		mu_arena_strdup(l->arena, name_of(&vdi->id).text));
-	lvm_add_tags(&c, "--addtag", &tags);
-	lvm_add(&c, disk(l, &source->id));
-	return lvmthin_change(l, &c, err);
+	if (lvm_dm_name(l->group, l->pool, "tpool", pool, err) < 0)
+		return MU_FAILED;
+	return lvm_dm_message(l->control, pool, message, err);
+}
+
+static int lvm_clone_prepare(void *impl, struct sr_clone *c, struct mu_error *err)
+{
+	struct lvmthin *l = impl;
+
+	if (thin_id_of(l, &c->source.id, &c->handle[SOURCE], err) < 0 ||
+	    make_volume(l, &c->vdi, c->vdi.readonly ? "-pr" : "-prw", err) < 0 ||
+	    thin_id_of(l, &c->vdi.id, &c->handle[TARGET], err) < 0)
+		return MU_FAILED;
+	return tell_pool(l, mu_arena_printf(l->arena, "delete %" PRIu32, c->handle[TARGET]), err);
+}
+
+static int lvm_clone_take(void *impl, const struct sr_clone *c, struct mu_error *err)
+{
+	struct lvmthin *l = impl;
+
+	return tell_pool(l,
+			 mu_arena_printf(l->arena, "create_snap %" PRIu32 " %" PRIu32,
+					 c->handle[TARGET], c->handle[SOURCE]),
+			 err);
+}
+
+static int lvm_hold(void *impl, const struct sr_clone *c, bool *ret_held, struct mu_error *err)
+{
+	struct lvmthin *l = impl;
+	char device[LVM_DM_NAME_MAX + 1];
+
+	if (lvm_dm_name(l->group, name_of(&c->source.id).text, NULL, device, err) < 0)
+		return MU_FAILED;
+	return lvm_dm_suspend(l->control, device, ret_held, err);
+}
+
+static int lvm_release(void *impl, const struct sr_clone *c, struct mu_error *err)
+{
+	return release_volume(impl, name_of(&c->source.id).text, err);
 }
 
 static int lvm_vdi_replace(void *impl, const struct sr_vdi *vdi, const struct mu_uuid *from_id,
@@ -481,5 +560,7 @@ const struct sr_ops sr_lvmthin_ops = {
     .vdi_resize = lvm_vdi_resize,
     .clone_prepare = lvm_clone_prepare,
     .clone_take = lvm_clone_take,
+    .hold = lvm_hold,
+    .release = lvm_release,
     .vdi_replace = lvm_vdi_replace,
 };

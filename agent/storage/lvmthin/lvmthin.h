@@ -14,7 +14,8 @@ struct lvmthin {
 	char pool[LVM_NAME_MAX + 1];
 	char devices[MODEL_PATH_MAX + 1]; /* "," between; "" = the pool is there */
 	bool wipe;
-	bool zero; /* of the pool, known once attached */
+	bool zero;   /* of the pool, known once attached */
+	int control; /* device mapper's, -1 before the first attach */
 	/* of one operation, until lvm_idle() */
 	struct mu_arena *arena;
 	const struct lvm_report *report; /* NULL: not read, or no longer true */

@@ -3,6 +3,7 @@
 
 #include "common/os/random.h"
 #include "tests/unit/agent/storage/contract_env.h"
+#include "tests/unit/agent/storage/contract_moment.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -322,11 +323,11 @@ static int readonly_is_kept(struct env *e, struct mu_error *err)
 
 static int cannot_share(struct env *e, struct mu_error *err)
 {
-	struct sr_vdi vdi, clone = env_vdi("clone");
+	struct sr_clone c = {.sr = e->sr, .vdi = env_vdi("clone")};
 
-	if (env_disk(e, "disk", &vdi, err) < 0)
+	if (env_disk(e, "disk", &c.source, err) < 0)
 		return MU_FAILED;
-	REFUSED(MU_E_UNSUPPORTED, sr_clone_prepare(e->sr, &vdi, &clone, err));
+	REFUSED(MU_E_UNSUPPORTED, sr_clone_prepare(&c, err));
 	return expect_disks(e, 1, err);
 }
 
@@ -497,7 +498,8 @@ static int destroy_needs_an_empty_one(struct env *e, struct mu_error *err)
 
 static int full_pool_refuses(struct env *e, struct mu_error *err)
 {
-	struct sr_vdi vdi, more = env_vdi("more"), clone = env_vdi("clone");
+	struct sr_vdi vdi, more = env_vdi("more");
+	struct sr_clone c = {.sr = e->sr, .vdi = env_vdi("clone")};
 	struct sr_usage u;
 	char limit[16];
 
@@ -513,8 +515,9 @@ static int full_pool_refuses(struct env *e, struct mu_error *err)
 		return MU_FAILED;
 	REFUSED(MU_E_EXHAUSTED, sr_vdi_create(e->sr, &more, err));
 	REFUSED(MU_E_EXHAUSTED, sr_vdi_resize(e->sr, &vdi, 2 * DISK_SIZE, err));
+	c.source = vdi;
 	if (sr_caps_of(e->sr).instant_clone)
-		REFUSED(MU_E_EXHAUSTED, sr_clone_prepare(e->sr, &vdi, &clone, err));
+		REFUSED(MU_E_EXHAUSTED, sr_clone_prepare(&c, err));
 	if (env_write(e, &vdi, 0, MIB, 7, err) < 0) /* what is there goes on */
 		return MU_FAILED;
 	return expect_disks(e, 1, err);
@@ -619,6 +622,7 @@ static const struct {
     {"read-only disk is not written", readonly_is_kept},
     {"snapshot stands still, and outlives its disk", snapshot_stands_still},
     {"snapshot of an open disk has what was synced", snapshot_of_an_open_disk},
+    {"snapshots of several disks are one moment", contract_snapshots_are_one_moment},
     {"tree of snapshots and clones", tree_of_clones},
     {"growing leaves snapshots alone", clone_of_grown_source},
     {"replace gives the old data under the same id", replace_gives_the_old_data},

@@ -160,6 +160,8 @@ int env_expect(struct env *e, const struct sr_vdi *vdi, int64_t from, int64_t to
 int env_clone(struct env *e, const struct sr_vdi *source, bool snapshot, struct sr_vdi *ret_vdi,
 	      struct mu_error *err)
 {
+	struct sr_clone c;
+
 	*ret_vdi = env_vdi(snapshot ? "snapshot" : "clone");
 	ret_vdi->size_bytes = source->size_bytes;
 	ret_vdi->parent = source->id;
@@ -169,8 +171,9 @@ int env_clone(struct env *e, const struct sr_vdi *source, bool snapshot, struct 
 		ret_vdi->snapshot_of = source->id;
 		ret_vdi->snapshot_at = 1700000000123;
 	}
-	if (sr_clone_prepare(e->sr, source, ret_vdi, err) < 0 ||
-	    sr_clone_take(e->sr, source, ret_vdi, err) < 0)
+	c = (struct sr_clone){.sr = e->sr, .source = *source, .vdi = *ret_vdi};
+	if (sr_clone_prepare(&c, err) < 0 ||
+	    sr_clones_take((struct sr_clone *const[]){&c}, 1, err) < 0)
 		return mu_error_prefix(err, "clone %s", source->name);
 	ret_vdi->partial = false;
 	return sr_vdi_set(e->sr, ret_vdi, err);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kills a process before each of its calls that change something, in every operation of disk.h, and
- * looks at what is left after the sweep: the old state or the new one, and nothing else.
+ * looks at what is left after the sweep: the old state or the new one, and nothing else. Then each
+ * of its ioctls is refused instead, as by a file system or pool that is full or broken: what an
+ * operation says must be true, and nothing is left for the sweep.
  *
  *   sr-crash --driver dir --param location=/srv/empty-directory --state /tmp/state
  *
@@ -26,10 +28,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_KILLED = 77, FAULTS_MAX = 400 };
+enum { EXIT_KILLED = 77, EXIT_REFUSED = 78, EXIT_NOT_MINDED = 79, FAULTS_MAX = 400 };
 
 static int fault_at; /* 0: never */
 static int n_calls;
+static int refuse_at; /* of the ioctls; 0: none */
+static int n_ioctls;
 static bool tools_only; /* LVM: what we do to files between its commands is tried with dir */
 
 static void fault(bool tool)
@@ -73,7 +77,11 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
-	fault(false);
+	fault(true);
+	if (refuse_at && ++n_ioctls == refuse_at) {
+		errno = ENOSPC;
+		return -1;
+	}
 	return __real_ioctl(fd, request, arg);
 }
 
@@ -156,15 +164,19 @@ static int do_overwrite(struct scene *s, struct mu_error *err)
 	return disk_overwrite(&s->disk_env, s->env.sr, &s->disk, s->image, IMAGE_RAW, err);
 }
 
+/* Of a disk as a VM has it, and of one that nobody uses. */
 static int do_snapshots(struct scene *s, struct mu_error *err)
 {
 	struct disk_snapshots set = {.n = 2};
+	struct sr_path path;
 
+	if (sr_activate(s->env.sr, &s->disk, false, &path, err) < 0)
+		return MU_FAILED;
 	for (size_t i = 0; i < 2; i++) {
-		set.list[i].sr = s->env.sr;
-		set.list[i].source = i == 0 ? s->disk : s->snapshot;
-		set.list[i].vdi = env_vdi("both");
-		set.list[i].vdi.id = i == 0 ? s->new_id : s->second_id;
+		set.list[i].clone.sr = s->env.sr;
+		set.list[i].clone.source = i == 0 ? s->disk : s->snapshot;
+		set.list[i].clone.vdi = env_vdi("both");
+		set.list[i].clone.vdi.id = i == 0 ? s->new_id : s->second_id;
 	}
 	if (disk_snapshots_prepare(&s->disk_env, &set, err) < 0)
 		return MU_FAILED;
@@ -269,7 +281,9 @@ static int see_both(struct scene *s, bool *ret_new, struct mu_error *err)
 	struct sr_vdi first, second;
 	bool has_second;
 
-	if (find(s, &s->new_id, ret_new, &first, err) < 0 ||
+	/* One that was left held would never be read. */
+	if (env_expect(&s->env, &s->disk, 0, DISK_SIZE, 2, err) < 0 ||
+	    find(s, &s->new_id, ret_new, &first, err) < 0 ||
 	    find(s, &s->second_id, &has_second, &second, err) < 0)
 		return MU_FAILED;
 	EXPECT(*ret_new == has_second, "one snapshot without the other");
@@ -345,45 +359,93 @@ static int no_intents(const char *state_dir, struct mu_error *err)
 	return r;
 }
 
-/* Runs the operation in a child that dies before its n-th call. *ret_ended: it had fewer. */
-static int run_child(struct scene *s, size_t i, int n, bool *ret_ended, struct mu_error *err)
+/* Runs the operation in a child: how it ended. */
+static int run_child(struct scene *s, size_t i, int die_at, int refused, int *ret_code,
+		     struct mu_error *err)
 {
 	pid_t pid = fork();
-	int status;
+	int r, status;
 
 	EXPECT(pid >= 0, "fork");
 	if (pid == 0) {
 		n_calls = 0;
-		fault_at = n;
-		if (scenarios[i].run(s, err) < 0) {
-			fault_at = 0;
+		fault_at = die_at;
+		refuse_at = refused;
+		r = scenarios[i].run(s, err);
+		fault_at = 0;
+		if (refused && n_ioctls >= refused)
+			_exit(r < 0 ? EXIT_REFUSED : EXIT_NOT_MINDED);
+		if (r < 0)
 			fprintf(stderr, "# %s: %s\n", scenarios[i].name, err->text);
-			_exit(1);
-		}
-		_exit(0);
+		_exit(r < 0);
 	}
 	EXPECT(waitpid(pid, &status, 0) == pid && WIFEXITED(status), "status %d", status);
-	EXPECT(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == EXIT_KILLED, "exit code %d",
-	       WEXITSTATUS(status));
-	*ret_ended = WEXITSTATUS(status) == 0;
+	*ret_code = WEXITSTATUS(status);
+	EXPECT(*ret_code != 1, "it failed");
 	return 0;
 }
 
+/* Before its n-th call. *ret_ended: it had fewer. */
 static int one_crash(struct scene *s, size_t i, int n, bool *ret_ended, bool *ret_new,
 		     struct mu_error *err)
 {
 	size_t n_swept;
+	int code;
 
 	if (prepare(s, err) < 0)
 		return mu_error_prefix(err, "prepare");
-	if (run_child(s, i, n, ret_ended, err) < 0)
+	if (run_child(s, i, n, 0, &code, err) < 0)
 		return MU_FAILED;
 	if (env_reopen(&s->env, err) < 0 ||
 	    intent_recover(s->disk_env.state_dir, s->env.sr, &n_swept, err) < 0)
 		return mu_error_prefix(err, "recover");
 	if (scenarios[i].see(s, ret_new, err) < 0 || no_intents(s->disk_env.state_dir, err) < 0)
 		return MU_FAILED;
+	*ret_ended = code == 0;
 	EXPECT(*ret_new || !*ret_ended, "it has ended, but the old state is there");
+	return 0;
+}
+
+/* Its n-th ioctl. *ret_ended: it had fewer. */
+static int one_refusal(struct scene *s, size_t i, int n, bool *ret_ended, struct mu_error *err)
+{
+	bool is_new;
+	int code;
+
+	if (prepare(s, err) < 0)
+		return mu_error_prefix(err, "prepare");
+	if (run_child(s, i, 0, n, &code, err) < 0 || no_intents(s->disk_env.state_dir, err) < 0 ||
+	    env_reopen(&s->env, err) < 0 || scenarios[i].see(s, &is_new, err) < 0)
+		return MU_FAILED;
+	*ret_ended = code == 0;
+	EXPECT(is_new == (code != EXIT_REFUSED), "exit code %d, but the %s state is there", code,
+	       is_new ? "new" : "old");
+	return 0;
+}
+
+static int open_scene(const struct sr_contract *c, const char *image, struct scene *ret,
+		      struct mu_error *err)
+{
+	*ret = (struct scene){.disk_env = {.state_dir = c->state_dir}};
+	snprintf(ret->image, sizeof ret->image, "%s", image);
+	return env_open(&ret->env, c, err);
+}
+
+static int run_refusals(const struct sr_contract *c, size_t i, const char *image,
+			struct mu_error *err)
+{
+	bool ended = false;
+	struct scene s;
+	int r;
+
+	for (int n = 1; n < FAULTS_MAX && !ended; n++) {
+		r = open_scene(c, image, &s, err);
+		if (r == 0)
+			r = one_refusal(&s, i, n, &ended, err);
+		if (env_close(&s.env, r < 0 ? NULL : err) < 0 || r < 0)
+			return mu_error_prefix(err, "refused ioctl %d", n);
+	}
+	EXPECT(ended, "more than %d ioctls", FAULTS_MAX);
 	return 0;
 }
 
@@ -395,9 +457,7 @@ static int run_scenario(const struct sr_contract *c, size_t i, const char *image
 	int r;
 
 	for (int n = 1; n < FAULTS_MAX && !ended; n++) {
-		s = (struct scene){.disk_env = {.state_dir = c->state_dir}};
-		snprintf(s.image, sizeof s.image, "%s", image);
-		r = env_open(&s.env, c, err);
+		r = open_scene(c, image, &s, err);
 		if (r == 0 && scenarios[i].shares && !sr_caps_of(s.env.sr).instant_clone) {
 			*ret_skip = true;
 			return env_close(&s.env, err);
@@ -411,7 +471,7 @@ static int run_scenario(const struct sr_contract *c, size_t i, const char *image
 		*ret_n = n;
 	}
 	EXPECT(ended && *ret_n > 1, "%d calls", *ret_n);
-	return 0;
+	return run_refusals(c, i, image, err);
 }
 
 /* DISK_SIZE of pattern 1, made with the help of an SR's disk. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/storage/lvmthin/lvm_dm_text.h"
 #include "agent/storage/lvmthin/lvm_report.h"
 #include "agent/storage/lvmthin/lvm_tags.h"
 #include "common/base/str.h"
@@ -143,7 +144,7 @@ Test(lvm_report, pool_and_volume)
 			    "\"lv_active\":\"active\",\"zero\":\"zero\",\"data_percent\":\"12.01\","
 			    "\"metadata_percent\":\"100.00\",\"lv_tags\":\"x\",\"vg_tags\":\"y\"},"
 			    "{\"lv_name\":\"v\",\"lv_size\":\"512\",\"segtype\":\"thin\",\"pool_"
-			    "lv\":\"pool\","
+			    "lv\":\"pool\",\"thin_id\":\"7\",\"lv_suspended\":\"suspended\","
 			    "\"lv_active\":\"\",\"zero\":\"unknown\",\"data_percent\":\"\"}"),
 			&r, &err),
 	    0, "%s", err.text);
@@ -153,10 +154,12 @@ Test(lvm_report, pool_and_volume)
 	cr_assert(v->data_percent == 13 && v->metadata_percent == 100 && v->used_bytes == 120);
 	cr_assert_str_eq(v->tags, "x");
 	cr_assert_str_eq(v->group_tags, "y");
+	cr_assert(v->thin_id == -1 && !v->suspended);
 	v = lvm_report_find(&r, "v");
 	cr_assert(v && !v->is_pool && !v->active && !v->zero && v->data_percent == -1 &&
 		  v->used_bytes == -1);
 	cr_assert_str_eq(v->pool, "pool");
+	cr_assert(v->thin_id == 7 && v->suspended);
 	cr_assert_null(lvm_report_find(&r, "none"));
 }
 
@@ -184,8 +187,67 @@ Test(lvm_report, none_and_nonsense)
 	}
 	cr_assert_eq(read_report(a,
 				 ROW("{\"lv_name\":\"v\",\"lv_size\":\"1\",\"data_percent\":"
-				     "\"101\",\"metadata_percent\":\"x\"}"),
+				     "\"101\",\"metadata_percent\":\"x\",\"thin_id\":"
+				     "\"16777216\",\"lv_suspended\":\"unknown\"}"),
 				 &r, &err),
 		     0);
 	cr_assert(r.list[0].data_percent == -1 && r.list[0].metadata_percent == -1);
+	cr_assert(r.list[0].thin_id == -1 && !r.list[0].suspended);
+}
+
+Test(lvm_dm_text, names_of_devices)
+{
+	char name[LVM_DM_NAME_MAX + 1] = "before", longest[LVM_DM_NAME_MAX + 1];
+	struct mu_error err = MU_ERROR_INIT;
+
+	cr_assert_eq(lvm_dm_name("vg", "pool", "tpool", name, &err), 0);
+	cr_assert_str_eq(name, "vg-pool-tpool");
+	cr_assert_eq(lvm_dm_name("my-vg", "muster-a-b", NULL, name, &err), 0);
+	cr_assert_str_eq(name, "my--vg-muster--a--b");
+	memset(longest, 'x', LVM_DM_NAME_MAX);
+	for (size_t len = LVM_DM_NAME_MAX; len >= LVM_DM_NAME_MAX - 7; len--) {
+		longest[len] = '\0';
+		mu_error_clear(&err);
+		cr_assert_lt(lvm_dm_name(longest, "v", "tpool", name, &err), 0, "%zu", len);
+		cr_assert_eq(err.code, MU_E_TOO_LARGE);
+	}
+	cr_assert_str_eq(name, "my--vg-muster--a--b");
+	longest[LVM_DM_NAME_MAX - 8] = '\0';
+	cr_assert_eq(lvm_dm_name(longest, "v", "tpool", name, &err), 0);
+	cr_assert_eq(strlen(name), LVM_DM_NAME_MAX);
+	cr_assert_lt(lvm_dm_name("v", "---", longest, name, &err), 0);
+	cr_assert_lt(lvm_dm_name(longest, "--------", NULL, name, &err), 0);
+}
+
+Test(lvm_dm_text, state_of_a_pool)
+{
+	static const struct {
+		const char *status, *state;
+	} cases[] = {
+	    {"4 117/1024 256/65536 - rw discard_passdown queue_if_no_space - 256", NULL},
+	    {"4 117/1024 256/65536 - ro discard_passdown queue_if_no_space - 256",
+	     "it is read-only"},
+	    {"4 9/10 1/2 7 ro no_discard_passdown error_if_no_space needs_check 1",
+	     "its metadata need a check"},
+	    {"4 9/10 2/2 - out_of_data_space no_discard_passdown error_if_no_space - 1",
+	     "it has no room left"},
+	    {"Fail", "it has failed"},
+	    {"Error", "it has failed"},
+	    {"Failure", NULL},
+	    {"", NULL},
+	    {"    ", NULL},
+	    {"1 2 3 4", NULL},
+	    {"  1  2 3 4   ro", "it is read-only"},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		const char *state = lvm_dm_pool_state(cases[i].status, strlen(cases[i].status) + 1);
+
+		cr_assert(cases[i].state ? state && strcmp(state, cases[i].state) == 0 : !state,
+			  "%s: %s", cases[i].status, state);
+	}
+	/* Cut off, with no end. */
+	cr_assert_str_eq(lvm_dm_pool_state("Failure", 4), "it has failed");
+	cr_assert_null(lvm_dm_pool_state("4 1/2 1/2 - rota", 13));
+	cr_assert_null(lvm_dm_pool_state("", 0));
 }
