@@ -91,8 +91,8 @@ class DiskCase:
         self.answers()
         return vm
 
-    def start_sequencer(self, target):
-        self.sh(f"sequencer {target} >/dev/null 2>&1 &")
+    def start_sequencer(self, *targets):
+        self.sh(f"sequencer {' '.join(targets)} >/dev/null 2>&1 &")
         self.host.wait_run("the writer to answer", f"busybox nc -w 5 {ADDRESS} 7 </dev/null | grep ' '")
         self.sequence()
 

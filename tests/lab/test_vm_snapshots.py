@@ -11,6 +11,9 @@ from fleet_case import OP_DEADLINE, on_emulated_hvm
 from tests.support.rest import wait_until
 
 
+BLOCK, BLOCKS = 4096, 1024  # of recipe/sequencer.c
+
+
 class Life:
     """What is done with a VM, on any type of repository."""
 
@@ -19,7 +22,7 @@ class Life:
 
     def one_life(self, kind):
         template = self.template(kind)
-        vm = self.create(kind, template, {"size": 16 * MIB, "name_label": "data", "sr": self.sr})
+        vm = self.create(kind, template, *({"size": 16 * MIB, "name_label": n, "sr": self.sr} for n in ("data", "more")))
         self.assertEqual(f"{kind}\nseeded", self.sh("hostname; cat /root/seeded"))
         self.sh("dd if=/dev/urandom of=/dev/xvdb bs=1M count=4 conv=fsync 2>/dev/null; echo one > /root/state; sync")
         first = self.md5("/dev/xvdb")
@@ -29,13 +32,17 @@ class Life:
 
         # Under a writer, and how long it stands still for it.
         self.sh("echo two > /root/state; sync")
-        self.start_sequencer("/dev/xvdb")
+        self.start_sequencer("/dev/xvdb", "/dev/xvdc")
+        self.host.wait_run("some numbers", f"test $(busybox nc -w 5 {self.ADDRESS} 7 </dev/null | cut -d' ' -f1) -gt 100")
+        self.sequence()
         taken = self.call("vm.snapshot", vm, name_label="under a writer")
         stopped_us = self.sequence()[1]
         print(f"{kind} on {self.sr_type}: paused for {taken['pausedMs']} ms, the writer stood for {stopped_us / 1000:.1f} ms")
         self.assertEqual("Running", self.rest.power(vm))
         self.assertNotIn("p", self.domain(vm)["state"])
         self.assertEqual({before, taken["id"]}, set(self.rest.get(f"/vms/{vm}")["snapshots"]))
+        self.assertEqual(self.sr_type == "lvmthin", taken["pausedMs"] == 0)
+        self.one_moment([self.newest_snapshot(self.disk(vm, device)) for device in ("xvdb", "xvdc")])
 
         # Larger, and the guest knows.
         self.call("vdi.edit", data, size=32 * MIB)
@@ -64,6 +71,24 @@ class Life:
         wait_until("nothing of it is listed", lambda: not self.rest.get("/vdis") and not self.rest.get("/vdi-snapshots")
                    and not self.rest.get("/vm-snapshots"), OP_DEADLINE, 1)
 
+    def newest_snapshot(self, disk):
+        of_it = [s for s in self.rest.get("/vdi-snapshots?fields=*") if s["$snapshot_of"] == disk]
+        return max(of_it, key=lambda s: s["snapshot_time"])["id"]
+
+    def one_moment(self, snapshots):
+        """What `sequencer` has written to all of these are successive numbers."""
+        numbers = []
+        for disk, snapshot in enumerate(snapshots):
+            file = str(pathlib.Path(self.folder.name) / "moment.raw")
+            self.muster("vdi", "export", snapshot, file)
+            data = pathlib.Path(file).read_bytes()
+            os.unlink(file)
+            for block in range(BLOCKS):
+                n = int.from_bytes(data[block * BLOCK:block * BLOCK + 8], "little")
+                if n < 1 << 32 and n % len(snapshots) == disk and n // len(snapshots) % BLOCKS == block:
+                    numbers.append(n)
+        self.assertGreater(len(numbers), 100)
+        self.assertEqual(list(range(min(numbers), min(numbers) + len(numbers))), sorted(numbers))
 
     def out_and_in_again(self, vm, first):
         """The second disk's contents go out and come back as another disk, which takes its place."""

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sequencer DEVICE: writes sequence numbers to a disk, one after another, each on the disk before
- * the next, and notes the longest time between two. A test asks on TCP port 7 (any connection gets
- * one line, and the longest time begins anew): "SEQUENCE LONGEST_US". Runs in the lab's guest;
- * shows for how long a snapshot stops it.
+ * sequencer DEVICE...: writes sequence numbers to disks in turn, each on its disk before the next,
+ * and notes the longest time between two. A test asks on TCP port 7 (any connection gets one line,
+ * and the longest time begins anew): "SEQUENCE LONGEST_US". Runs in the lab's guest; shows for how
+ * long a snapshot stops it, and whether it is one moment.
  *
- * Block i of the first 1,024 blocks of 4 KiB holds a number n with n % 1024 == i: in a snapshot
- * that is consistent the numbers are 1,024 successive ones.
+ * Number n goes to disk n % disks, there to block n / disks % 1024 of 4 KiB: in a snapshot of all
+ * disks that is one moment the numbers are 1,024 * disks successive ones.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, BLOCKS = 1024, PORT = 7 };
+enum { BLOCK = 4096, BLOCKS = 1024, DISKS_MAX = 8, PORT = 7 };
 
 static int64_t now_us(void)
 {
@@ -42,20 +42,30 @@ static int listen_on(uint16_t port)
 
 int main(int argc, char **argv)
 {
-	int disk = argc == 2 ? open(argv[1], O_RDWR | O_DIRECT | O_DSYNC) : -1;
+	uint64_t n_disks = (uint64_t)argc - 1;
+	int disks[DISKS_MAX];
 	struct pollfd asked = {.fd = listen_on(PORT), .events = POLLIN};
 	int64_t last = now_us(), longest = 0;
 	uint64_t n = 0;
 	void *block;
 
-	if (disk < 0 || asked.fd < 0 || posix_memalign(&block, BLOCK, BLOCK) != 0) {
+	if (n_disks < 1 || n_disks > DISKS_MAX || asked.fd < 0 ||
+	    posix_memalign(&block, BLOCK, BLOCK) != 0) {
 		perror("sequencer");
 		return 1;
+	}
+	for (uint64_t i = 0; i < n_disks; i++) {
+		disks[i] = open(argv[i + 1], O_RDWR | O_DIRECT | O_DSYNC);
+		if (disks[i] < 0) {
+			perror(argv[i + 1]);
+			return 1;
+		}
 	}
 	memset(block, 0, BLOCK);
 	for (;; n++) {
 		memcpy(block, &n, sizeof n);
-		if (pwrite(disk, block, BLOCK, (off_t)(n % BLOCKS) * BLOCK) != BLOCK) {
+		if (pwrite(disks[n % n_disks], block, BLOCK,
+			   (off_t)(n / n_disks % BLOCKS) * BLOCK) != BLOCK) {
 			perror("sequencer: write");
 			return 1;
 		}
