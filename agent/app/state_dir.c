@@ -194,7 +194,8 @@ int state_dir_load_vms(const struct state_dir *dir, bool keep,
 	struct vm_loader l = {.keep = keep, .each = each, .arg = arg};
 	char path[STATE_PATH_MAX + 1];
 
-	if (mu_file_list(state_dir_file(dir, "vms", path), ".json", load_vm, &l, err) < 0)
+	if ((!keep && mu_file_sweep(state_dir_file(dir, "vms", path), ".json", err) < 0) ||
+	    mu_file_list(state_dir_file(dir, "vms", path), ".json", load_vm, &l, err) < 0)
 		return MU_FAILED;
 	*ret_n_damaged = l.n_damaged;
 	return 0;
@@ -206,7 +207,9 @@ int state_dir_load_built(const struct state_dir *dir, void (*each)(struct vm_spe
 	struct vm_loader l = {.each = each, .arg = arg};
 	char path[STATE_PATH_MAX + 1];
 
-	return mu_file_list(state_dir_file(dir, "built", path), ".json", load_vm, &l, err);
+	if (mu_file_sweep(state_dir_file(dir, "built", path), ".json", err) < 0)
+		return MU_FAILED;
+	return mu_file_list(path, ".json", load_vm, &l, err);
 }
 
 void state_dir_vm_text(const struct vm_spec *spec, struct mu_str *out)

@@ -59,17 +59,9 @@ static int load_one(const char *path, const char *name, void *ctx, struct mu_err
 	return 0;
 }
 
-/* A record that a crash kept from being written. */
-static int remove_one(const char *path, const char *name, void *ctx, struct mu_error *err)
-{
-	(void)name, (void)ctx;
-	return mu_file_remove(path, err);
-}
-
 int net_store_load(const char *dir, struct net_records *ret, struct mu_error *err)
 {
-	if (mu_file_mkdirs(dir, 0700, err) < 0 ||
-	    mu_file_list(dir, ".json.new", remove_one, NULL, err) < 0)
+	if (mu_file_mkdirs(dir, 0700, err) < 0 || mu_file_sweep(dir, ".json", err) < 0)
 		return MU_FAILED;
 	return mu_file_list(dir, ".json", load_one, ret, err);
 }

@@ -59,6 +59,13 @@ static int write_intent(const char *path, const struct intent *in, struct mu_err
 	return mu_file_replace(path, text.data, text.len, 0600, err);
 }
 
+int intent_sweep(const char *state_dir, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *dir = directory(state_dir);
+
+	return mu_file_sweep(dir, ".json", err);
+}
+
 int intent_begin(const char *state_dir, const struct intent *in, struct mu_error *err)
 {
 	MU_CLEANUP(mu_free) char *dir = directory(state_dir);

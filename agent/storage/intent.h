@@ -28,6 +28,8 @@ struct intent {
 /* `why` stays the caller's. */
 void intent_init(struct intent *in, const char *why);
 void intent_add(struct intent *in, const struct mu_uuid *sr, const struct mu_uuid *vdi);
+/* At start, before any begins: what a crash kept from being written goes. */
+int intent_sweep(const char *state_dir, struct mu_error *err);
 int intent_begin(const char *state_dir, const struct intent *in, struct mu_error *err);
 /* A failure leaves it for the next start: what it names would be removed, so it is an error. */
 int intent_end(const char *state_dir, const struct intent *in, struct mu_error *err);

@@ -192,7 +192,7 @@ int sr_file_load(const char *state_dir, void (*each)(const struct sr_file *f, vo
 	MU_CLEANUP(mu_free) char *dir = mu_xasprintf("%s/srs", state_dir);
 	struct loader l = {.each = each, .ctx = ctx};
 
-	if (mu_file_mkdirs(dir, 0700, err) < 0)
+	if (mu_file_mkdirs(dir, 0700, err) < 0 || mu_file_sweep(dir, ".json", err) < 0)
 		return MU_FAILED;
 	return mu_file_list(dir, ".json", load_one, &l, err);
 }

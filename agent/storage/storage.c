@@ -527,7 +527,8 @@ int storage_new(const struct storage_options *options, struct storage **ret_stor
 	mu_link_init(&s->slots);
 	mu_link_init(&s->holds);
 	mu_link_init(&s->running);
-	if (sr_file_load(s->state_dir, load_one, s, err) == 0) {
+	if (intent_sweep(s->state_dir, err) == 0 &&
+	    sr_file_load(s->state_dir, load_one, s, err) == 0) {
 		*ret_storage = s;
 		return 0;
 	}

@@ -376,8 +376,10 @@ int uploads_load(const struct upload_place *p, void (*each)(const struct upload 
 {
 	MU_CLEANUP(mu_free) char *records = mu_xasprintf("%s/uploads", p->state_dir);
 	struct loading l = {.place = p, .each = each, .ctx = ctx};
-	int r = list(records, ".json", load_one, &l, err);
+	int r = mu_file_sweep(records, ".json", err);
 
+	if (r == 0)
+		r = list(records, ".json", load_one, &l, err);
 	if (r == 0)
 		r = list(p->dir, SUFFIX, sweep_one, &l, err);
 	if (r == 0)

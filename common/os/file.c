@@ -58,6 +58,8 @@ static int write_all(int fd, const char *p, size_t len)
 	return 0;
 }
 
+#define TEMPORARY ".new" /* behind the name of what is being replaced */
+
 int mu_file_write_at(int fd, const void *data, size_t len, int64_t at, struct mu_error *err)
 {
 	const char *p = data;
@@ -108,7 +110,7 @@ static int write_durably(const char *path, const void *data, size_t len, mode_t 
 int mu_file_replace(const char *path, const void *data, size_t len, mode_t mode,
 		    struct mu_error *err)
 {
-	MU_CLEANUP(mu_free) char *temp = mu_xasprintf("%s.new", path);
+	MU_CLEANUP(mu_free) char *temp = mu_xasprintf("%s" TEMPORARY, path);
 
 	if (write_durably(temp, data, len, mode, err) < 0) {
 		(void)unlink(temp);
@@ -197,6 +199,25 @@ int mu_file_list(const char *dir, const char *suffix,
 	}
 	free(entries);
 	return r < 0 ? r : 0;
+}
+
+static int sweep_one(const char *path, const char *name, void *ctx, struct mu_error *err)
+{
+	(void)name;
+	(void)ctx;
+	return mu_file_remove(path, err);
+}
+
+int mu_file_sweep(const char *dir, const char *suffix, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *temporary = mu_xasprintf("%s" TEMPORARY, suffix);
+	struct mu_error why = MU_ERROR_INIT;
+
+	if (mu_file_list(dir, temporary, sweep_one, NULL, &why) == 0 || why.code == MU_E_NOT_FOUND)
+		return 0;
+	if (err)
+		*err = why;
+	return MU_FAILED;
 }
 
 int mu_file_lock(const char *path, struct mu_error *err)

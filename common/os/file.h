@@ -35,6 +35,9 @@ int mu_file_set_aside(const char *path, char **ret_name, struct mu_error *err);
 int mu_file_list(const char *dir, const char *suffix,
 		 int (*each)(const char *path, const char *name, void *ctx, struct mu_error *err),
 		 void *ctx, struct mu_error *err);
+/* Remove what a crash has left of a mu_file_replace() of files that end in `suffix`: at start,
+ * before anything writes there. A directory that is missing is fine. */
+int mu_file_sweep(const char *dir, const char *suffix, struct mu_error *err);
 /* Take an exclusive lock on `path` (made if missing), held until the process ends: two daemons on
  * one state directory would destroy it. MU_E_STATE when another holds it. */
 int mu_file_lock(const char *path, struct mu_error *err);

@@ -9,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -470,6 +471,25 @@ Test(storage, damaged_sr_file_is_set_aside)
 	for (size_t i = 0; i < MU_ARRAY_SIZE(bad); i++) {
 		snprintf(aside, sizeof aside, "%s/srs/bad-%zu.json.damaged-1", state, i);
 		cr_assert_eq(access(aside, F_OK), 0, "%s", bad[i]);
+	}
+}
+
+Test(storage, files_that_a_crash_kept_from_being_written_are_swept)
+{
+	static const char *const folders[] = {"srs", "storage/intents"};
+	char path[256];
+
+	close_service();
+	for (size_t i = 0; i < MU_ARRAY_SIZE(folders); i++) {
+		snprintf(path, sizeof path, "%s/%s", state, folders[i]);
+		cr_assert_eq(mu_file_mkdirs(path, 0700, NULL), 0);
+		snprintf(path, sizeof path, "%s/%s/x.json.new", state, folders[i]);
+		cr_assert_eq(mu_file_replace(path, "{", 1, 0600, NULL), 0);
+	}
+	open_service();
+	for (size_t i = 0; i < MU_ARRAY_SIZE(folders); i++) {
+		snprintf(path, sizeof path, "%s/%s/x.json.new", state, folders[i]);
+		cr_assert(access(path, F_OK) < 0 && errno == ENOENT, "%s", path);
 	}
 }
 

@@ -162,17 +162,20 @@ Test(upload, a_start_sweeps_what_no_record_names)
 {
 	struct upload u = make(10);
 	struct mu_uuid id = mu_random_uuid();
-	char text[MU_UUID_TEXT], orphan[128], export[128], other[128];
+	char text[MU_UUID_TEXT], orphan[128], export[128], other[128], record[128];
 
 	(void)snprintf(orphan, sizeof orphan, "%s/%s.upload", dir, mu_uuid_format(&id, text));
 	(void)snprintf(export, sizeof export, "%s/%s.export", dir, text);
 	(void)snprintf(other, sizeof other, "%s/somebodys.upload", dir);
+	(void)snprintf(record, sizeof record, "%s/uploads/%s.json.new", place.state_dir, text);
+	(void)close(open(record, O_CREAT | O_WRONLY, 0600));
 	(void)close(open(orphan, O_CREAT | O_WRONLY, 0600));
 	(void)close(open(export, O_CREAT | O_WRONLY, 0600));
 	(void)close(open(other, O_CREAT | O_WRONLY, 0600));
 	load("boot-1", 1);
 	cr_expect_lt(access(orphan, F_OK), 0);
 	cr_expect_lt(access(export, F_OK), 0);
+	cr_expect_lt(access(record, F_OK), 0);
 	cr_expect_eq(access(other, F_OK), 0, "what is not ours stays");
 	cr_expect_eq(access(u.path, F_OK), 0);
 }

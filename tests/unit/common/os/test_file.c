@@ -148,6 +148,25 @@ Test(file, list_is_sorted_filtered_and_stops_on_failure)
 	cr_assert_eq(mu_file_remove(path, NULL), 0);
 }
 
+Test(file, sweep_removes_what_was_never_renamed)
+{
+	static const char *const names[] = {"a.json", "b.json.new", "c.txt.new"};
+	struct mu_str s = MU_STR_INIT;
+	char file[64], missing[64];
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(names); i++) {
+		(void)snprintf(file, sizeof file, "%s/%s", dir, names[i]);
+		cr_assert_eq(mu_file_replace(file, "", 0, 0600, NULL), 0);
+	}
+	cr_assert_eq(mu_file_sweep(dir, ".json", NULL), 0);
+	cr_assert_eq(mu_file_list(dir, "", collect, &s, NULL), 0);
+	cr_assert_str_eq(s.data, "a.json;c.txt.new;");
+	mu_str_deinit(&s);
+	(void)snprintf(missing, sizeof missing, "%s/none", dir);
+	cr_assert_eq(mu_file_sweep(missing, ".json", NULL), 0);
+	cr_assert_eq(mu_file_sweep(file, ".json", NULL), MU_FAILED, "not a directory");
+}
+
 Test(file, mkdirs_makes_the_whole_path)
 {
 	char deep[100], mid[100];
