@@ -9,7 +9,7 @@
  *     keep      the memory's file: synced and renamed
  *     end       disks: made whole, or removed                                   the guest runs
  *
- * One disk of an SR that holds its writers itself needs no stop. A guest that is paused, stopped or
+ * Disks whose SRs hold their writers themselves need no stop. A guest that is paused, stopped or
  * suspended stands still anyway; the memory of a suspended one is its save file, which nobody
  * writes again, so both names are of one file.
  */

@@ -162,7 +162,7 @@ struct storage_snapshots {
 	/* results of the last step */
 	int r;
 	struct mu_error err;
-	bool ret_pause;      /* of prepare: only then is it one moment */
+	bool ret_pause;      /* of prepare: an SR cannot hold the writer of its disk */
 	int64_t ret_take_us; /* how long the step lasted for which the VM stood still */
 	/* private: zero before prepare */
 	struct storage_snapshot_run *priv;

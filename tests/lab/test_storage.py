@@ -23,8 +23,9 @@ class Storage(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.host = cls.enterClassContext(LabHost.up("storage"))
-        cls.host.put(PROGRAMS / "sr-contract", "/srv/sr-contract")
-        cls.host.run("chmod 755 /srv/sr-contract; mkdir -p /srv/state; wipefs -aq " + DEVICE)
+        for program in ("sr-contract", "sr-crash"):
+            cls.host.put(PROGRAMS / program, f"/srv/{program}")
+        cls.host.run("chmod 755 /srv/sr-*; mkdir -p /srv/state; wipefs -aq " + DEVICE)
         # A third of the time of each of LVM's commands is talk with its monitor.
         cls.host.write("/etc/lvm/lvmlocal.conf", "activation {\n\tmonitoring = 0\n}\n")
 
@@ -62,6 +63,11 @@ class Storage(unittest.TestCase):
         pool = self.pool()
         for part in (None,) if os.environ.get("MUSTER_LAB_WHOLE") else ("snapshot", "replace", "grows"):
             self.tap("sr-contract", "lvmthin", pool, only=part)
+        self.nothing_left_in_pool()
+
+    @unittest.skipUnless(os.environ.get("MUSTER_LAB_WHOLE"), "a quarter of an hour: MUSTER_LAB_WHOLE=1")
+    def test_lvm_killed_in_a_snapshot(self):
+        self.tap("sr-crash", "lvmthin", self.pool(), only="snapshot of two disks")
         self.nothing_left_in_pool()
 
     def test_a_pool_is_made_on_devices_only_when_they_are_empty_or_given_up(self):
