@@ -282,59 +282,73 @@ static char *save_path(struct env *e, const struct hv_vm_config *config)
 	return mu_xasprintf("%s/%s.save", e->c->dir, config->name);
 }
 
-static int save_and_restore(struct env *e, struct mu_error *err)
-{
-	MU_CLEANUP(mu_free) char *path = NULL;
+/* A guest that is saved to a file and restored from it. */
+struct saving {
 	struct hv_vm_config config;
 	struct hv_domid domid;
-	struct wait *save = env_op(e, (struct hv_op){.kind = HV_SAVE});
-	struct wait *restore =
-	    env_op(e, (struct hv_op){.kind = HV_RESTORE, .config = &config, .paused = true});
+	char *path;
+	struct wait *save;
+	struct wait *restore; /* paused */
+};
+
+static void saving_free(struct saving *s)
+{
+	free(s->path);
+	free(s);
+}
+MU_DEFINE_CLEANUP(saving_free, struct saving *);
+
+/* Booted, and the first step done. */
+static int save_guest(struct env *e, enum hv_op_kind kind, struct saving *s, struct mu_error *err)
+{
+	s->save = env_op(e, (struct hv_op){.kind = kind});
+	s->restore =
+	    env_op(e, (struct hv_op){.kind = HV_RESTORE, .config = &s->config, .paused = true});
+	if (env_create_booted(e, &s->config, &s->domid, err) < 0)
+		return MU_FAILED;
+	s->path = save_path(e, &s->config);
+	s->save->op.path = s->restore->op.path = s->path;
+	s->save->op.domid = s->domid;
+	return env_run(e, s->save, err);
+}
+
+static int save_and_restore(struct env *e, struct mu_error *err)
+{
+	MU_CLEANUP(saving_free) struct saving *s = mu_xcalloc(1, sizeof *s);
 	struct hv_domain d;
 	bool found;
 
-	if (env_create_booted(e, &config, &domid, err) < 0)
-		return MU_FAILED;
-	save->op.path = restore->op.path = path = save_path(e, &config);
-	save->op.domid = domid;
-	if (env_run(e, save, err) < 0 || env_expect_gone(e, domid, err) < 0 ||
-	    env_run(e, restore, err) < 0 || env_find(e, restore->op.ret_domid, &found, &d, err) < 0)
+	if (save_guest(e, HV_SAVE, s, err) < 0 || env_expect_gone(e, s->domid, err) < 0 ||
+	    env_run(e, s->restore, err) < 0 ||
+	    env_find(e, s->restore->op.ret_domid, &found, &d, err) < 0)
 		return MU_FAILED;
 	EXPECT(found && d.paused, "it should be there, paused");
-	EXPECT(d.domid.value != domid.value, "the same domain id");
-	EXPECT(mu_uuid_equal(&d.id.uuid, &config.id.uuid), "another id");
+	EXPECT(d.domid.value != s->domid.value, "the same domain id");
+	EXPECT(mu_uuid_equal(&d.id.uuid, &s->config.id.uuid), "another id");
 	if (env_on(e, HV_UNPAUSE, d.domid, err) < 0)
 		return MU_FAILED;
-	return mu_file_remove(path, err);
+	return mu_file_remove(s->path, err);
 }
 
 /* Its file is whole when it stands still; it goes on, and what was saved can be restored later. */
 static int checkpoint_and_go_on(struct env *e, struct mu_error *err)
 {
-	MU_CLEANUP(mu_free) char *path = NULL;
-	struct hv_vm_config config;
-	struct hv_domid domid;
-	struct wait *save = env_op(e, (struct hv_op){.kind = HV_CHECKPOINT});
-	struct wait *restore =
-	    env_op(e, (struct hv_op){.kind = HV_RESTORE, .config = &config, .paused = true});
+	MU_CLEANUP(saving_free) struct saving *s = mu_xcalloc(1, sizeof *s);
 	struct hv_domain d;
 	bool found;
 
-	if (env_create_booted(e, &config, &domid, err) < 0)
-		return MU_FAILED;
-	save->op.path = restore->op.path = path = save_path(e, &config);
-	save->op.domid = domid;
-	if (env_run(e, save, err) < 0 || env_find(e, domid, &found, &d, err) < 0)
+	if (save_guest(e, HV_CHECKPOINT, s, err) < 0 || env_find(e, s->domid, &found, &d, err) < 0)
 		return MU_FAILED;
 	EXPECT(found && d.shutdown == HV_SHUTDOWN_SUSPEND, "it should stand still");
-	EXPECT(save->op.ret_stopped >= 0, "for %" PRId64 " ms", save->op.ret_stopped);
-	if (env_on(e, HV_UNPAUSE, domid, err) < 0 || env_find(e, domid, &found, &d, err) < 0)
+	EXPECT(s->save->op.ret_stopped >= 0, "for %" PRId64 " ms", s->save->op.ret_stopped);
+	if (env_on(e, HV_UNPAUSE, s->domid, err) < 0 || env_find(e, s->domid, &found, &d, err) < 0)
 		return MU_FAILED;
 	EXPECT(found && d.shutdown == HV_SHUTDOWN_NONE && !d.paused, "it should run");
-	if (env_on(e, HV_SHUTDOWN, domid, err) < 0 || env_expect_gone(e, domid, err) < 0 ||
-	    env_run(e, restore, err) < 0 || env_on(e, HV_UNPAUSE, restore->op.ret_domid, err) < 0)
+	if (env_on(e, HV_SHUTDOWN, s->domid, err) < 0 || env_expect_gone(e, s->domid, err) < 0 ||
+	    env_run(e, s->restore, err) < 0 ||
+	    env_on(e, HV_UNPAUSE, s->restore->op.ret_domid, err) < 0)
 		return MU_FAILED;
-	return mu_file_remove(path, err);
+	return mu_file_remove(s->path, err);
 }
 
 static int checkpoint_refused(struct env *e, struct mu_error *err)
