@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* CPU pools: made, changed, lived in, removed. Every case leaves the one pool of a host at boot. */
 #include "tests/unit/agent/hv/contract_env.h"
+#include "tests/unit/agent/hv/cpupool_change.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -64,19 +65,6 @@ static int refused(struct env *e, const struct hv_cpupool_change *c, enum mu_err
 	return 0;
 }
 
-static struct hv_cpupool_change on_pool(enum hv_cpupool_what what, const char *name,
-					const char *cpus)
-{
-	struct hv_cpupool_change c = {.what = what,
-				      .tslice_ms = HV_AS_IT_IS,
-				      .ratelimit_us = HV_AS_IT_IS,
-				      .migration_delay_us = HV_AS_IT_IS};
-
-	(void)snprintf(c.name, sizeof c.name, "%s", name);
-	(void)snprintf(c.cpus, sizeof c.cpus, "%s", cpus);
-	return c;
-}
-
 static int pools(struct env *e, struct hv_cpupool *ret, size_t *ret_n, struct mu_error *err)
 {
 	return hv_cpupools(e->hv, ret, HV_CPUPOOLS_MAX, ret_n, err);
@@ -110,17 +98,17 @@ static int free_a_cpu(struct env *e, char ret_cpu[static 16], uint32_t *ret_n_cp
 	EXPECT(host.cpus >= 2, "a host with one CPU");
 	*ret_n_cpus = host.cpus;
 	(void)snprintf(ret_cpu, 16, "%" PRIu32, host.cpus - 1);
-	c = on_pool(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", ret_cpu);
+	c = cpupool_change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", ret_cpu);
 	return change(e, &c, err);
 }
 
 static int give_it_back(struct env *e, const char *cpu, struct mu_error *err)
 {
-	struct hv_cpupool_change c = on_pool(HV_CPUPOOL_DESTROY, "contract", "");
+	struct hv_cpupool_change c = cpupool_change(HV_CPUPOOL_DESTROY, "contract", "");
 
 	if (change(e, &c, err) < 0)
 		return MU_FAILED;
-	c = on_pool(HV_CPUPOOL_ADD_CPUS, "Pool-0", cpu);
+	c = cpupool_change(HV_CPUPOOL_ADD_CPUS, "Pool-0", cpu);
 	return change(e, &c, err);
 }
 
@@ -132,12 +120,12 @@ static int comes_and_goes(struct env *e, struct mu_error *err)
 
 	if (free_a_cpu(e, cpu, &n_cpus, err) < 0)
 		return MU_FAILED;
-	c = on_pool(HV_CPUPOOL_CREATE, "contract", cpu);
+	c = cpupool_change(HV_CPUPOOL_CREATE, "contract", cpu);
 	memcpy(c.scheduler, "credit2", sizeof "credit2");
 	if (change(e, &c, err) < 0 || expect_pool(e, "contract", 1, 0, err) < 0 ||
 	    refused(e, &c, MU_E_EXISTS, err) < 0)
 		return MU_FAILED;
-	c = on_pool(HV_CPUPOOL_SET, "contract", "");
+	c = cpupool_change(HV_CPUPOOL_SET, "contract", "");
 	c.ratelimit_us = 2000;
 	if (change(e, &c, err) < 0)
 		return MU_FAILED;
@@ -158,20 +146,20 @@ static int a_domain_moves(struct env *e, struct mu_error *err)
 	*config = env_guest(e);
 	if (env_create(e, config, &domid, err) < 0 || free_a_cpu(e, cpu, &n_cpus, err) < 0)
 		return MU_FAILED;
-	c = on_pool(HV_CPUPOOL_CREATE, "contract", cpu);
+	c = cpupool_change(HV_CPUPOOL_CREATE, "contract", cpu);
 	if (change(e, &c, err) < 0)
 		return MU_FAILED;
-	c = on_pool(HV_CPUPOOL_MOVE, "contract", "");
+	c = cpupool_change(HV_CPUPOOL_MOVE, "contract", "");
 	c.domid = domid;
 	if (change(e, &c, err) < 0 || expect_pool(e, "contract", 1, 1, err) < 0)
 		return MU_FAILED;
 	c.what = HV_CPUPOOL_DESTROY;
 	if (refused(e, &c, MU_E_STATE, err) < 0)
 		return MU_FAILED;
-	c = on_pool(HV_CPUPOOL_REMOVE_CPUS, "contract", cpu);
+	c = cpupool_change(HV_CPUPOOL_REMOVE_CPUS, "contract", cpu);
 	if (refused(e, &c, MU_E_STATE, err) < 0)
 		return MU_FAILED;
-	c = on_pool(HV_CPUPOOL_MOVE, "Pool-0", "");
+	c = cpupool_change(HV_CPUPOOL_MOVE, "Pool-0", "");
 	c.domid = domid;
 	if (change(e, &c, err) < 0)
 		return MU_FAILED;
@@ -180,17 +168,17 @@ static int a_domain_moves(struct env *e, struct mu_error *err)
 
 static int refusals(struct env *e, struct mu_error *err)
 {
-	struct hv_cpupool_change c = on_pool(HV_CPUPOOL_CREATE, "contract", "0");
+	struct hv_cpupool_change c = cpupool_change(HV_CPUPOOL_CREATE, "contract", "0");
 
 	if (refused(e, &c, MU_E_STATE, err) < 0)
 		return MU_FAILED;
-	c = on_pool(HV_CPUPOOL_CREATE, "contract", "900");
+	c = cpupool_change(HV_CPUPOOL_CREATE, "contract", "900");
 	if (refused(e, &c, MU_E_INVALID, err) < 0)
 		return MU_FAILED;
-	c = on_pool(HV_CPUPOOL_DESTROY, "Pool-0", "");
+	c = cpupool_change(HV_CPUPOOL_DESTROY, "Pool-0", "");
 	if (refused(e, &c, MU_E_STATE, err) < 0)
 		return MU_FAILED;
-	c = on_pool(HV_CPUPOOL_DESTROY, "nowhere", "");
+	c = cpupool_change(HV_CPUPOOL_DESTROY, "nowhere", "");
 	return refused(e, &c, MU_E_NOT_FOUND, err);
 }
 

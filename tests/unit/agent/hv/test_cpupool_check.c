@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a change of CPU pools may be, and whether one is in force. */
-#include "agent/hv/hv_cpupool.h"
-#include "agent/hv/hv_device.h"
+#include "tests/unit/agent/hv/cpupool_change.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -36,19 +35,6 @@ static void setup(void)
 
 TestSuite(cpupool_check, .init = setup);
 
-static struct hv_cpupool_change change(enum hv_cpupool_what what, const char *name,
-				       const char *cpus)
-{
-	struct hv_cpupool_change c = {.what = what,
-				      .tslice_ms = HV_AS_IT_IS,
-				      .ratelimit_us = HV_AS_IT_IS,
-				      .migration_delay_us = HV_AS_IT_IS};
-
-	(void)snprintf(c.name, sizeof c.name, "%s", name);
-	(void)snprintf(c.cpus, sizeof c.cpus, "%s", cpus);
-	return c;
-}
-
 static void good(struct hv_cpupool_change c)
 {
 	mu_error_clear(&err);
@@ -65,59 +51,63 @@ static void bad(struct hv_cpupool_change c, enum mu_error_code code, const char 
 
 Test(cpupool_check, creating)
 {
-	struct hv_cpupool_change c = change(HV_CPUPOOL_CREATE, "new", "5-6");
+	struct hv_cpupool_change c = cpupool_change(HV_CPUPOOL_CREATE, "new", "5-6");
 
 	good(c);
 	memcpy(c.scheduler, "null", sizeof "null");
 	good(c);
 	memcpy(c.scheduler, "fair", sizeof "fair");
 	bad(c, MU_E_INVALID, "scheduler \"fair\"");
-	bad(change(HV_CPUPOOL_CREATE, "fast", "5"), MU_E_EXISTS, "already");
-	bad(change(HV_CPUPOOL_CREATE, "", "5"), MU_E_INVALID, "no name");
-	bad(change(HV_CPUPOOL_CREATE, "a/b", "5"), MU_E_INVALID, "no name");
-	bad(change(HV_CPUPOOL_CREATE, "\xff", "5"), MU_E_INVALID, "no name");
-	bad(change(HV_CPUPOOL_CREATE, "a\nb", "5"), MU_E_INVALID, "control character at byte 1");
-	bad(change(HV_CPUPOOL_CREATE, "12", "5"), MU_E_INVALID, "is a number");
+	bad(cpupool_change(HV_CPUPOOL_CREATE, "fast", "5"), MU_E_EXISTS, "already");
+	bad(cpupool_change(HV_CPUPOOL_CREATE, "", "5"), MU_E_INVALID, "no name");
+	bad(cpupool_change(HV_CPUPOOL_CREATE, "a/b", "5"), MU_E_INVALID, "no name");
+	bad(cpupool_change(HV_CPUPOOL_CREATE, "\xff", "5"), MU_E_INVALID, "no name");
+	bad(cpupool_change(HV_CPUPOOL_CREATE, "a\nb", "5"), MU_E_INVALID,
+	    "control character at byte 1");
+	bad(cpupool_change(HV_CPUPOOL_CREATE, "12", "5"), MU_E_INVALID, "is a number");
 	n_pools = HV_CPUPOOLS_MAX;
-	bad(change(HV_CPUPOOL_CREATE, "new", "5"), MU_E_EXHAUSTED, "the most");
+	bad(cpupool_change(HV_CPUPOOL_CREATE, "new", "5"), MU_E_EXHAUSTED, "the most");
 }
 
 Test(cpupool_check, cpus)
 {
-	good(change(HV_CPUPOOL_ADD_CPUS, "fast", "5-7"));
-	bad(change(HV_CPUPOOL_ADD_CPUS, "fast", "3"), MU_E_STATE, "CPU 3 is in pool Pool-0");
-	bad(change(HV_CPUPOOL_ADD_CPUS, "fast", "8"), MU_E_INVALID, "the host has 0 to 7");
-	bad(change(HV_CPUPOOL_ADD_CPUS, "fast", ""), MU_E_INVALID, "no list of CPUs");
-	bad(change(HV_CPUPOOL_ADD_CPUS, "fast", "all"), MU_E_INVALID, "no list of CPUs");
-	bad(change(HV_CPUPOOL_ADD_CPUS, "fast", "5;"), MU_E_INVALID, "no list of CPUs");
-	bad(change(HV_CPUPOOL_ADD_CPUS, "fast", "5-"), MU_E_INVALID, "no list of CPUs");
-	bad(change(HV_CPUPOOL_ADD_CPUS, "slow", "5"), MU_E_NOT_FOUND, "no CPU pool \"slow\"");
-	good(change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "1-3"));
-	bad(change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "0-3"), MU_E_STATE, "would have no CPU");
-	bad(change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "4"), MU_E_STATE, "not in pool");
-	bad(change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "x"), MU_E_INVALID, "no list of CPUs");
+	good(cpupool_change(HV_CPUPOOL_ADD_CPUS, "fast", "5-7"));
+	bad(cpupool_change(HV_CPUPOOL_ADD_CPUS, "fast", "3"), MU_E_STATE,
+	    "CPU 3 is in pool Pool-0");
+	bad(cpupool_change(HV_CPUPOOL_ADD_CPUS, "fast", "8"), MU_E_INVALID, "the host has 0 to 7");
+	bad(cpupool_change(HV_CPUPOOL_ADD_CPUS, "fast", ""), MU_E_INVALID, "no list of CPUs");
+	bad(cpupool_change(HV_CPUPOOL_ADD_CPUS, "fast", "all"), MU_E_INVALID, "no list of CPUs");
+	bad(cpupool_change(HV_CPUPOOL_ADD_CPUS, "fast", "5;"), MU_E_INVALID, "no list of CPUs");
+	bad(cpupool_change(HV_CPUPOOL_ADD_CPUS, "fast", "5-"), MU_E_INVALID, "no list of CPUs");
+	bad(cpupool_change(HV_CPUPOOL_ADD_CPUS, "slow", "5"), MU_E_NOT_FOUND,
+	    "no CPU pool \"slow\"");
+	good(cpupool_change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "1-3"));
+	bad(cpupool_change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "0-3"), MU_E_STATE,
+	    "would have no CPU");
+	bad(cpupool_change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "4"), MU_E_STATE, "not in pool");
+	bad(cpupool_change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "x"), MU_E_INVALID, "no list of CPUs");
 	pools[1].n_domains = 0;
-	good(change(HV_CPUPOOL_REMOVE_CPUS, "fast", "4"));
+	good(cpupool_change(HV_CPUPOOL_REMOVE_CPUS, "fast", "4"));
 }
 
 Test(cpupool_check, destroying_and_moving)
 {
-	struct hv_cpupool_change c = change(HV_CPUPOOL_MOVE, "fast", "");
+	struct hv_cpupool_change c = cpupool_change(HV_CPUPOOL_MOVE, "fast", "");
 
-	bad(change(HV_CPUPOOL_DESTROY, "Pool-0", ""), MU_E_STATE, "Xen's own");
-	bad(change(HV_CPUPOOL_DESTROY, "fast", ""), MU_E_STATE, "1 domains");
+	bad(cpupool_change(HV_CPUPOOL_DESTROY, "Pool-0", ""), MU_E_STATE, "Xen's own");
+	bad(cpupool_change(HV_CPUPOOL_DESTROY, "fast", ""), MU_E_STATE, "1 domains");
 	bad(c, MU_E_INVALID, "domain 0");
 	c.domid.value = 7;
 	good(c);
 	pools[1].n_cpus = 0;
 	bad(c, MU_E_STATE, "no CPU");
 	pools[1].n_domains = 0;
-	good(change(HV_CPUPOOL_DESTROY, "fast", ""));
+	good(cpupool_change(HV_CPUPOOL_DESTROY, "fast", ""));
 }
 
 Test(cpupool_check, parameters)
 {
-	struct hv_cpupool_change c = change(HV_CPUPOOL_SET, "fast", "");
+	struct hv_cpupool_change c = cpupool_change(HV_CPUPOOL_SET, "fast", "");
 
 	bad(c, MU_E_INVALID, "no parameter is given");
 	c.tslice_ms = 5;
@@ -135,7 +125,7 @@ Test(cpupool_check, parameters)
 	c.ratelimit_us = HV_AS_IT_IS;
 	c.migration_delay_us = 100001;
 	bad(c, MU_E_INVALID, "migrationDelayUs is 100001");
-	c = change(HV_CPUPOOL_SET, "Pool-0", "");
+	c = cpupool_change(HV_CPUPOOL_SET, "Pool-0", "");
 	c.ratelimit_us = 2000;
 	good(c);
 	c.tslice_ms = 5;
@@ -155,21 +145,21 @@ static bool is(struct hv_cpupool_change c)
 
 Test(cpupool_check, what_is_in_force)
 {
-	struct hv_cpupool_change c = change(HV_CPUPOOL_SET, "fast", "");
+	struct hv_cpupool_change c = cpupool_change(HV_CPUPOOL_SET, "fast", "");
 
-	cr_expect(is(change(HV_CPUPOOL_CREATE, "fast", "4")));
-	cr_expect_not(is(change(HV_CPUPOOL_CREATE, "fast", "4-5")));
-	cr_expect_not(is(change(HV_CPUPOOL_CREATE, "slow", "4")));
-	cr_expect(is(change(HV_CPUPOOL_DESTROY, "slow", "")));
-	cr_expect_not(is(change(HV_CPUPOOL_DESTROY, "fast", "")));
-	cr_expect(is(change(HV_CPUPOOL_ADD_CPUS, "Pool-0", "0-3")));
-	cr_expect(is(change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "4-5")));
-	cr_expect_not(is(change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "0")));
+	cr_expect(is(cpupool_change(HV_CPUPOOL_CREATE, "fast", "4")));
+	cr_expect_not(is(cpupool_change(HV_CPUPOOL_CREATE, "fast", "4-5")));
+	cr_expect_not(is(cpupool_change(HV_CPUPOOL_CREATE, "slow", "4")));
+	cr_expect(is(cpupool_change(HV_CPUPOOL_DESTROY, "slow", "")));
+	cr_expect_not(is(cpupool_change(HV_CPUPOOL_DESTROY, "fast", "")));
+	cr_expect(is(cpupool_change(HV_CPUPOOL_ADD_CPUS, "Pool-0", "0-3")));
+	cr_expect(is(cpupool_change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "4-5")));
+	cr_expect_not(is(cpupool_change(HV_CPUPOOL_REMOVE_CPUS, "Pool-0", "0")));
 	c.tslice_ms = 30;
 	cr_expect(is(c));
 	c.ratelimit_us = 5;
 	cr_expect_not(is(c));
-	c = change(HV_CPUPOOL_MOVE, "fast", "");
+	c = cpupool_change(HV_CPUPOOL_MOVE, "fast", "");
 	c.domid.value = 5;
 	cr_expect(is(c));
 	c.domid.value = 6;
