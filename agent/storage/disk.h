@@ -52,10 +52,10 @@ int disk_overwrite(const struct disk_env *e, struct sr *sr, const struct sr_vdi 
 		   const char *path, enum image_format format, struct mu_error *err);
 
 /*
- * Snapshots of several disks at the same moment: all is prepared, then taken in one short step
- * (if an SR with a disk that is written does not hold its writers, the caller has paused the VM),
- * then finished. After prepare, exactly
- * one of finish and abort follows, with take in between or not.
+ * Snapshots of several disks at the same moment: all is prepared, then taken in one short step (for
+ * which the caller has paused the VM, if it writes to a disk whose SR does not hold its writers),
+ * then finished. After prepare, exactly one of finish and abort follows, with take in between or
+ * not.
  */
 struct disk_snapshot {
 	struct sr_clone clone; /* of its vdi, the snapshot, id and name are given */

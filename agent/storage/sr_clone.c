@@ -98,7 +98,8 @@ int sr_clones_take(struct sr_clone *const *list, size_t n, struct mu_error *err)
 	n_srs = lock_all(list, n, srs);
 	r = hold_and_take(list, n, err);
 	if (release_all(list, n, &why) < 0) { /* the worse of two failures */
-		*err = why;
+		if (err)
+			*err = why;
 		r = MU_FAILED;
 	}
 	for (size_t i = 0; i < n_srs; i++)
