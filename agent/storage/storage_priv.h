@@ -41,7 +41,8 @@ struct slot {
 	/* tasks */
 	struct mu_link waiting;
 	unsigned n_waiting;
-	unsigned n_running; /* also those of other slots that touch this one */
+	unsigned n_running;   /* also those of other slots that touch this one */
+	unsigned n_snapshots; /* disks between prepare and end: no thread, but nobody is alone */
 	unsigned n_copying;
 	unsigned n_given;   /* counted in none of those */
 	bool exclusive;     /* the one that runs wants to be alone */

@@ -173,7 +173,8 @@ static bool has_room(const struct storage_task *t)
 {
 	const struct slot *slot = t->slot, *other = t->other;
 
-	if (slot->exclusive || (t->rule->exclusive && slot->n_running + slot->n_given > 0))
+	if (slot->exclusive ||
+	    (t->rule->exclusive && slot->n_running + slot->n_given + slot->n_snapshots > 0))
 		return false;
 	if (t->rule->given)
 		return true;

@@ -39,7 +39,7 @@ static void keep(struct storage_snapshot_run *run)
 
 		e->n_reads++;
 		run->slots[i]->n_tasks++;
-		run->slots[i]->n_running++;
+		run->slots[i]->n_snapshots++;
 	}
 }
 
@@ -51,7 +51,7 @@ static void let_go(struct storage_snapshot_run *run)
 
 		if (e && e->n_reads > 0)
 			e->n_reads--;
-		run->slots[i]->n_running--;
+		run->slots[i]->n_snapshots--;
 		queue_kick(run->slots[i]);
 		slot_unref(run->slots[i]);
 	}

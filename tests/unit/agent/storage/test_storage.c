@@ -778,6 +778,30 @@ Test(storage, snapshots_of_several_disks)
 	cr_assert(same(get(set.ss.list[1].id).vdi.snapshot_of, b));
 }
 
+/* Each holds its SR, and none of them a thread of it. */
+Test(storage, snapshots_of_as_many_disks_as_there_may_be)
+{
+	struct mu_uuid sr = make_sr("sr");
+	struct set set = {.ss = {.n = STORAGE_SNAPSHOTS_MAX, .done = on_set}};
+	struct call unplug = {.op = on(STORAGE_SR_UNPLUG, sr)};
+
+	for (size_t i = 0; i < set.ss.n; i++)
+		set.ss.list[i].vdi = make_vdi(sr, "one of many");
+	storage_snapshots_prepare(s, &set.ss);
+	wait_set(&set, 1);
+	cr_assert_eq(set.ss.r, 0, "%s", set.ss.err.text);
+	start(&unplug); /* wants to be alone */
+	storage_snapshots_take(&set.ss);
+	wait_set(&set, 2);
+	cr_assert_eq(set.ss.r, 0, "%s", set.ss.err.text);
+	cr_assert(!unplug.done);
+	storage_snapshots_end(&set.ss, true);
+	wait_set(&set, 3);
+	cr_assert_eq(set.ss.r, 0, "%s", set.ss.err.text);
+	wait_for(&unplug);
+	cr_assert_eq(unplug.op.r, 0, "%s", unplug.op.err.text);
+}
+
 Test(storage, snapshots_that_are_given_up_leave_nothing)
 {
 	struct mu_uuid sr = make_sr("sr"), a = make_vdi(sr, "a"), b = make_vdi(sr, "b");
