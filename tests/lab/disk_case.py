@@ -74,12 +74,12 @@ class DiskCase:
     def md5(self, device):
         return self.sh(f"md5sum {device}").split()[0]
 
-    def template(self, kind):
+    def template(self, kind, **changes):
         root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw", name_label="golden")["id"]
         made = self.define("golden", type=kind, memory="128MiB", kernel=KERNELS[kind],
                            ramdisk="/srv/guest/cloud.cpio.gz",
                            cmdline="console=hvc0 root=/dev/xvda1 quiet mitigations=off",
-                           disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr1"}])
+                           disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr1"}], **changes)
         self.call("vm.to_template", made)
         return made
 

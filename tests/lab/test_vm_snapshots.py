@@ -17,11 +17,16 @@ BLOCK, BLOCKS = 4096, 1024  # of recipe/sequencer.c
 class Life:
     """What is done with a VM, on any type of repository."""
 
+    definition = {}  # more of the template's
+
+    def quiesced(self, vm):
+        """One more snapshot, where the guest has an agent on a channel."""
+
     def disk(self, vm, device):
         return next(d["VDI"] for d in self.rest.get("/vbds?fields=*") if d["VM"] == vm and d["device"] == device)
 
     def one_life(self, kind):
-        template = self.template(kind)
+        template = self.template(kind, **self.definition)
         vm = self.create(kind, template, *({"size": 16 * MIB, "name_label": n, "sr": self.sr} for n in ("data", "more")))
         self.assertEqual(f"{kind}\nseeded", self.sh("hostname; cat /root/seeded"))
         self.sh("dd if=/dev/urandom of=/dev/xvdb bs=1M count=4 conv=fsync 2>/dev/null; echo one > /root/state; sync")
@@ -43,6 +48,7 @@ class Life:
         self.assertEqual({before, taken["id"]}, set(self.rest.get(f"/vms/{vm}")["snapshots"]))
         self.assertEqual(self.sr_type == "lvmthin", taken["pausedMs"] == 0)
         self.one_moment([self.newest_snapshot(self.disk(vm, device)) for device in ("xvdb", "xvdc")])
+        self.quiesced(vm)
 
         # Larger, and the guest knows.
         self.call("vdi.edit", data, size=32 * MIB)
@@ -109,9 +115,46 @@ class Life:
 
 class PvOnLvmThin(Life, OnLvmThin):
     NAME = "snapshots-lvm"
+    definition = {"libxl": {"channels": [{"name": "org.qemu.guest_agent.0",
+                                          "connection.socket": {"path": "/run/guest-agent.sock"}}]}}
 
     def test_life(self):
         self.one_life("pv")
+
+    def file_system(self, snapshot):
+        """What e2fsck says of a snapshot's root, and what a look at a file of it, which takes no write: a journal that
+        would have to be replayed cannot be."""
+        done = self.host.run(f"""
+            lv=$(lvs --noheadings -o lv_path lab | grep {self.disk(snapshot, "xvda")} | tr -d ' ')
+            lvchange -ay -K $lv && loop=$(losetup -f --show -r -o {MIB} $lv) || exit 1
+            e2fsck -fn $loop >/dev/null 2>&1; echo $?
+            mount -t ext4 -o ro $loop /mnt && cat /mnt/root/count && umount /mnt
+            losetup -d $loop; lvchange -an $lv""", check=False)
+        return done.stdout.split(), done.stderr
+
+    def quiesced(self, vm):
+        """QEMU's own guest agent, over a PV channel, freezes the file systems under a writer."""
+        self.host.wait_run("the guest agent listens", "echo 'ls -l /proc/$(pidof qemu-ga)/fd; exit' | "
+                           f"busybox nc -w 5 {self.ADDRESS} 23 | grep hvc1", OP_DEADLINE)
+        self.sh("(n=0; while echo $n > /root/new && mv /root/new /root/count; do n=$((n+1)); usleep 20000; done) "
+                ">/dev/null 2>&1 </dev/null & echo $! > /run/writer")
+        wait_until("it writes", lambda: self.sh("cat /root/count; true") > "", OP_DEADLINE, 1)
+        plain = self.call("vm.snapshot", vm, name_label="as it is")["id"]
+        # qemu-ga has this file from the freeze to the thaw. (polls: a loop without a pause, so as not to miss it)
+        self.sh("(until [ -e /run/qga.state.isfrozen ]; do :; done; : > /run/was-frozen) >/dev/null 2>&1 </dev/null &")
+        frozen = self.call("vm.snapshot", vm, name_label="quiesced", quiesce=True)["id"]
+        self.sh("test -e /run/was-frozen && ! test -e /run/qga.state.isfrozen")
+        count = int(self.sh("cat /root/count"))
+        wait_until("it writes on", lambda: int(self.sh("cat /root/count")) > count, OP_DEADLINE, 1)
+        self.sh("kill $(cat /run/writer)")
+        told, why = self.file_system(frozen)
+        self.assertEqual((2, "0"), (len(told), told[0]), why)
+        self.assertLessEqual(int(told[1]), count)
+        told, why = self.file_system(plain)
+        self.assertEqual(1, len(told), "a journal to replay")
+        self.assertIn("/mnt", why)
+        for snapshot in (frozen, plain):
+            self.call("vm.delete", snapshot)
 
     def count(self):
         """What a process of the guest has counted to, in memory alone."""
