@@ -16,6 +16,7 @@
 #include "common/log/log.h"
 #include "common/loop/job.h"
 #include "common/os/clock.h"
+#include "common/os/file.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -202,7 +203,7 @@ static int step_end(struct exporting *k, const struct copy_watch *w, struct mu_e
 	/* Not over what somebody has put there meanwhile. */
 	if (link(k->partial, k->path) < 0 || unlink(k->partial) < 0)
 		return mu_error_errno(err, errno, "%s", k->path);
-	return 0;
+	return mu_file_sync_parent(k->path, err);
 }
 
 static void next_disk(struct exporting *k);
