@@ -14,6 +14,7 @@ test has no verdict; runners end with EXIT_EMULATOR). With MUSTER_LAB_KEEP=1 in 
 taken as it is and left up, which makes work on a test quick.
 """
 
+import atexit
 import contextlib
 import json
 import os
@@ -71,10 +72,13 @@ class LabHost:
             if instance.is_alive():
                 instance.down()  # a test run that was killed
             instance.up(Progress(quiet), fresh=fresh, lan=lan)
+        if not os.environ.get("MUSTER_LAB_KEEP"):
+            atexit.register(instance.down)  # unittest leaves at once when it is interrupted
         return cls(instance)
 
     def stop(self):
         if not os.environ.get("MUSTER_LAB_KEEP"):
+            atexit.unregister(self.instance.down)
             self.instance.down()
 
     # Commands and files

@@ -22,6 +22,7 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+GRACE_S = 60
 children = set()  # of run_file(), to be ended with the run
 
 
@@ -57,6 +58,17 @@ def run_one(path, counts):
     return 1 if bad else 0
 
 
+def end(child):
+    """What it has printed. First it is asked: what it has started beyond its session, an emulator, ends with it."""
+    child.send_signal(signal.SIGINT)
+    try:
+        output, _ = child.communicate(timeout=GRACE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        output, _ = child.communicate()
+    return output
+
+
 def run_file(path, timeout):
     """{"passed": n, "failed": [names], "skipped": [(name, reason)], "output": text, "seconds": n} of one file."""
     begin = time.monotonic()
@@ -70,9 +82,8 @@ def run_file(path, timeout):
             output, _ = child.communicate(timeout=timeout)
             ended = f"ended with {child.returncode}"
         except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            output, _ = child.communicate()
-            ended = f"was killed after {timeout} s"
+            output = end(child)
+            ended = f"was ended after {timeout} s"
         children.discard(child)
         try:
             result = json.loads(pathlib.Path(counts.name).read_text())
