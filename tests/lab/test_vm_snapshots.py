@@ -199,6 +199,23 @@ class PvOnLvmThin(Life, OnLvmThin):
         self.assertEqual("", self.host.out("find /var/lib/muster -path '*/memory/*' -o -path '*/save/*'"))
 
 
+@unittest.skipUnless(os.environ.get("MUSTER_LAB_WHOLE"), "the other kind of guest on each: with MUSTER_LAB_WHOLE=1")
+class PvhOnLvmThin(Life, OnLvmThin):
+    NAME = "snapshots-pvh-lvm"
+
+    @on_emulated_hvm
+    def test_life(self):
+        self.one_life("pvh")
+
+
+@unittest.skipUnless(os.environ.get("MUSTER_LAB_WHOLE"), "the other kind of guest on each: with MUSTER_LAB_WHOLE=1")
+class PvOnXfs(Life, OnXfs):
+    NAME = "snapshots-pv-xfs"
+
+    def test_life(self):
+        self.one_life("pv")
+
+
 class PvhOnXfs(Life, OnXfs):
     NAME = "snapshots-xfs"
 
