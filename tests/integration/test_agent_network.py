@@ -145,7 +145,8 @@ class Pool(AggregatorCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.agents = [cls.fleet.add_agent(f"sim{n}") for n in range(3)]
+        # Of two, three and four cards.
+        cls.agents = [cls.fleet.add_agent(f"sim{n}", "--sim-seed", str(seed)) for n, seed in enumerate((3, 4, 6))]
 
     def setUp(self):
         self.fleet.wait_connected(3)
@@ -197,8 +198,9 @@ class Pool(AggregatorCase):
         self.assertEqual([], self.rest.get(f"/networks/{network}")["PIFs"])
 
     def test_an_answer_for_each_host(self):
-        pif = next(p for p in self.rest.get("/pifs?fields=*") if p["device"] == "eth3" or p["device"] == "eth2")
-        has = {p["$host"] for p in self.rest.get("/pifs?fields=*") if p["device"] == pif["device"]}
+        pif = by(self.rest, "pifs", "device")["eth2"]
+        has = {p["$host"] for p in self.rest.get("/pifs?fields=*") if p["device"] == "eth2"}
+        self.assertEqual({a.host_id for a in self.agents[1:]}, has)
         answer = self.create(name="spare", pif=pif["id"])
         for entry in answer["tasks"]:
             task = self.rest.task(entry["taskId"])
