@@ -8,10 +8,8 @@
  * in between are deleted by the verdict.
  */
 #include "agent/app/copying.h"
-#include "common/log/log.h"
 #include "common/os/clock.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static void on_stored(void *arg, const struct vm_id *vm, const struct mu_error *err)
@@ -45,34 +43,11 @@ static void copy(struct copying *k, void (*done)(struct disk_set *set, const str
 
 /* ---- of a VM that is in use ---- */
 
-static void on_removed(struct storage_op *op)
-{
-	char id[MU_UUID_TEXT];
-
-	if (op->r < 0 && op->err.code != MU_E_NOT_FOUND)
-		mu_log_warning("snapshot of a clone left behind vdi=%s err=\"%s\"",
-			       mu_uuid_format(&op->object, id), op->err.text);
-	free(op);
-}
-
-/* Nobody waits for it: an agent that dies meanwhile leaves it to the verdict, or to a person. */
-static void remove_between(struct app *app, const struct vm_copy *between)
-{
-	for (size_t i = 0; app->storage && i < between->n_disks; i++) {
-		struct storage_op *op = mu_xcalloc(1, sizeof *op);
-
-		op->kind = STORAGE_VDI_DELETE;
-		op->object = between->disks[i].to;
-		op->done = on_removed;
-		storage_op_start(app->storage, op);
-	}
-}
-
 static void on_copied_from_between(struct disk_set *set, const struct mu_error *err)
 {
 	struct copying *k = set->ctx;
 
-	remove_between(k->call->app, &k->between);
+	copying_remove_between(k->call->app, &k->between);
 	on_copied(set, err);
 }
 
@@ -174,7 +149,7 @@ static void verdict(struct app *app, const struct journal_entry *e,
 		copying_verdict(app, arguments, e, "clone", v);
 	if (from && e->power_before != VM_HALTED &&
 	    plan_between(from, &e->task, between, NULL) == 0)
-		remove_between(app, between);
+		copying_remove_between(app, between);
 }
 
 const struct app_call_handler calls_clone[] = {

@@ -20,7 +20,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -55,29 +54,6 @@ struct exporting {
 
 /* ---- the end ---- */
 
-static void on_removed(struct storage_op *op)
-{
-	char id[MU_UUID_TEXT];
-
-	if (op->r < 0 && op->err.code != MU_E_NOT_FOUND)
-		mu_log_warning("snapshot of an export left behind vdi=%s err=\"%s\"",
-			       mu_uuid_format(&op->object, id), op->err.text);
-	free(op);
-}
-
-/* Nobody waits for it: an agent that dies meanwhile leaves it to the verdict. */
-static void remove_between(struct app *app, const struct vm_copy *between)
-{
-	for (size_t i = 0; app->storage && i < between->n_disks; i++) {
-		struct storage_op *op = mu_xcalloc(1, sizeof *op);
-
-		op->kind = STORAGE_VDI_DELETE;
-		op->object = between->disks[i].to;
-		op->done = on_removed;
-		storage_op_start(app->storage, op);
-	}
-}
-
 /* Files of ours: as quick as any metadata. */
 static void remove_file(const char *path)
 {
@@ -90,7 +66,7 @@ static void end(struct exporting *k, const struct mu_error *err)
 {
 	ova_writer_deinit(&k->writer);
 	if (k->has_between)
-		remove_between(k->call->app, &k->between);
+		copying_remove_between(k->call->app, &k->between);
 	if (err && k->working) {
 		remove_file(k->partial);
 		remove_file(k->image);
@@ -436,7 +412,7 @@ static void verdict(struct app *app, const struct journal_entry *e,
 	remove_file(k->image);
 	if (entry && entry->spec && e->power_before != VM_HALTED &&
 	    plan_between(entry->spec, &e->task, &k->between, NULL) == 0)
-		remove_between(app, &k->between);
+		copying_remove_between(app, &k->between);
 	if (lstat(k->path, &st) == 0) { /* it is renamed when it is whole */
 		v->status = TASK_SUCCESS;
 		mu_error_clear(&v->err);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/app/copying.h"
 
+#include "common/log/log.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct copying *copying_begin(struct app_call *c)
@@ -141,4 +144,26 @@ void copying_verdict(struct app *app, const struct mu_value *arguments,
 	v->status = TASK_SUCCESS;
 	mu_error_clear(&v->err);
 	calls_value_text(copying_value(a, &id), v->value);
+}
+
+static void on_removed(struct storage_op *op)
+{
+	char id[MU_UUID_TEXT];
+
+	if (op->r < 0 && op->err.code != MU_E_NOT_FOUND)
+		mu_log_warning("disk of a passing snapshot left behind vdi=%s err=\"%s\"",
+			       mu_uuid_format(&op->object, id), op->err.text);
+	free(op);
+}
+
+void copying_remove_between(struct app *app, const struct vm_copy *between)
+{
+	for (size_t i = 0; app->storage && i < between->n_disks; i++) {
+		struct storage_op *op = mu_xcalloc(1, sizeof *op);
+
+		op->kind = STORAGE_VDI_DELETE;
+		op->object = between->disks[i].to;
+		op->done = on_removed;
+		storage_op_start(app->storage, op);
+	}
 }

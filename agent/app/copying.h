@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the calls share that make a VM, or a state of it, of another: calls_snapshot.c,
- * calls_revert.c, calls_clone.c. Lives in its call's arena. Loop thread.
+ * calls_revert.c, calls_clone.c, and in part calls_ova_export.c. Lives in its call's arena. Loop
+ * thread.
  */
 #ifndef MUSTER_AGENT_APP_COPYING_H
 #define MUSTER_AGENT_APP_COPYING_H
@@ -44,6 +45,9 @@ void copying_disks(struct copying *k, const struct mu_uuid *sr,
 		   void (*done)(struct disk_set *set, const struct mu_error *err));
 /* What they were for could not be stored: they go again, and the call fails with `err`. */
 void copying_undo(struct copying *k, const struct mu_error *err);
+/* Of a VM in use, the snapshot that was read from goes. Nobody waits for it: an agent that dies
+ * meanwhile leaves it to the verdict, or to a person. */
+void copying_remove_between(struct app *app, const struct vm_copy *between);
 /* A guest that the last run has left standing still goes on. */
 void copying_go_on(struct app *app, const struct journal_entry *e);
 /* What became of a call that makes a VM, or a `what`. */
