@@ -13,6 +13,7 @@
 #include "common/os/clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct metrics {
 	struct mu_loop *loop;
@@ -101,15 +102,18 @@ struct window *metrics_window(struct metrics *m)
 static void add_sr(const struct model_object *o, void *ctx)
 {
 	struct metrics *m = ctx;
-	bool known = o->kind == OBJECT_SR && o->sr.attached;
 
-	if (o->kind == OBJECT_SR && m->n_srs < SAMPLE_SRS_MAX)
-		m->srs[m->n_srs++] = (struct sample_sr){
-		    .id = o->id,
-		    .size_bytes = known ? o->sr.size_bytes : -1,
-		    .used_bytes = known ? o->sr.used_bytes : -1,
-		    .allocated_bytes = known ? o->sr.allocated_bytes : -1,
-		};
+	if (o->kind != OBJECT_SR || m->n_srs == SAMPLE_SRS_MAX)
+		return;
+	for (size_t i = 0; i < m->n_srs; i++) /* the name has no more of the id */
+		if (memcmp(m->srs[i].id.bytes, o->id.bytes, 4) == 0)
+			return;
+	m->srs[m->n_srs++] = (struct sample_sr){
+	    .id = o->id,
+	    .size_bytes = o->sr.attached ? o->sr.size_bytes : -1,
+	    .used_bytes = o->sr.attached ? o->sr.used_bytes : -1,
+	    .allocated_bytes = o->sr.attached ? o->sr.allocated_bytes : -1,
+	};
 }
 
 static void read_host(struct metrics *m)
