@@ -127,6 +127,7 @@ class Metrics(OnXfs):
         vm = self.running()
         self.host_agrees(vm)
         self.load_agrees(vm)
+        self.assertIn("virtual_allocation", self.muster("sr", "stats", "lab"))
         self.rest.action(vm, "hard_shutdown")
 
 
