@@ -71,7 +71,7 @@ class OfTheHost(MetricsCase):
     def test_memory_and_numbers(self):
         agent = self.agent("--sim-foreign", "2")
         host = f"/hosts/{self.host_id(agent)}"
-        vm = self.define(agent, "more", memory="128MiB")
+        vm = self.define(agent, "more", memory="128MiB", memoryMin="64MiB")
         agent.rest.action(vm, "start")
         found = self.wait(agent, host, "three VMs", lambda s: s.get("vms") == 3)
         self.assertGreaterEqual(found["vcpus"], 3)
@@ -79,7 +79,23 @@ class OfTheHost(MetricsCase):
             self.assertGreater(found[name], 0, name)
         self.assertLess(found["memory_dom0_kib"] + found["memory_xen_kib"] + found["memory_free_kib"],
                         found["memory_total_kib"])
-        self.assertEqual(0, found["memory_reclaimed"])
+        self.assertEqual((0, 64 * MIB), (found["memory_reclaimed"], found["memory_reclaimed_max"]))
+
+
+class OfVms(MetricsCase):
+    def test_what_is_plugged_in_has_its_series_and_a_new_name_changes_none(self):
+        agent = self.agent()
+        vm = self.define(agent)
+        agent.rest.action(vm, "start")
+        before = self.wait(agent, f"/vms/{vm}", "two samples", lambda s: s.get("cpu_usage") is not None)
+        self.assertEqual((0, 0), (before["vif_aggr_rx"], before["vif_aggr_rx_drops"]))
+        self.call(agent, "vif.create", vm, bridge="xenbr1")
+        agent.rest.patch(f"/vms/{vm}", {"nameLabel": "other"})
+        plugged = self.wait(agent, f"/vms/{vm}", "the new card", lambda s: s.get("vif_0_rx") is not None)
+        self.assertEqual({f"vif_0_{way}{what}" for way in ("rx", "tx")
+                          for what in ("", "_packets", "_errors", "_drops")}, set(plugged) - set(before))
+        known = self.by_time(agent.rest.get(f"/vms/{vm}/stats?series=memory"), "memory")
+        self.assertEqual(set(range(min(known), max(known) + 5, 5)), set(known), "no hole")
 
 
 class OfSrs(MetricsCase):
