@@ -105,15 +105,31 @@ static void add_sr(const struct model_object *o, void *ctx)
 
 	if (o->kind != OBJECT_SR || m->n_srs == SAMPLE_SRS_MAX)
 		return;
-	for (size_t i = 0; i < m->n_srs; i++) /* the name has no more of the id */
-		if (memcmp(m->srs[i].id.bytes, o->id.bytes, 4) == 0)
-			return;
 	m->srs[m->n_srs++] = (struct sample_sr){
 	    .id = o->id,
 	    .size_bytes = o->sr.attached ? o->sr.size_bytes : -1,
 	    .used_bytes = o->sr.attached ? o->sr.used_bytes : -1,
 	    .allocated_bytes = o->sr.attached ? o->sr.allocated_bytes : -1,
 	};
+}
+
+/* Series have the first eight digits of an SR's id in their names: of those whose digits are the
+ * same nothing is said, as it would be read as the other's. */
+static void drop_ambiguous(struct metrics *m)
+{
+	struct sample_sr all[SAMPLE_SRS_MAX];
+	size_t n = m->n_srs;
+
+	memcpy(all, m->srs, n * sizeof *all);
+	m->n_srs = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t n_same = 0;
+
+		for (size_t k = 0; k < n; k++)
+			n_same += memcmp(all[i].id.bytes, all[k].id.bytes, 4) == 0;
+		if (n_same == 1)
+			m->srs[m->n_srs++] = all[i];
+	}
 }
 
 static void read_host(struct metrics *m)
@@ -129,6 +145,7 @@ static void read_host(struct metrics *m)
 	m->n_srs = 0;
 	if (app->storage)
 		storage_each(app->storage, add_sr, m);
+	drop_ambiguous(m);
 }
 
 static size_t find_sr(const struct metrics *m, const struct mu_uuid *vdi)

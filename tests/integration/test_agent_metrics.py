@@ -4,6 +4,7 @@
 import pathlib
 import shutil
 import unittest
+import uuid
 
 from tests.integration.test_agent_storage import MIB, StorageCase
 from tests.support.rest import wait_until
@@ -119,6 +120,9 @@ class OfSrs(MetricsCase):
                          set(reply["stats"]))
         host = agent.rest.get(f"/hosts/{self.host_id(agent)}/stats")["stats"]
         self.assertEqual({sr[:8]}, set(host["ioThroughput"]["w"]))
+        # Another whose series would have the same names: neither is taken for the other.
+        self.sr(agent, "twin", id=sr[:8] + str(uuid.uuid4())[8:])
+        self.wait(agent, f"/srs/{sr}", "silence", lambda s: s and s.get("size") is None)
 
 
 if __name__ == "__main__":
