@@ -4,6 +4,8 @@
 #include "agent/app/agent.h"
 #include "agent/app/app_priv.h"
 #include "agent/app/history_file.h"
+#include "agent/app/sensors.h"
+#include "agent/host/counters.h"
 #include "agent/hv/hv.h"
 #include "agent/stats/history.h"
 #include "agent/stats/sample.h"
@@ -11,6 +13,7 @@
 #include "common/os/clock.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct metrics {
 	struct mu_loop *loop;
@@ -27,6 +30,9 @@ struct metrics {
 	struct hv_host_stats host;
 	struct hv_domain_stats *stats; /* HV_DOMAINS_MAX */
 	struct sample_domain *domains; /* HV_DOMAINS_MAX */
+	struct sensors *sensors;       /* NULL: the host is a model */
+	size_t n_srs;
+	struct sample_sr srs[SAMPLE_SRS_MAX];
 	bool failing;
 };
 
@@ -61,6 +67,7 @@ struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec inter
 	/* Only what is used is ever touched. */
 	m->stats = mu_xcalloc(HV_DOMAINS_MAX, sizeof *m->stats);
 	m->domains = mu_xcalloc(HV_DOMAINS_MAX, sizeof *m->domains);
+	m->sensors = app->sysfs ? sensors_new(loop, app->sysfs) : NULL;
 	m->timer = mu_timer_new(loop, on_time, m);
 	mu_timer_set(m->timer, sample_delay(mu_clock_wall()));
 	app->metrics = m;
@@ -73,6 +80,7 @@ struct metrics *metrics_free(struct metrics *m)
 		return NULL;
 	m->app->metrics = NULL;
 	mu_timer_free(m->timer);
+	sensors_free(m->sensors);
 	history_free(m->history);
 	history_file_free(m->file);
 	sampler_free(m->sampler);
@@ -89,9 +97,91 @@ struct window *metrics_window(struct metrics *m)
 	return m->window;
 }
 
+/* ---- what the driver does not count ---- */
+
+static void add_sr(const struct model_object *o, void *ctx)
+{
+	struct metrics *m = ctx;
+
+	if (o->kind != OBJECT_SR || m->n_srs == SAMPLE_SRS_MAX)
+		return;
+	m->srs[m->n_srs++] = (struct sample_sr){
+	    .id = o->id,
+	    .size_bytes = o->sr.attached ? o->sr.size_bytes : -1,
+	    .used_bytes = o->sr.attached ? o->sr.used_bytes : -1,
+	    .allocated_bytes = o->sr.attached ? o->sr.allocated_bytes : -1,
+	};
+}
+
+/* Series have the first eight digits of an SR's id in their names: of those whose digits are the
+ * same nothing is said, as it would be read as the other's. */
+static void drop_ambiguous(struct metrics *m)
+{
+	struct sample_sr all[SAMPLE_SRS_MAX];
+	size_t n = m->n_srs;
+
+	memcpy(all, m->srs, n * sizeof *all);
+	m->n_srs = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t n_same = 0;
+
+		for (size_t k = 0; k < n; k++)
+			n_same += memcmp(all[i].id.bytes, all[k].id.bytes, 4) == 0;
+		if (n_same == 1)
+			m->srs[m->n_srs++] = all[i];
+	}
+}
+
+static void read_host(struct metrics *m)
+{
+	const struct app *app = m->app;
+
+	if (app->sysfs && !app->simulated)
+		host_counters_nics(app->sysfs, &m->host);
+	if (app->sysfs)
+		host_counters_disks(app->sysfs, &m->host);
+	if (m->sensors)
+		sensors_take(m->sensors, &m->host);
+	m->n_srs = 0;
+	if (app->storage)
+		storage_each(app->storage, add_sr, m);
+	drop_ambiguous(m);
+}
+
+static size_t find_sr(const struct metrics *m, const struct mu_uuid *vdi)
+{
+	struct model_object o;
+	size_t i = m->n_srs;
+
+	if (!mu_uuid_is_nil(vdi) && m->app->storage && storage_find(m->app->storage, vdi, &o))
+		for (i = 0; i < m->n_srs && !mu_uuid_equal(&m->srs[i].id, &o.vdi.sr); i++)
+			continue;
+	return i;
+}
+
+/* Which of the domain's disks lie on which SR. One that nobody counts (QEMU serves it) counts too:
+ * what is done there is not known. */
+static void describe_disks(const struct metrics *m, const struct model_vm *vm,
+			   struct sample_domain *d)
+{
+	for (size_t i = 0; i < vm->n_disks; i++) {
+		size_t sr = vm->disks[i].attached ? find_sr(m, &vm->disks[i].vdi) : m->n_srs;
+		uint16_t vbd = 0;
+
+		if (sr == m->n_srs)
+			continue;
+		while (vbd < d->stats->n_vbds &&
+		       !mu_str_equal(d->stats->vbds[vbd].vdev, vm->disks[i].vdev))
+			vbd++;
+		d->disks[d->n_disks++] = (struct sample_disk){
+		    (uint16_t)sr, vbd < d->stats->n_vbds ? vbd : SAMPLE_NO_VBD};
+	}
+}
+
 static void describe(const struct metrics *m, const struct hv_domain_stats *stats, mu_msec wall,
 		     struct sample_domain *d)
 {
+	const struct vm_entry *e = vm_view_find(m->app->view, &stats->id);
 	const struct model_vm *vm = app_vm_find(m->app, &stats->id);
 
 	*d = (struct sample_domain){.stats = stats, .uptime = -1};
@@ -101,6 +191,11 @@ static void describe(const struct metrics *m, const struct hv_domain_stats *stat
 	d->paused = vm->power == VM_PAUSED;
 	if (vm->started_at)
 		d->uptime = wall - vm->started_at;
+	if (e && e->spec && e->spec->memory_min_bytes > 0) {
+		d->memory_min_bytes = e->spec->memory_min_bytes;
+		d->memory_max_bytes = e->spec->config.memory_bytes;
+	}
+	describe_disks(m, vm, d);
 }
 
 /* Whose columns these are is kept before there is something in them. */
@@ -119,6 +214,7 @@ static void sample(struct metrics *m)
 {
 	struct mu_error err = MU_ERROR_INIT;
 	mu_msec wall = mu_clock_wall();
+	struct sample_host host;
 	size_t n;
 
 	if (hv_stats(app_hv(m->app), &m->host, m->stats, HV_DOMAINS_MAX, &n, &err) < 0) {
@@ -128,9 +224,11 @@ static void sample(struct metrics *m)
 		return;
 	}
 	m->failing = false;
+	read_host(m);
 	for (size_t i = 0; i < n; i++)
 		describe(m, &m->stats[i], wall, &m->domains[i]);
-	sampler_step(m->sampler, &m->host, m->domains, n, &m->list);
+	host = (struct sample_host){.stats = &m->host, .n_srs = m->n_srs, .srs = m->srs};
+	sampler_step(m->sampler, &host, m->domains, n, &m->list);
 	keep(m, sample_grid(wall));
 	if (window_add(m->window, sample_grid(wall), &m->list) && m->added)
 		m->added(m->ctx);

@@ -8,10 +8,19 @@
 
 #include "agent/hv/hv_types.h"
 
+/* A counter whose source is not there, or has gone while it was read. */
+#define HV_COUNTER_UNKNOWN UINT64_MAX
+
+enum { HV_HOST_DISKS_MAX = 64, HV_SENSORS_MAX = 64, HV_SENSOR_NAME_MAX = 31 };
+
+struct hv_net_stats {
+	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_errors, tx_errors, rx_drops,
+	    tx_drops;
+};
+
 struct hv_vif_stats {
 	uint16_t device;
-	/* guest's point of view */
-	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_errors, tx_errors;
+	struct hv_net_stats net; /* guest's point of view */
 };
 
 struct hv_vbd_stats {
@@ -22,7 +31,21 @@ struct hv_vbd_stats {
 /* One of the host's network cards, from the host's point of view. */
 struct hv_pif_stats {
 	char name[16];
-	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_errors, tx_errors;
+	struct hv_net_stats net;
+};
+
+/* One of the host's disks. */
+struct hv_disk_stats {
+	char name[32]; /* "sda" */
+	uint64_t rd_bytes, wr_bytes, rd_reqs, wr_reqs;
+	uint64_t rd_ms, wr_ms; /* of all requests together, waiting included */
+	uint64_t queue_ms;     /* requests that were there, by time */
+	uint64_t inflight;     /* now */
+};
+
+struct hv_sensor {
+	char name[HV_SENSOR_NAME_MAX + 1]; /* "coretemp-0-1": of which driver, device and input */
+	double celsius;
 };
 
 /* Cumulative counters of one domain at one moment. */
@@ -32,7 +55,8 @@ struct hv_domain_stats {
 	uint64_t cpu_time_ns;
 	int64_t memory_bytes;
 	int64_t memory_target_bytes; /* -1 = unknown */
-	uint32_t n_vcpus;            /* online */
+	uint32_t n_vcpus;            /* those that are offline too */
+	uint32_t vcpus_online;
 	uint64_t vcpu_time_ns[HV_VCPUS_MAX];
 	/* At this moment: has a physical CPU; waits for an event. The others wait for a CPU. */
 	uint32_t vcpus_running;
@@ -49,9 +73,16 @@ struct hv_host_stats {
 	uint64_t cpu_idle_ns[HV_VCPUS_MAX];
 	int64_t memory_total_bytes;
 	int64_t memory_free_bytes;
-	double loadavg; /* dom0's, 1 min */
+	int64_t memory_dom0_bytes; /* -1 = unknown */
+	int64_t memory_xen_bytes;  /* neither free nor a domain's: heap, tables; -1 = unknown */
+	double loadavg;            /* dom0's, 1 min; NaN = unknown */
+	/* sorted by name */
 	uint32_t n_pifs;
-	struct hv_pif_stats pifs[HV_PIFS_MAX]; /* sorted by name */
+	struct hv_pif_stats pifs[HV_PIFS_MAX];
+	uint32_t n_disks;
+	struct hv_disk_stats disks[HV_HOST_DISKS_MAX];
+	uint32_t n_sensors;
+	struct hv_sensor sensors[HV_SENSORS_MAX];
 };
 
 #endif

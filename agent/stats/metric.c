@@ -15,7 +15,10 @@ static const char *const unit_names[_METRIC_UNIT_COUNT] = {
     [METRIC_BYTES_PER_S] = "bytes/s",
     [METRIC_PACKETS_PER_S] = "packets/s",
     [METRIC_ERRORS_PER_S] = "errors/s",
+    [METRIC_DROPS_PER_S] = "drops/s",
     [METRIC_REQUESTS_PER_S] = "requests/s",
+    [METRIC_REQUESTS] = "requests",
+    [METRIC_CELSIUS] = "celsius",
 };
 
 const char *metric_unit_name(enum metric_unit unit)

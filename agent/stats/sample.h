@@ -14,7 +14,27 @@
 
 #define SAMPLE_INTERVAL MU_SEC(5)
 
+enum { SAMPLE_SRS_MAX = 64, SAMPLE_NO_VBD = UINT16_MAX };
+
 struct sampler;
+
+/* An SR that is plugged on the host; bytes, -1 = unknown. */
+struct sample_sr {
+	struct mu_uuid id;
+	int64_t size_bytes, used_bytes, allocated_bytes;
+};
+
+/* A disk of a domain that lies on an SR: by their places in the lists. */
+struct sample_disk {
+	uint16_t sr;
+	uint16_t vbd; /* SAMPLE_NO_VBD: nobody counts what it does */
+};
+
+struct sample_host {
+	const struct hv_host_stats *stats;
+	size_t n_srs; /* at most SAMPLE_SRS_MAX */
+	const struct sample_sr *srs;
+};
 
 /* What is known of a domain besides its counters. */
 struct sample_domain {
@@ -22,6 +42,10 @@ struct sample_domain {
 	const struct vm_guest *guest; /* NULL = unknown */
 	bool paused;
 	mu_msec uptime; /* since its domain was made; negative = unknown */
+	/* Between which its memory may be set while it runs; both 0: it may not. */
+	int64_t memory_min_bytes, memory_max_bytes;
+	size_t n_disks;
+	struct sample_disk disks[MODEL_VM_DISKS_MAX];
 };
 
 struct sampler *sampler_new(const struct host_id *host);
@@ -30,7 +54,7 @@ MU_DEFINE_CLEANUP(sampler_free, struct sampler *);
 
 /* One reading. `out` is reset and filled: the host's series first, then each domain's in the order
  * given. */
-void sampler_step(struct sampler *s, const struct hv_host_stats *host,
+void sampler_step(struct sampler *s, const struct sample_host *host,
 		  const struct sample_domain *domains, size_t n, struct metric_list *out);
 
 /* The 5 s grid point nearest to a wall clock time. */

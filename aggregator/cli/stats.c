@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `vm stats` and `host stats`: every series on a line, for a person. For a program what the API
- * says. */
+/* `vm stats`, `host stats` and `sr stats`: every series on a line, for a person. For a program what
+ * the API says. */
 #include "aggregator/cli/spark.h"
 #include "aggregator/cli/verbs.h"
 #include "aggregator/cli/when.h"
@@ -158,13 +158,24 @@ int cli_vm_stats(struct cli *cli, int argc, char **argv)
 	return show(cli, "vms", mu_value_as_string(mu_value_get(vm, "id")));
 }
 
-int cli_host_stats(struct cli *cli, int argc, char **argv)
+static int show_named(struct cli *cli, const char *collection, const char *name)
 {
 	struct mu_error err = MU_ERROR_INIT;
 	const char *id;
 
-	(void)argc;
-	if (cli_find_id(cli, "hosts", argv[0], &id, &err) < 0)
+	if (cli_find_id(cli, collection, name, &id, &err) < 0)
 		return cli_fail(&err);
-	return show(cli, "hosts", id);
+	return show(cli, collection, id);
+}
+
+int cli_host_stats(struct cli *cli, int argc, char **argv)
+{
+	(void)argc;
+	return show_named(cli, "hosts", argv[0]);
+}
+
+int cli_sr_stats(struct cli *cli, int argc, char **argv)
+{
+	(void)argc;
+	return show_named(cli, "srs", argv[0]);
 }

@@ -109,6 +109,8 @@ static const struct cli_verb table[] = {
     {"sr", "list", "", 0, 0, LIST, "storage repositories", cli_object_list, NULL, NULL, NULL},
     {"sr", "show", "SR...", 1, -1, SHOW, "all about storage repositories", cli_object_show, NULL,
      NULL, NULL},
+    {"sr", "stats", "SR", 1, 1, CLI_OPT_OUTPUT | CLI_OPT_STATS,
+     "what VMs have been doing there, and what it holds", cli_sr_stats, NULL, NULL, NULL},
     {"sr", "create", "HOST NAME TYPE [PARAMETER=VALUE...]", 3, -1, ACT,
      "make a repository, or find one that is there", cli_object_call, NULL, NULL, NULL},
     {"sr", "edit", "SR NAME=VALUE...", 2, -1, ACT | CLI_OPT_HOST,

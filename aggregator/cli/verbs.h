@@ -35,6 +35,7 @@ int cli_vm_define(struct cli *cli, int argc, char **argv);
 int cli_vm_undefine(struct cli *cli, int argc, char **argv);
 int cli_object_list(struct cli *cli, int argc, char **argv);
 int cli_object_show(struct cli *cli, int argc, char **argv);
+int cli_sr_stats(struct cli *cli, int argc, char **argv);
 int cli_vm_stats(struct cli *cli, int argc, char **argv);
 int cli_vm_console(struct cli *cli, int argc, char **argv);
 int cli_task_list(struct cli *cli, int argc, char **argv);

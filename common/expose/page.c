@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAMILIES_MAX = 64, HINTS = 256 };
+enum { FAMILIES_MAX = 128, HINTS = 256 };
 
 /* How series of one name are shown: once for each rule that matches. */
 struct shown {

@@ -102,6 +102,7 @@ struct http_reply *rest_get_host_smt(struct rest_call *c);
 struct http_reply *rest_get_host_stats(struct rest_call *c);
 struct http_reply *rest_get_vm_stats(struct rest_call *c);
 struct http_reply *rest_get_pool_stats(struct rest_call *c);
+struct http_reply *rest_get_sr_stats(struct rest_call *c);
 /* Is c->id the pool that every host is in? */
 bool rest_pool_is_ours(const struct rest_call *c);
 struct http_reply *rest_get_vm_vdis(struct rest_call *c);

@@ -7,7 +7,6 @@
 #include "common/rest/stats.h"
 #include "common/base/str.h"
 #include "common/os/clock.h"
-#include "common/rest/stats_shape.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,7 @@
 struct reading {
 	struct http_request *request; /* NULL: the peer left */
 	struct stats_query query;
-	bool host;
+	enum stats_of of;
 	bool known;   /* the object is in the inventory */
 	char *series; /* NULL: not asked for */
 	char *id;
@@ -67,25 +66,25 @@ static void on_gone(void *ctx)
 	rd->request = NULL;
 }
 
-struct mu_value *rest_stats_value(struct mu_arena *a, bool host, const struct stats_query *q,
+struct mu_value *rest_stats_value(struct mu_arena *a, enum stats_of of, const struct stats_query *q,
 				  const char *series, const struct stats_result *r)
 {
 	struct mu_value *v = mu_value_object(a);
 
 	mu_value_set_int(a, v, "endTimestamp", r->end);
 	mu_value_set_int(a, v, "interval", archive_levels[q->level].seconds);
-	mu_value_set(a, v, "stats", stats_shape(a, host, r));
+	mu_value_set(a, v, "stats", stats_shape(a, of, r));
 	if (series)
 		mu_value_set(a, v, "series", stats_shape_series(a, series, r));
 	return v;
 }
 
-struct mu_value *rest_stats_nothing(struct mu_arena *a, bool host, const struct stats_query *q,
-				    const char *series)
+struct mu_value *rest_stats_nothing(struct mu_arena *a, enum stats_of of,
+				    const struct stats_query *q, const char *series)
 {
 	const struct stats_result none = {.end = mu_clock_wall() / 1000};
 
-	return rest_stats_value(a, host, q, series, &none);
+	return rest_stats_value(a, of, q, series, &none);
 }
 
 /* Nothing was ever sampled of it, or nothing of what was is kept. */
@@ -97,16 +96,16 @@ static struct http_reply *nothing(struct reading *rd, const struct mu_error *err
 	if (err->code != MU_E_NOT_FOUND)
 		return http_reply_error(rd->request, err, NULL);
 	if (!rd->known)
-		return rest_not_found(&c, rd->host ? "host" : "VM", rd->id);
+		return rest_not_found(&c, rd->of == STATS_HOST ? "host" : "VM", rd->id);
 	return http_reply_json(rd->request, 200,
-			       rest_stats_nothing(a, rd->host, &rd->query, rd->series));
+			       rest_stats_nothing(a, rd->of, &rd->query, rd->series));
 }
 
 static struct http_reply *reply_of(const struct reading *rd, const struct stats_result *r)
 {
 	return http_reply_json(
 	    rd->request, 200,
-	    rest_stats_value(rd->request->arena, rd->host, &rd->query, rd->series, r));
+	    rest_stats_value(rd->request->arena, rd->of, &rd->query, rd->series, r));
 }
 
 static void on_done(void *arg, const struct stats_result *r, const struct mu_error *err)
@@ -120,7 +119,7 @@ static void on_done(void *arg, const struct stats_result *r, const struct mu_err
 	free(rd);
 }
 
-static struct http_reply *start(struct rest_call *c, const struct mu_uuid *object, bool host,
+static struct http_reply *start(struct rest_call *c, const struct mu_uuid *object, enum stats_of of,
 				bool known)
 {
 	const struct rest_backend *b = &c->rest->backend;
@@ -138,7 +137,7 @@ static struct http_reply *start(struct rest_call *c, const struct mu_uuid *objec
 	*rd = (struct reading){
 	    .request = c->request,
 	    .query = query,
-	    .host = host,
+	    .of = of,
 	    .known = known,
 	    .series = series ? mu_xstrdup(series) : NULL,
 	    .id = mu_xstrdup(c->id),
@@ -173,7 +172,7 @@ struct http_reply *rest_get_vm_stats(struct rest_call *c)
 		return refusal;
 	if (!vm && !mu_uuid_parse(c->id, &id.uuid))
 		return rest_not_found(c, "VM", c->id);
-	return start(c, &id.uuid, false, vm != NULL);
+	return start(c, &id.uuid, STATS_VM, vm != NULL);
 }
 
 struct http_reply *rest_get_host_stats(struct rest_call *c)
@@ -183,5 +182,5 @@ struct http_reply *rest_get_host_stats(struct rest_call *c)
 
 	if (!mu_uuid_parse(c->id, &id.uuid))
 		return rest_not_found(c, "host", c->id);
-	return start(c, &id.uuid, true, b->host_find(b->ctx, &id) != NULL);
+	return start(c, &id.uuid, STATS_HOST, b->host_find(b->ctx, &id) != NULL);
 }

@@ -4,14 +4,15 @@
 #define MUSTER_REST_STATS_H
 
 #include "common/rest/call.h"
+#include "common/rest/stats_shape.h"
 
 /* The query's parameters, but for whose they are. MU_E_INVALID */
 int rest_stats_query(struct rest_call *c, struct stats_query *ret, struct mu_error *err);
-/* {endTimestamp, interval, stats, series?} of a VM or host; `series` NULL: not asked for. */
-struct mu_value *rest_stats_value(struct mu_arena *a, bool host, const struct stats_query *q,
+/* {endTimestamp, interval, stats, series?} of a VM, host or SR; `series` NULL: not asked for. */
+struct mu_value *rest_stats_value(struct mu_arena *a, enum stats_of of, const struct stats_query *q,
 				  const char *series, const struct stats_result *r);
 /* The same of one of whom nothing was sampled. */
-struct mu_value *rest_stats_nothing(struct mu_arena *a, bool host, const struct stats_query *q,
-				    const char *series);
+struct mu_value *rest_stats_nothing(struct mu_arena *a, enum stats_of of,
+				    const struct stats_query *q, const char *series);
 
 #endif

@@ -68,9 +68,9 @@ static void write_host(struct pool_reading *pr, const struct stats_result *r,
 	struct mu_value *v;
 
 	if (!err)
-		v = rest_stats_value(a, true, &pr->query, pr->series, r);
+		v = rest_stats_value(a, STATS_HOST, &pr->query, pr->series, r);
 	else if (err->code == MU_E_NOT_FOUND)
-		v = rest_stats_nothing(a, true, &pr->query, pr->series);
+		v = rest_stats_nothing(a, STATS_HOST, &pr->query, pr->series);
 	else
 		v = failed(a, err);
 	mu_str_printf(&pr->text, "%s\"%s\":", pr->next > 0 ? "," : "",

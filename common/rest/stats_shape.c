@@ -45,10 +45,37 @@ static const struct shape host_shapes[] = {
     {"running_vcpus", "runningVcpus", 1, NULL},
     {"memory_total_kib", "memory", 1024, NULL},
     {"memory_free_kib", "memoryFree", 1024, NULL},
+    {"memory_reclaimed", "memoryReclaimed", 1, NULL},
+    {"memory_reclaimed_max", "memoryReclaimedMax", 1, NULL},
+    {"iops_read_*", "iops/r/", 1, NULL},
+    {"iops_write_*", "iops/w/", 1, NULL},
+    {"read_*", "ioThroughput/r/", 1, NULL},
+    {"write_*", "ioThroughput/w/", 1, NULL},
     {"pif_*_rx", "pifs/rx/", 1, NULL},
     {"pif_*_tx", "pifs/tx/", 1, NULL},
     {"pif_aggr_rx", "pifsAggr/rx", 1, NULL},
     {"pif_aggr_tx", "pifsAggr/tx", 1, NULL},
+};
+
+static const struct shape sr_shapes[] = {
+    {"iops_read", "iops/r", 1, NULL},
+    {"iops_write", "iops/w", 1, NULL},
+    {"iops_total", "iops/total", 1, NULL},
+    {"read", "ioThroughput/r", 1, NULL},
+    {"write", "ioThroughput/w", 1, NULL},
+    {"read", "ioThroughput/total", 1, "write"},
+    {"size", "size", 1, NULL},
+    {"physical_utilisation", "physicalUsage", 1, NULL},
+    {"virtual_allocation", "usage", 1, NULL},
+};
+
+static const struct {
+	const struct shape *shapes;
+	size_t n;
+} pictures[_STATS_OF_COUNT] = {
+    [STATS_VM] = {vm_shapes, MU_ARRAY_SIZE(vm_shapes)},
+    [STATS_HOST] = {host_shapes, MU_ARRAY_SIZE(host_shapes)},
+    [STATS_SR] = {sr_shapes, MU_ARRAY_SIZE(sr_shapes)},
 };
 
 /* The device that makes `name` match, in *ret (with its length); for patterns without one it is
@@ -135,14 +162,12 @@ static const float *other_of(const struct stats_result *r, const char *pattern, 
 	return NULL;
 }
 
-struct mu_value *stats_shape(struct mu_arena *a, bool host, const struct stats_result *r)
+struct mu_value *stats_shape(struct mu_arena *a, enum stats_of of, const struct stats_result *r)
 {
-	const struct shape *shapes = host ? host_shapes : vm_shapes;
-	size_t n = host ? MU_ARRAY_SIZE(host_shapes) : MU_ARRAY_SIZE(vm_shapes);
 	struct mu_value *root = mu_value_object(a);
 
-	for (size_t i = 0; i < n; i++) {
-		const struct shape *s = &shapes[i];
+	for (size_t i = 0; i < pictures[of].n; i++) {
+		const struct shape *s = &pictures[of].shapes[i];
 
 		for (size_t k = 0; k < r->n_series; k++) {
 			const struct stats_series *series = &r->series[k];

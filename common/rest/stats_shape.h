@@ -9,8 +9,10 @@
 #include "common/archive/stats.h"
 #include "common/base/value.h"
 
-/* The object `stats` of a VM or of a host. */
-struct mu_value *stats_shape(struct mu_arena *a, bool host, const struct stats_result *r);
+enum stats_of { STATS_VM, STATS_HOST, STATS_SR, _STATS_OF_COUNT };
+
+/* The object `stats` of a VM, a host or an SR. */
+struct mu_value *stats_shape(struct mu_arena *a, enum stats_of of, const struct stats_result *r);
 /* {NAME: {unit, values}}: those whose names are in the list ("a,b", or "*"). */
 struct mu_value *stats_shape_series(struct mu_arena *a, const char *names,
 				    const struct stats_result *r);

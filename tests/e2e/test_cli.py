@@ -110,6 +110,7 @@ class Reading(Cli):
         self.run_muster(2, "vm", "stats", "db-1", "-g", "weeks")
         self.run_muster(2, "host", "stats", "host-1", "--since", "yesterday")
         self.run_muster(0, "vm", "stats", "db-1", "--since", "5m")
+        self.run_muster(3, "sr", "stats", "nobody")
 
     def test_ping_and_what_verbose_shows(self):
         done = self.run_muster(0, "-v", "ping")

@@ -79,6 +79,23 @@ class Archives(MetricsCase):
             self.assertEqual([i], [v for v in reply[agent.id]["series"]["s0"]["values"]
                                    if v is not None])
 
+    def test_an_sr_of_two_hosts_is_both_together(self):
+        agents, now, sr = [self.agent(f"sharing-{i}") for i in range(2)], step_now(), self.new_id()
+        m = messages().metrics
+        for i, agent in enumerate(agents):
+            s = agent.live(objects=[agent.sr(sr, "shared", type="nfs", shared=True)])
+            s.send(metric_dictionary=m.MetricDictionary(generation=1, series=[
+                m.MetricSeries(object_id=uuid.UUID(agent.id).bytes, name=f"{name}_{sr[:8]}",
+                               kind=m.METRIC_KIND_RATE, unit="bytes/s") for name in ("read", "size")]))
+            for seq in (1, 2):
+                self.batch(s, seq, now - 2 + seq, [10.0 ** i * seq, 7.0])
+            s.expect("metric_ack", lambda a: a.seq == 2)
+        self.assertEqual({now - 1: 11, now: 22}, self.steps("srs", sr, "read"))
+        self.assertEqual({now - 1: 7, now: 7}, self.steps("srs", sr, "size"))
+        reply = self.rest.get(f"/srs/{sr}/stats")["stats"]
+        self.assertEqual([11, 22], [v for v in reply["ioThroughput"]["r"] if v is not None])
+        self.assertEqual(404, self.rest.request("GET", f"/srs/{self.new_id()}/stats")[0])
+
     def test_none_is_missing_after_a_crash(self):
         agent, now = self.agent(), step_now()
         s = agent.live()

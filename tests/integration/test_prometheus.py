@@ -251,7 +251,8 @@ class Pages(PageCase):
         self.fleet.wait_connected(sum(h["connected"] for h in self.rest.get("/hosts?fields=connected"))
                                   or 1)
         host = agent.host_id
-        left_out = re.compile(r".*_aggr_.*|.*_iops_total|memory_free")
+        left_out = re.compile(r".*_aggr_.*|.*_iops_total|memory_free|iops_total_.*|size_.*|"
+                              r"physical_utilisation_.*|virtual_allocation_.*")
 
         def sampled():
             names = {"hosts": set(), "vms": set()}

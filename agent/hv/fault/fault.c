@@ -258,7 +258,8 @@ static int fault_stats(void *impl, struct hv_host_stats *ret_host,
 		return MU_FAILED;
 	if (r == 0)
 		return f->ops->stats(f->impl, ret_host, ret_domains, max, ret_n, err);
-	*ret_host = (struct hv_host_stats){.at = mu_loop_now(f->loop)};
+	*ret_host = (struct hv_host_stats){
+	    .at = mu_loop_now(f->loop), .memory_dom0_bytes = -1, .memory_xen_bytes = -1};
 	*ret_n = 0;
 	return 0;
 }

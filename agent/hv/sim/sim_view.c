@@ -163,7 +163,7 @@ static void domain_stats(const struct sim_domain *d, struct hv_domain_stats *ret
 	ret->cpu_time_ns = cpu_time_ns(d);
 	ret->memory_bytes = d->config.memory_bytes;
 	ret->memory_target_bytes = d->config.memory_bytes;
-	ret->n_vcpus = d->config.vcpus;
+	ret->n_vcpus = ret->vcpus_online = d->config.vcpus;
 	for (uint32_t i = 0; i < d->config.vcpus; i++)
 		ret->vcpu_time_ns[i] = (uint64_t)d->vcpu_ns[i];
 	running_now(d, ret);
@@ -174,10 +174,10 @@ static void domain_stats(const struct sim_domain *d, struct hv_domain_stats *ret
 
 		ret->vifs[i] = (struct hv_vif_stats){
 		    .device = (uint16_t)d->config.nics[i].device,
-		    .rx_bytes = (uint64_t)(d->rx * part),
-		    .tx_bytes = (uint64_t)(d->tx * part),
-		    .rx_packets = (uint64_t)(d->rx_packets * part),
-		    .tx_packets = (uint64_t)(d->tx_packets * part),
+		    .net = {.rx_bytes = (uint64_t)(d->rx * part),
+			    .tx_bytes = (uint64_t)(d->tx * part),
+			    .rx_packets = (uint64_t)(d->rx_packets * part),
+			    .tx_packets = (uint64_t)(d->tx_packets * part)},
 		};
 	}
 	ret->n_vbds = (uint32_t)d->config.n_disks;
@@ -200,10 +200,10 @@ static void host_network(const struct sim_model *m, struct hv_host_stats *ret)
 
 	ret->n_pifs = 1;
 	snprintf(pif->name, sizeof pif->name, "eth0");
-	pif->rx_bytes = (uint64_t)m->pif_rx;
-	pif->tx_bytes = (uint64_t)m->pif_tx;
-	pif->rx_packets = (uint64_t)(m->pif_rx / 900);
-	pif->tx_packets = (uint64_t)(m->pif_tx / 900);
+	pif->net.rx_bytes = (uint64_t)m->pif_rx;
+	pif->net.tx_bytes = (uint64_t)m->pif_tx;
+	pif->net.rx_packets = (uint64_t)(m->pif_rx / 900);
+	pif->net.tx_packets = (uint64_t)(m->pif_tx / 900);
 }
 
 size_t sim_model_stats(const struct sim_model *m, struct hv_host_stats *ret_host,
@@ -223,6 +223,11 @@ size_t sim_model_stats(const struct sim_model *m, struct hv_host_stats *ret_host
 		ret_host->cpu_idle_ns[i] = (uint64_t)m->cpu_idle_ns[i];
 	ret_host->memory_total_bytes = m->params.memory_bytes;
 	ret_host->memory_free_bytes = sim_free_bytes(m);
+	ret_host->memory_dom0_bytes = sim_dom0_bytes(m);
+	ret_host->memory_xen_bytes = ret_host->memory_total_bytes - ret_host->memory_free_bytes -
+				     ret_host->memory_dom0_bytes;
+	for (size_t i = 0; i < m->n_domains; i++)
+		ret_host->memory_xen_bytes -= m->domains[i]->config.memory_max_bytes;
 	ret_host->loadavg = 0.1 + 0.02 * (double)m->n_domains + 0.5 * (double)n_ops;
 	host_network(m, ret_host);
 	for (size_t i = 0; i < n; i++)

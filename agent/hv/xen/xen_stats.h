@@ -14,8 +14,9 @@ int xen_stats_read(const struct xen_domains *list, xc_interface *xch,
 		   struct hv_host_stats *ret_host, struct hv_domain_stats *ret_domains, size_t max,
 		   size_t *ret_n, struct mu_error *err);
 
-/* The device counters below `sysfs` ("/sys"): those of domains that are in the array. For tests
- * with a made-up tree. */
-void xen_stats_read_devices(const char *sysfs, struct hv_domain_stats *domains, size_t n);
+/* The device counters below `sysfs` ("/sys") and `procfs` ("/proc"): those of domains that are in
+ * the array, which is in order of domain ids. For tests with a made-up tree. */
+void xen_stats_read_devices(const char *sysfs, const char *procfs, struct hv_domain_stats *domains,
+			    size_t n);
 
 #endif

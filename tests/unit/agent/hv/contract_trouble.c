@@ -136,8 +136,12 @@ static int hang_holds_up_nothing(struct env *e, struct mu_error *err)
 	EXPECT(b.cpu_time_ns > a.cpu_time_ns, "a running guest used no CPU time");
 	EXPECT(host_b.at > host_a.at && host_b.n_cpus == host_a.n_cpus, "host time stands still");
 	EXPECT(b.n_vcpus >= 1 && b.memory_bytes > 0, "%u vCPUs", b.n_vcpus);
-	EXPECT(b.vcpus_running + b.vcpus_blocked <= b.n_vcpus, "%u running, %u blocked of %u",
-	       b.vcpus_running, b.vcpus_blocked, b.n_vcpus);
+	EXPECT(b.vcpus_online >= 1 && b.vcpus_online <= b.n_vcpus, "%u online of %u",
+	       b.vcpus_online, b.n_vcpus);
+	EXPECT(b.vcpus_running + b.vcpus_blocked <= b.vcpus_online, "%u running, %u blocked of %u",
+	       b.vcpus_running, b.vcpus_blocked, b.vcpus_online);
+	EXPECT(host_b.memory_dom0_bytes > 0 && host_b.memory_xen_bytes > 0,
+	       "nobody knows what dom0 and Xen have of the memory");
 	hv_op_cancel(&w->op);
 	return wait_end(w, err);
 }

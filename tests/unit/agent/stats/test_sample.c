@@ -19,6 +19,7 @@ static struct hv_domain_stats vm(uint32_t domid, uint8_t id)
 	    .memory_bytes = GIB,
 	    .memory_target_bytes = 2 * GIB,
 	    .n_vcpus = 2,
+	    .vcpus_online = 2,
 	    .vcpus_running = 1,
 	    .vcpus_blocked = 1,
 	    .n_vifs = 1,
@@ -36,6 +37,8 @@ static struct hv_host_stats host_at(mu_msec at)
 	    .n_cpus = 2,
 	    .memory_total_bytes = 8 * GIB,
 	    .memory_free_bytes = 6 * GIB,
+	    .memory_dom0_bytes = GIB,
+	    .memory_xen_bytes = -1,
 	    .loadavg = 0.25,
 	    .n_pifs = 1,
 	};
@@ -60,13 +63,21 @@ static double value_of(const struct metric_list *l, uint8_t object, const char *
 	return (double)l->value[at];
 }
 
+static void sample_step(struct sampler *s, const struct hv_host_stats *stats,
+			const struct sample_domain *domains, size_t n, struct metric_list *out)
+{
+	const struct sample_host host = {.stats = stats};
+
+	sampler_step(s, &host, domains, n, out);
+}
+
 static void step(struct sampler *s, mu_msec at, const struct hv_domain_stats *d,
 		 struct metric_list *out)
 {
 	const struct sample_domain one = {.stats = d, .uptime = at};
 	const struct hv_host_stats host = host_at(at);
 
-	sampler_step(s, &host, &one, d ? 1 : 0, out);
+	sample_step(s, &host, &one, d ? 1 : 0, out);
 }
 
 static void expect(const struct metric_list *l, uint8_t object, const char *name, double wanted)
@@ -114,13 +125,13 @@ Test(sample, vm_without_devices_has_twenty_too)
 	struct hv_domain_stats d = vm(7, 1);
 	size_t n = 0;
 
-	d.n_vcpus = 1;
+	d.n_vcpus = d.vcpus_online = 1;
 	d.n_vifs = d.n_vbds = 0;
 	step(s, 0, &d, &out);
 	step(s, 5000, &d, &out);
 	for (size_t i = 0; i < out.n; i++)
 		n += out.series[i].object.bytes[0] == 1;
-	cr_assert_eq(n, 23, "docs/design/metrics.md says 23, not %zu", n);
+	cr_assert_eq(n, 25, "docs/design/metrics.md says 25, not %zu", n);
 	expect(&out, 1, "vif_aggr_rx", 0);
 	expect(&out, 1, "vbd_aggr_iops_total", 0);
 }
@@ -135,9 +146,10 @@ Test(sample, rates_are_per_second_of_the_readings_time)
 	d.cpu_time_ns += 2000000000;
 	d.vcpu_time_ns[0] += 1500000000;
 	d.vcpu_time_ns[1] += 500000000;
-	d.vifs[0].rx_bytes += 4000;
-	d.vifs[0].tx_packets += 8;
-	d.vifs[0].rx_errors += 2;
+	d.vifs[0].net.rx_bytes += 4000;
+	d.vifs[0].net.tx_packets += 8;
+	d.vifs[0].net.rx_errors += 2;
+	d.vifs[0].net.tx_drops += 12;
 	d.vbds[0].rd_bytes += 40960;
 	d.vbds[0].wr_reqs += 4;
 	d.vbds[0].rd_reqs += 8;
@@ -149,6 +161,8 @@ Test(sample, rates_are_per_second_of_the_readings_time)
 	expect(&out, 1, "vif_0_tx", 0);
 	expect(&out, 1, "vif_0_tx_packets", 2);
 	expect(&out, 1, "vif_0_rx_errors", 0.5);
+	expect(&out, 1, "vif_0_tx_drops", 3);
+	expect(&out, 1, "vif_aggr_tx_drops", 3);
 	expect(&out, 1, "vif_aggr_rx", 1000);
 	expect(&out, 1, "vbd_xvda_read", 10240);
 	expect(&out, 1, "vbd_xvda_iops_write", 1);
@@ -162,12 +176,12 @@ Test(sample, host_cpus_are_what_is_not_idle)
 	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
 	struct hv_host_stats h = host_at(0);
 
-	sampler_step(s, &h, NULL, 0, &out);
+	sample_step(s, &h, NULL, 0, &out);
 	h.at = 10000;
 	h.cpu_idle_ns[0] = 10000000000;
 	h.cpu_idle_ns[1] = 5000000000;
-	h.pifs[0].tx_bytes = 50;
-	sampler_step(s, &h, NULL, 0, &out);
+	h.pifs[0].net.tx_bytes = 50;
+	sample_step(s, &h, NULL, 0, &out);
 	expect(&out, 0xaa, "cpu0", 0);
 	expect(&out, 0xaa, "cpu1", 0.5);
 	expect(&out, 0xaa, "cpu_avg", 0.25);
@@ -182,14 +196,14 @@ Test(sample, counter_that_goes_back_is_unknown_once)
 	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
 	struct hv_domain_stats d = vm(7, 1);
 
-	d.vifs[0].rx_bytes = UINT64_MAX - 10;
+	d.vifs[0].net.rx_bytes = UINT64_MAX - 10;
 	step(s, 0, &d, &out);
-	d.vifs[0].rx_bytes = 1000; /* wrapped or reset: nobody knows */
+	d.vifs[0].net.rx_bytes = 1000; /* wrapped or reset: nobody knows */
 	step(s, 5000, &d, &out);
 	expect_unknown(&out, 1, "vif_0_rx");
 	expect_unknown(&out, 1, "vif_aggr_rx");
 	expect(&out, 1, "vif_0_tx", 0);
-	d.vifs[0].rx_bytes = 6000;
+	d.vifs[0].net.rx_bytes = 6000;
 	step(s, 10000, &d, &out);
 	expect(&out, 1, "vif_0_rx", 1000);
 }
@@ -223,18 +237,18 @@ Test(sample, device_and_vcpu_that_come_later)
 	struct hv_domain_stats d = vm(7, 1);
 
 	step(s, 0, &d, &out);
-	d.n_vcpus = 3;
+	d.n_vcpus = d.vcpus_online = 3;
 	d.n_vifs = 2;
 	d.vifs[1].device = 3;
-	d.vifs[1].rx_bytes = 77;
+	d.vifs[1].net.rx_bytes = 77;
 	step(s, 5000, &d, &out);
 	expect_unknown(&out, 1, "cpu2");
 	expect_unknown(&out, 1, "vif_3_rx");
 	expect(&out, 1, "vif_0_rx", 0);
 	/* In another order than before. */
 	d.vifs[0] = d.vifs[1];
-	d.vifs[1] = (struct hv_vif_stats){.device = 0, .rx_bytes = 5};
-	d.vifs[0].rx_bytes += 5;
+	d.vifs[1] = (struct hv_vif_stats){.device = 0, .net.rx_bytes = 5};
+	d.vifs[0].net.rx_bytes += 5;
 	step(s, 10000, &d, &out);
 	expect(&out, 1, "vif_3_rx", 1);
 	expect(&out, 1, "vif_0_rx", 1);
@@ -264,7 +278,7 @@ Test(sample, guest_tells_its_memory)
 	const struct sample_domain one = {.stats = &d, .guest = &guest, .uptime = -1};
 	const struct hv_host_stats host = host_at(0);
 
-	sampler_step(s, &host, &one, 1, &out);
+	sample_step(s, &host, &one, 1, &out);
 	expect(&out, 1, "memory_internal_free", (double)(GIB / 2 / 1024));
 	expect(&out, 1, "memory_internal_total", (double)(GIB / 1024));
 	expect(&out, 1, "memory_free", (double)(GIB / 2));
@@ -279,7 +293,7 @@ Test(sample, paused_domains_do_not_run)
 	const struct sample_domain domains[] = {{.stats = &d[0]}, {.stats = &d[1], .paused = true}};
 	const struct hv_host_stats host = host_at(0);
 
-	sampler_step(s, &host, domains, 2, &out);
+	sample_step(s, &host, domains, 2, &out);
 	expect(&out, 0xaa, "running_domains", 1);
 	expect(&out, 0xaa, "running_vcpus", 1);
 	cr_assert_null(sampler_free(NULL));
@@ -298,13 +312,13 @@ Test(sample, many_domains_in_any_order)
 		d[i] = vm((uint32_t)(i + 1), (uint8_t)(i + 1));
 		domains[i] = (struct sample_domain){.stats = &d[i]};
 	}
-	sampler_step(s, &host, domains, N, &out);
+	sample_step(s, &host, domains, N, &out);
 	for (size_t i = 0; i < N; i++) {
 		d[i].cpu_time_ns = (i + 1) * 100000000;
 		domains[N - 1 - i] = (struct sample_domain){.stats = &d[i]};
 	}
 	host.at = 5000;
-	sampler_step(s, &host, domains, N, &out);
+	sample_step(s, &host, domains, N, &out);
 	for (size_t i = 0; i < N; i++)
 		expect(&out, (uint8_t)(i + 1), "cpu_usage", (double)(i + 1) * 0.01);
 }
@@ -323,6 +337,171 @@ Test(sample, counts_over_the_limits_are_cut)
 	step(s, 5000, &d, &out);
 	expect(&out, 1, "cpu127", 0);
 	expect(&out, 1, "vif_7_rx", 0);
+}
+
+Test(sample, counter_without_a_source_is_unknown)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	step(s, 0, &d, &out);
+	d.vifs[0].net.rx_drops = HV_COUNTER_UNKNOWN; /* its file went midway */
+	d.vbds[0].rd_reqs = HV_COUNTER_UNKNOWN;
+	d.vcpu_time_ns[1] = HV_COUNTER_UNKNOWN;
+	step(s, 5000, &d, &out);
+	expect_unknown(&out, 1, "vif_0_rx_drops");
+	expect_unknown(&out, 1, "vif_aggr_rx_drops");
+	expect_unknown(&out, 1, "vbd_xvda_iops_total");
+	expect_unknown(&out, 1, "cpu1");
+	expect(&out, 1, "vif_0_rx", 0);
+	d.vifs[0].net.rx_drops = 5;
+	step(s, 10000, &d, &out);
+	expect_unknown(&out, 1, "vif_0_rx_drops");
+	d.vifs[0].net.rx_drops = 10;
+	step(s, 15000, &d, &out);
+	expect(&out, 1, "vif_0_rx_drops", 1);
+}
+
+Test(sample, vcpus_that_are_offline)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	d.n_vcpus = 4;
+	d.vcpus_running = 0;
+	step(s, 0, &d, &out);
+	d.cpu_time_ns += 5000000000;
+	step(s, 5000, &d, &out);
+	expect(&out, 1, "vcpus_online", 2);
+	expect(&out, 1, "vcpus_waiting", 1);
+	expect(&out, 1, "cpu_usage", 0.5);
+	expect(&out, 1, "cpu3", 0);
+	expect(&out, 0xaa, "vcpus", 2);
+	expect(&out, 0xaa, "vms", 1);
+	expect(&out, 0xaa, "hostload", 0.5);
+}
+
+Test(sample, memory_of_the_host)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d[3] = {vm(7, 1), vm(8, 2), vm(9, 3)};
+	const struct sample_domain domains[] = {
+	    {.stats = &d[0], .memory_min_bytes = GIB, .memory_max_bytes = 4 * GIB},
+	    {.stats = &d[1], .memory_min_bytes = 3 * GIB, .memory_max_bytes = 3 * GIB},
+	    {.stats = &d[2]}, /* not ours to change */
+	};
+	struct hv_host_stats h = host_at(0);
+
+	sample_step(s, &h, domains, 3, &out);
+	expect(&out, 0xaa, "memory_dom0_kib", (double)(GIB / 1024));
+	expect_unknown(&out, 0xaa, "memory_xen_kib");
+	expect(&out, 0xaa, "memory_reclaimed", (double)(3 * GIB));
+	expect(&out, 0xaa, "memory_reclaimed_max", (double)GIB);
+	h.memory_xen_bytes = GIB / 4;
+	d[0].memory_target_bytes = -1;
+	sample_step(s, &h, domains, 3, &out);
+	expect(&out, 0xaa, "memory_xen_kib", (double)(GIB / 4 / 1024));
+	expect_unknown(&out, 0xaa, "memory_reclaimed");
+	expect_unknown(&out, 0xaa, "memory_reclaimed_max");
+}
+
+static struct hv_host_stats with_disk(mu_msec at)
+{
+	struct hv_host_stats h = host_at(at);
+
+	h.n_disks = 1;
+	snprintf(h.disks[0].name, sizeof h.disks[0].name, "sda");
+	return h;
+}
+
+Test(sample, disks_of_the_host)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_host_stats h = with_disk(0);
+
+	h.disks[0].inflight = 2;
+	sample_step(s, &h, NULL, 0, &out);
+	expect_unknown(&out, 0xaa, "disk_sda_read");
+	expect_unknown(&out, 0xaa, "disk_sda_latency");
+	expect(&out, 0xaa, "disk_sda_inflight", 2);
+	h.at = 5000;
+	h.disks[0].rd_bytes = 51200;
+	h.disks[0].rd_reqs = 10;
+	h.disks[0].rd_ms = 20;
+	h.disks[0].queue_ms = 2500;
+	h.disks[0].inflight = HV_COUNTER_UNKNOWN;
+	sample_step(s, &h, NULL, 0, &out);
+	expect(&out, 0xaa, "disk_sda_read", 10240);
+	expect(&out, 0xaa, "disk_sda_iops_read", 2);
+	expect(&out, 0xaa, "disk_sda_iops_total", 2);
+	expect(&out, 0xaa, "disk_sda_read_latency", 0.002);
+	expect(&out, 0xaa, "disk_sda_latency", 0.002);
+	/* No write, so nobody knows how long one takes. */
+	expect_unknown(&out, 0xaa, "disk_sda_write_latency");
+	expect(&out, 0xaa, "disk_sda_avgqu_sz", 0.5);
+	expect_unknown(&out, 0xaa, "disk_sda_inflight");
+	snprintf(h.disks[0].name, sizeof h.disks[0].name, "sdb");
+	h.at = 10000;
+	sample_step(s, &h, NULL, 0, &out);
+	expect_unknown(&out, 0xaa, "disk_sdb_write");
+}
+
+Test(sample, temperatures)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_host_stats h = host_at(0);
+
+	h.n_sensors = 2;
+	h.sensors[0] = (struct hv_sensor){"coretemp.0-temp1", 47.5};
+	h.sensors[1] = (struct hv_sensor){"nvme0-temp1", NAN};
+	sample_step(s, &h, NULL, 0, &out);
+	expect(&out, 0xaa, "temperature_coretemp.0-temp1", 47.5);
+	expect_unknown(&out, 0xaa, "temperature_nvme0-temp1");
+}
+
+/* Two VMs on one SR; the other SR has a disk that nobody counts. */
+Test(sample, srs_are_the_sum_of_their_disks)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	const struct sample_sr srs[] = {
+	    {{{0x12, 0x34, 0x56, 0x78}}, 1000, 500, -1},
+	    {{{0xab, 0xcd, 0xef, 0x01}}, -1, -1, -1},
+	};
+	struct hv_domain_stats d[2] = {vm(7, 1), vm(8, 2)};
+	const struct sample_domain domains[] = {
+	    {.stats = &d[0], .n_disks = 2, .disks = {{0, 0}, {1, SAMPLE_NO_VBD}}},
+	    {.stats = &d[1], .n_disks = 1, .disks = {{0, 0}}},
+	};
+	struct hv_host_stats h = host_at(0);
+	const struct sample_host host = {&h, 2, srs};
+	size_t n_host = 0;
+
+	sampler_step(s, &host, domains, 2, &out);
+	expect(&out, 0xaa, "size_12345678", 1000);
+	expect(&out, 0xaa, "physical_utilisation_12345678", 500);
+	expect_unknown(&out, 0xaa, "virtual_allocation_12345678");
+	expect_unknown(&out, 0xaa, "read_12345678");
+	h.at = 5000;
+	d[0].vbds[0].rd_bytes = 5000;
+	d[1].vbds[0].rd_bytes = 10000;
+	d[1].vbds[0].wr_reqs = 5;
+	sampler_step(s, &host, domains, 2, &out);
+	expect(&out, 0xaa, "read_12345678", 3000);
+	expect(&out, 0xaa, "write_12345678", 0);
+	expect(&out, 0xaa, "iops_write_12345678", 1);
+	expect(&out, 0xaa, "iops_total_12345678", 1);
+	expect_unknown(&out, 0xaa, "read_abcdef01");
+	/* All of the host's come first, in one piece. */
+	while (n_host < out.n && out.series[n_host].object.bytes[0] == 0xaa)
+		n_host++;
+	for (size_t i = n_host; i < out.n; i++)
+		cr_assert_neq(out.series[i].object.bytes[0], 0xaa);
 }
 
 Test(sample, grid)

@@ -117,6 +117,10 @@ Test(stats, a_host_as_xen_orchestra_shows_it)
 	    "pif_aggr_rx",
 	    "pif_aggr_tx",
 	    "pif_ethernet_rx",
+	    "memory_reclaimed",
+	    "memory_reclaimed_max",
+	    "read_12345678",
+	    "iops_write_12345678",
 	};
 	struct http_request *r = get(HOST("?granularity=days"));
 
@@ -126,7 +130,10 @@ Test(stats, a_host_as_xen_orchestra_shows_it)
 		       "{\"endTimestamp\":1790000000,\"interval\":86400,\"stats\":{"
 		       "\"cpus\":{\"0\":[100.0,200.0]},\"load\":[5.0,6.0],\"hostload\":[7.0,8.0],"
 		       "\"runningVcpus\":[9.0,10.0],\"memory\":[11264.0,12288.0],"
-		       "\"memoryFree\":[13312.0,14336.0],"
+		       "\"memoryFree\":[13312.0,14336.0],\"memoryReclaimed\":[27.0,28.0],"
+		       "\"memoryReclaimedMax\":[29.0,30.0],"
+		       "\"iops\":{\"w\":{\"12345678\":[33.0,34.0]}},"
+		       "\"ioThroughput\":{\"r\":{\"12345678\":[31.0,32.0]}},"
 		       "\"pifs\":{\"rx\":{\"1\":[15.0,16.0],\"enp3s0\":[19.0,20.0],"
 		       "\"ethernet\":[25.0,26.0]},\"tx\":{\"1\":[17.0,18.0]}},"
 		       "\"pifsAggr\":{\"rx\":[21.0,22.0],\"tx\":[23.0,24.0]}}}");
@@ -239,6 +246,40 @@ Test(stats, hosts_of_the_pool_that_were_never_sampled)
 	fixture_expect(r, 200, "\"interval\":5,\"stats\":{}}}");
 }
 
+#define SR_STATS "/rest/v0/srs/" SR_1 "/stats"
+
+Test(stats, an_sr_is_what_its_hosts_say_together)
+{
+	static const char *const first[] = {"loadavg",        "size_cccccccc", "read_cccccccc",
+					    "write_cccccccc", "read_dddddddd", "_cccccccc"};
+	static const char *const second[] = {"size_cccccccc", "read_cccccccc",
+					     "iops_total_cccccccc"};
+	struct http_request *r = get(SR_STATS "?series=read");
+
+	answer(first, MU_ARRAY_SIZE(first), 1790000040);
+	answer(second, MU_ARRAY_SIZE(second), 1790000045); /* a step further */
+	cr_assert_null(f->stats_done);
+	fixture_expect(r, 200,
+		       "{\"endTimestamp\":1790000040,\"interval\":5,\"stats\":{"
+		       "\"iops\":{\"total\":[null,5.0]},"
+		       "\"ioThroughput\":{\"r\":[5.0,9.0],\"w\":[7.0,8.0],\"total\":[12.0,17.0]},"
+		       "\"size\":[3.0,4.0]},\"series\":{\"read\":{\"unit\":\"bytes/s\","
+		       "\"values\":[5.0,9.0]}}}");
+}
+
+Test(stats, an_sr_whose_hosts_have_nothing_to_say)
+{
+	struct http_request *r = get(SR_STATS);
+
+	refuse(MU_E_NOT_FOUND, "nothing");
+	refuse(MU_E_NOT_FOUND, "nothing");
+	fixture_expect(r, 200, "\"interval\":5,\"stats\":{}}");
+	r = get(SR_STATS);
+	refuse(MU_E_IO, "it broke");
+	refuse(MU_E_NOT_FOUND, "nothing");
+	fixture_expect(r, 500, "it broke");
+}
+
 Test(stats, what_is_refused)
 {
 	static const struct {
@@ -248,6 +289,8 @@ Test(stats, what_is_refused)
 	} bad[] = {
 	    {"/rest/v0/vms/7/stats", 404, "VM"},
 	    {"/rest/v0/hosts/7/stats", 404, "host"},
+	    {"/rest/v0/srs/" NOBODY "/stats", 404, "SR"},
+	    {"/rest/v0/srs/" SR_1 "/stats?cf=LAST", 422, "cf"},
 	    {"/rest/v0/pools/" NOBODY "/stats", 404, "pool"},
 	    {POOL_STATS "?cf=LAST", 422, "cf"},
 	    {VM("?granularity=weeks"), 422, "granularity"},

@@ -18,19 +18,27 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 	return remove(path);
 }
 
-static void put(const char *folder, const char *name, const char *text)
+static void write_file(const char *folder, const char *name, const char *text)
 {
 	struct mu_error err = MU_ERROR_INIT;
-	char path[300];
+	char path[400];
 	FILE *f;
 
-	snprintf(path, sizeof path, "%s/bus/xen-backend/devices/%s", root, folder);
+	snprintf(path, sizeof path, "%s/%s", root, folder);
 	cr_assert_eq(mu_file_mkdirs(path, 0755, &err), 0, "%s", err.text);
-	snprintf(path, sizeof path, "%s/bus/xen-backend/devices/%s/%s", root, folder, name);
+	snprintf(path, sizeof path, "%s/%s/%s", root, folder, name);
 	f = fopen(path, "w");
 	cr_assert_not_null(f);
 	fputs(text, f);
 	fclose(f);
+}
+
+static void put(const char *folder, const char *name, const char *text)
+{
+	char path[300];
+
+	snprintf(path, sizeof path, "bus/xen-backend/devices/%s", folder);
+	write_file(path, name, text);
 }
 
 static void make(void)
@@ -43,28 +51,36 @@ static void clean(void)
 	(void)nftw(root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+#define NET_DEV                                                                                    \
+	"Inter-|   Receive                                                |  Transmit\n"           \
+	" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets\n"     \
+	"    lo:  10 1 0 0 0 0 0 0 10 1 0 0 0 0 0 0\n"                                             \
+	"renamed: 100 1 7 8 0 0 0 0 200 2 0 9 0 0 0 0\n"                                           \
+	"vif5.0:1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n"                                                 \
+	"short: 1 2 3\n"
+
 TestSuite(xen_stats, .init = make, .fini = clean);
 
 Test(xen_stats, vif_is_seen_by_the_guest)
 {
 	struct hv_domain_stats d[2] = {{.domid = {3}}, {.domid = {5}}};
 
-	put("vif-5-1/net/renamed/statistics", "rx_bytes", "100\n");
-	put("vif-5-1/net/renamed/statistics", "tx_bytes", "200\n");
-	put("vif-5-1/net/renamed/statistics", "rx_packets", "1\n");
-	put("vif-5-1/net/renamed/statistics", "tx_packets", "2\n");
-	put("vif-5-1/net/renamed/statistics", "rx_errors", "7\n");
-	put("vif-5-0/net/vif5.0/statistics", "rx_bytes", "1\n");
-	put("vif-9-0/net/vif9.0/statistics", "rx_bytes", "1\n");
-	xen_stats_read_devices(root, d, 2);
+	put("vif-5-1/net/renamed", "type", "1\n");
+	put("vif-5-0/net/vif5.0", "type", "1\n");
+	put("vif-9-0/net/vif9.0", "type", "1\n");
+	write_file("net", "dev", NET_DEV);
+	xen_stats_read_devices(root, root, d, 2);
 	cr_expect_eq(d[0].n_vifs, 0u);
 	cr_assert_eq(d[1].n_vifs, 2u);
 	cr_expect_eq(d[1].vifs[0].device, 0);
 	cr_expect_eq(d[1].vifs[1].device, 1);
-	cr_expect_eq(d[1].vifs[1].rx_bytes, 200u, "dom0 sends what the guest receives");
-	cr_expect_eq(d[1].vifs[1].tx_bytes, 100u);
-	cr_expect_eq(d[1].vifs[1].rx_packets, 2u);
-	cr_expect_eq(d[1].vifs[1].tx_errors, 7u);
+	cr_expect_eq(d[1].vifs[1].net.rx_bytes, 200u, "dom0 sends what the guest receives");
+	cr_expect_eq(d[1].vifs[1].net.tx_bytes, 100u);
+	cr_expect_eq(d[1].vifs[1].net.rx_packets, 2u);
+	cr_expect_eq(d[1].vifs[1].net.tx_errors, 7u);
+	cr_expect_eq(d[1].vifs[1].net.tx_drops, 8u);
+	cr_expect_eq(d[1].vifs[1].net.rx_drops, 9u);
+	cr_expect_eq(d[1].vifs[0].net.tx_bytes, 1u);
 }
 
 Test(xen_stats, vbd_counts_sectors)
@@ -76,10 +92,11 @@ Test(xen_stats, vbd_counts_sectors)
 	put("vbd-3-51728/statistics", "rd_req", "5\n");
 	put("vbd-3-51728/statistics", "wr_req", "1\n");
 	put("vbd-3-51712/statistics", "rd_sect", "junk\n");
-	xen_stats_read_devices(root, &d, 1);
+	xen_stats_read_devices(root, root, &d, 1);
 	cr_assert_eq(d.n_vbds, 2u);
 	cr_expect_str_eq(d.vbds[0].vdev, "xvda");
-	cr_expect_eq(d.vbds[0].rd_bytes, 0u);
+	cr_expect_eq(d.vbds[0].rd_bytes, HV_COUNTER_UNKNOWN);
+	cr_expect_eq(d.vbds[0].wr_reqs, HV_COUNTER_UNKNOWN, "no such file");
 	cr_expect_str_eq(d.vbds[1].vdev, "xvdb");
 	cr_expect_eq(d.vbds[1].rd_bytes, 5120u);
 	cr_expect_eq(d.vbds[1].wr_bytes, 1536u);
@@ -93,23 +110,49 @@ Test(xen_stats, other_entries_and_too_many_are_ignored)
 	char name[64];
 
 	put("console-3-0", "state", "4\n");
-	put("vif-3-0-emu/net/x/statistics", "rx_bytes", "1\n");
+	put("vif-3-0-emu/net/x", "type", "1\n");
 	put("vif-3-x", "a", "b");
-	put("vif-3-70000/net/x/statistics", "rx_bytes", "1\n");
+	put("vif-3-70000/net/x", "type", "1\n");
 	put("vif-3-7", "no-net", "1\n");
 	for (int i = 0; i < 2 * HV_DISKS_MAX; i++) {
 		snprintf(name, sizeof name, "vbd-3-%d/statistics", (1 << 28) | i << 8);
 		put(name, "rd_req", "1\n");
 	}
-	xen_stats_read_devices(root, &d, 1);
+	xen_stats_read_devices(root, root, &d, 1);
 	cr_expect_eq(d.n_vifs, 0u);
 	cr_expect_eq(d.n_vbds, (uint32_t)HV_DISKS_MAX);
+}
+
+/* The interface goes between the two readings, or its name is too long to be one. */
+Test(xen_stats, vif_that_has_gone_is_unknown_and_not_zero)
+{
+	struct hv_domain_stats d = {.domid = {3}};
+
+	put("vif-3-0/net/vif3.0", "type", "1\n");
+	put("vif-3-1/net/a-name-longer-than-any", "type", "1\n");
+	write_file("net", "dev", NET_DEV);
+	xen_stats_read_devices(root, root, &d, 1);
+	cr_assert_eq(d.n_vifs, 2u);
+	for (int i = 0; i < 2; i++) {
+		cr_expect_eq(d.vifs[i].net.rx_bytes, HV_COUNTER_UNKNOWN);
+		cr_expect_eq(d.vifs[i].net.tx_drops, HV_COUNTER_UNKNOWN);
+	}
+}
+
+Test(xen_stats, no_list_of_interfaces)
+{
+	struct hv_domain_stats d = {.domid = {3}};
+
+	put("vif-3-0/net/vif3.0", "type", "1\n");
+	xen_stats_read_devices(root, root, &d, 1);
+	cr_assert_eq(d.n_vifs, 1u);
+	cr_expect_eq(d.vifs[0].net.rx_packets, HV_COUNTER_UNKNOWN);
 }
 
 Test(xen_stats, no_backends_at_all)
 {
 	struct hv_domain_stats d = {.domid = {3}};
 
-	xen_stats_read_devices("/nonexistent", &d, 1);
+	xen_stats_read_devices("/nonexistent", "/nonexistent", &d, 1);
 	cr_expect_eq(d.n_vifs, 0u);
 }
