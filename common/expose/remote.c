@@ -260,7 +260,6 @@ static void encode_samples(struct expose_remote *w, const struct shown *s,
 
 	mu_str_reset(&w->samples);
 	for (size_t i = 0; i < v->n; i++) {
-		mu_msec at = v->at + (mu_msec)i * v->step;
 		double value = (double)(v->values[i] * s->scale);
 		bool now_known = isfinite(value);
 		uint64_t bits = EXPOSE_STALE;
@@ -268,7 +267,7 @@ static void encode_samples(struct expose_remote *w, const struct shown *s,
 		if (now_known)
 			memcpy(&bits, &value, sizeof bits);
 		if (now_known || known) {
-			add_sample(&w->samples, bits, at);
+			add_sample(&w->samples, bits, v->at[i]);
 			w->n_samples++;
 		}
 		known = now_known;

@@ -29,13 +29,11 @@ void expose_remote_reset(struct expose_remote *w);
 /* Of whom the following series are; labels without a value are left out, as Prometheus does. */
 void expose_remote_object(struct expose_remote *w, const struct expose_object *o);
 
-/* Equally far apart, in order of time. */
 struct expose_values {
-	mu_msec at; /* of the first, since 1970 UTC */
-	mu_msec step;
 	size_t n;
+	const mu_msec *at; /* since 1970 UTC, in order */
 	const float *values;
-	bool known; /* was there a value one step before the first? */
+	bool known; /* was there a value before the first? */
 };
 
 /* One series. What is not finite is left out; behind a value that is, it is the series' end. What
