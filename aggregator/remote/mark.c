@@ -3,7 +3,6 @@
 
 #include "common/archive/crc32c.h"
 
-#include <endian.h>
 #include <string.h>
 
 #define MAGIC "MUSTREM1"
@@ -12,7 +11,6 @@ enum { MAGIC_BYTES = 8, CRC_AT = 8, HEAD_BYTES = 16, ENTRY_BYTES = 28 };
 
 static void add_u32(struct mu_str *s, uint32_t v)
 {
-	v = htole32(v);
 	mu_str_add_bytes(s, &v, sizeof v);
 }
 
@@ -21,7 +19,7 @@ static uint32_t get_u32(const uint8_t *at)
 	uint32_t v;
 
 	memcpy(&v, at, sizeof v);
-	return le32toh(v);
+	return v;
 }
 
 void mark_begin(struct mu_str *s, uint32_t step)
@@ -42,7 +40,7 @@ void mark_add(struct mu_str *s, const struct mu_uuid *id, const struct cursor *c
 
 void mark_end(struct mu_str *s)
 {
-	uint32_t crc = htole32(archive_crc32c(0, s->data + CRC_AT + 4, s->len - CRC_AT - 4));
+	uint32_t crc = archive_crc32c(0, s->data + CRC_AT + 4, s->len - CRC_AT - 4);
 
 	memcpy(s->data + CRC_AT, &crc, sizeof crc);
 }

@@ -204,7 +204,8 @@ const struct expose_rule *expose_rules(enum expose_names names, size_t *ret_n)
 	return sets[names].rules;
 }
 
-bool expose_rule_matches(const struct expose_rule *rule, enum expose_kind kind, const char *name,
+/* *ret_value is what # or * stands for; untouched without. */
+static bool rule_matches(const struct expose_rule *rule, enum expose_kind kind, const char *name,
 			 const char **ret_value, size_t *ret_len)
 {
 	size_t before = strcspn(rule->source, "#*"), len = strlen(name), behind, n;
@@ -244,7 +245,7 @@ size_t expose_match(enum expose_names names, enum expose_kind kind, const char *
 		const char *value = "";
 		size_t len = 0;
 
-		if (!expose_rule_matches(rule, kind, name, &value, &len))
+		if (!rule_matches(rule, kind, name, &value, &len))
 			continue;
 		if (!rule->family.name || !is_plain(value, len))
 			break;

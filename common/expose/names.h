@@ -44,10 +44,6 @@ struct expose_rule {
 
 /* Rules in order: the first that matches counts. */
 const struct expose_rule *expose_rules(enum expose_names names, size_t *ret_n);
-/* Does it? *ret_value is what # or * stands for; untouched without. */
-bool expose_rule_matches(const struct expose_rule *rule, enum expose_kind kind, const char *name,
-			 const char **ret_value, size_t *ret_len);
-
 /* How a series is shown: a rule, and what its label says ("" without one). */
 struct expose_match {
 	const struct expose_rule *rule;
