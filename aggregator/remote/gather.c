@@ -275,14 +275,15 @@ static void add_move(struct gather *g, const struct move *m)
 }
 
 /* Beside what was sampled, at its steps; of an object that is silent now and then. */
-static void tell(struct gather *g, const struct mu_uuid *id, bool over, struct cursor *to)
+static void tell(struct gather *g, const struct mu_uuid *id, const struct sending_due *due,
+		 struct cursor *to)
 {
-	for (size_t i = 0; i < g->rows.n && !over; i++)
+	for (size_t i = 0; i < g->rows.n && !due->over; i++)
 		if (g->rows.step[i] > to->told) {
 			to->told = g->rows.step[i];
 			put_own(g, id, to->told);
 		}
-	if (g->rows.n == 0 && to->told + TELL_STEPS <= g->now) {
+	if (g->rows.n == 0 && !due->more && to->told + TELL_STEPS <= g->now) {
 		to->told = g->now;
 		put_own(g, id, g->now);
 	}
@@ -312,7 +313,7 @@ static size_t gather_object(struct gather *g, const struct mu_uuid *id)
 			m.to.present = due.over ? 0 : g->rows.step[g->rows.n - 1];
 		m.n_lost = due.n > 0 ? (uint64_t)due.lost * o->n_series : 0;
 	}
-	tell(g, id, due.over, &m.to);
+	tell(g, id, &due, &m.to);
 	add_move(g, &m);
 	return o ? o->n_series * due.n : 0;
 }
