@@ -125,7 +125,8 @@ struct remote *remote_new(const struct remote_options *options)
 	rm->post = (struct post){
 	    .target = &rm->options.target, .bytes = gather_bytes(rm->gather), .done = on_posted};
 	rm->marking = (struct mu_work){.run = run_mark, .done = on_marked};
-	rm->synced_at = rm->marked_at = mu_loop_now(options->loop);
+	rm->synced_at = mu_loop_now(options->loop);
+	rm->marked_at = rm->synced_at - MARK_MS; /* the first pass is marked */
 	mu_timer_set(rm->timer, PASS_MS);
 	return rm;
 }

@@ -337,9 +337,8 @@ class Basic(RemoteCase):
                          headers["Authorization"])
 
 
-@unittest.skipUnless(shutil.which("prometheus"), "prometheus is not installed (deploy/packages.sh)")
-class Real(RemoteCase):
-    """A real Prometheus has what REST's stats say, and the series that a scrape would give it."""
+class RealCase(RemoteCase):
+    """With a Prometheus, which a test starts when it wants."""
 
     @classmethod
     def receiver_url(cls):
@@ -351,6 +350,17 @@ class Real(RemoteCase):
                            options=("--web.enable-remote-write-receiver",), port=self.port)
         self.addCleanup(found.kill)
         return found
+
+    @staticmethod
+    def rows(prometheus, series, end, n):
+        """[[second, value]] of the last ten minutes, when there are n at least."""
+        found = prometheus.api("query", query=f"{series}[10m]", time=end * STEP + STEP)["result"]
+        return found[0]["values"] if found and len(found[0]["values"]) >= n else None
+
+
+@unittest.skipUnless(shutil.which("prometheus"), "prometheus is not installed (deploy/packages.sh)")
+class Real(RealCase):
+    """A real Prometheus has what REST's stats say, and the series that a scrape would give it."""
 
     def scraped(self):
         """What is on the page: {(name, labels)}. A label without a value is none."""
@@ -369,13 +379,8 @@ class Real(RemoteCase):
         prometheus.start()
         name = {"native": "muster_vm_memory_bytes", "xen-exporter": "xen_vm_memory"}[self.names]
         steps += [host.feed(first + i) for i in range(4, 8)]
-
-        def rows():
-            end = (steps[-1] + 1) * STEP
-            found = prometheus.api("query", query=f'{name}{{vm_uuid="{host.vms[1]}"}}[10m]',
-                                   time=end)["result"]
-            return found[0]["values"] if found and len(found[0]["values"]) >= 8 else None
-        got = wait_until("all is there", rows)
+        series = f'{name}{{vm_uuid="{host.vms[1]}"}}'
+        got = wait_until("all is there", lambda: self.rows(prometheus, series, steps[-1], 8))
         stats = self.rest.get(f"/vms/{host.vms[1]}/stats?series=memory")
         wanted = {}
         for i, value in enumerate(reversed(stats["stats"]["memory"])):
@@ -391,6 +396,36 @@ class Real(RemoteCase):
 
 class RealCompat(Real):
     names = "xen-exporter"
+
+
+@unittest.skipUnless(shutil.which("prometheus"), "prometheus is not installed (deploy/packages.sh)")
+class RealCrash(RealCase):
+    def test_nothing_is_missing(self):
+        """What comes again is refused; what is new is not lost with it."""
+        prometheus = self.prometheus()
+        prometheus.start()
+        host = Host(self, "crash")
+        first = step_now() + 1
+        series = f'muster_vm_memory_bytes{{vm_uuid="{host.vms[1]}"}}'
+        steps = []
+        for _ in range(5):
+            steps.append(host.feed(first + len(steps)))
+            wait_until("it is there",
+                       lambda: self.rows(prometheus, series, steps[-1], len(steps)))
+            if len(steps) == 1:  # a mark, which the crash then finds
+                self.fleet.aggregator.stop()
+                self.again(host)
+        self.fleet.aggregator.kill()
+        self.again(host)
+        steps += [host.feed(first + 5), host.feed(first + 6)]
+        got = wait_until("all is there", lambda: self.rows(prometheus, series, steps[-1], 7))
+        self.assertEqual([step * STEP for step in steps], [at for at, _ in got])
+        self.assertIn("remote_write is refused", self.fleet.aggregator.text())
+
+    def again(self, host):
+        host.stream.close()
+        self.fleet.restart_aggregator()
+        host.reconnect()
 
 
 if __name__ == "__main__":
