@@ -116,6 +116,14 @@ class RemoteCase(AggregatorCase):
     def count(self, result, kind="samples"):
         return self.counts()[f'muster_remote_write_{kind}_total{{result="{result}"}}']
 
+    def hold(self):
+        """From now on nobody gets an answer; how many had one, and the aggregator knows of it."""
+        wait_until("no request is under way", lambda: len(self.receiver) == sum(
+            self.count(result, "requests") for result in ("answered", "failed")))
+        self.addCleanup(self.receiver.free.set)
+        self.receiver.free.clear()
+        return len(self.receiver)
+
     def wait_sent(self, vm, steps, deadline=60):
         """All these steps of a VM's first series have been taken, in order, once."""
         def sent():
@@ -170,9 +178,7 @@ class Answers(RemoteCase):
     def test_a_slow_store(self):
         """No answer: all else goes on, and what waits comes afterwards."""
         host = Host(self, "slow")
-        self.receiver.free.clear()
-        self.addCleanup(self.receiver.free.set)
-        first, n = step_now() + 1, len(self.receiver)
+        first, n = step_now() + 1, self.hold()
         steps = [host.feed(first)]
         wait_until("a request waits", lambda: len(self.receiver) > n)
         for i in range(1, 6):
@@ -226,9 +232,7 @@ class Restarts(RemoteCase):
         first = step_now() + 1
         steps = [host.feed(first), host.feed(first + 1)]
         self.wait_sent(host.vms[0], steps)
-        self.receiver.free.clear()
-        self.addCleanup(self.receiver.free.set)
-        n = len(self.receiver)
+        n = self.hold()
         steps += [host.feed(first + 2), host.feed(first + 3)]
         wait_until("a request waits", lambda: len(self.receiver) > n)
         with self.receiver.lock:
