@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Order of start: state directory and its lock, CA, database, memory; then metrics, rpc, REST,
- * HTTPS, the Unix socket. Order of stop: HTTP, agents, metrics, database; each ends with a callback
- * that begins the next, so that everything that was accepted is stored before the process ends.
+ * HTTPS, the Unix socket. Order of stop: HTTP, agents, remote_write, metrics, database; each ends
+ * with a callback that begins the next, so that everything that was accepted is stored before the
+ * process ends.
  */
 #include "aggregator/app/app.h"
 
@@ -307,15 +308,26 @@ static void on_metrics_closed(void *ctx)
 	store_close(app->store, on_store_closed, app);
 }
 
+static void on_remote_closed(void *ctx)
+{
+	struct app *app = ctx;
+
+	app->remote = NULL;
+	if (app->metrics)
+		metrics_close(app->metrics, on_metrics_closed, app);
+	else
+		on_metrics_closed(app);
+}
+
 static void on_fleet_stopped(void *ctx)
 {
 	struct app *app = ctx;
 
 	app->fleet = NULL;
-	if (app->metrics)
-		metrics_close(app->metrics, on_metrics_closed, app);
+	if (app->remote)
+		remote_close(app->remote, on_remote_closed, app);
 	else
-		on_metrics_closed(app);
+		on_remote_closed(app);
 }
 
 static void on_http_stopped(void *ctx)
@@ -359,6 +371,7 @@ int app_serve(struct app *app, struct mu_error *err)
 		run_out(app);
 		return MU_FAILED;
 	}
+	app_remote_open(app);
 	app->signals = mu_signals_new(app->loop, app_stop, renew_servers, app);
 	app_access_trim(app);
 	app_tasks_end_orphans(app);

@@ -12,6 +12,7 @@
 #include "aggregator/fleet/ca.h"
 #include "aggregator/fleet/fleet.h"
 #include "aggregator/metrics/metrics.h"
+#include "aggregator/remote/remote.h"
 #include "aggregator/rest/admin.h"
 #include "aggregator/rest/exposition.h"
 #include "aggregator/store/access.h"
@@ -34,6 +35,7 @@ struct app {
 	struct mu_timer *task_timer; /* deadlines of commands that were never sent */
 	struct mu_arena *arena;      /* for encoding, reset after each use */
 	struct metrics *metrics;     /* NULL: not serving */
+	struct remote *remote;       /* NULL: samples go nowhere else */
 	struct mu_map *metric_marks; /* host ids -> struct metric_mark, from the journal */
 	struct mu_map *resync;       /* host ids whose stored state could not be read */
 	size_t n_conflicts;          /* told today (state.c) */
@@ -152,6 +154,9 @@ void app_metrics_expire(struct app *app);
 
 /* exposition.c: pages for Prometheus. */
 void app_exposition_ops(struct app *app, struct exposition_ops *ret);
+
+/* remote.c: samples, on to a store elsewhere, if the options say so. */
+void app_remote_open(struct app *app);
 
 /* transfer.c */
 int app_transfer_open(struct app *app, const struct rest_transfer *rq,

@@ -1,30 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What pages for Prometheus say: hosts and VMs with the labels of each set of names, and the
- * aggregator itself. */
+/* What pages for Prometheus say: hosts and VMs, and the aggregator itself. */
 #include "aggregator/app/app.h"
+#include "aggregator/app/shown.h"
 #include "common/os/self.h"
-
-#include <math.h>
-#include <string.h>
-
-/* --- labels --- */
-
-enum { LABELS_MAX = 8 };
-
-struct labels {
-	struct expose_label items[LABELS_MAX];
-	size_t n;
-};
-
-static void add_label(struct labels *l, const char *key, const char *value)
-{
-	l->items[l->n++] = (struct expose_label){key, value};
-}
-
-static const char *id_text(const struct mu_uuid *id, char text[MU_UUID_TEXT])
-{
-	return mu_uuid_format(id, text);
-}
 
 /* --- values --- */
 
@@ -38,89 +16,26 @@ static size_t put_series(struct app *app, const struct mu_uuid *id, struct expos
 	return o ? o->n_series : 0;
 }
 
-/* Of all VMs' disks on a host: unknown when one of them is. */
-struct disks {
-	struct app *app;
-	float read;
-	float written;
-	size_t n_series;
-};
-
-static bool add_disks(const struct model_vm *vm, void *arg)
-{
-	struct disks *d = arg;
-	float values[CATALOGUE_OBJECT_MAX];
-	const struct catalogue_object *o = metrics_newest(d->app->metrics, &vm->id.uuid, values);
-
-	for (size_t i = 0; o && i < o->n_series; i++) {
-		const char *name = o->series[i].metric->name;
-
-		if (!strcmp(name, "vbd_aggr_read"))
-			d->read += values[i];
-		else if (!strcmp(name, "vbd_aggr_write"))
-			d->written += values[i];
-	}
-	d->n_series += o ? o->n_series : 0;
-	return true;
-}
-
 static size_t put_disks(struct app *app, const struct model_host *h, struct expose_page *page)
 {
-	struct disks d = {.app = app};
+	struct shown_disks disks;
 
-	inventory_host_each_vm(app->inventory, &h->id, add_disks, &d);
-	expose_put(page, EXPOSE_DISK_READ, h->connected ? d.read : NAN);
-	expose_put(page, EXPOSE_DISK_WRITE, h->connected ? d.written : NAN);
-	return d.n_series;
+	shown_disks(app, h, 0, &disks);
+	expose_put(page, EXPOSE_DISK_READ, disks.read);
+	expose_put(page, EXPOSE_DISK_WRITE, disks.written);
+	return disks.n_series;
 }
 
 /* --- objects --- */
 
-static void begin_object(struct expose_page *page, enum expose_kind kind,
-			 const struct labels *labels, const struct labels *info)
-{
-	const struct expose_object o = {kind, labels->items, labels->n, info->items, info->n};
-
-	expose_object(page, &o);
-	expose_put(page, EXPOSE_INFO, 1);
-}
-
-/* What every sample of Xen Orchestra's has. */
-static void label_xo(const struct app *app, struct labels *l, const char *type, const char *id,
-		     char pool[MU_UUID_TEXT])
-{
-	add_label(l, "pool_id", id_text(&app->pool.id, pool));
-	add_label(l, "pool_name", app->pool.name);
-	add_label(l, "uuid", id);
-	add_label(l, "type", type);
-}
-
 static size_t put_host(struct app *app, const struct model_host *h, enum expose_names names,
 		       struct expose_page *page)
 {
-	char id[MU_UUID_TEXT], pool[MU_UUID_TEXT];
-	struct labels labels = {.n = 0}, info = {.n = 0};
+	struct shown shown;
 
-	(void)id_text(&h->id.uuid, id);
-	switch (names) {
-	case EXPOSE_NATIVE:
-		add_label(&labels, "host_uuid", id);
-		add_label(&info, "host", h->name);
-		add_label(&info, "xen_version", h->xen_version);
-		add_label(&info, "agent_version", h->agent_version);
-		break;
-	case EXPOSE_XEN_EXPORTER:
-		add_label(&labels, "host", h->name);
-		add_label(&labels, "host_uuid", id);
-		break;
-	case EXPOSE_XO:
-		label_xo(app, &labels, "host", id, pool);
-		add_label(&labels, "host_name", h->name);
-		break;
-	case _EXPOSE_NAMES_COUNT:
-		break;
-	}
-	begin_object(page, EXPOSE_HOST, &labels, &info);
+	shown_host(app, h, names, &shown);
+	expose_object(page, &shown.object);
+	expose_put(page, EXPOSE_INFO, 1);
 	expose_put(page, EXPOSE_UP, h->connected);
 	return put_series(app, &h->id.uuid, page) +
 	       (names == EXPOSE_XEN_EXPORTER ? put_disks(app, h, page) : 0);
@@ -129,35 +44,12 @@ static size_t put_host(struct app *app, const struct model_host *h, enum expose_
 static size_t put_vm(struct app *app, const struct model_vm *vm, enum expose_names names,
 		     struct expose_page *page)
 {
-	const struct model_host *h = inventory_host_find(app->inventory, &vm->host);
-	char id[MU_UUID_TEXT], host[MU_UUID_TEXT], pool[MU_UUID_TEXT];
-	struct labels labels = {.n = 0}, info = {.n = 0};
+	struct shown shown;
 
-	(void)id_text(&vm->id.uuid, id);
-	(void)id_text(&vm->host.uuid, host);
-	switch (names) {
-	case EXPOSE_NATIVE:
-		add_label(&labels, "vm_uuid", id);
-		add_label(&info, "vm", vm->name);
-		add_label(&info, "host_uuid", host);
-		add_label(&info, "host", h ? h->name : "");
-		break;
-	case EXPOSE_XEN_EXPORTER:
-		add_label(&labels, "host", h ? h->name : "");
-		add_label(&labels, "host_uuid", host);
-		add_label(&labels, "vm", vm->name);
-		add_label(&labels, "vm_uuid", id);
-		break;
-	case EXPOSE_XO:
-		label_xo(app, &labels, "vm", id, pool);
-		add_label(&labels, "vm_name", vm->name);
-		break;
-	case _EXPOSE_NAMES_COUNT:
-		break;
-	}
-	begin_object(page, EXPOSE_VM, &labels, &info);
-	expose_put(page, EXPOSE_UP,
-		   vm->power == VM_UNKNOWN ? NAN : (float)(vm->power == VM_RUNNING));
+	shown_vm(app, vm, names, &shown);
+	expose_object(page, &shown.object);
+	expose_put(page, EXPOSE_INFO, 1);
+	expose_put(page, EXPOSE_UP, shown_running(vm));
 	return put_series(app, &vm->id.uuid, page);
 }
 
@@ -305,7 +197,7 @@ static bool sr_sample(const struct model_object *o, void *arg)
 
 	if (v < 0) /* not known */
 		return true;
-	expose_label_add(&labels, "sr_uuid", id_text(&o->id, id));
+	expose_label_add(&labels, "sr_uuid", mu_uuid_format(&o->id, id));
 	if (st->figure == SR_INFO) {
 		expose_label_add(&labels, "sr", o->name);
 		expose_label_add(&labels, "type", o->sr.type);
@@ -355,6 +247,36 @@ static void metrics_sheet(struct app *app, struct sheet *s)
 	single(s, &failing, t.failing);
 }
 
+static void remote_sheet(struct app *app, struct sheet *s)
+{
+	static const struct expose_family samples = {
+	    "muster_remote_write_samples", NULL,
+	    "Samples by what became of them: dropped are those that got too old meanwhile.",
+	    EXPOSE_COUNTER};
+	static const struct expose_family requests = {"muster_remote_write_requests", NULL,
+						      "Requests; failed ones are tried again.",
+						      EXPOSE_COUNTER};
+	static const struct expose_family lag = {"muster_remote_write_lag_seconds", "seconds",
+						 "Since all that was there had been sent.",
+						 EXPOSE_GAUGE};
+	static const struct expose_family failing = {"muster_remote_write_failing", NULL,
+						     "Does sending fail?", EXPOSE_GAUGE};
+	struct remote_counts c;
+
+	if (!app->remote)
+		return;
+	remote_counts(app->remote, &c);
+	begin_family(s, &samples);
+	sample(s, "result", "sent", (double)c.n_sent);
+	sample(s, "result", "refused", (double)c.n_refused);
+	sample(s, "result", "dropped", (double)c.n_lost);
+	begin_family(s, &requests);
+	sample(s, "result", "answered", (double)c.n_requests);
+	sample(s, "result", "failed", (double)c.n_failures);
+	single(s, &lag, (double)c.lag / 1000);
+	single(s, &failing, c.failing);
+}
+
 static void http_sheet(struct app *app, struct sheet *s)
 {
 	static const char *const classes[] = {"", "1xx", "2xx", "3xx", "4xx", "5xx"};
@@ -402,6 +324,7 @@ static void self(void *ctx, enum expose_format format, struct mu_str *out)
 	fleet_sheet(ctx, &s);
 	storage_sheet(ctx, &s);
 	metrics_sheet(ctx, &s);
+	remote_sheet(ctx, &s);
 	http_sheet(ctx, &s);
 	rest_sheet(ctx, &s);
 }

@@ -303,7 +303,8 @@ int main(int argc, char **argv)
 			return usage("no such verb", argv[1]);
 		at = next - 1;
 	}
-	if (read_options(&options, argc - at, argv + at, &next, &err) < 0) {
+	if (read_options(&options, argc - at, argv + at, &next, &err) < 0 ||
+	    options_check(&options, &err) < 0) {
 		complain(&err);
 		return EXIT_USAGE;
 	}

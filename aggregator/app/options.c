@@ -36,6 +36,21 @@ const struct mu_option options_table[] = {
      0, 0, NULL},
     {"log-level", MU_OPTION_CHOICE, OPTION(log_level), "info", "LEVEL", "how much to log", 0, 0,
      "error|warning|info|debug"},
+    {"remote-write", MU_OPTION_STRING, OPTION(remote_write), NULL, "URL",
+     "send all samples on to a store that takes Prometheus' remote_write; see docs/prometheus.md",
+     0, 0, NULL},
+    {"remote-write-names", MU_OPTION_CHOICE, OPTION(remote_write_names), "native", "NAMES",
+     "how series are called there", 0, 0, "native|xen-exporter|xo"},
+    {"remote-write-ca", MU_OPTION_STRING, OPTION(remote_write_ca), NULL, "FILE",
+     "authority of its certificate; default: the system's", 0, 0, NULL},
+    {"remote-write-token-file", MU_OPTION_STRING, OPTION(remote_write_token), NULL, "FILE",
+     "send its first line as Bearer token; read again for each request", 0, 0, NULL},
+    {"remote-write-user", MU_OPTION_STRING, OPTION(remote_write_user), NULL, "NAME",
+     "sign in with Basic authentication", 0, 0, NULL},
+    {"remote-write-password-file", MU_OPTION_STRING, OPTION(remote_write_password), NULL, "FILE",
+     "its first line is that user's password; read again for each request", 0, 0, NULL},
+    {"remote-write-timeout", MU_OPTION_DURATION, OPTION(remote_write_timeout), "30s", "TIME",
+     "how long a request may take", 1000, 600000, NULL},
     {"print-token", MU_OPTION_BOOL, OPTION(print_token), "false", NULL,
      "with 'init': make an administrator's API token and print it", 0, 0, NULL},
     {"replace", MU_OPTION_STRING, OPTION(replace), NULL, "HOST-ID",
@@ -44,6 +59,41 @@ const struct mu_option options_table[] = {
      "with 'migrate': the database version to go to", -1, 1000, NULL},
     {NULL, MU_OPTION_STRING, 0, NULL, NULL, NULL, 0, 0, NULL},
 };
+
+/* A password in a URL would be in the list of processes, and in our log. */
+static int check_url(const char *url, struct mu_error *err)
+{
+	const char *host = strstr(url, "://");
+
+	if (!mu_str_has_prefix(url, "http://") && !mu_str_has_prefix(url, "https://"))
+		return mu_error_set(err, MU_E_INVALID,
+				    "remote-write: '%s' is not a URL; hint: "
+				    "https://HOST:PORT/api/v1/write for Prometheus and many more",
+				    url);
+	host += 3;
+	if (memchr(host, '@', strcspn(host, "/?#")))
+		return mu_error_set(err, MU_E_INVALID,
+				    "remote-write: a URL with a user in it; "
+				    "hint: use remote-write-user and remote-write-password-file");
+	return 0;
+}
+
+int options_check(const struct app_options *o, struct mu_error *err)
+{
+	if (!o->remote_write)
+		return 0;
+	if (check_url(o->remote_write, err) < 0)
+		return MU_FAILED;
+	if (!o->remote_write_user != !o->remote_write_password)
+		return mu_error_set(err, MU_E_INVALID,
+				    "remote-write-user and "
+				    "remote-write-password-file belong together");
+	if (o->remote_write_user && o->remote_write_token)
+		return mu_error_set(err, MU_E_INVALID,
+				    "remote-write-user and "
+				    "remote-write-token-file exclude each other");
+	return 0;
+}
 
 char *options_socket(const struct app_options *o)
 {

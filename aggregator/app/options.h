@@ -3,6 +3,7 @@
 #ifndef MUSTER_AGGREGATOR_APP_OPTIONS_H
 #define MUSTER_AGGREGATOR_APP_OPTIONS_H
 
+#include "common/base/time.h"
 #include "common/config/config.h"
 
 #include <stdbool.h>
@@ -16,6 +17,13 @@ struct app_options {
 	const char *socket;     /* NULL: see options_socket() */
 	const char *names;      /* further names for the certificates, separated by commas */
 	const char *log_level;
+	const char *remote_write; /* URL; NULL: none */
+	const char *remote_write_names;
+	const char *remote_write_ca;
+	const char *remote_write_token;
+	const char *remote_write_user;
+	const char *remote_write_password;
+	mu_msec remote_write_timeout;
 	/* of verbs */
 	bool print_token;
 	const char *replace;
@@ -24,6 +32,8 @@ struct app_options {
 
 extern const struct mu_option options_table[];
 
+/* What is true of several options at once. */
+int options_check(const struct app_options *o, struct mu_error *err);
 /* The Unix socket's path, to be freed. */
 char *options_socket(const struct app_options *o);
 /* "DNS:..,IP:.." of everything the servers may be called, to be freed. */

@@ -608,6 +608,12 @@ const struct catalogue_object *metrics_newest(const struct metrics *m, const str
 	return o;
 }
 
+void metrics_at(const struct metrics *m, const struct catalogue_object *o, uint32_t step,
+		float *ret)
+{
+	stats_at(m->archive, o, step, ret);
+}
+
 /* --- forgetting --- */
 
 void metrics_expire(struct metrics *m, bool (*exists)(void *ctx, const struct mu_uuid *id),

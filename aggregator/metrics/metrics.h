@@ -20,6 +20,7 @@ enum {
 	METRICS_QUOTA = 32768,       /* series of one host */
 	METRICS_KEEP_S = 30 * 86400, /* of an object that is gone */
 	METRICS_FRESH_S = 60,        /* a newest value that is older is none */
+	METRICS_STEPS = 120,         /* that are sure to be kept */
 };
 
 /* err NULL: it is done. */
@@ -81,6 +82,10 @@ void metrics_query(struct metrics *m, const struct stats_query *q,
  * METRICS_FRESH_S. NULL otherwise. `ret` has room for CATALOGUE_OBJECT_MAX. */
 const struct catalogue_object *metrics_newest(const struct metrics *m, const struct mu_uuid *object,
 					      float *ret);
+
+/* The values of an object's series at one of the newest METRICS_STEPS; NaN = unknown. */
+void metrics_at(const struct metrics *m, const struct catalogue_object *o, uint32_t step,
+		float *ret);
 
 /* How a host's batches fare. */
 struct metrics_intake {

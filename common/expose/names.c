@@ -2,6 +2,8 @@
 /* The tables. What has no rule is not shown: a name that nobody has thought of is no name. */
 #include "common/expose/names.h"
 
+#include "common/base/assert.h"
+
 #include <string.h>
 
 #define KIB 1024.0f
@@ -258,7 +260,8 @@ const struct expose_rule *expose_rules(enum expose_names names, size_t *ret_n)
 	return sets[names].rules;
 }
 
-bool expose_rule_matches(const struct expose_rule *rule, enum expose_kind kind, const char *name,
+/* *ret_value is what # or * stands for; untouched without. */
+static bool rule_matches(const struct expose_rule *rule, enum expose_kind kind, const char *name,
 			 const char **ret_value, size_t *ret_len)
 {
 	size_t before = strcspn(rule->source, "#*"), len = strlen(name), behind, n;
@@ -277,6 +280,37 @@ bool expose_rule_matches(const struct expose_rule *rule, enum expose_kind kind, 
 	*ret_value = name + before;
 	*ret_len = n;
 	return true;
+}
+
+/* A label's value is copied as it is. */
+static bool is_plain(const char *value, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (value[i] < ' ' || value[i] > '~' || value[i] == '"' || value[i] == '\\')
+			return false;
+	return true;
+}
+
+size_t expose_match(enum expose_names names, enum expose_kind kind, const char *name,
+		    struct expose_match ret[EXPOSE_MATCHES_MAX])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < sets[names].n_rules; i++) {
+		const struct expose_rule *rule = &sets[names].rules[i];
+		const char *value = "";
+		size_t len = 0;
+
+		if (!rule_matches(rule, kind, name, &value, &len))
+			continue;
+		if (!rule->family.name || !is_plain(value, len))
+			break;
+		mu_assert(n < EXPOSE_MATCHES_MAX);
+		ret[n++] = (struct expose_match){rule, value, len};
+		if (!rule->more)
+			break;
+	}
+	return n;
 }
 
 bool expose_names_parse(const char *text, enum expose_names *ret)

@@ -44,9 +44,18 @@ struct expose_rule {
 
 /* Rules in order: the first that matches counts. */
 const struct expose_rule *expose_rules(enum expose_names names, size_t *ret_n);
-/* Does it? *ret_value is what # or * stands for; untouched without. */
-bool expose_rule_matches(const struct expose_rule *rule, enum expose_kind kind, const char *name,
-			 const char **ret_value, size_t *ret_len);
+/* How a series is shown: a rule, and what its label says ("" without one). */
+struct expose_match {
+	const struct expose_rule *rule;
+	const char *value; /* in the name, `len` bytes, all of them printable and plain */
+	size_t len;
+};
+
+enum { EXPOSE_MATCHES_MAX = 4 };
+
+/* All ways in which it is shown, in order; 0: it is not. */
+size_t expose_match(enum expose_names names, enum expose_kind kind, const char *name,
+		    struct expose_match ret[EXPOSE_MATCHES_MAX]);
 
 /* "native", "xen-exporter", "xo". */
 bool expose_names_parse(const char *text, enum expose_names *ret);

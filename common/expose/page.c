@@ -64,6 +64,7 @@ struct hint {
 };
 
 struct expose_page {
+	enum expose_names names;
 	enum expose_format format;
 	const struct expose_rule *rules;
 	size_t n_rules;
@@ -95,6 +96,7 @@ struct expose_page *expose_page_new(enum expose_names names, enum expose_format 
 {
 	struct expose_page *p = mu_xcalloc(1, sizeof *p);
 
+	p->names = names;
 	p->format = format;
 	p->rules = expose_rules(names, &p->n_rules);
 	mu_assert(p->n_rules <= FAMILIES_MAX);
@@ -129,14 +131,14 @@ struct expose_page *expose_page_free(struct expose_page *p)
 
 /* --- names --- */
 
-static struct shown *shown_new(struct expose_page *p, const struct expose_rule *rule,
-			       const char *value, size_t len)
+static struct shown *shown_new(struct expose_page *p, const struct expose_match *m)
 {
+	const struct expose_rule *rule = m->rule;
 	struct shown *s = mu_arena_calloc(p->arena, 1, sizeof *s);
 	struct mu_str tail = MU_STR_INIT;
 
 	if (rule->label)
-		mu_str_printf(&tail, ",%s=\"%.*s\"", rule->label, (int)len, value);
+		mu_str_printf(&tail, ",%s=\"%.*s\"", rule->label, (int)m->len, m->value);
 	mu_str_add(&tail, rule->kind == EXPOSE_PAGE ? " " : "} ");
 	*s = (struct shown){
 	    .rule = rule,
@@ -149,33 +151,16 @@ static struct shown *shown_new(struct expose_page *p, const struct expose_rule *
 	return s;
 }
 
-/* A label's value is copied as it is. */
-static bool is_plain(const char *value, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (value[i] < ' ' || value[i] > '~' || value[i] == '"' || value[i] == '\\')
-			return false;
-	return true;
-}
-
 static struct known *look_up(struct expose_page *p, const char *name)
 {
 	struct known *k = mu_arena_calloc(p->arena, 1, sizeof *k);
+	struct expose_match matches[EXPOSE_MATCHES_MAX];
+	size_t n = expose_match(p->names, p->kind, name, matches);
 	struct shown **last = &k->first;
 
-	for (size_t i = 0; i < p->n_rules; i++) {
-		const struct expose_rule *rule = &p->rules[i];
-		const char *value = "";
-		size_t len = 0;
-
-		if (!expose_rule_matches(rule, p->kind, name, &value, &len))
-			continue;
-		if (!rule->family.name || !is_plain(value, len))
-			break;
-		*last = shown_new(p, rule, value, len);
+	for (size_t i = 0; i < n; i++) {
+		*last = shown_new(p, &matches[i]);
 		last = &(*last)->more;
-		if (!rule->more)
-			break;
 	}
 	return k;
 }

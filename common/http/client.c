@@ -153,7 +153,8 @@ static size_t on_data(char *data, size_t size, size_t n, void *arg)
 	return len;
 }
 
-/* About once a second: the limits of a stream, which has none of its own in libcurl. */
+/* About once a second: the limits of a stream, which has none of its own in libcurl, and whether
+ * somebody wants the end of it. */
 static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	struct transfer *t = arg;
@@ -162,6 +163,8 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 
 	(void)a;
 	(void)c;
+	if (mu_cancel_check(t->request->cancel, NULL) < 0)
+		return 1;
 	if (b + d != t->moved) {
 		t->moved = b + d;
 		t->last_byte_at = mu_clock_monotonic();
@@ -227,6 +230,11 @@ static void set_request(struct transfer *t)
 		free(line);
 	}
 	(void)curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
+	if (rq->user) {
+		(void)curl_easy_setopt(t->curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+		(void)curl_easy_setopt(t->curl, CURLOPT_USERNAME, rq->user);
+		(void)curl_easy_setopt(t->curl, CURLOPT_PASSWORD, rq->password);
+	}
 	(void)curl_easy_setopt(t->curl, CURLOPT_URL, rq->url);
 	if (t->bytes && t->bytes->fd >= 0) {
 		(void)curl_easy_setopt(t->curl, CURLOPT_UPLOAD, 1L);
@@ -271,7 +279,7 @@ static void set_transport(struct transfer *t)
 	(void)curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
 	if (t->bytes) /* uploads are taken over nothing newer */
 		(void)curl_easy_setopt(t->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	if (t->on_line || t->bytes) {
+	if (t->on_line || t->bytes || rq->cancel) {
 		(void)curl_easy_setopt(t->curl, CURLOPT_NOPROGRESS, 0L);
 		(void)curl_easy_setopt(t->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 		(void)curl_easy_setopt(t->curl, CURLOPT_XFERINFODATA, t);
@@ -301,6 +309,8 @@ static int explain(struct transfer *t, CURLcode rc, struct mu_error *err)
 		(void)snprintf(t->why, sizeof t->why, "%s", curl_easy_strerror(rc));
 	if (t->too_large)
 		return mu_error_set(err, MU_E_TOO_LARGE, "the response of %s is too large", url);
+	if (mu_cancel_check(t->request->cancel, err) < 0)
+		return MU_FAILED;
 	if (t->idle || rc == CURLE_OPERATION_TIMEDOUT)
 		return mu_error_set(err, MU_E_TIMEOUT, "no answer from %s in time", url);
 	if (rc == CURLE_COULDNT_CONNECT || rc == CURLE_COULDNT_RESOLVE_HOST ||

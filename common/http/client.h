@@ -9,6 +9,7 @@
 #include "common/base/error.h"
 #include "common/base/str.h"
 #include "common/base/time.h"
+#include "common/os/cancel.h"
 
 struct http_client_header {
 	const char *name;
@@ -21,6 +22,8 @@ struct http_client_request {
 	const char *unix_path; /* a Unix socket; the URL's host is then only a name */
 	const struct http_client_header *headers;
 	size_t n_headers;
+	const char *user; /* Basic authentication; NULL: none */
+	const char *password;
 	const void *body; /* NULL: none; its type is a header of the caller's */
 	size_t body_len;
 	/* Whom to trust: a PEM file, PEM text, or (both NULL) the system's authorities. */
@@ -30,6 +33,8 @@ struct http_client_request {
 	mu_msec timeout;      /* of the whole call; of a stream: until it begins. 0: 60 s */
 	mu_msec idle_timeout; /* of a stream: no byte for so long ends it. 0: none */
 	size_t body_max;      /* of the response; 0: 64 MiB */
+	/* Ends the call within a second or so, with MU_E_CANCELLED; NULL: nobody can. */
+	const struct mu_cancel *cancel;
 };
 
 struct http_client_response {
@@ -54,7 +59,7 @@ static inline void http_client_response_deinit_cleanup(struct http_client_respon
 
 /* 0 when there was a response, whatever its status. MU_E_UNAVAILABLE: nobody answers there;
  * MU_E_TIMEOUT; MU_E_DENIED: the server's certificate is not trusted; MU_E_TOO_LARGE; MU_E_INVALID:
- * the URL. *ret_response is to be deinitialised in any case. */
+ * the URL; MU_E_CANCELLED. *ret_response is to be deinitialised in any case. */
 int http_client_call(const struct http_client_request *request,
 		     struct http_client_response *ret_response, struct mu_error *err);
 

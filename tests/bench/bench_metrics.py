@@ -125,6 +125,11 @@ def run():
     yield Figure("metrics.expose.gather.800k", pages["gather"] * scale, "ms")
     yield Figure("metrics.expose.gather.host", pages["slice"], "ms", 1)
     yield Figure("peer.printf.800k", pages["printf"] * scale, "ms")
+    # Requests of remote_write, of one step (as it goes along) and of twelve (to catch up).
+    for name in ("remote", "remote12"):
+        yield Figure(f"metrics.{name}.encode", pages[f"{name}_encode_ns"], "ns/sample")
+        yield Figure(f"metrics.{name}.snappy", pages[f"{name}_snappy_ns"], "ns/sample")
+        yield Figure(f"metrics.{name}.bytes", pages[f"{name}_bytes"], "B/sample")
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
         yield from fleet_page(pathlib.Path(folder))
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pages for Prometheus: 1,000 hosts with 40 series, 30,000 VMs with 25, one page of all; and the
- * same lines by printf(), which is the peer. Prints one line per figure, "NAME VALUE".
+ * same lines by printf(), which is the peer. Then the same samples as requests of remote_write, of
+ * one step and of twelve. Prints one line per figure, "NAME VALUE".
  */
 #include "common/base/rand.h"
+#include "common/compress/compress.h"
 #include "common/expose/page.h"
+#include "common/expose/remote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { HOSTS = 1000, VMS = 30, ROUNDS = 7 };
+enum { HOSTS = 1000, VMS = 30, ROUNDS = 7, REQUEST_SAMPLES = 8192, STEPS = 12 };
 
 static const char *const vm_names[] = {
     "cpu_usage",
@@ -133,6 +136,75 @@ static double print_all(size_t n)
 	return bytes ? cpu_ms() - begin : 0;
 }
 
+struct remote_figures {
+	size_t n;
+	double encode_ms;
+	double compress_ms;
+	double bytes; /* compressed */
+};
+
+static void send(struct expose_remote *w, struct mu_str *block, struct remote_figures *f)
+{
+	double begin = cpu_ms();
+
+	compress_snappy(expose_remote_bytes(w)->data, expose_remote_bytes(w)->len, block);
+	f->compress_ms += cpu_ms() - begin;
+	f->bytes += (double)block->len;
+	f->n += expose_remote_n_samples(w);
+	expose_remote_reset(w);
+}
+
+/* All VMs' series, with so many steps each. */
+static struct remote_figures remote(size_t n_steps)
+{
+	MU_CLEANUP(expose_remote_free) struct expose_remote *w = expose_remote_new(EXPOSE_NATIVE);
+	MU_CLEANUP(mu_str_deinit) struct mu_str block = MU_STR_INIT;
+	struct remote_figures f = {0};
+	struct mu_rand rand = {7};
+	mu_msec at[STEPS];
+	float values[STEPS];
+	char id[40];
+
+	for (size_t k = 0; k < n_steps; k++)
+		at[k] = INT64_C(1790000000000) + (mu_msec)k * 5000;
+	for (int v = 0; v < HOSTS * VMS; v++) {
+		struct expose_label label = {"vm_uuid", id};
+		struct expose_object o = {EXPOSE_VM, &label, 1, NULL, 0};
+		double begin = cpu_ms();
+
+		(void)snprintf(id, sizeof id, "%08x-%04x-4000-8000-%012llx",
+			       (unsigned)mu_rand_next(&rand), (unsigned)v & 0xffff,
+			       (unsigned long long)mu_rand_next(&rand) >> 16);
+		expose_remote_object(w, &o);
+		for (size_t i = 0; i < MU_ARRAY_SIZE(vm_names); i++) {
+			for (size_t k = 0; k < n_steps; k++)
+				values[k] = value(&rand);
+			expose_remote_put(w, vm_names[i],
+					  &(struct expose_values){n_steps, at, values, false});
+		}
+		f.encode_ms += cpu_ms() - begin;
+		if (expose_remote_n_samples(w) >= REQUEST_SAMPLES)
+			send(w, &block, &f);
+	}
+	send(w, &block, &f);
+	return f;
+}
+
+static void print_remote(const char *name, size_t n_steps)
+{
+	struct remote_figures best = remote(n_steps);
+
+	for (int i = 1; i < ROUNDS; i++) {
+		struct remote_figures f = remote(n_steps);
+
+		if (f.encode_ms + f.compress_ms < best.encode_ms + best.compress_ms)
+			best = f;
+	}
+	printf("%s_encode_ns %.4g\n%s_snappy_ns %.4g\n%s_bytes %.4g\n", name,
+	       best.encode_ms * 1e6 / (double)best.n, name, best.compress_ms * 1e6 / (double)best.n,
+	       name, best.bytes / (double)best.n);
+}
+
 int main(void)
 {
 	double best[3] = {1e9, 1e9, 1e9}, slice;
@@ -157,5 +229,7 @@ int main(void)
 	printf("samples %zu\nmegabytes %.4g\n", n, (double)bytes / 1e6);
 	printf("gather %.4g\nwrite %.4g\nprintf %.4g\n", best[0], best[1], best[2]);
 	printf("slice %.4g\n", slice);
+	print_remote("remote", 1);
+	print_remote("remote12", STEPS);
 	return 0;
 }

@@ -18,9 +18,9 @@ AUTH = """
 class Prometheus(Daemon):
     """`jobs`: the text of scrape_configs, with {auth}, {where}, {url} and {sd_auth} to be filled in."""
 
-    def __init__(self, fleet, folder, jobs, interval="2s"):
+    def __init__(self, fleet, folder, jobs, interval="2s", options=(), port=0):
         folder.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         token, ca = (fleet.folder / "token").read_text().strip(), fleet.state / "ca.crt"
         auth = AUTH.format(token=token, ca=ca)
@@ -31,7 +31,7 @@ class Prometheus(Daemon):
                               sd_auth=auth.replace("\n    ", "\n        ")))
         super().__init__(["prometheus", f"--config.file={config}",
                           f"--storage.tsdb.path={folder}/data",
-                          f"--web.listen-address=127.0.0.1:{self.port}"],
+                          f"--web.listen-address=127.0.0.1:{self.port}", *options],
                          folder / "prometheus.log")
 
     def start(self):

@@ -78,3 +78,38 @@ Test(options, the_socket_is_beside_the_state)
 	given = options_socket(&o);
 	cr_expect_str_eq(given, "/x.sock");
 }
+
+Test(options, remote_write)
+{
+	static const struct {
+		const char *url, *user, *password, *token;
+		const char *wrong; /* NULL: right */
+	} cases[] = {
+	    {NULL, NULL, NULL, NULL, NULL},
+	    {NULL, "u", NULL, NULL, NULL}, /* nothing is sent anywhere */
+	    {"https://db:9090/api/v1/write", NULL, NULL, NULL, NULL},
+	    {"http://[::1]:9090/api/v1/write?x=a@b", NULL, NULL, "/t", NULL},
+	    {"https://db/write", "u", "/p", NULL, NULL},
+	    {"db:9090", NULL, NULL, NULL, "is not a URL"},
+	    {"ftp://db", NULL, NULL, NULL, "is not a URL"},
+	    {"https://u:p@db/write", NULL, NULL, NULL, "with a user in it"},
+	    {"https://db/write", "u", NULL, NULL, "belong together"},
+	    {"https://db/write", NULL, "/p", NULL, "belong together"},
+	    {"https://db/write", "u", "/p", "/t", "exclude each other"},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		struct app_options o = defaults();
+		struct mu_error err = MU_ERROR_INIT;
+		int r;
+
+		o.remote_write = cases[i].url;
+		o.remote_write_user = cases[i].user;
+		o.remote_write_password = cases[i].password;
+		o.remote_write_token = cases[i].token;
+		r = options_check(&o, &err);
+		cr_expect_eq(r < 0, cases[i].wrong != NULL, "case %zu", i);
+		cr_expect(!cases[i].wrong || strstr(err.text, cases[i].wrong), "%s", err.text);
+		cr_expect(!strstr(err.text, "u:p"), "%s", err.text);
+	}
+}
