@@ -72,6 +72,7 @@ static void app_free(void *ctx)
 	mu_arena_free(app->arena);
 	mu_map_free(app->resync);
 	app_metrics_free(app);
+	app_alarms_free(app);
 	app_access_free(app);
 	free(app->fleet_address);
 	mu_timer_free(app->task_timer);
@@ -222,6 +223,8 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 	app_rest_backend(app, &app->backend);
 	app->rest = rest_new(app->loop, &app->backend);
 	admin_routes_add(app->rest, &app->admin);
+	app_alarm_ops(app, &app->alarm_ops);
+	alarm_routes_add(app->rest, &app->alarm_ops);
 	app_exposition_ops(app, &app->exposition_ops);
 	app->exposition = exposition_new(app->loop, &app->exposition_ops);
 	exposition_routes_add(app->rest, app->exposition);
@@ -340,6 +343,7 @@ static void app_stop(void *ctx)
 	/* Both store something, which a store that is closing has to know in time. */
 	mu_timer_cancel(app->daily);
 	mu_timer_cancel(app->task_timer);
+	app_alarms_stop(app);
 	if (app->http)
 		http_server_stop(app->http, on_http_stopped, app);
 	else
@@ -353,8 +357,8 @@ int app_serve(struct app *app, struct mu_error *err)
 	app->started_at = mu_clock_wall();
 	app->task_timer = mu_timer_new(app->loop, app_on_task_timer, app);
 	app->daily = mu_timer_new(app->loop, on_daily, app);
-	if (app_metrics_open(app, err) < 0 || serve_fleet(app, err) < 0 ||
-	    serve_http(app, &port, err) < 0) {
+	if (app_metrics_open(app, err) < 0 || app_alarms_open(app, err) < 0 ||
+	    serve_fleet(app, err) < 0 || serve_http(app, &port, err) < 0) {
 		mu_loop_post(app->loop, app_stop, app);
 		run_out(app);
 		return MU_FAILED;
@@ -363,6 +367,7 @@ int app_serve(struct app *app, struct mu_error *err)
 	app_access_trim(app);
 	app_tasks_end_orphans(app);
 	app_tasks_arm(app);
+	app_alarms_start(app);
 	mu_timer_set(app->daily, DAILY_MS);
 	mu_log_info("serving version=%s https=%s port=%d fleet_port=%d agents_dial=%s",
 		    MUSTER_VERSION, app->options->listen, port, fleet_port(app->fleet),

@@ -50,13 +50,13 @@ void alarms_changes_reset(struct alarms_changes *c)
 }
 
 static void tell(struct alarms_changes *c, enum alarms_what what, const struct slot *s,
-		 const struct alarm *alarm)
+		 enum alarm_level before, const struct alarm *alarm)
 {
 	if (c->n_items == c->cap) {
 		c->cap = c->cap ? c->cap * 2 : 16;
 		c->items = mu_xrealloc(c->items, c->cap, sizeof *c->items);
 	}
-	c->items[c->n_items++] = (struct alarms_change){what, s->rule.notify, *alarm};
+	c->items[c->n_items++] = (struct alarms_change){what, s->rule.notify, before, *alarm};
 }
 
 /* --- life --- */
@@ -115,7 +115,7 @@ static void entry_drop(struct alarms *a, struct slot *s, struct entry *e)
 static void entry_end(struct alarms *a, struct slot *s, struct entry *e, struct alarms_changes *out)
 {
 	if (e->alarm.level != ALARM_NONE)
-		tell(out, ALARMS_CLEARED, s, &e->alarm);
+		tell(out, ALARMS_CLEARED, s, e->alarm.level, &e->alarm);
 	entry_drop(a, s, e);
 }
 
@@ -232,7 +232,7 @@ static void show(struct alarms *a, struct slot *s, struct entry *e, mu_msec wall
 
 	if (level == ALARM_NONE) {
 		if (before != ALARM_NONE)
-			tell(out, ALARMS_CLEARED, s, &e->alarm);
+			tell(out, ALARMS_CLEARED, s, e->alarm.level, &e->alarm);
 		e->alarm.level = ALARM_NONE;
 		(void)mu_map_remove(a->raised, &e->alarm.id, sizeof e->alarm.id);
 		return;
@@ -249,7 +249,7 @@ static void show(struct alarms *a, struct slot *s, struct entry *e, mu_msec wall
 		(void)mu_map_put(a->raised, &e->alarm.id, sizeof e->alarm.id, e);
 	}
 	told(e, wall);
-	tell(out, what, s, &e->alarm);
+	tell(out, what, s, before, &e->alarm);
 }
 
 static void describe(struct entry *e, const struct alarm_rule *rule)
@@ -347,6 +347,6 @@ bool alarms_acknowledge(struct alarms *a, const struct mu_uuid *id, const char *
 	e->alarm.acknowledged_at = wall;
 	mu_utf8_sanitize(e->alarm.acknowledged_by, sizeof e->alarm.acknowledged_by - 1, who,
 			 strlen(who));
-	tell(out, ALARMS_ACKNOWLEDGED, slot_of(a, &e->alarm.rule), &e->alarm);
+	tell(out, ALARMS_ACKNOWLEDGED, slot_of(a, &e->alarm.rule), e->alarm.level, &e->alarm);
 	return true;
 }

@@ -30,7 +30,8 @@ enum alarms_what {
 
 struct alarms_change {
 	enum alarms_what what;
-	bool notify; /* its rule wants it told */
+	bool notify;             /* its rule wants it told */
+	enum alarm_level before; /* its level was */
 	struct alarm alarm;
 };
 

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alarms by rules: from what hosts say to the list, the events, and who is told."""
+
+import json
+import time
+import unittest
+
+from tests.integration.test_metrics import MetricsCase, step_now
+from tests.support.rest import wait_until
+
+
+class AlarmCase(MetricsCase):
+    def setUp(self):
+        for rule in self.rest.get("/alarm-rules"):
+            self.rest.request("DELETE", f"/alarm-rules/{rule['id']}")
+
+    def rule(self, **members):
+        body = {"name": "busy", "kind": "host", "condition": "series", "series": "s0",
+                "warning": 50, **members}
+        status, _, rule = self.rest.request("POST", "/alarm-rules", body)
+        self.assertEqual(201, status, rule)
+        return rule
+
+    def alarms(self, object_id, kind="hosts"):
+        return self.rest.get(f"/{kind}/{object_id}/alarms?fields=*")
+
+    def wait_alarms(self, what, object_id, want, kind="hosts"):
+        def look():
+            found = self.alarms(object_id, kind)
+            return found if len(found) == want else None
+        if want:
+            return wait_until(what, look)
+        return wait_until(what, lambda: not self.alarms(object_id, kind))
+
+
+class Feeder:
+    """A host's samples, as they are now, whenever a test looks."""
+
+    def __init__(self, case, stream, objects):
+        self.case, self.stream, self.seq, self.step = case, stream, 0, 0
+        self.n = len(objects)
+        stream.send(metric_dictionary=case.dictionary(objects, n=1))
+
+    def say(self, *values):
+        if step_now() > self.step:
+            self.step, self.seq = step_now(), self.seq + 1
+            self.case.batch(self.stream, self.seq, self.step, [float(v) for v in values])
+
+    def until(self, what, condition, *values):
+        def look():
+            self.say(*values)
+            return condition()
+        return wait_until(what, look)
+
+
+class Alarms(AlarmCase):
+    def test_a_value_over_its_limit(self):
+        """Raised after its time, an event, one notice in the log; over when it is back."""
+        agent = self.agent()
+        feeder = Feeder(self, agent.live(), [agent.id])
+        rule = self.rule(**{"for": 10, "critical": 90, "hysteresis": 5})
+        began = time.monotonic()
+        alarm = feeder.until("the alarm", lambda: self.alarms(agent.id), 60)[0]
+        self.assertGreaterEqual(time.monotonic() - began, 10)
+        self.assertEqual(("message", "ALARM", "warning", rule["id"]),
+                         tuple(alarm[k] for k in ("type", "name", "level", "rule")))
+        self.assertEqual({"name": "busy", "value": "60.0"}, alarm["body"])
+        self.assertEqual({"type": "host", "uuid": agent.id, "href": f"/rest/v0/hosts/{agent.id}"},
+                         alarm["object"])
+        self.assertEqual("host fake: busy 60 bytes", alarm["text"])
+        self.assertIn(alarm["id"], [a["id"] for a in self.rest.get("/alarms?fields=id")])
+        self.rule(name="stored behind it")
+        self.crash()
+        feeder = Feeder(self, agent.connect()[0], [agent.id])
+        feeder.seq = 1000
+        again = self.alarms(agent.id)
+        self.assertEqual([(alarm["id"], alarm["time"])], [(a["id"], a["time"]) for a in again],
+                         "a restart keeps it")
+        feeder.until("it is critical",
+                     lambda: self.alarms(agent.id)[0]["level"] == "critical", 95)
+        feeder.until("it is over", lambda: not self.alarms(agent.id), 10)
+
+    def test_an_expression_and_what_it_takes_along(self):
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "web"))
+        status, _, rule = self.rest.request("POST", "/alarm-rules", {
+            "name": "named so", "kind": "VM", "condition": "expression", "level": "critical",
+            "expression": "name_label:web", "filter": "power_state:running"})
+        self.assertEqual(201, status, rule)
+        alarm = self.wait_alarms("the VM's", vm, 1, "vms")[0]
+        self.assertEqual({"name": "named so"}, alarm["body"])
+        self.assertEqual("VM web: named so", alarm["text"])
+        status, _, _ = self.rest.request("POST", f"/alarms/{alarm['id']}/actions/acknowledge")
+        self.assertEqual(204, status)
+        seen = self.alarms(vm, "vms")[0]
+        self.assertEqual("admin", seen["acknowledgedBy"])
+        s.close()
+        self.wait_host(agent, lambda h: not h["connected"])
+        self.assertEqual(1, len(self.alarms(vm, "vms")), "nobody knows that it is over")
+        s = agent.connect()[0]
+        agent.delta(s, agent.vm(vm, "db"))
+        self.wait_alarms("it is over", vm, 0, "vms")
+        agent.delta(s, agent.vm(vm, "web"))
+        self.wait_alarms("another one", vm, 1, "vms")
+        status, _, _ = self.rest.request("DELETE", f"/alarm-rules/{rule['id']}")
+        self.assertEqual(204, status)
+        self.assertEqual([], self.alarms(vm, "vms"), "it went with its rule")
+        s.close()
+
+    def test_data_that_does_not_come(self):
+        agent = self.agent()
+        feeder = Feeder(self, agent.live(), [agent.id])
+        status, _, _ = self.rest.request("POST", "/alarm-rules", {
+            "name": "silent", "kind": "host", "condition": "absent", "series": "s*",
+            "level": "warning", "filter": "connected?"})
+        self.assertEqual(201, status)
+        self.wait_alarms("no data yet", agent.id, 1)
+        feeder.until("data has come", lambda: not self.alarms(agent.id), 1)
+
+    def test_a_host_that_is_lost(self):
+        agent = self.agent()
+        s = agent.live()
+        lost = next(r for r in self.rest.get("/alarm-rules") if r["name"] == "Host lost")
+        self.assertEqual((True, True, "critical", 60),
+                         tuple(lost[k] for k in ("builtin", "enabled", "level", "for")))
+        status, _, changed = self.rest.request("PATCH", f"/alarm-rules/{lost['id']}", {"for": 5})
+        self.assertEqual((200, 5), (status, changed["for"]))
+        s.close()
+        alarm = self.wait_alarms("the host is missed", agent.id, 1)[0]
+        self.assertEqual("Host lost", alarm["body"]["name"])
+        status, _, _ = self.rest.request("DELETE", f"/alarm-rules/{lost['id']}")
+        self.assertEqual(204, status)
+        self.assertEqual(60, self.rest.get(f"/alarm-rules/{lost['id']}")["for"], "as it was")
+        s = agent.connect()[0]
+        self.wait_alarms("it is back", agent.id, 0)
+        s.close()
+
+    def test_what_a_rule_would_say(self):
+        agents = [self.agent(f"tried-{i}") for i in range(3)]
+        streams = [a.live() for a in agents]
+        feeders = [Feeder(self, s, [a.id]) for s, a in zip(streams[:2], agents)]
+        body = {"name": "x", "kind": "host", "condition": "series", "series": "s0",
+                "comparison": "below", "warning": 5, "for": 3600, "filter": "name_label:tried-"}
+
+        def tried():
+            for f, value in zip(feeders, (1, 7)):
+                f.say(value)
+            status, _, reply = self.rest.request("POST", "/alarm-rules?dryRun=true", body)
+            self.assertEqual(200, status)
+            return reply if reply["unknown"] == 1 else None
+        reply = wait_until("what would be", tried)
+        self.assertEqual((3, 1), (reply["matched"], reply["alarms"]))
+        self.assertEqual([{"object": agents[0].id, "type": "host", "name": "tried-0",
+                           "level": "warning", "value": "1 bytes"}], reply["results"])
+        self.assertFalse([r for r in self.rest.get("/alarm-rules") if r["name"] == "x"])
+        for s in streams:
+            s.close()
+
+    def test_refusals(self):
+        def refused(status, text, method, path, body=None):
+            got, _, reply = self.rest.request(method, path, body)
+            self.assertEqual(status, got, reply)
+            self.assertIn(text, json.dumps(reply))
+        refused(422, "body.series: is missing", "POST", "/alarm-rules", {"name": "n", "warning": 1})
+        refused(422, "body.colour: there is no such field", "POST", "/alarm-rules", {"colour": 1})
+        refused(422, "filter: at character", "POST", "/alarm-rules",
+                {"name": "n", "series": "s", "warning": 1, "filter": "("})
+        refused(400, "must be true or false", "POST", "/alarm-rules?dryRun=maybe", {})
+        for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/actions/test")):
+            refused(404, "no such alarm rule", method, f"/alarm-rules/{self.new_id()}{path}")
+        refused(404, "no such alarm", "POST", f"/alarms/{self.new_id()}/actions/acknowledge")
+        for i in range(61):
+            self.rule(name=f"r{i}")
+        refused(507, "there are 64 rules", "POST", "/alarm-rules",
+                {"name": "n", "series": "s", "warning": 1})
+        self.assertEqual(64, len(self.rest.get("/alarm-rules")))
+
+
+if __name__ == "__main__":
+    unittest.main()
