@@ -346,4 +346,5 @@ void app_alarm_ops(struct app *app, struct alarm_ops *ret)
 	    .rule_try = rule_try,
 	    .acknowledge = acknowledge,
 	};
+	alarming_target_ops(ret);
 }

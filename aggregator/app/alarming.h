@@ -5,6 +5,7 @@
 
 #include "aggregator/app/alarm_look.h"
 #include "aggregator/app/app.h"
+#include "aggregator/notify/notifier.h"
 
 /* All objects that rules can mean, as they were when a walk began. */
 struct alarm_walk {
@@ -40,6 +41,9 @@ struct alarming {
 	size_t n_trials;   /* that run */
 };
 
+/* alarm_targets.c: their part of the table; from the store into the notifier. */
+void alarming_target_ops(struct alarm_ops *ret);
+int alarming_load_targets(struct app *app, struct mu_error *err);
 /* Store, show and tell what is in al->changes. */
 void alarming_publish(struct alarming *al);
 bool alarming_matches(void *app, enum alarm_of of, const struct mu_uuid *id,

@@ -127,6 +127,8 @@ void alarming_publish(struct alarming *al)
 
 		store_change(tx, c);
 		rest_alarm_changed(al->app->rest, rest_changes[c->what], &c->alarm);
+		if (al->app->notifier)
+			notifier_put(al->app->notifier, c);
 	}
 	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
 	alarms_changes_reset(&al->changes);
@@ -220,6 +222,13 @@ void app_alarms_forget(struct app *app, const struct mu_uuid *object)
 		alarm_look_forget(app->alarming->look, object);
 }
 
+static struct mu_value *shown(void *ctx, struct mu_arena *a, const struct alarm *alarm)
+{
+	const struct app *app = ctx;
+
+	return rest_alarm_value(app->rest, a, alarm);
+}
+
 static bool each_stored(const struct alarm *a, void *arg)
 {
 	(void)a;
@@ -268,16 +277,20 @@ static void load_alarm(const struct alarm *a, void *arg)
 int app_alarms_open(struct app *app, struct mu_error *err)
 {
 	struct alarming *al = mu_xcalloc(1, sizeof *al);
+	const struct notifier_options options = {
+	    .loop = app->loop, .alarm_value = shown, .ctx = app};
 	struct alarm_rule rule;
 	size_t n = 0;
 
 	app->alarming = al;
+	app->notifier = notifier_new(&options);
 	al->app = app;
 	al->alarms = alarms_new();
 	for (size_t i = 0; alarm_rule_builtin(i, &rule); i++)
 		mu_assert(alarms_rule_put(al->alarms, &rule, NULL) == 0);
 	if (store_alarm_rules_list(app->store, load_rule, al, err) < 0 ||
-	    store_alarms_list(app->store, load_alarm, al, err) < 0)
+	    store_alarms_list(app->store, load_alarm, al, err) < 0 ||
+	    alarming_load_targets(app, err) < 0)
 		return MU_FAILED;
 	alarms_each(al->alarms, each_stored, &n);
 	if (n > 0)

@@ -6,6 +6,7 @@
  */
 #include "aggregator/app/app.h"
 
+#include "aggregator/notify/notifier.h"
 #include "common/base/assert.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -302,12 +303,22 @@ static void on_store_closed(void *ctx)
 	app_free(app);
 }
 
+static void on_notifier_closed(void *ctx)
+{
+	struct app *app = ctx;
+
+	store_close(app->store, on_store_closed, app);
+}
+
 static void on_metrics_closed(void *ctx)
 {
 	struct app *app = ctx;
 
 	app->metrics = NULL;
-	store_close(app->store, on_store_closed, app);
+	if (app->notifier)
+		notifier_close(MU_TAKE(app->notifier), on_notifier_closed, app);
+	else
+		on_notifier_closed(app);
 }
 
 static void on_fleet_stopped(void *ctx)

@@ -24,6 +24,7 @@
 #include "common/rpc/rpc.h"
 
 struct alarming;
+struct notifier;
 
 struct app {
 	const struct app_options *options;
@@ -38,6 +39,7 @@ struct app {
 	struct mu_arena *arena;      /* for encoding, reset after each use */
 	struct metrics *metrics;     /* NULL: not serving */
 	struct alarming *alarming;   /* alarming.h; NULL: not serving */
+	struct notifier *notifier;   /* the same */
 	struct mu_map *metric_marks; /* host ids -> struct metric_mark, from the journal */
 	struct mu_map *resync;       /* host ids whose stored state could not be read */
 	size_t n_conflicts;          /* told today (state.c) */

@@ -238,6 +238,100 @@ static struct http_reply *acknowledge(struct http_request *r, const struct rest_
 	return reply;
 }
 
+/* --- targets --- */
+
+static struct mu_value *target_value(struct mu_arena *a, const struct notify_target *t)
+{
+	struct mu_value *v = notify_target_value(a, t, false);
+
+	value_set_uuid(a, v, "id", &t->id);
+	return v;
+}
+
+static void target_listed(const struct notify_target *t, void *arg)
+{
+	struct listing *l = arg;
+
+	mu_value_push(l->list, target_value(l->arena, t));
+}
+
+static struct http_reply *targets_list(struct http_request *r, const struct rest_user *user,
+				       const char *id, void *ctx)
+{
+	const struct alarm_ops *ops = ctx;
+	struct listing l = {r->arena, mu_value_list(r->arena)};
+	struct mu_error err = MU_ERROR_INIT;
+
+	(void)id;
+	if (need_admin(user, &err) < 0)
+		return http_reply_error(r, &err, NULL);
+	ops->target_each(ops->ctx, target_listed, &l);
+	return http_reply_json(r, 200, l.list);
+}
+
+static void target_created(void *arg, const struct notify_target *t, const struct mu_error *err)
+{
+	struct http_request *r = pending_take(arg);
+
+	if (r)
+		http_request_finish(r, err ? http_reply_error(r, err, NULL)
+					   : http_reply_json(r, 201, target_value(r->arena, t)));
+}
+
+static struct http_reply *targets_create(struct http_request *r, const struct rest_user *user,
+					 const char *id, void *ctx)
+{
+	const struct alarm_ops *ops = ctx;
+	const struct mu_uuid none = {{0}};
+	struct admin_asker who = asker_of(r, user);
+	struct notify_target *t = mu_arena_calloc(r->arena, 1, sizeof *t);
+	struct mu_error err = MU_ERROR_INIT;
+	struct mu_value *body;
+	struct http_reply *reply;
+	struct pending *p;
+
+	(void)id;
+	if (need_admin(user, &err) < 0 || body_parse(r, &body, &err) < 0 ||
+	    notify_target_read(t, &none, body, &err) < 0)
+		return http_reply_error(r, &err, NULL);
+	reply = pending_new(r, &p);
+	ops->target_create(ops->ctx, t, &who, target_created, p);
+	return reply;
+}
+
+static struct http_reply *targets_delete(struct http_request *r, const struct rest_user *user,
+					 const char *id, void *ctx)
+{
+	const struct alarm_ops *ops = ctx;
+	struct admin_asker who = asker_of(r, user);
+	struct mu_error err = MU_ERROR_INIT;
+	struct mu_uuid uuid;
+	struct http_reply *reply;
+	struct pending *p;
+
+	if (need_admin(user, &err) < 0 || id_read(id, "alarm target", &uuid, &err) < 0)
+		return http_reply_error(r, &err, NULL);
+	reply = pending_new(r, &p);
+	ops->target_delete(ops->ctx, &uuid, &who, pending_done_empty, p);
+	return reply;
+}
+
+static struct http_reply *targets_test(struct http_request *r, const struct rest_user *user,
+				       const char *id, void *ctx)
+{
+	const struct alarm_ops *ops = ctx;
+	struct mu_error err = MU_ERROR_INIT;
+	struct mu_uuid uuid;
+	struct http_reply *reply;
+	struct pending *p;
+
+	if (need_admin(user, &err) < 0 || id_read(id, "alarm target", &uuid, &err) < 0)
+		return http_reply_error(r, &err, NULL);
+	reply = pending_new(r, &p);
+	ops->target_test(ops->ctx, &uuid, pending_done_empty, p);
+	return reply;
+}
+
 static const struct rest_route routes[] = {
     {HTTP_GET, V0 "/alarm-rules", false, rules_list},
     {HTTP_POST, V0 "/alarm-rules", false, rules_create},
@@ -246,6 +340,10 @@ static const struct rest_route routes[] = {
     {HTTP_DELETE, V0 "/alarm-rules/{id}", false, rules_delete},
     {HTTP_POST, V0 "/alarm-rules/{id}/actions/test", false, rules_test},
     {HTTP_POST, V0 "/alarms/{id}/actions/acknowledge", false, acknowledge},
+    {HTTP_GET, V0 "/alarm-targets", false, targets_list},
+    {HTTP_POST, V0 "/alarm-targets", false, targets_create},
+    {HTTP_DELETE, V0 "/alarm-targets/{id}", false, targets_delete},
+    {HTTP_POST, V0 "/alarm-targets/{id}/actions/test", false, targets_test},
 };
 
 void alarm_routes_add(struct rest *rest, const struct alarm_ops *ops)

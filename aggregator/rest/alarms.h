@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rules of alarms, and what is done with alarms: docs/design/alarms.md. `done` as in admin.h.
+ * Rules of alarms, what is done with alarms, and who is told: docs/design/alarms.md. `done` as in
+ * admin.h.
  */
 #ifndef MUSTER_AGGREGATOR_REST_ALARMS_H
 #define MUSTER_AGGREGATOR_REST_ALARMS_H
 
-#include "aggregator/core/alarm_rule.h"
+#include "aggregator/core/notify.h"
 #include "aggregator/rest/admin.h"
 
 enum { ALARM_TRIAL_MAX = 1000 }; /* results that are told */
@@ -43,6 +44,18 @@ struct alarm_ops {
 			 void *arg);
 	void (*acknowledge)(void *ctx, const struct mu_uuid *id, const struct admin_asker *who,
 			    admin_done done, void *arg);
+	void (*target_each)(void *ctx, void (*each)(const struct notify_target *t, void *arg),
+			    void *arg);
+	/* Its id is made here. */
+	void (*target_create)(void *ctx, const struct notify_target *t,
+			      const struct admin_asker *who,
+			      void (*done)(void *arg, const struct notify_target *t,
+					   const struct mu_error *err),
+			      void *arg);
+	void (*target_delete)(void *ctx, const struct mu_uuid *id, const struct admin_asker *who,
+			      admin_done done, void *arg);
+	/* Send one notice now. */
+	void (*target_test)(void *ctx, const struct mu_uuid *id, admin_done done, void *arg);
 };
 
 /* `ops` must live as long as `rest`. */

@@ -2,6 +2,7 @@
 #include "common/http/client.h"
 
 #include "common/base/assert.h"
+#include "common/http/curl.h"
 #include "common/os/clock.h"
 
 #include <curl/curl.h>
@@ -49,6 +50,13 @@ void http_client_response_deinit(struct http_client_response *r)
 static void init_curl(void)
 {
 	mu_assert(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+}
+
+void http_curl_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, init_curl);
 }
 
 /* What comes back */
@@ -153,7 +161,8 @@ static size_t on_data(char *data, size_t size, size_t n, void *arg)
 	return len;
 }
 
-/* About once a second: the limits of a stream, which has none of its own in libcurl. */
+/* About once a second: does somebody still want it; and the limits of a stream, which has none of
+ * its own in libcurl. */
 static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	struct transfer *t = arg;
@@ -162,6 +171,10 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 
 	(void)a;
 	(void)c;
+	if (mu_cancel_check(t->request->cancel, NULL) < 0)
+		return 1;
+	if (!t->on_line && !t->bytes)
+		return 0;
 	if (b + d != t->moved) {
 		t->moved = b + d;
 		t->last_byte_at = mu_clock_monotonic();
@@ -271,7 +284,7 @@ static void set_transport(struct transfer *t)
 	(void)curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
 	if (t->bytes) /* uploads are taken over nothing newer */
 		(void)curl_easy_setopt(t->curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	if (t->on_line || t->bytes) {
+	if (t->on_line || t->bytes || rq->cancel) {
 		(void)curl_easy_setopt(t->curl, CURLOPT_NOPROGRESS, 0L);
 		(void)curl_easy_setopt(t->curl, CURLOPT_XFERINFOFUNCTION, on_progress);
 		(void)curl_easy_setopt(t->curl, CURLOPT_XFERINFODATA, t);
@@ -299,6 +312,8 @@ static int explain(struct transfer *t, CURLcode rc, struct mu_error *err)
 
 	if (!t->why[0])
 		(void)snprintf(t->why, sizeof t->why, "%s", curl_easy_strerror(rc));
+	if (mu_cancel_check(t->request->cancel, err) < 0)
+		return MU_FAILED;
 	if (t->too_large)
 		return mu_error_set(err, MU_E_TOO_LARGE, "the response of %s is too large", url);
 	if (t->idle || rc == CURLE_OPERATION_TIMEDOUT)
@@ -321,11 +336,10 @@ static int explain(struct transfer *t, CURLcode rc, struct mu_error *err)
 
 static int run(struct transfer *t, struct mu_error *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	long status = 0;
 	CURLcode rc;
 
-	(void)pthread_once(&once, init_curl);
+	http_curl_init();
 	*t->response = (struct http_client_response)HTTP_CLIENT_RESPONSE_INIT;
 	t->curl = curl_easy_init();
 	mu_assert(t->curl);

@@ -9,6 +9,7 @@
 #include "common/base/error.h"
 #include "common/base/str.h"
 #include "common/base/time.h"
+#include "common/os/cancel.h"
 
 struct http_client_header {
 	const char *name;
@@ -30,6 +31,8 @@ struct http_client_request {
 	mu_msec timeout;      /* of the whole call; of a stream: until it begins. 0: 60 s */
 	mu_msec idle_timeout; /* of a stream: no byte for so long ends it. 0: none */
 	size_t body_max;      /* of the response; 0: 64 MiB */
+	/* Looked at about once a second: MU_E_CANCELLED. NULL: nobody can cancel. */
+	const struct mu_cancel *cancel;
 };
 
 struct http_client_response {

@@ -1,7 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alarms by rules: from what hosts say to the list, the events, and who is told."""
 
+import email
+import email.policy
+import hashlib
+import hmac
+import http.server
 import json
+import socket
+import socketserver
+import ssl
+import threading
 import time
 import unittest
 
@@ -174,6 +183,220 @@ class Alarms(AlarmCase):
         refused(507, "there are 64 rules", "POST", "/alarm-rules",
                 {"name": "n", "series": "s", "warning": 1})
         self.assertEqual(64, len(self.rest.get("/alarm-rules")))
+
+
+class Hook:
+    """A web server that keeps what is posted to it; `answers` are the next statuses, then 204."""
+
+    def __init__(self, context=None):
+        self.posts, self.answers = [], []
+        hook = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.posts.append((self.headers, body))
+                self.send_response(hook.answers.pop(0) if hook.answers else 204)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def events(self):
+        return [json.loads(body) for _, body in self.posts]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Sink:
+    """As much of an SMTP server as takes mail: `refuse` is what RCPT is answered."""
+
+    def __init__(self):
+        self.mails, self.refuse = [], None
+        sink = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def say(self, line):
+                self.wfile.write(line.encode() + b"\r\n")
+
+            def take(self):
+                self.say("354 go on")
+                lines = []
+                while (line := self.rfile.readline()) not in (b".\r\n", b""):
+                    lines.append(line[1:] if line.startswith(b".") else line)
+                sink.mails.append((self.to, b"".join(lines)))
+                self.say("250 kept")
+
+            def handle(self):
+                self.to = []
+                self.say("220 sink")
+                while line := self.rfile.readline().decode().strip():
+                    word = line.upper()
+                    if word.startswith("RCPT TO:"):
+                        self.to.append(line[8:].strip("<> "))
+                    if word == "DATA":
+                        self.take()
+                    elif word.startswith("RCPT TO:") and sink.refuse:
+                        self.say(sink.refuse)
+                    else:
+                        self.say("250 fine")
+                    if word == "QUIT":
+                        return
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Notices(AlarmCase):
+    def setUp(self):
+        super().setUp()
+        for target in self.rest.get("/alarm-targets"):
+            self.rest.request("DELETE", f"/alarm-targets/{target['id']}")
+
+    def target(self, **members):
+        status, _, target = self.rest.request("POST", "/alarm-targets", members)
+        self.assertEqual(201, status, target)
+        return target
+
+    def test_targets_that_are_not_there(self):
+        """Not of a target that is not there, nor of one where nobody listens."""
+        status, _, reply = self.rest.request("POST", f"/alarm-targets/{self.new_id()}/actions/test")
+        self.assertEqual(404, status, reply)
+        target = self.target(name="nobody", type="webhook", url="http://127.0.0.1:1/")
+        status, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+        self.assertEqual(503, status, reply)
+        self.assertIn("cannot connect to http://127.0.0.1:1/", json.dumps(reply))
+        status, _, reply = self.rest.request("POST", "/alarm-targets", {"name": "n", "url": "x"})
+        self.assertEqual(422, status)
+        self.assertIn("body.url: a webhook needs one that begins with https://", json.dumps(reply))
+        status, _, _ = self.rest.request("DELETE", f"/alarm-targets/{self.new_id()}")
+        self.assertEqual(404, status)
+
+    def expression(self, name="named so", word="noticed", **members):
+        status, _, rule = self.rest.request("POST", "/alarm-rules", {
+            "name": name, "kind": "VM", "condition": "expression", "level": "warning",
+            "expression": f"name_label:{word}", **members})
+        self.assertEqual(201, status, rule)
+        return rule
+
+    def test_a_webhook(self):
+        """Told once when it begins and once when it is over, over TLS, signed; tried again where the
+        server says later; not told by a rule that is silent."""
+        state = self.fleet.state
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(state / "server.crt", state / "server.key")
+        hook = Hook(context)
+        self.addCleanup(hook.close)
+        target = self.target(name="hook", type="webhook", secret="s3cret",
+                             url=f"https://localhost:{hook.port}/here",
+                             ca=(state / "ca.crt").read_text())
+        self.assertTrue(target["hasSecret"])
+        self.assertNotIn("s3cret", json.dumps(self.rest.get("/alarm-targets")))
+        status, _, _ = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+        self.assertEqual((204, ["test"]), (status, [e["event"] for e in hook.events()]))
+        hook.answers = [503, 429]
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        self.expression()
+        self.expression("silent", notify=False)
+        self.wait_alarms("both", vm, 2, "vms")
+        wait_until("it is told", lambda: len(hook.posts) == 4)
+        agent.delta(s, agent.vm(vm, "other"))
+        wait_until("that it is over is told", lambda: len(hook.posts) == 5)
+        self.assertEqual(["test", "raised", "raised", "raised", "cleared"],
+                         [e["event"] for e in hook.events()])
+        self.assertEqual(1, len({h["X-Muster-Delivery"] for h, _ in hook.posts[1:4]}))
+        self.assertEqual(5 - 2, len({e["delivery"] for e in hook.events()}))
+        for headers, body in hook.posts:
+            digest = hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
+            self.assertEqual("sha256=" + digest, headers["X-Muster-Signature"])
+        alarm = hook.events()[1]["alarm"]
+        self.assertEqual(("VM noticed: named so", "warning", vm),
+                         (alarm["text"], alarm["level"], alarm["object"]["uuid"]))
+        s.close()
+
+    def test_a_server_that_refuses_for_good(self):
+        hook = Hook()
+        self.addCleanup(hook.close)
+        self.target(name="plain", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        hook.answers = [404]
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        self.expression()
+        wait_until("it is told", lambda: hook.posts)
+        self.expression("second")
+        wait_until("the next one", lambda: len(hook.posts) == 2)
+        self.assertEqual([("raised", "named so", 0), ("raised", "second", 1)],
+                         [(e["event"], e["alarm"]["body"]["name"], e["dropped"])
+                          for e in hook.events()])
+        self.assertNotIn("X-Muster-Signature", hook.posts[0][0])
+        self.assertIn("is given up", self.fleet.aggregator.text())
+        s.close()
+
+    def test_mail(self):
+        sink = Sink()
+        self.addCleanup(sink.close)
+        target = self.target(name="mail", type="mail", url=f"smtp://127.0.0.1:{sink.port}",
+                             to=["a@example.org", "b@example.org"], **{"from": "m@example.org"})
+        sink.refuse = "550 no such user"
+        status, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+        self.assertEqual(503, status)
+        self.assertIn("refused the mail", json.dumps(reply))
+        sink.refuse = None
+        status, _, _ = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+        self.assertEqual((204, 1), (status, len(sink.mails)))
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed \u00fc\u00e4\u20ac " + "x" * 40))
+        self.expression()
+        wait_until("the mail", lambda: len(sink.mails) == 2)
+        to, text = sink.mails[1]
+        mail = email.message_from_bytes(text, policy=email.policy.default)
+        self.assertEqual(["a@example.org", "b@example.org"], to)
+        self.assertEqual("a@example.org, b@example.org", mail["To"])
+        self.assertEqual("[muster] warning raised: VM noticed \u00fc\u00e4\u20ac " + "x" * 40 + ": named so",
+                         mail["Subject"])
+        self.assertLess(abs(mail["Date"].datetime.timestamp() - time.time()), 3600)
+        self.assertIn("VM noticed \u00fc\u00e4\u20ac", mail.get_content())
+        s.close()
+
+    def test_one_that_hangs_holds_nobody_up(self):
+        """Neither the loop, nor another target, nor the end of the process."""
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        hook = Hook()
+        self.addCleanup(hook.close)
+        self.target(name="hangs", type="webhook",
+                    url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        self.target(name="well", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        self.expression()
+        wait_until("the other one is told", lambda: hook.posts)
+        connection, _ = silent.accept()
+        self.assertEqual("pong", self.rest.get("/ping")["result"])
+        s.close()
+        self.fleet.aggregator.stop()
+        self.fleet.restart_aggregator()
+        connection.close()
+        self.assertEqual(2, len(self.rest.get("/alarm-targets")), "they are kept")
 
 
 if __name__ == "__main__":
