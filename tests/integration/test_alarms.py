@@ -7,14 +7,17 @@ import hashlib
 import hmac
 import http.server
 import json
+import os
 import socket
 import socketserver
 import ssl
+import subprocess
 import threading
 import time
 import unittest
 
 from tests.integration.test_metrics import MetricsCase, step_now
+from tests.support.fleet import BUILD
 from tests.support.rest import wait_until
 
 
@@ -183,6 +186,56 @@ class Alarms(AlarmCase):
         refused(507, "there are 64 rules", "POST", "/alarm-rules",
                 {"name": "n", "series": "s", "warning": 1})
         self.assertEqual(64, len(self.rest.get("/alarm-rules")))
+
+
+class CommandLine(AlarmCase):
+    def muster(self, *args, code=0):
+        done = subprocess.run(
+            [BUILD / "aggregator/cli/muster", *args, "--url", self.fleet.url, "--ca",
+             self.fleet.state / "ca.crt"], capture_output=True, text=True,
+            env={**os.environ, "MUSTER_TOKEN": self.rest.token})
+        self.assertEqual(code, done.returncode, done.stderr)
+        return done.stdout if code == 0 else done.stderr
+
+    def test_rules(self):
+        agent, vm = self.agent("xen9"), self.new_id()
+        s = agent.live(agent.vm(vm, "typed"))
+        words = ("kind=VM", "condition=expression", "expression=name_label:typed",
+                 "level=warning")
+        tried = self.muster("alarm-rule", "create", "by hand", *words, "--dry-run")
+        self.assertRegex(tried, rf"(?m)^warning +VM +typed +- +{vm}$")
+        self.assertNotIn("by hand", self.muster("alarm-rule", "list"))
+        self.assertRegex(self.muster("alarm-rule", "create", "by hand", *words),
+                         r"(?m)^EXPRESSION +name_label:typed$")
+        self.assertRegex(self.muster("alarm-rule", "list"),
+                         r"(?m)^by hand +VM +expression .* 0 +yes ")
+        self.assertEqual(1, json.loads(self.muster("alarm-rule", "test", "by hand", "-o", "json"))
+                         ["alarms"])
+        alarm = self.wait_alarms("the alarm", vm, 1, "vms")[0]
+        self.assertRegex(self.muster("alarm", "list"), r"(?m)^warning +.* VM typed: by hand ")
+        self.muster("alarm", "acknowledge", alarm["id"])
+        self.assertEqual("admin", self.alarms(vm, "vms")[0]["acknowledgedBy"])
+        self.muster("alarm-rule", "edit", "by hand", "enabled=false")
+        self.wait_alarms("it is off", vm, 0, "vms")
+        self.assertRegex(self.muster("alarm-rule", "show", "by hand"), r"(?m)^ENABLED +no$")
+        self.assertIn("body.level: must be one of",
+                      self.muster("alarm-rule", "edit", "by hand", "level=bad", code=1))
+        self.muster("alarm-rule", "delete", "by hand")
+        self.assertIn("there is no alarm-rule 'by hand'; hint: muster alarm-rule list",
+                      self.muster("alarm-rule", "delete", "by hand", code=3))
+        s.close()
+
+    def test_targets(self):
+        hook = Hook()
+        self.addCleanup(hook.close)
+        self.muster("alarm-target", "create", "ops", "type=webhook",
+                    f"url=http://127.0.0.1:{hook.port}/", "secret=s3cret", "level=critical")
+        self.assertRegex(self.muster("alarm-target", "list"),
+                         r"(?m)^ops +webhook +critical +http://127.0.0.1:\d+/ ")
+        self.muster("alarm-target", "test", "ops")
+        self.assertEqual(["test"], [e["event"] for e in hook.events()])
+        self.muster("alarm-target", "delete", "ops")
+        self.assertEqual("", self.muster("alarm-target", "list", "--no-header"))
 
 
 class Hook:
