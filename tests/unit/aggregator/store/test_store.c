@@ -932,7 +932,7 @@ Test(store, alarms_their_rules_and_targets)
 	store_alarms_put(tx, &a);
 	a.level = ALARM_CRITICAL;
 	a.acknowledged_at = 9;
-	strcpy(a.acknowledged_by, "admin");
+	snprintf(a.acknowledged_by, sizeof a.acknowledged_by, "admin");
 	store_alarms_put(tx, &a);
 	store_commit(tx, STORE_OR_FAIL, done, NULL);
 	wait_for(1);

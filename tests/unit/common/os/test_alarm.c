@@ -3,7 +3,7 @@
 #include "common/model/alarm.h"
 
 #include <criterion/criterion.h>
-#include <string.h>
+#include <stdio.h>
 
 static struct model_object sr;
 
@@ -101,7 +101,7 @@ Test(alarm, values)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct alarm a = {.measured = true, .value = cases[i].value};
 
-		(void)strcpy(a.unit, cases[i].unit);
+		(void)snprintf(a.unit, sizeof a.unit, "%s", cases[i].unit);
 		cr_expect_str_eq(alarm_value(&a, buf), cases[i].xo);
 		cr_expect_str_eq(alarm_value_text(&a, buf), cases[i].text);
 		a.measured = false;
