@@ -316,6 +316,26 @@ Test(alarms, what_is_gone_is_over)
 	cr_expect_str_eq(told(), "", "it was never raised");
 }
 
+/* Its host is away, say. */
+Test(alarms, what_is_raised_stays_while_nothing_is_known)
+{
+	const struct alarm_reading unknown = {.known = false};
+	struct mu_uuid id = alarm_id(&sr_a, rule.key);
+
+	put();
+	look(85, 0);
+	(void)told();
+	for (int i = 1; i < 100; i++) {
+		alarms_round_begin(alarms);
+		alarms_step(alarms, 0, &sr_a, &unknown, MU_SEC(i), MU_SEC(i), &out);
+		alarms_round_end(alarms, &out);
+	}
+	cr_expect_str_eq(told(), "");
+	cr_expect_eq(alarms_find(alarms, &id)->level, ALARM_WARNING);
+	alarms_step(alarms, 0, &sr_b, &unknown, 0, 0, &out);
+	cr_expect_str_eq(told(), "", "nothing is made of nothing");
+}
+
 Test(alarms, rules_come_and_go)
 {
 	struct mu_error err = MU_ERROR_INIT;
