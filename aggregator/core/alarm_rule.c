@@ -121,6 +121,11 @@ static int take_text(void *at, const struct member *m, const struct mu_value *v,
 	if (len > (size_t)m->max)
 		return mu_error_set(err, MU_E_INVALID, "body.%s: is longer than %d bytes", m->name,
 				    (int)m->max);
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)v->string[i] < ' ' || v->string[i] == 0x7f)
+			return mu_error_set(err, MU_E_INVALID,
+					    "body.%s: has a control character in it", m->name);
+	}
 	memcpy(at, v->string, len + 1);
 	return 0;
 }

@@ -153,7 +153,7 @@ void message_mail(struct mu_str *out, const struct notify_target *t, const struc
 
 	mu_str_printf(out, "From: Muster <%s>\r\nTo: ", t->from);
 	for (size_t i = 0; i < t->n_to; i++)
-		mu_str_printf(out, "%s%s", i ? ", " : "", t->to[i]);
+		mu_str_printf(out, "%s%s", i ? ",\r\n " : "", t->to[i]);
 	mu_str_add(out, "\r\n");
 	add_subject(out, m);
 	add_date(out, m->at);

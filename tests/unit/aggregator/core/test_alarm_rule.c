@@ -135,6 +135,7 @@ Test(alarm_rule, refusals)
 	} cases[] = {
 	    {"{}", "body.name: is missing"},
 	    {"{\"name\":7}", "body.name: must be a string, is integer"},
+	    {"{\"name\":\"a\\nb\"}", "body.name: has a control character in it"},
 	    {"{" SERIES ",\"colour\":1}", "body.colour: there is no such field"},
 	    {"{" SERIES ",\"kind\":\"vm\"}", "body.kind: must be one of 'VM', 'host', 'SR'"},
 	    {"{" SERIES ",\"kind\":1}", "body.kind: must be one of"},

@@ -54,7 +54,7 @@ Test(message, a_mail)
 	m.n_dropped = 3;
 	message_mail(&out, &target, &m);
 	cr_expect_str_eq(out.data, "From: Muster <m@example.org>\r\n"
-				   "To: a@example.org, b@example.org\r\n"
+				   "To: a@example.org,\r\n b@example.org\r\n"
 				   "Subject: [muster] critical raised: host xen1: Host lost\r\n"
 				   "Date: Fri, 06 Nov 2026 21:20:00 +0000\r\n"
 				   "Message-ID: <00000000-0000-0000-0000-000000000000@muster>\r\n"
