@@ -242,6 +242,12 @@ class Notices(AlarmCase):
         for target in self.rest.get("/alarm-targets"):
             self.rest.request("DELETE", f"/alarm-targets/{target['id']}")
 
+    def context(self):
+        """With a certificate of the aggregator's own CA."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.fleet.state / "server.crt", self.fleet.state / "server.key")
+        return context
+
     def target(self, **members):
         status, _, target = self.rest.request("POST", "/alarm-targets", members)
         self.assertEqual(201, status, target)
@@ -272,9 +278,7 @@ class Notices(AlarmCase):
         """Told once when it begins and once when it is over, over TLS, signed; tried again where the
         server says later; not told by a rule that is silent."""
         state = self.fleet.state
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(state / "server.crt", state / "server.key")
-        hook = Hook(context)
+        hook = Hook(self.context())
         self.addCleanup(hook.close)
         target = self.target(name="hook", type="webhook", secret="s3cret",
                              url=f"https://localhost:{hook.port}/here",
@@ -347,6 +351,21 @@ class Notices(AlarmCase):
         self.assertLess(abs(mail["Date"].datetime.timestamp() - time.time()), 3600)
         self.assertIn("VM noticed \u00fc\u00e4\u20ac", mail.get_content())
         s.close()
+
+    def test_mail_over_tls_and_signed_in(self):
+        sink = Sink(self.context())
+        self.addCleanup(sink.close)
+        mail = {"type": "mail", "url": f"smtps://localhost:{sink.port}", "to": ["a@example.org"],
+                "from": "m@example.org", "user": "user"}
+        ca = (self.fleet.state / "ca.crt").read_text()
+        for name, members, status in (("well", {"secret": "s3cret", "ca": ca}, 204),
+                                      ("wrong", {"secret": "wrong", "ca": ca}, 503),
+                                      ("not trusted", {"secret": "s3cret"}, 503)):
+            target = self.target(name=name, **mail, **members)
+            got, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+            self.assertEqual(status, got, (name, reply))
+        self.assertEqual(1, len(sink.mails))
+        self.assertEqual([[b"user", b"s3cret"], [b"user", b"wrong"]], sink.signed_in)
 
     def test_one_that_hangs_holds_nobody_up(self):
         """Neither the loop, nor another target, nor the end of the process."""

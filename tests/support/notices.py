@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Those who are told of alarms: a web server and an SMTP server that keep what they get."""
 
+import base64
 import http.server
 import json
 import socketserver
@@ -40,10 +41,11 @@ class Hook:
 
 
 class Sink:
-    """As much of an SMTP server as takes mail: `refuse` is what RCPT is answered."""
+    """As much of an SMTP server as takes mail: `refuse` is what RCPT is answered. With a context it
+    speaks TLS, and wants to know who sends."""
 
-    def __init__(self):
-        self.mails, self.refuse = [], None
+    def __init__(self, context=None):
+        self.mails, self.refuse, self.signed_in = [], None, []
         sink = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -58,6 +60,14 @@ class Sink:
                 sink.mails.append((self.to, b"".join(lines)))
                 self.say("250 kept")
 
+            def sign_in(self, text):
+                if not text:
+                    self.say("334 ")
+                    text = self.rfile.readline().decode()
+                sink.signed_in.append(base64.b64decode(text).split(b"\0")[1:])
+                good = sink.signed_in[-1] == [b"user", b"s3cret"]
+                self.say("235 fine" if good else "535 no")
+
             def handle(self):
                 self.to = []
                 self.say("220 sink")
@@ -67,6 +77,11 @@ class Sink:
                         self.to.append(line[8:].strip("<> "))
                     if word == "DATA":
                         self.take()
+                    elif word.startswith("EHLO") and context:
+                        self.say("250-sink")
+                        self.say("250 AUTH PLAIN")
+                    elif word.startswith("AUTH PLAIN"):
+                        self.sign_in(line[10:].strip())
                     elif word.startswith("RCPT TO:") and sink.refuse:
                         self.say(sink.refuse)
                     else:
@@ -79,6 +94,8 @@ class Sink:
             daemon_threads = True
 
         self.server = Server(("127.0.0.1", 0), Handler)
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
