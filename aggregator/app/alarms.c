@@ -105,6 +105,7 @@ static void store_change(struct store_tx *tx, const struct alarms_change *c)
 		store_alarms_delete(tx, &c->alarm.id);
 		return;
 	case ALARMS_VALUE:
+	case ALARMS_ANNOUNCED:
 	case _ALARMS_WHAT_COUNT:
 		return;
 	}
@@ -126,7 +127,8 @@ void alarming_publish(struct alarming *al)
 		const struct alarms_change *c = &al->changes.items[i];
 
 		store_change(tx, c);
-		rest_alarm_changed(al->app->rest, rest_changes[c->what], &c->alarm);
+		if (c->what != ALARMS_ANNOUNCED)
+			rest_alarm_changed(al->app->rest, rest_changes[c->what], &c->alarm);
 		if (al->app->notifier)
 			notifier_put(al->app->notifier, c);
 	}

@@ -3,7 +3,9 @@
 #include "aggregator/cli/pairs.h"
 #include "aggregator/cli/resolve.h"
 #include "aggregator/cli/verbs.h"
+#include "aggregator/cli/when.h"
 #include "common/base/assert.h"
+#include "common/os/clock.h"
 
 #include <string.h>
 
@@ -26,6 +28,7 @@ static const struct cli_column rule_columns[] = {
     {"HYSTERESIS", "hysteresis", CLI_CELL_NUMBER, true},
     {"CLEAR AFTER", "clearAfter", CLI_CELL_NUMBER, true},
     {"NOTIFY", "notify", CLI_CELL_TEXT, true},
+    {"SILENT UNTIL", "silentUntil", CLI_CELL_MSEC, true},
     {"BUILT IN", "builtin", CLI_CELL_TEXT, true},
     {NULL, NULL, CLI_CELL_TEXT, false},
 };
@@ -197,18 +200,54 @@ int cli_alarm_create(struct cli *cli, int argc, char **argv)
 				    : print_object(cli, noun->columns, made);
 }
 
-int cli_alarm_edit(struct cli *cli, int argc, char **argv)
+static int edit(struct cli *cli, const char *ref, const struct mu_value *body)
 {
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *made;
-	struct mu_value *body;
 	const char *path;
 
-	if (read_body(cli, argc - 1, argv + 1, &body, &err) < 0 ||
-	    path_of(cli, argv[0], "", &path, &err) < 0 ||
+	if (path_of(cli, ref, "", &path, &err) < 0 ||
 	    cli_api_call(cli->api, cli->arena, "PATCH", path, body, &made, &err) < 0)
 		return cli_fail(&err);
 	return print_object(cli, noun_of(cli)->columns, made);
+}
+
+int cli_alarm_edit(struct cli *cli, int argc, char **argv)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct mu_value *body;
+
+	if (read_body(cli, argc - 1, argv + 1, &body, &err) < 0)
+		return cli_fail(&err);
+	return edit(cli, argv[0], body);
+}
+
+/* "2h" from now on; a moment; "off". */
+static int read_until(const char *text, mu_msec *ret, struct mu_error *err)
+{
+	mu_msec now = mu_clock_wall();
+	mu_msec at = 0;
+
+	if (strcmp(text, "off") != 0 && cli_when_parse(text, now, &at, err) < 0)
+		return MU_FAILED;
+	/* A length of time is read as so long ago. */
+	*ret = at > 0 && !strchr(text, '-') ? now + (now - at) : at;
+	return 0;
+}
+
+int cli_alarm_silence(struct cli *cli, int argc, char **argv)
+{
+	struct mu_value *body = mu_value_object(cli->arena);
+	struct mu_error err = MU_ERROR_INIT;
+	mu_msec until;
+
+	(void)argc;
+	if (read_until(argv[1], &until, &err) < 0) {
+		(void)cli_fail(&err);
+		return CLI_USAGE;
+	}
+	mu_value_set_int(cli->arena, body, "silentUntil", until);
+	return edit(cli, argv[0], body);
 }
 
 static int each(struct cli *cli, int argc, char **argv, const char *method, const char *behind)

@@ -38,6 +38,7 @@ int cli_object_show(struct cli *cli, int argc, char **argv);
 int cli_alarm_list(struct cli *cli, int argc, char **argv);
 int cli_alarm_show(struct cli *cli, int argc, char **argv);
 int cli_alarm_create(struct cli *cli, int argc, char **argv);
+int cli_alarm_silence(struct cli *cli, int argc, char **argv);
 int cli_alarm_edit(struct cli *cli, int argc, char **argv);
 int cli_alarm_delete(struct cli *cli, int argc, char **argv);
 int cli_alarm_acknowledge(struct cli *cli, int argc, char **argv);

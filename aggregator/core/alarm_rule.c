@@ -36,6 +36,7 @@ enum member_kind {
 	MEMBER_WORD,    /* an enum, or a bool of two words */
 	MEMBER_SECONDS, /* kept in ms */
 	MEMBER_WHOLE,
+	MEMBER_MSEC,
 	MEMBER_REAL,
 	MEMBER_LIMIT, /* null takes it away */
 	MEMBER_LEVEL, /* of a condition that is true or not */
@@ -75,6 +76,7 @@ static const struct member members[] = {
     {"clearAfter", MEMBER_SECONDS, FOR_ALL, AT(release), ALARM_HOLD_MAX_S, NULL, 0},
     {"enabled", MEMBER_BOOL, FOR_ALL, AT(enabled), 0, NULL, 0},
     {"notify", MEMBER_BOOL, FOR_ALL, AT(notify), 0, NULL, 0},
+    {"silentUntil", MEMBER_MSEC, FOR_ALL, AT(silent_until), INT64_MAX, NULL, 0},
 };
 
 void alarm_rule_init(struct alarm_rule *rule, const struct mu_uuid *id)
@@ -164,6 +166,9 @@ static int take_word(void *at, const struct member *m, const struct mu_value *v,
 static int take_whole(void *at, const struct member *m, const struct mu_value *v,
 		      struct mu_error *err)
 {
+	if (m->kind == MEMBER_MSEC && (v->kind != MU_VALUE_INT || v->integer < 0))
+		return mu_error_set(err, MU_E_INVALID, "body.%s: must be ms since 1970, or 0",
+				    m->name);
 	if (v->kind != MU_VALUE_INT)
 		return refuse(m, v, "a whole number of seconds", err);
 	if (v->integer < 0 || v->integer > m->max)
@@ -227,6 +232,7 @@ static int take(struct alarm_rule *rule, const struct member *m, const struct mu
 		return take_word(at, m, v, err);
 	case MEMBER_SECONDS:
 	case MEMBER_WHOLE:
+	case MEMBER_MSEC:
 		return take_whole(at, m, v, err);
 	case MEMBER_REAL:
 		return take_real(at, m, v, err);
@@ -376,6 +382,7 @@ static struct mu_value *member_value(struct mu_arena *a, const struct alarm_rule
 	case MEMBER_SECONDS:
 		return mu_value_int(a, *(const mu_msec *)at / MU_SEC(1));
 	case MEMBER_WHOLE:
+	case MEMBER_MSEC:
 		return mu_value_int(a, *(const int64_t *)at);
 	case MEMBER_REAL:
 		return limit_value(a, &real);

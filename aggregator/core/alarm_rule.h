@@ -39,6 +39,7 @@ struct alarm_rule {
 	bool builtin;
 	bool enabled;
 	bool notify;
+	mu_msec silent_until; /* wall: nobody is told before; 0 = now */
 	enum alarm_of of;
 	char filter[ALARM_TEXT_MAX + 1]; /* "" = all */
 	enum alarm_condition condition;

@@ -18,6 +18,7 @@ struct entry {
 	struct alarm_state state;
 	uint64_t round;     /* it was looked at in */
 	struct alarm alarm; /* level ALARM_NONE: it is not raised yet */
+	bool announced;     /* somebody was told */
 	mu_msec told;       /* wall: its value was, last */
 	double told_value;
 };
@@ -49,14 +50,14 @@ void alarms_changes_reset(struct alarms_changes *c)
 	c->n_items = 0;
 }
 
-static void tell(struct alarms_changes *c, enum alarms_what what, const struct slot *s,
+static void tell(struct alarms_changes *c, enum alarms_what what, bool notify,
 		 enum alarm_level before, const struct alarm *alarm)
 {
 	if (c->n_items == c->cap) {
 		c->cap = c->cap ? c->cap * 2 : 16;
 		c->items = mu_xrealloc(c->items, c->cap, sizeof *c->items);
 	}
-	c->items[c->n_items++] = (struct alarms_change){what, s->rule.notify, before, *alarm};
+	c->items[c->n_items++] = (struct alarms_change){what, notify, before, *alarm};
 }
 
 /* --- life --- */
@@ -112,10 +113,17 @@ static void entry_drop(struct alarms *a, struct slot *s, struct entry *e)
 	free(e);
 }
 
+/* Whoever was told that it began is told that it is over, also in silence. */
+static void tell_cleared(const struct slot *s, struct entry *e, struct alarms_changes *out)
+{
+	tell(out, ALARMS_CLEARED, e->announced && s->rule.notify, e->alarm.level, &e->alarm);
+	e->announced = false;
+}
+
 static void entry_end(struct alarms *a, struct slot *s, struct entry *e, struct alarms_changes *out)
 {
 	if (e->alarm.level != ALARM_NONE)
-		tell(out, ALARMS_CLEARED, s, e->alarm.level, &e->alarm);
+		tell_cleared(s, e, out);
 	entry_drop(a, s, e);
 }
 
@@ -222,34 +230,54 @@ static void told(struct entry *e, mu_msec wall)
 	e->told_value = e->alarm.value;
 }
 
+static void begin(struct alarms *a, struct entry *e, mu_msec wall)
+{
+	e->alarm.since = wall;
+	e->alarm.acknowledged_at = 0;
+	e->alarm.acknowledged_by[0] = '\0';
+	(void)mu_map_put(a->raised, &e->alarm.id, sizeof e->alarm.id, e);
+}
+
+/* It is raised, as before or now. */
+static void show_raised(struct alarms *a, struct slot *s, struct entry *e, enum alarm_level level,
+			mu_msec wall, struct alarms_changes *out)
+{
+	enum alarm_level before = e->alarm.level;
+	bool audible = s->rule.notify && wall >= s->rule.silent_until;
+	bool late = audible && !e->announced && before != ALARM_NONE && !e->alarm.acknowledged_at;
+	enum alarms_what what = before == ALARM_NONE ? ALARMS_RAISED
+				: level != before    ? ALARMS_LEVEL
+						     : ALARMS_VALUE;
+
+	e->alarm.level = level;
+	if (what == ALARMS_RAISED) {
+		begin(a, e, wall);
+		e->announced = audible;
+	}
+	if (what != ALARMS_VALUE || value_is_news(e, wall)) {
+		told(e, wall);
+		tell(out, what, audible && e->announced, before, &e->alarm);
+	}
+	if (late) {
+		e->announced = true;
+		tell(out, ALARMS_ANNOUNCED, true, ALARM_NONE, &e->alarm);
+	}
+}
+
 /* What is shown follows what is so. */
 static void show(struct alarms *a, struct slot *s, struct entry *e, mu_msec wall,
 		 struct alarms_changes *out)
 {
-	enum alarm_level before = e->alarm.level;
 	enum alarm_level level = alarm_state_level(&e->state);
-	enum alarms_what what = ALARMS_VALUE;
 
-	if (level == ALARM_NONE) {
-		if (before != ALARM_NONE)
-			tell(out, ALARMS_CLEARED, s, e->alarm.level, &e->alarm);
-		e->alarm.level = ALARM_NONE;
-		(void)mu_map_remove(a->raised, &e->alarm.id, sizeof e->alarm.id);
+	if (level != ALARM_NONE) {
+		show_raised(a, s, e, level, wall, out);
 		return;
 	}
-	if (level == before && !value_is_news(e, wall))
-		return;
-	if (level != before)
-		what = before == ALARM_NONE ? ALARMS_RAISED : ALARMS_LEVEL;
-	e->alarm.level = level;
-	if (what == ALARMS_RAISED) {
-		e->alarm.since = wall;
-		e->alarm.acknowledged_at = 0;
-		e->alarm.acknowledged_by[0] = '\0';
-		(void)mu_map_put(a->raised, &e->alarm.id, sizeof e->alarm.id, e);
-	}
-	told(e, wall);
-	tell(out, what, s, before, &e->alarm);
+	if (e->alarm.level != ALARM_NONE)
+		tell_cleared(s, e, out);
+	e->alarm.level = ALARM_NONE;
+	(void)mu_map_remove(a->raised, &e->alarm.id, sizeof e->alarm.id);
 }
 
 static void describe(struct entry *e, const struct alarm_rule *rule)
@@ -314,6 +342,7 @@ bool alarms_restore(struct alarms *a, const struct alarm *alarm)
 	e->alarm = *alarm;
 	e->alarm.id = alarm_id(&alarm->object, s->rule.key);
 	e->told_value = alarm->value;
+	e->announced = true; /* nobody is told again after a restart */
 	alarm_state_raise(&e->state, &s->rule, alarm->level);
 	(void)mu_map_put(a->raised, &e->alarm.id, sizeof e->alarm.id, e);
 	return true;
@@ -347,6 +376,6 @@ bool alarms_acknowledge(struct alarms *a, const struct mu_uuid *id, const char *
 	e->alarm.acknowledged_at = wall;
 	mu_utf8_sanitize(e->alarm.acknowledged_by, sizeof e->alarm.acknowledged_by - 1, who,
 			 strlen(who));
-	tell(out, ALARMS_ACKNOWLEDGED, slot_of(a, &e->alarm.rule), e->alarm.level, &e->alarm);
+	tell(out, ALARMS_ACKNOWLEDGED, false, e->alarm.level, &e->alarm);
 	return true;
 }

@@ -21,8 +21,9 @@ struct alarms;
 
 enum alarms_what {
 	ALARMS_RAISED,
-	ALARMS_LEVEL, /* another level */
-	ALARMS_VALUE, /* the same level, another value */
+	ALARMS_LEVEL,     /* another level */
+	ALARMS_VALUE,     /* the same level, another value */
+	ALARMS_ANNOUNCED, /* it was raised in silence, which is over: nothing of it changes */
 	ALARMS_ACKNOWLEDGED,
 	ALARMS_CLEARED,
 	_ALARMS_WHAT_COUNT,
@@ -30,7 +31,7 @@ enum alarms_what {
 
 struct alarms_change {
 	enum alarms_what what;
-	bool notify;             /* its rule wants it told */
+	bool notify;             /* it is to be told */
 	enum alarm_level before; /* its level was */
 	struct alarm alarm;
 };

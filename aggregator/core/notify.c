@@ -194,7 +194,8 @@ static bool is_told(const struct alarms_change *c)
 /* What it is to somebody who is told from that level on; false: nothing. */
 static bool seen_from(enum alarm_level level, const struct alarms_change *c, enum alarms_what *ret)
 {
-	bool was = c->what != ALARMS_RAISED && c->before >= level;
+	bool new = c->what == ALARMS_RAISED || c->what == ALARMS_ANNOUNCED;
+	bool was = !new && c->before >= level;
 	bool is = c->what != ALARMS_CLEARED && c->alarm.level >= level;
 
 	if (!was && !is)
@@ -353,6 +354,7 @@ const char *notify_what_name(enum alarms_what what)
 		return "cleared";
 	case ALARMS_LEVEL:
 	case ALARMS_VALUE:
+	case ALARMS_ANNOUNCED:
 	case ALARMS_ACKNOWLEDGED:
 	case _ALARMS_WHAT_COUNT:
 		break;

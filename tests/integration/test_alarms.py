@@ -216,6 +216,13 @@ class CommandLine(AlarmCase):
         self.muster("alarm-rule", "edit", "by hand", "enabled=false")
         self.wait_alarms("it is off", vm, 0, "vms")
         self.assertRegex(self.muster("alarm-rule", "show", "by hand"), r"(?m)^ENABLED +no$")
+        self.muster("alarm-rule", "silence", "by hand", "2h")
+        until = next(r for r in self.rest.get("/alarm-rules") if r["name"] == "by hand")["silentUntil"]
+        self.assertLess(abs(until / 1000 - time.time() - 7200), 300)
+        self.muster("alarm-rule", "silence", "by hand", "2031-01-31 12:30")
+        self.muster("alarm-rule", "silence", "by hand", "off")
+        self.assertIn("SILENT UNTIL", self.muster("alarm-rule", "show", "by hand"))
+        self.muster("alarm-rule", "silence", "by hand", "soon", code=2)
         self.assertIn("body.level: must be one of",
                       self.muster("alarm-rule", "edit", "by hand", "level=bad", code=1))
         self.muster("alarm-rule", "delete", "by hand")
@@ -306,6 +313,23 @@ class Notices(AlarmCase):
         alarm = hook.events()[1]["alarm"]
         self.assertEqual(("VM noticed: named so", "warning", vm),
                          (alarm["text"], alarm["level"], alarm["object"]["uuid"]))
+        s.close()
+
+    def test_silence(self):
+        hook = Hook()
+        self.addCleanup(hook.close)
+        self.target(name="plain", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        rule = self.expression(silentUntil=int(time.time() * 1000) + 3600000)
+        self.expression("heard")
+        self.wait_alarms("both", vm, 2, "vms")
+        wait_until("one is told", lambda: hook.posts)
+        status, _, _ = self.rest.request("PATCH", f"/alarm-rules/{rule['id']}", {"silentUntil": 0})
+        self.assertEqual(200, status)
+        wait_until("the other one", lambda: len(hook.posts) == 2)
+        self.assertEqual([("raised", "heard"), ("raised", "named so")],
+                         [(e["event"], e["alarm"]["body"]["name"]) for e in hook.events()])
         s.close()
 
     def test_a_server_that_refuses_for_good(self):

@@ -102,7 +102,10 @@ static void complete(FILE *out)
 
 static const char *before_options(char *words_then_options)
 {
-	words_then_options[strcspn(words_then_options, "-")] = '\0';
+	char *options = strstr(words_then_options, "\n--");
+
+	if (options)
+		options[1] = '\0';
 	return words_then_options;
 }
 

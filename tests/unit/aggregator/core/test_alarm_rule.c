@@ -75,7 +75,7 @@ Test(alarm_rule, a_series)
 	      "\"condition\":\"series\",\"series\":\"vbd_*_read\",\"aggregate\":\"maximum\","
 	      "\"window\":60,\"comparison\":\"below\",\"warning\":2e6,\"critical\":1.5,"
 	      "\"hysteresis\":0.25,\"for\":120,\"clearAfter\":30,\"enabled\":false,"
-	      "\"notify\":false,\"id\":\"x\",\"builtin\":true,\"href\":\"\"}");
+	      "\"notify\":false,\"silentUntil\":7,\"id\":\"x\",\"builtin\":true,\"href\":\"\"}");
 	cr_expect_str_eq(
 	    written(),
 	    "{\"id\":\"01020300-0000-0000-0000-000000000000\",\"name\":\"Busy\",\"kind\":\"VM\","
@@ -83,7 +83,7 @@ Test(alarm_rule, a_series)
 	    "\"series\":\"vbd_*_read\",\"aggregate\":\"maximum\",\"window\":60,"
 	    "\"comparison\":\"below\",\"warning\":2000000,\"critical\":1.5,\"hysteresis\":0.25,"
 	    "\"for\":120,\"clearAfter\":30,\"enabled\":false,\"notify\":false,"
-	    "\"builtin\":false}");
+	    "\"silentUntil\":7,\"builtin\":false}");
 	cr_expect_eq(rule.hold, MU_SEC(120));
 	cr_expect_str_eq(rule.key, "01020300-0000-0000-0000-000000000000");
 	takes("{\"critical\":null}");
@@ -99,7 +99,8 @@ Test(alarm_rule, other_conditions)
 				    "\"name\":\"n\",\"kind\":\"host\",\"filter\":\"\","
 				    "\"condition\":\"expression\",\"expression\":\"!connected?\","
 				    "\"level\":\"critical\",\"for\":0,\"clearAfter\":0,"
-				    "\"enabled\":true,\"notify\":true,\"builtin\":false}");
+				    "\"enabled\":true,\"notify\":true,\"silentUntil\":0,"
+				    "\"builtin\":false}");
 	takes("{\"condition\":\"absent\",\"series\":\"memory*\",\"level\":\"warning\"}");
 	cr_expect(strstr(written(), "\"series\":\"memory*\",\"level\":\"warning\""));
 	refuses("{\"condition\":\"series\"}", "needs a limit");
@@ -149,6 +150,8 @@ Test(alarm_rule, refusals)
 	    {"{" SERIES ",\"critical\":\"1\"}", "body.critical: must be a number or null"},
 	    {"{" SERIES ",\"critical\":0.5}", "body.critical: must be more than `warning`"},
 	    {"{" SERIES ",\"critical\":0.9,\"comparison\":\"below\"}", "must be less than"},
+	    {"{" SERIES ",\"silentUntil\":-1}", "body.silentUntil: must be ms since 1970"},
+	    {"{" SERIES ",\"silentUntil\":\"2h\"}", "body.silentUntil: must be ms since 1970"},
 	    {"{" SERIES ",\"enabled\":1}", "body.enabled: must be true or false"},
 	    {"{" SERIES ",\"level\":\"warning\"}", "body.level: has no meaning with condition "
 						   "'series'"},

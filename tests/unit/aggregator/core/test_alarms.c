@@ -210,9 +210,9 @@ static void put(void)
 static const char *told(void)
 {
 	static const char *const names[_ALARMS_WHAT_COUNT] = {
-	    [ALARMS_RAISED] = "raised",   [ALARMS_LEVEL] = "level",
-	    [ALARMS_VALUE] = "value",     [ALARMS_ACKNOWLEDGED] = "acknowledged",
-	    [ALARMS_CLEARED] = "cleared",
+	    [ALARMS_RAISED] = "raised",       [ALARMS_LEVEL] = "level",
+	    [ALARMS_VALUE] = "value",         [ALARMS_ACKNOWLEDGED] = "acknowledged",
+	    [ALARMS_ANNOUNCED] = "announced", [ALARMS_CLEARED] = "cleared",
 	};
 	static char text[4096];
 	size_t len = 0;
@@ -314,6 +314,66 @@ Test(alarms, what_is_gone_is_over)
 	look(85, 10);
 	look(-1, 15);
 	cr_expect_str_eq(told(), "", "it was never raised");
+}
+
+/* Which of what came out is to be told, as "1" and "0". */
+static const char *audible(void)
+{
+	static char text[32];
+	size_t n = out.n_items < sizeof text ? out.n_items : sizeof text - 1;
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = out.items[i].notify ? '1' : '0';
+	text[n] = '\0';
+	return text;
+}
+
+Test(alarms, silence)
+{
+	rule.silent_until = 1000000 + MU_SEC(100);
+	put();
+	look(85, 0);
+	look(95, 5);
+	look(85, 10);
+	cr_expect_str_eq(audible(), "000");
+	(void)told();
+	look(70, 15);
+	cr_expect_str_eq(audible(), "0", "nobody knows that it began");
+	(void)told();
+	look(85, 20);
+	look(85, 95);
+	(void)told();
+	look(85, 100);
+	cr_expect_str_eq(audible(), "1");
+	cr_expect_str_eq(told(), "announced:warning:85", "it is so when silence is over");
+	look(85, 105);
+	cr_expect_str_eq(told(), "");
+	rule.silent_until = 1000000 + MU_SEC(200);
+	put();
+	look(95, 110);
+	cr_expect_str_eq(audible(), "0");
+	(void)told();
+	look(70, 115);
+	cr_expect_str_eq(audible(), "1", "who knows that it began is told that it is over");
+	(void)told();
+}
+
+Test(alarms, silence_and_what_is_known)
+{
+	struct mu_uuid id = alarm_id(&sr_a, rule.key);
+
+	rule.notify = false;
+	put();
+	look(85, 0);
+	cr_expect(alarms_acknowledge(alarms, &id, "admin", 5, &out));
+	rule.notify = true;
+	put();
+	(void)told();
+	look(85, 5);
+	cr_expect_str_eq(told(), "", "it is known already");
+	look(70, 10);
+	cr_expect_str_eq(audible(), "0");
+	(void)told();
 }
 
 /* Its host is away, say. */

@@ -235,6 +235,15 @@ Test(notify, who_is_told_what)
 	cr_expect_str_eq(sent(NOTIFY_SENT), "a:cleared:0");
 }
 
+Test(notify, what_silence_kept_back)
+{
+	add(&target_b, ALARM_CRITICAL);
+	put(1, ALARMS_ANNOUNCED, ALARM_NONE, ALARM_WARNING);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "");
+	put(1, ALARMS_ANNOUNCED, ALARM_NONE, ALARM_CRITICAL);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "b:raised:1");
+}
+
 Test(notify, what_waits_becomes_what_is)
 {
 	add(&target_a, ALARM_WARNING);
