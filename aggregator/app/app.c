@@ -7,6 +7,7 @@
  */
 #include "aggregator/app/app.h"
 
+#include "aggregator/notify/notifier.h"
 #include "common/base/assert.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -73,6 +74,7 @@ static void app_free(void *ctx)
 	mu_arena_free(app->arena);
 	mu_map_free(app->resync);
 	app_metrics_free(app);
+	app_alarms_free(app);
 	app_access_free(app);
 	free(app->fleet_address);
 	mu_timer_free(app->task_timer);
@@ -223,6 +225,8 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 	app_rest_backend(app, &app->backend);
 	app->rest = rest_new(app->loop, &app->backend);
 	admin_routes_add(app->rest, &app->admin);
+	app_alarm_ops(app, &app->alarm_ops);
+	alarm_routes_add(app->rest, &app->alarm_ops);
 	app_exposition_ops(app, &app->exposition_ops);
 	app->exposition = exposition_new(app->loop, &app->exposition_ops);
 	exposition_routes_add(app->rest, app->exposition);
@@ -300,12 +304,22 @@ static void on_store_closed(void *ctx)
 	app_free(app);
 }
 
+static void on_notifier_closed(void *ctx)
+{
+	struct app *app = ctx;
+
+	store_close(app->store, on_store_closed, app);
+}
+
 static void on_metrics_closed(void *ctx)
 {
 	struct app *app = ctx;
 
 	app->metrics = NULL;
-	store_close(app->store, on_store_closed, app);
+	if (app->notifier)
+		notifier_close(MU_TAKE(app->notifier), on_notifier_closed, app);
+	else
+		on_notifier_closed(app);
 }
 
 static void on_remote_closed(void *ctx)
@@ -352,6 +366,7 @@ static void app_stop(void *ctx)
 	/* Both store something, which a store that is closing has to know in time. */
 	mu_timer_cancel(app->daily);
 	mu_timer_cancel(app->task_timer);
+	app_alarms_stop(app);
 	if (app->http)
 		http_server_stop(app->http, on_http_stopped, app);
 	else
@@ -365,8 +380,8 @@ int app_serve(struct app *app, struct mu_error *err)
 	app->started_at = mu_clock_wall();
 	app->task_timer = mu_timer_new(app->loop, app_on_task_timer, app);
 	app->daily = mu_timer_new(app->loop, on_daily, app);
-	if (app_metrics_open(app, err) < 0 || serve_fleet(app, err) < 0 ||
-	    serve_http(app, &port, err) < 0) {
+	if (app_metrics_open(app, err) < 0 || app_alarms_open(app, err) < 0 ||
+	    serve_fleet(app, err) < 0 || serve_http(app, &port, err) < 0) {
 		mu_loop_post(app->loop, app_stop, app);
 		run_out(app);
 		return MU_FAILED;
@@ -376,6 +391,7 @@ int app_serve(struct app *app, struct mu_error *err)
 	app_access_trim(app);
 	app_tasks_end_orphans(app);
 	app_tasks_arm(app);
+	app_alarms_start(app);
 	mu_timer_set(app->daily, DAILY_MS);
 	mu_log_info("serving version=%s https=%s port=%d fleet_port=%d agents_dial=%s",
 		    MUSTER_VERSION, app->options->listen, port, fleet_port(app->fleet),

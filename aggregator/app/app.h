@@ -14,6 +14,7 @@
 #include "aggregator/metrics/metrics.h"
 #include "aggregator/remote/remote.h"
 #include "aggregator/rest/admin.h"
+#include "aggregator/rest/alarms.h"
 #include "aggregator/rest/exposition.h"
 #include "aggregator/store/access.h"
 #include "aggregator/store/store.h"
@@ -22,6 +23,9 @@
 #include "common/loop/loop.h"
 #include "common/rest/rest.h"
 #include "common/rpc/rpc.h"
+
+struct alarming;
+struct notifier;
 
 struct app {
 	const struct app_options *options;
@@ -36,6 +40,8 @@ struct app {
 	struct mu_arena *arena;      /* for encoding, reset after each use */
 	struct metrics *metrics;     /* NULL: not serving */
 	struct remote *remote;       /* NULL: samples go nowhere else */
+	struct alarming *alarming;   /* alarming.h; NULL: not serving */
+	struct notifier *notifier;   /* the same */
 	struct mu_map *metric_marks; /* host ids -> struct metric_mark, from the journal */
 	struct mu_map *resync;       /* host ids whose stored state could not be read */
 	size_t n_conflicts;          /* told today (state.c) */
@@ -51,6 +57,7 @@ struct app {
 	struct fleet *fleet;
 	struct rest_backend backend;
 	struct admin_ops admin;
+	struct alarm_ops alarm_ops;
 	struct exposition_ops exposition_ops;
 	struct exposition *exposition;
 	struct rest *rest;
@@ -151,6 +158,17 @@ void app_metrics_mark(const struct app *app, const struct host_id *host, uint64_
 void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt);
 /* Daily: what is gone for long is dropped. */
 void app_metrics_expire(struct app *app);
+
+/* alarms.c: after app_load() and app_metrics_open(); started when REST is there. */
+int app_alarms_open(struct app *app, struct mu_error *err);
+void app_alarms_start(struct app *app);
+void app_alarms_stop(struct app *app);
+void app_alarms_free(struct app *app);
+/* The object has changed, or is gone. */
+void app_alarms_forget(struct app *app, const struct mu_uuid *object);
+void app_each_alarm(struct app *app, bool (*each)(const struct alarm *a, void *arg), void *arg);
+/* alarm_rules.c */
+void app_alarm_ops(struct app *app, struct alarm_ops *ret);
 
 /* exposition.c: pages for Prometheus. */
 void app_exposition_ops(struct app *app, struct exposition_ops *ret);

@@ -91,6 +91,11 @@ static void pool(void *ctx, struct rest_pool *ret_pool)
 	*ret_pool = app->pool;
 }
 
+static void each_alarm(void *ctx, bool (*each)(const struct alarm *a, void *arg), void *arg)
+{
+	app_each_alarm(ctx, each, arg);
+}
+
 static void vm_op(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
 		  const struct rest_user *user, const char *from,
 		  void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
@@ -186,6 +191,7 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .object_find = object_find,
 	    .task_find = task_find,
 	    .pool = pool,
+	    .each_alarm = each_alarm,
 	    .vm_op = vm_op,
 	    .vm_define = vm_define,
 	    .call = call,

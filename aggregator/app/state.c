@@ -70,10 +70,12 @@ void app_publish(struct app *app)
 
 		switch (c->kind) {
 		case INVENTORY_HOST:
+			app_alarms_forget(app, &c->host->id.uuid);
 			if (app->rest)
 				rest_host_changed(app->rest, rest_changes[c->what], c->host);
 			break;
 		case INVENTORY_VM:
+			app_alarms_forget(app, &c->vm->id.uuid);
 			if (app->rest)
 				rest_vm_changed(app->rest, rest_changes[c->what], c->vm);
 			break;
@@ -81,6 +83,8 @@ void app_publish(struct app *app)
 			conflict_changed(app, c);
 			break;
 		case INVENTORY_OBJECT:
+			if (c->object->kind == OBJECT_SR)
+				app_alarms_forget(app, &c->object->id);
 			if (app->rest)
 				rest_object_changed(app->rest, rest_changes[c->what], c->object);
 			break;

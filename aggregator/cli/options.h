@@ -29,6 +29,7 @@ enum {
 	CLI_OPT_EXPORT = 1 << 10,
 	CLI_OPT_STATS = 1 << 11,
 	CLI_OPT_NETWORK = 1 << 12,
+	CLI_OPT_DRY_RUN = 1 << 13,
 };
 
 struct cli_options {
@@ -60,6 +61,7 @@ struct cli_options {
 	const char *format;
 	const char *name;
 	bool resume;
+	bool dry_run;
 	const char *url;
 	const char *token;
 	const char *ca;

@@ -597,14 +597,12 @@ void metrics_totals(const struct metrics *m, struct metrics_totals *ret)
 	}
 }
 
-const struct catalogue_object *metrics_newest(const struct metrics *m, const struct mu_uuid *object,
-					      float *ret)
+const struct catalogue_object *metrics_fresh(const struct metrics *m, const struct mu_uuid *object)
 {
 	const struct catalogue_object *o = catalogue_find(m->catalogue, object);
 
 	if (!o || archive_row_end(ARCHIVE_STEPS, o->last) < now_s() - METRICS_FRESH_S)
 		return NULL;
-	stats_at(m->archive, o, o->last, ret);
 	return o;
 }
 
@@ -612,6 +610,26 @@ void metrics_at(const struct metrics *m, const struct catalogue_object *o, uint3
 		float *ret)
 {
 	stats_at(m->archive, o, step, ret);
+}
+
+const struct catalogue_object *metrics_newest(const struct metrics *m, const struct mu_uuid *object,
+					      float *ret)
+{
+	const struct catalogue_object *o = metrics_fresh(m, object);
+
+	if (o)
+		stats_at(m->archive, o, o->last, ret);
+	return o;
+}
+
+void metrics_steps(const struct metrics *m, const struct catalogue_object *o, size_t i, uint32_t n,
+		   float *ret)
+{
+	const struct catalogue_series *s = &o->series[i];
+	uint32_t first = o->last - n + 1;
+
+	archive_read(m->archive, ARCHIVE_STEPS, ARCHIVE_AVERAGE, s->column, first, n, ret);
+	stats_mask(ARCHIVE_STEPS, s->born, first, n, ret);
 }
 
 /* --- forgetting --- */

@@ -87,6 +87,12 @@ const struct catalogue_object *metrics_newest(const struct metrics *m, const str
 void metrics_at(const struct metrics *m, const struct catalogue_object *o, uint32_t step,
 		float *ret);
 
+/* An object that was heard of within METRICS_FRESH_S, else NULL. */
+const struct catalogue_object *metrics_fresh(const struct metrics *m, const struct mu_uuid *object);
+/* The n steps of its series number `i` that end with its newest one; NaN = unknown. */
+void metrics_steps(const struct metrics *m, const struct catalogue_object *o, size_t i, uint32_t n,
+		   float *ret);
+
 /* How a host's batches fare. */
 struct metrics_intake {
 	size_t n_series;  /* of its objects, also those that are gone */

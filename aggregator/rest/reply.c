@@ -83,7 +83,7 @@ static int field_take(const struct body_field *f, const struct mu_value *v, stru
 	mu_assert_unreachable();
 }
 
-static int body_parse(struct http_request *r, struct mu_value **ret, struct mu_error *err)
+int body_parse(struct http_request *r, struct mu_value **ret, struct mu_error *err)
 {
 	if (r->body_len == 0) {
 		*ret = mu_value_object(r->arena);

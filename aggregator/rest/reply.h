@@ -26,6 +26,8 @@ struct body_field {
  * Unknown members, wrong kinds and missing ones are named in the error. */
 int body_read(struct http_request *r, const struct body_field *fields, size_t n_fields,
 	      struct mu_error *err);
+/* The body as an object, for who knows better what its members are; an absent one is empty. */
+int body_parse(struct http_request *r, struct mu_value **ret, struct mu_error *err);
 /* A whole number from the query; `def` when absent. */
 int query_int(struct http_request *r, const char *name, int64_t def, int64_t min, int64_t max,
 	      int64_t *ret, struct mu_error *err);

@@ -171,6 +171,30 @@ static const struct {
 		   " at INTEGER NOT NULL,"
 		   " samples BLOB NOT NULL,"
 		   " PRIMARY KEY (host, slot)) STRICT;"},
+    /* Rules of alarms, what is raised, and who is told. */
+    [6] = {.up = "CREATE TABLE alarm_rules("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " name TEXT NOT NULL,"
+		 " rule TEXT NOT NULL) STRICT;" /* JSON, as REST has it */
+		 "CREATE TABLE alarms("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " rule BLOB NOT NULL,"
+		 " object BLOB NOT NULL,"
+		 " object_type TEXT NOT NULL,"
+		 " level TEXT NOT NULL,"
+		 " name TEXT NOT NULL,"
+		 " value REAL," /* NULL: none is measured */
+		 " unit TEXT NOT NULL,"
+		 " raised_at INTEGER NOT NULL,"
+		 " acknowledged_at INTEGER NOT NULL,"
+		 " acknowledged_by TEXT NOT NULL) STRICT;"
+		 "CREATE TABLE alarm_targets("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " name TEXT NOT NULL,"
+		 " target TEXT NOT NULL) STRICT;", /* JSON, with its secret */
+	   .down = "DROP TABLE alarm_targets;"
+		   "DROP TABLE alarms;"
+		   "DROP TABLE alarm_rules;"},
 };
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)

@@ -115,6 +115,33 @@ static const struct {
 		       " last = excluded.last, series = excluded.series"},
     [STMT_METRIC_DELETE] = {"metric_delete", "DELETE FROM metric_objects WHERE id = ?1"},
     [STMT_METRIC_LIST] = {"metric_list", "SELECT id, host, last, series FROM metric_objects"},
+
+    [STMT_ALARM_RULE_PUT] = {"alarm_rule_put",
+			     "INSERT INTO alarm_rules(id, name, rule) VALUES (?1, ?2, ?3)"
+			     " ON CONFLICT(id) DO UPDATE SET name = excluded.name,"
+			     " rule = excluded.rule"},
+    [STMT_ALARM_RULE_DELETE] = {"alarm_rule_delete", "DELETE FROM alarm_rules WHERE id = ?1"},
+    [STMT_ALARM_RULE_LIST] = {"alarm_rule_list",
+			      "SELECT id, name, rule FROM alarm_rules ORDER BY rowid"},
+    [STMT_ALARM_PUT] = {"alarm_put",
+			"INSERT INTO alarms(id, rule, object, object_type, level, name, value,"
+			" unit, raised_at, acknowledged_at, acknowledged_by)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+			" ON CONFLICT(id) DO UPDATE SET level = excluded.level,"
+			" name = excluded.name, value = excluded.value, unit = excluded.unit,"
+			" raised_at = excluded.raised_at,"
+			" acknowledged_at = excluded.acknowledged_at,"
+			" acknowledged_by = excluded.acknowledged_by"},
+    [STMT_ALARM_DELETE] = {"alarm_delete", "DELETE FROM alarms WHERE id = ?1"},
+    [STMT_ALARM_LIST] = {"alarm_list",
+			 "SELECT id, rule, object, object_type, level, name, value, unit,"
+			 " raised_at, acknowledged_at, acknowledged_by FROM alarms"
+			 " ORDER BY raised_at, id"},
+    [STMT_ALARM_TARGET_PUT] = {"alarm_target_put",
+			       "INSERT INTO alarm_targets(id, name, target) VALUES (?1, ?2, ?3)"},
+    [STMT_ALARM_TARGET_DELETE] = {"alarm_target_delete", "DELETE FROM alarm_targets WHERE id = ?1"},
+    [STMT_ALARM_TARGET_LIST] = {"alarm_target_list",
+				"SELECT id, name, target FROM alarm_targets ORDER BY rowid"},
 };
 
 int stmt_error(struct mu_error *err, sqlite3 *db, int rc, const char *what)
@@ -178,6 +205,8 @@ static int bind(sqlite3_stmt *st, int pos, const struct stmt_value *v)
 		return sqlite3_bind_null(st, pos);
 	case STMT_INT:
 		return sqlite3_bind_int64(st, pos, v->integer);
+	case STMT_REAL:
+		return sqlite3_bind_double(st, pos, v->real);
 	case STMT_TEXT:
 		return sqlite3_bind_text(st, pos, v->bytes, (int)v->len, SQLITE_STATIC);
 	case STMT_BLOB:
@@ -239,6 +268,11 @@ void stmt_reset(sqlite3_stmt *st)
 struct stmt_value stmt_int(int64_t i)
 {
 	return (struct stmt_value){.kind = STMT_INT, .integer = i};
+}
+
+struct stmt_value stmt_real(double d)
+{
+	return (struct stmt_value){.kind = STMT_REAL, .real = d};
 }
 
 struct stmt_value stmt_text(const char *s)

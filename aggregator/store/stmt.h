@@ -57,14 +57,24 @@ enum stmt_id {
 	STMT_METRIC_PUT,
 	STMT_METRIC_DELETE,
 	STMT_METRIC_LIST,
+	STMT_ALARM_RULE_PUT,
+	STMT_ALARM_RULE_DELETE,
+	STMT_ALARM_RULE_LIST,
+	STMT_ALARM_PUT,
+	STMT_ALARM_DELETE,
+	STMT_ALARM_LIST,
+	STMT_ALARM_TARGET_PUT,
+	STMT_ALARM_TARGET_DELETE,
+	STMT_ALARM_TARGET_LIST,
 	_STMT_COUNT,
 };
 
-enum stmt_kind { STMT_NULL, STMT_INT, STMT_TEXT, STMT_BLOB, _STMT_KIND_COUNT };
+enum stmt_kind { STMT_NULL, STMT_INT, STMT_REAL, STMT_TEXT, STMT_BLOB, _STMT_KIND_COUNT };
 
 struct stmt_value {
 	enum stmt_kind kind;
 	int64_t integer;
+	double real;
 	const void *bytes;
 	size_t len;
 };
@@ -94,6 +104,7 @@ static inline void stmt_reset_cleanup(sqlite3_stmt **st)
 int stmt_error(struct mu_error *err, sqlite3 *db, int rc, const char *what);
 
 struct stmt_value stmt_int(int64_t i);
+struct stmt_value stmt_real(double d);
 struct stmt_value stmt_text(const char *s); /* NULL: SQL NULL */
 struct stmt_value stmt_blob(const void *p, size_t len);
 struct stmt_value stmt_uuid(const struct mu_uuid *u);

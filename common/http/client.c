@@ -2,6 +2,7 @@
 #include "common/http/client.h"
 
 #include "common/base/assert.h"
+#include "common/http/curl.h"
 #include "common/os/clock.h"
 
 #include <curl/curl.h>
@@ -49,6 +50,13 @@ void http_client_response_deinit(struct http_client_response *r)
 static void init_curl(void)
 {
 	mu_assert(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+}
+
+void http_curl_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, init_curl);
 }
 
 /* What comes back */
@@ -153,8 +161,8 @@ static size_t on_data(char *data, size_t size, size_t n, void *arg)
 	return len;
 }
 
-/* About once a second: the limits of a stream, which has none of its own in libcurl, and whether
- * somebody wants the end of it. */
+/* About once a second: does somebody still want it; and the limits of a stream, which has none of
+ * its own in libcurl. */
 static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 {
 	struct transfer *t = arg;
@@ -165,6 +173,8 @@ static int on_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl
 	(void)c;
 	if (mu_cancel_check(t->request->cancel, NULL) < 0)
 		return 1;
+	if (!t->on_line && !t->bytes)
+		return 0;
 	if (b + d != t->moved) {
 		t->moved = b + d;
 		t->last_byte_at = mu_clock_monotonic();
@@ -307,10 +317,10 @@ static int explain(struct transfer *t, CURLcode rc, struct mu_error *err)
 
 	if (!t->why[0])
 		(void)snprintf(t->why, sizeof t->why, "%s", curl_easy_strerror(rc));
-	if (t->too_large)
-		return mu_error_set(err, MU_E_TOO_LARGE, "the response of %s is too large", url);
 	if (mu_cancel_check(t->request->cancel, err) < 0)
 		return MU_FAILED;
+	if (t->too_large)
+		return mu_error_set(err, MU_E_TOO_LARGE, "the response of %s is too large", url);
 	if (t->idle || rc == CURLE_OPERATION_TIMEDOUT)
 		return mu_error_set(err, MU_E_TIMEOUT, "no answer from %s in time", url);
 	if (rc == CURLE_COULDNT_CONNECT || rc == CURLE_COULDNT_RESOLVE_HOST ||
@@ -331,11 +341,10 @@ static int explain(struct transfer *t, CURLcode rc, struct mu_error *err)
 
 static int run(struct transfer *t, struct mu_error *err)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	long status = 0;
 	CURLcode rc;
 
-	(void)pthread_once(&once, init_curl);
+	http_curl_init();
 	*t->response = (struct http_client_response)HTTP_CLIENT_RESPONSE_INIT;
 	t->curl = curl_easy_init();
 	mu_assert(t->curl);

@@ -33,7 +33,7 @@ struct http_client_request {
 	mu_msec timeout;      /* of the whole call; of a stream: until it begins. 0: 60 s */
 	mu_msec idle_timeout; /* of a stream: no byte for so long ends it. 0: none */
 	size_t body_max;      /* of the response; 0: 64 MiB */
-	/* Ends the call within a second or so, with MU_E_CANCELLED; NULL: nobody can. */
+	/* Looked at about once a second: MU_E_CANCELLED. NULL: nobody can cancel. */
 	const struct mu_cancel *cancel;
 };
 

@@ -4,6 +4,7 @@
 #include "common/base/assert.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { WARNING_AT = 80, CRITICAL_AT = 90, SLACK = 2, ALL = 100 };
 
@@ -18,6 +19,15 @@ static const char *const what_names[_ALARM_WHAT_COUNT] = {
     [ALARM_SR_METADATA] = "metadata",
 };
 
+static const struct {
+	const char *name;
+	const char *collection;
+} of_names[_ALARM_OF_COUNT] = {
+    [ALARM_OF_VM] = {"VM", "vms"},
+    [ALARM_OF_HOST] = {"host", "hosts"},
+    [ALARM_OF_SR] = {"SR", "srs"},
+};
+
 const char *alarm_level_name(enum alarm_level level)
 {
 	mu_assert((unsigned)level < _ALARM_LEVEL_COUNT);
@@ -30,12 +40,79 @@ const char *alarm_what_name(enum alarm_what what)
 	return what_names[what];
 }
 
-struct mu_uuid alarm_id(const struct mu_uuid *object, enum alarm_what what)
+const char *alarm_what_title(enum alarm_what what)
 {
-	char part[32];
+	return what == ALARM_SR_DATA ? "SR data usage" : "SR metadata usage";
+}
 
-	(void)snprintf(part, sizeof part, "alarm:%s", alarm_what_name(what));
-	return mu_uuid_derive(object, part);
+bool alarm_level_parse(const char *name, enum alarm_level *ret)
+{
+	for (unsigned i = ALARM_WARNING; i < _ALARM_LEVEL_COUNT; i++) {
+		if (strcmp(level_names[i], name) == 0) {
+			*ret = (enum alarm_level)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+const char *alarm_of_name(enum alarm_of of)
+{
+	mu_assert((unsigned)of < _ALARM_OF_COUNT);
+	return of_names[of].name;
+}
+
+const char *alarm_of_collection(enum alarm_of of)
+{
+	mu_assert((unsigned)of < _ALARM_OF_COUNT);
+	return of_names[of].collection;
+}
+
+bool alarm_of_parse(const char *name, enum alarm_of *ret)
+{
+	for (unsigned i = 0; i < _ALARM_OF_COUNT; i++) {
+		if (strcmp(of_names[i].name, name) == 0) {
+			*ret = (enum alarm_of)i;
+			return true;
+		}
+	}
+	return false;
+}
+
+struct mu_uuid alarm_id(const struct mu_uuid *object, const char *part)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof text, "alarm:%s", part);
+	return mu_uuid_derive(object, text);
+}
+
+static bool is_ratio(const struct alarm *a)
+{
+	return strcmp(a->unit, "ratio") == 0;
+}
+
+const char *alarm_value(const struct alarm *a, char buf[static ALARM_VALUE_TEXT])
+{
+	double scale = is_ratio(a) ? ALL : 1;
+
+	(void)snprintf(buf, ALARM_VALUE_TEXT, "%.1f", a->value * scale);
+	return buf;
+}
+
+const char *alarm_value_text(const struct alarm *a, char buf[static ALARM_VALUE_TEXT])
+{
+	buf[0] = '\0';
+	if (!a->measured)
+		return buf;
+	if (is_ratio(a))
+		(void)snprintf(buf, ALARM_VALUE_TEXT, "%.4g %%", a->value * ALL);
+	else if (strcmp(a->unit, "percent") == 0)
+		(void)snprintf(buf, ALARM_VALUE_TEXT, "%.4g %%", a->value);
+	else
+		(void)snprintf(buf, ALARM_VALUE_TEXT, "%.4g%s%s", a->value, a->unit[0] ? " " : "",
+			       a->unit);
+	return buf;
 }
 
 /* A library of images is as full as it is: nobody writes into it. */

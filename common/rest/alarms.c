@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET /alarms, as Xen Orchestra has them. Alarms are in the state already (common/model/alarm.h):
- * nothing is stored of them, and after a restart those that still hold are found again, with a
- * new time. What was there before the first change was told is looked at when somebody asks.
+ * GET /alarms, as Xen Orchestra has them. A backend that finds alarms out by rules says what they
+ * are (each_alarm). Otherwise they are in the state already (common/model/alarm.h): nothing is
+ * stored of them, and after a restart those that still hold are found again, with a new time. What
+ * was there before the first change was told is looked at when somebody asks.
  */
 #include "common/rest/alarms.h"
 
@@ -43,66 +44,71 @@ struct rest_alarms *rest_alarms_free(struct rest_alarms *alarms)
 	return NULL;
 }
 
-static void clear(struct rest_alarms *alarms, struct alarm *a, const char *name)
+static void clear(struct rest_alarms *alarms, struct alarm *a)
 {
 	(void)mu_map_remove(alarms->map, &a->id, sizeof a->id);
-	mu_log_info("alarm over object=\"%s\" what=%s", name, alarm_what_name(a->what));
-	rest_feed_alarm_changed(alarms->rest->feed, REST_REMOVE, a);
+	rest_alarm_changed(alarms->rest, REST_REMOVE, a);
 	free(a);
 }
 
-static void raise_one(struct rest_alarms *alarms, const struct model_object *o,
-		      const struct alarm *now)
+static void raise_one(struct rest_alarms *alarms, const struct alarm *now)
 {
 	struct alarm *a = mu_xmemdup(now, sizeof *now);
 
 	(void)mu_map_put(alarms->map, &a->id, sizeof a->id, a);
-	mu_log_warning("alarm object=\"%s\" what=%s level=%s percent=%d", o->name,
-		       alarm_what_name(a->what), alarm_level_name(a->level), (int)a->percent);
-	rest_feed_alarm_changed(alarms->rest->feed, REST_ADD, a);
+	rest_alarm_changed(alarms->rest, REST_ADD, a);
 }
 
 static void update(struct rest_alarms *alarms, struct alarm *a, const struct alarm *now)
 {
-	mu_msec since = a->level == now->level ? a->since : now->since;
+	mu_msec since = a->since;
 
-	if (a->level == now->level && a->percent == now->percent)
+	if (a->level == now->level && (int32_t)a->value == (int32_t)now->value)
 		return;
 	*a = *now;
 	a->since = since;
-	rest_feed_alarm_changed(alarms->rest->feed, REST_UPDATE, a);
+	rest_alarm_changed(alarms->rest, REST_UPDATE, a);
 }
 
-static void look_at(struct rest_alarms *alarms, const struct model_object *o, bool gone)
+static void look_at_one(struct rest_alarms *alarms, const struct model_object *o,
+			enum alarm_what what, bool gone)
 {
-	for (unsigned what = 0; what < _ALARM_WHAT_COUNT; what++) {
-		struct alarm now = {.id = alarm_id(&o->id, (enum alarm_what)what),
-				    .object = o->id,
-				    .what = (enum alarm_what)what};
-		struct alarm *a = mu_map_find(alarms->map, &now.id, sizeof now.id);
+	struct alarm now = {
+	    .id = alarm_id(&o->id, alarm_what_name(what)),
+	    .object = o->id,
+	    .of = ALARM_OF_SR,
+	    .measured = true,
+	    .unit = "percent",
+	    .since = mu_clock_wall(),
+	};
+	struct alarm *a = mu_map_find(alarms->map, &now.id, sizeof now.id);
+	int32_t percent;
 
-		if (!gone && alarm_measure(o, now.what, &now.percent))
-			now.level = alarm_step(a ? a->level : ALARM_NONE, now.percent);
-		now.since = mu_clock_wall();
-		if (a && now.level == ALARM_NONE)
-			clear(alarms, a, o->name);
-		else if (a)
-			update(alarms, a, &now);
-		else if (now.level != ALARM_NONE)
-			raise_one(alarms, o, &now);
+	(void)snprintf(now.name, sizeof now.name, "%s", alarm_what_title(what));
+	if (!gone && alarm_measure(o, what, &percent)) {
+		now.level = alarm_step(a ? a->level : ALARM_NONE, percent);
+		now.value = percent;
 	}
+	if (a && now.level == ALARM_NONE)
+		clear(alarms, a);
+	else if (a)
+		update(alarms, a, &now);
+	else if (now.level != ALARM_NONE)
+		raise_one(alarms, &now);
 }
 
 void rest_alarms_object_changed(struct rest_alarms *alarms, enum rest_change what,
 				const struct model_object *o)
 {
-	if (o->kind == OBJECT_SR)
-		look_at(alarms, o, what == REST_REMOVE);
+	if (o->kind != OBJECT_SR || alarms->rest->backend.each_alarm)
+		return;
+	for (unsigned i = 0; i < _ALARM_WHAT_COUNT; i++)
+		look_at_one(alarms, o, (enum alarm_what)i, what == REST_REMOVE);
 }
 
 static bool look_at_sr(const struct model_object *o, void *arg)
 {
-	look_at(arg, o, false);
+	rest_alarms_object_changed(arg, REST_UPDATE, o);
 	return true;
 }
 
@@ -113,18 +119,42 @@ static void look_at_all(struct rest_alarms *alarms)
 	b->each_object(b->ctx, OBJECT_SR, look_at_sr, alarms);
 }
 
+/* What is said of it: "SR disks: SR data usage 82 %". */
+static const char *text_of(const struct rest *rest, const struct alarm *a, struct mu_arena *arena)
+{
+	const struct rest_backend *b = &rest->backend;
+	const struct vm_id vm_id = {a->object};
+	const struct host_id host_id = {a->object};
+	const struct model_vm *vm = a->of == ALARM_OF_VM ? b->vm_find(b->ctx, &vm_id) : NULL;
+	const struct model_host *host =
+	    a->of == ALARM_OF_HOST ? b->host_find(b->ctx, &host_id) : NULL;
+	const struct model_object *o =
+	    a->of == ALARM_OF_SR ? b->object_find(b->ctx, &a->object) : NULL;
+	const char *name = vm ? vm->name : host ? host->name : o ? o->name : "?";
+	char value[ALARM_VALUE_TEXT];
+
+	alarm_value_text(a, value);
+	return mu_arena_printf(arena, "%s %s: %s%s%s", alarm_of_name(a->of), name, a->name,
+			       value[0] ? " " : "", value);
+}
+
+void rest_alarm_changed(struct rest *rest, enum rest_change what, const struct alarm *a)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *arena = mu_arena_new();
+	const char *text = text_of(rest, a, arena);
+
+	if (what == REST_REMOVE)
+		mu_log_info("alarm over alarm=\"%s\"", text);
+	else if (what == REST_ADD)
+		mu_log_warning("alarm alarm=\"%s\" level=%s", text, alarm_level_name(a->level));
+	rest_feed_alarm_changed(rest->feed, what, a);
+}
+
 /* Fields */
 
 static const struct alarm *alarm(const void *object)
 {
 	return object;
-}
-
-static const struct model_object *object_of(struct rest_render *r, const void *object)
-{
-	const struct rest_backend *b = &r->rest->backend;
-
-	return b->object_find(b->ctx, &alarm(object)->object);
 }
 
 static struct mu_value *alarm_type(struct rest_render *r, const void *object)
@@ -148,23 +178,26 @@ static struct mu_value *alarm_body(struct rest_render *r, const void *object)
 {
 	const struct alarm *a = object;
 	struct mu_value *v = mu_value_object(r->arena);
+	char value[ALARM_VALUE_TEXT];
 
-	mu_value_set_string(r->arena, v, "name",
-			    a->what == ALARM_SR_DATA ? "SR data usage" : "SR metadata usage");
-	mu_value_set_string(r->arena, v, "value",
-			    mu_arena_printf(r->arena, "%d.0", (int)a->percent));
+	mu_value_set_string(r->arena, v, "name", a->name);
+	if (a->measured)
+		mu_value_set_string(r->arena, v, "value", alarm_value(a, value));
 	return v;
 }
 
 static struct mu_value *alarm_object(struct rest_render *r, const void *object)
 {
+	const struct alarm *a = object;
 	struct mu_value *v = mu_value_object(r->arena);
 	char id[MU_UUID_TEXT];
 
-	(void)mu_uuid_format(&alarm(object)->object, id);
-	mu_value_set_string(r->arena, v, "type", "SR");
+	(void)mu_uuid_format(&a->object, id);
+	mu_value_set_string(r->arena, v, "type", alarm_of_name(a->of));
 	mu_value_set_string(r->arena, v, "uuid", id);
-	mu_value_set_string(r->arena, v, "href", mu_arena_printf(r->arena, "/rest/v0/srs/%s", id));
+	mu_value_set_string(
+	    r->arena, v, "href",
+	    mu_arena_printf(r->arena, "/rest/v0/%s/%s", alarm_of_collection(a->of), id));
 	return v;
 }
 
@@ -175,12 +208,26 @@ static struct mu_value *alarm_level(struct rest_render *r, const void *object)
 
 static struct mu_value *alarm_text(struct rest_render *r, const void *object)
 {
-	const struct model_object *o = object_of(r, object);
+	return mu_value_string(r->arena, text_of(r->rest, object, r->arena));
+}
+
+static struct mu_value *alarm_rule(struct rest_render *r, const void *object)
+{
+	return rest_uuid_if(r->arena, &alarm(object)->rule);
+}
+
+static struct mu_value *alarm_acknowledged_at(struct rest_render *r, const void *object)
+{
+	mu_msec at = alarm(object)->acknowledged_at;
+
+	return at ? mu_value_int(r->arena, at) : NULL;
+}
+
+static struct mu_value *alarm_acknowledged_by(struct rest_render *r, const void *object)
+{
 	const struct alarm *a = object;
 
-	return mu_value_string(r->arena,
-			       mu_arena_printf(r->arena, "SR %s: %s %d %% full", o ? o->name : "?",
-					       alarm_what_name(a->what), (int)a->percent));
+	return a->acknowledged_at ? mu_value_string(r->arena, a->acknowledged_by) : NULL;
 }
 
 static const struct rest_field alarm_fields[] = {
@@ -197,11 +244,26 @@ static const struct rest_field alarm_fields[] = {
     /* Ours */
     {"level", alarm_level},
     {"text", alarm_text},
+    {"rule", alarm_rule},
+    {"acknowledgedAt", alarm_acknowledged_at},
+    {"acknowledgedBy", alarm_acknowledged_by},
 };
 
 static const struct mu_uuid *alarm_own_id(const void *object)
 {
 	return &alarm(object)->id;
+}
+
+struct walk {
+	bool (*each)(const void *object, void *arg);
+	void *arg;
+};
+
+static bool walk_alarm(const struct alarm *a, void *arg)
+{
+	const struct walk *w = arg;
+
+	return w->each(a, w->arg);
 }
 
 static void each_alarm(const struct rest_backend *b, bool (*each)(const void *object, void *arg),
@@ -210,8 +272,13 @@ static void each_alarm(const struct rest_backend *b, bool (*each)(const void *ob
 	/* The backend is the one in struct rest. */
 	const void *rest = (const char *)b - offsetof(struct rest, backend);
 	struct rest_alarms *alarms = ((const struct rest *)rest)->alarms;
+	struct walk w = {each, arg};
 	const struct alarm *a;
 
+	if (b->each_alarm) {
+		b->each_alarm(b->ctx, walk_alarm, &w);
+		return;
+	}
 	look_at_all(alarms);
 	for (size_t i = 0; (a = mu_map_next(alarms->map, &i, NULL, NULL));) {
 		if (!each(a, arg))
@@ -219,15 +286,28 @@ static void each_alarm(const struct rest_backend *b, bool (*each)(const void *ob
 	}
 }
 
+struct search {
+	const struct mu_uuid *id;
+	void (*found)(const void *object, void *arg);
+	void *arg;
+};
+
+static bool try_alarm(const void *object, void *arg)
+{
+	const struct search *s = arg;
+
+	if (!mu_uuid_equal(&alarm(object)->id, s->id))
+		return true;
+	s->found(object, s->arg);
+	return false;
+}
+
 static void find_alarm(struct rest *rest, const struct mu_uuid *id,
 		       void (*found)(const void *object, void *arg), void *arg)
 {
-	const struct alarm *a;
+	struct search s = {id, found, arg};
 
-	look_at_all(rest->alarms);
-	a = mu_map_find(rest->alarms->map, id, sizeof *id);
-	if (a)
-		found(a, arg);
+	each_alarm(&rest->backend, try_alarm, &s);
 }
 
 const struct rest_type rest_type_alarm = {
@@ -240,9 +320,22 @@ const struct rest_type rest_type_alarm = {
     .find = find_alarm,
 };
 
+struct mu_value *rest_alarm_value(struct rest *rest, struct mu_arena *a, const struct alarm *alarm)
+{
+	struct rest_render r;
+
+	rest_render_init(&r, rest, a);
+	return rest_render_object(&r, &rest_type_alarm, alarm, NULL);
+}
+
 static bool is_about(const void *object, const void *arg)
 {
 	return mu_uuid_equal(&alarm(object)->object, arg);
+}
+
+static struct http_reply *alarms_of(struct rest_call *c, const struct mu_uuid *id)
+{
+	return rest_list(c, &rest_type_alarm, is_about, id);
 }
 
 /* GET /srs/{id}/alarms */
@@ -251,5 +344,24 @@ struct http_reply *rest_get_sr_alarms(struct rest_call *c)
 	const struct model_object *o;
 	struct http_reply *refusal = rest_object_need(c, OBJECT_SR, c->id, &o);
 
-	return refusal ? refusal : rest_list(c, &rest_type_alarm, is_about, &o->id);
+	return refusal ? refusal : alarms_of(c, &o->id);
+}
+
+/* GET /vms/{id}/alarms */
+struct http_reply *rest_get_vm_alarms(struct rest_call *c)
+{
+	struct vm_id id;
+
+	return rest_vm_find(c, &id) ? alarms_of(c, &id.uuid) : rest_not_found(c, "VM", c->id);
+}
+
+/* GET /hosts/{id}/alarms */
+struct http_reply *rest_get_host_alarms(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct host_id id;
+
+	if (!mu_uuid_parse(c->id, &id.uuid) || !b->host_find(b->ctx, &id))
+		return rest_not_found(c, "host", c->id);
+	return alarms_of(c, &id.uuid);
 }

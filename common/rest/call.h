@@ -113,6 +113,8 @@ struct http_reply *rest_post_vm_action(struct rest_call *c);
 struct http_reply *rest_post_vm_group(struct rest_call *c); /* groups.c */
 struct http_reply *rest_get_vm_console(struct rest_call *c);
 struct http_reply *rest_get_sr_alarms(struct rest_call *c);
+struct http_reply *rest_get_vm_alarms(struct rest_call *c);
+struct http_reply *rest_get_host_alarms(struct rest_call *c);
 struct http_reply *rest_get_pools(struct rest_call *c);
 struct http_reply *rest_get_pool(struct rest_call *c);
 struct http_reply *rest_get_tasks(struct rest_call *c);

@@ -191,3 +191,45 @@ struct http_reply *rest_list(struct rest_call *c, const struct rest_type *type,
 {
 	return rest_list_all(c, &type, 1, keep, arg);
 }
+
+/* Matching one object for rules, by id */
+
+static const void *object_of(struct rest *rest, enum alarm_of of, const struct mu_uuid *id)
+{
+	const struct rest_backend *b = &rest->backend;
+	const struct vm_id vm_id = {*id};
+	const struct host_id host_id = {*id};
+
+	switch (of) {
+	case ALARM_OF_VM:
+		return b->vm_find(b->ctx, &vm_id);
+	case ALARM_OF_HOST:
+		return b->host_find(b->ctx, &host_id);
+	case ALARM_OF_SR:
+		return b->object_find(b->ctx, id);
+	case _ALARM_OF_COUNT:
+		break;
+	}
+	mu_assert_unreachable();
+}
+
+bool rest_matches(struct rest *rest, enum alarm_of of, const struct mu_uuid *id,
+		  const struct query_filter *filter, struct mu_arena *a)
+{
+	static const struct rest_type *const types[_ALARM_OF_COUNT] = {
+	    [ALARM_OF_VM] = &rest_type_vm,
+	    [ALARM_OF_HOST] = &rest_type_host,
+	    [ALARM_OF_SR] = &rest_type_sr,
+	};
+	const void *object = object_of(rest, of, id);
+	bool used[FIELDS_MAX];
+	struct rest_render r;
+
+	if (!object)
+		return false;
+	rest_render_init(&r, rest, a);
+	mu_assert(types[of]->n_fields <= FIELDS_MAX);
+	for (size_t i = 0; i < types[of]->n_fields; i++)
+		used[i] = query_filter_uses(filter, types[of]->fields[i].name);
+	return query_filter_match(filter, render(&r, types[of], object, used));
+}

@@ -114,6 +114,8 @@ static const struct route routes[] = {
     TASKS("srs", rest_type_sr),
     {{HTTP_GET, "/rest/v0/srs/{id}/alarms", false}, rest_get_sr_alarms},
     {{HTTP_GET, "/rest/v0/srs/{id}/stats", false}, rest_get_sr_stats},
+    {{HTTP_GET, "/rest/v0/vms/{id}/alarms", false}, rest_get_vm_alarms},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/alarms", false}, rest_get_host_alarms},
     LOOK("alarms", rest_type_alarm),
     LOOK("messages", rest_type_message),
     LOOK("vdis", rest_type_vdi),

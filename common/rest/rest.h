@@ -13,6 +13,7 @@
 #include "common/archive/stats.h"
 #include "common/base/pipe.h"
 #include "common/http/http.h"
+#include "common/model/alarm.h"
 #include "common/model/call.h"
 #include "common/model/host.h"
 #include "common/model/host_read.h"
@@ -87,6 +88,9 @@ struct rest_backend {
 	 * VM itself says. */
 	enum vm_power (*vm_last_power)(void *ctx, const struct model_vm *vm);
 	void (*pool)(void *ctx, struct rest_pool *ret_pool); /* the pool every host is in */
+	/* What is raised, found out by rules. Optional: NULL = only how full SRs are, by fixed
+	 * limits. */
+	void (*each_alarm)(void *ctx, bool (*each)(const struct alarm *a, void *arg), void *arg);
 	/* Start `op`. `deadline` is ms since 1970 UTC, 0 = the backend's own. The state was checked
 	 * against vm_op_allowed() by the caller, the backend checks again where it counts.
 	 * Asynchronous, because nothing may be answered before it is durable and nothing durable
@@ -170,6 +174,8 @@ void rest_object_changed(struct rest *rest, enum rest_change what, const struct 
 /* One host's view of an object, also where it is not the one shown. */
 void rest_report_changed(struct rest *rest, enum rest_change what, const struct model_object *o);
 void rest_task_changed(struct rest *rest, enum rest_change what, const struct model_task *t);
+/* Of a backend that has each_alarm(). */
+void rest_alarm_changed(struct rest *rest, enum rest_change what, const struct alarm *a);
 
 /* Further routes of one process (enrolment, tokens): called when no common route matches; returns
  * NULL when it has none either. `user` is NULL for routes open to all (open = true entries). */
@@ -191,5 +197,13 @@ struct rest_route_info {
 	bool streams; /* the body comes in pieces */
 };
 size_t rest_routes(const struct rest_route_info **ret_routes);
+
+/* Does the object match a filter, as in a list? False when there is none of the id. What is built
+ * for it is in the arena. */
+struct query_filter;
+bool rest_matches(struct rest *rest, enum alarm_of of, const struct mu_uuid *id,
+		  const struct query_filter *filter, struct mu_arena *a);
+/* An alarm as GET shows it, and as one line. */
+struct mu_value *rest_alarm_value(struct rest *rest, struct mu_arena *a, const struct alarm *alarm);
 
 #endif

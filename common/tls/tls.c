@@ -9,6 +9,8 @@
  */
 #include "common/tls/tls.h"
 
+#include "common/base/assert.h"
+
 #include "common/base/mem.h"
 #include "common/base/str.h"
 
@@ -17,6 +19,7 @@
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
@@ -446,4 +449,14 @@ void tls_sha256_hex(const void *data, size_t len, char ret_hex[static TLS_FINGER
 
 	SHA256(data, len, md);
 	mu_hex_encode(ret_hex, md, sizeof md);
+}
+
+void tls_hmac_sha256_hex(const char *key, const void *data, size_t len,
+			 char ret_hex[static TLS_FINGERPRINT_TEXT])
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned int md_len = 0;
+
+	mu_assert(HMAC(EVP_sha256(), key, (int)strlen(key), data, len, md, &md_len));
+	mu_hex_encode(ret_hex, md, md_len);
 }

@@ -50,5 +50,8 @@ int tls_cert_issued_by(const char *cert, const char *ca_cert, struct mu_error *e
 bool tls_cert_covers(const char *cert, const char *name);
 /* Lower-case hex SHA-256. */
 void tls_sha256_hex(const void *data, size_t len, char ret_hex[static TLS_FINGERPRINT_TEXT]);
+/* The same of HMAC-SHA256. */
+void tls_hmac_sha256_hex(const char *key, const void *data, size_t len,
+			 char ret_hex[static TLS_FINGERPRINT_TEXT]);
 
 #endif

@@ -15,6 +15,7 @@ import unittest
 import yaml
 
 from tests.support import demo
+from tests.support.notices import Hook
 from tests.support.rest import wait_until
 
 UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -312,6 +313,28 @@ class Acting(Cli):
         self.assertNotIn("POST /rest/v0/srs", done.stderr)
         self.run_muster(0, "vm", "delete", "again", "once-more")
         os.unlink(out)
+
+    def test_an_alarm_by_words(self):
+        """A guest that does nothing any more, raised after its time, told once, and over."""
+        hook = Hook()
+        self.addCleanup(hook.close)
+        rule = ("kind=VM", "series=cpu_usage", "comparison=below", "warning=0.000001", "for=5",
+                "filter=name_label:web-1")
+        self.run_muster(0, "alarm-target", "create", "hook", "type=webhook",
+                        f"url=http://127.0.0.1:{hook.port}/")
+        self.addCleanup(self.run_muster, 0, "alarm-target", "delete", "hook")
+        self.run_muster(0, "alarm-rule", "create", "asleep", *rule)
+        self.addCleanup(self.run_muster, 0, "alarm-rule", "delete", "asleep")
+        self.run_muster(0, "vm", "pause", "web-1")
+        wait_until("the alarm", lambda: self.demo.json("alarm", "list"))
+        self.assertRegex(self.run_muster(0, "alarm", "list").stdout,
+                         r"(?m)^warning +.* VM web-1: asleep 0 % ")
+        self.assertRegex(self.run_muster(0, "alarm-rule", "test", "asleep").stdout,
+                         r"(?m)^warning +VM +web-1 +0 % ")
+        self.run_muster(0, "vm", "unpause", "web-1")
+        wait_until("it is over", lambda: not self.demo.json("alarm", "list"))
+        wait_until("both are told", lambda: len(hook.posts) == 2)
+        self.assertEqual(["raised", "cleared"], [e["event"] for e in hook.events()])
 
     def test_events_of_a_vm(self):
         environment = {**self.demo.environment(), **self.demo.env}

@@ -3,6 +3,7 @@
  * "field TYPE NAME", "action NAME", "method NAME", "argument METHOD NAME
  * optional|required|one". */
 #include "aggregator/rest/admin.h"
+#include "aggregator/rest/alarms.h"
 #include "aggregator/rest/exposition.h"
 #include "common/rest/render.h"
 
@@ -53,6 +54,7 @@ int main(void)
 	for (size_t i = 0; i < n_routes; i++)
 		print_route(routes[i].method, routes[i].pattern, routes[i].open, "common");
 	admin_routes_add(&rest, NULL);
+	alarm_routes_add(&rest, NULL);
 	exposition_routes_add(&rest, NULL);
 	for (size_t set = 0; set < rest.n_route_sets; set++)
 		for (size_t i = 0; i < rest.route_sets[set].n_routes; i++) {

@@ -305,7 +305,7 @@ class CommandLine(AggregatorCase):
         self.assertEqual("", self.muster("alarm", "list", "--no-header"))
         agent.delta(s, objects=[agent.sr(sr, "disks", data_percent=82, metadata_percent=91)])
         wait_until("the alarms", lambda: len(self.rest.get("/alarms")) == 2)
-        self.assertRegex(self.muster("alarm", "list"), r"(?m)^critical +.* SR disks: metadata 91 % full ")
+        self.assertRegex(self.muster("alarm", "list"), r"(?m)^critical +.* SR disks: SR metadata usage 91 % ")
         agent.delta(s, objects=[agent.sr(sr, "disks", data_percent=82, metadata_percent=20)])
         wait_until("one alarm less", lambda: len(self.rest.get(f"/srs/{sr}/alarms")) == 1)
         self.assertIn("there is no network 'wan'; hint: muster network list",

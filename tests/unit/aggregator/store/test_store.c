@@ -4,6 +4,7 @@
  * also used directly here, to look at the file and to prepare it.
  */
 #include "aggregator/store/access.h"
+#include "aggregator/store/alarms.h"
 #include "aggregator/store/audit.h"
 #include "aggregator/store/hosts.h"
 #include "aggregator/store/metrics.h"
@@ -384,7 +385,7 @@ Test(store, every_step_from_its_own_dump)
 
 Test(store, every_step_down_undoes_the_step_up)
 {
-	enum { NEWEST = 5 };
+	enum { NEWEST = 6 };
 	struct mu_error err = MU_ERROR_INIT;
 	char *schemas[NEWEST + 1] = {NULL};
 
@@ -862,4 +863,103 @@ Test(store, metric_objects_are_kept_replaced_and_dropped)
 	store_commit(tx, STORE_KEEP, done, NULL);
 	wait_for(2);
 	cr_assert_eq(n_metrics(), 0);
+}
+
+struct alarm_rows {
+	int n_rules;
+	int n_targets;
+	int n_alarms;
+	char text[64];
+	struct alarm alarm;
+};
+
+static void see_rule(const struct mu_uuid *id, const char *json, void *arg)
+{
+	struct alarm_rows *rows = arg;
+
+	cr_assert(mu_uuid_equal(id, &alpha.uuid));
+	rows->n_rules++;
+	snprintf(rows->text, sizeof rows->text, "%s", json);
+}
+
+static void see_target(const struct mu_uuid *id, const char *json, void *arg)
+{
+	struct alarm_rows *rows = arg;
+
+	cr_assert(mu_uuid_equal(id, &beta.uuid));
+	cr_assert_str_eq(json, "{\"b\":1}");
+	rows->n_targets++;
+}
+
+static void see_alarm(const struct alarm *a, void *arg)
+{
+	struct alarm_rows *rows = arg;
+
+	rows->alarm = *a;
+	rows->n_alarms++;
+}
+
+static struct alarm_rows alarm_rows(void)
+{
+	struct alarm_rows rows = {0};
+
+	cr_assert_eq(store_alarm_rules_list(store, see_rule, &rows, NULL), 0);
+	cr_assert_eq(store_alarm_targets_list(store, see_target, &rows, NULL), 0);
+	cr_assert_eq(store_alarms_list(store, see_alarm, &rows, NULL), 0);
+	return rows;
+}
+
+Test(store, alarms_their_rules_and_targets)
+{
+	struct alarm a = {.id = gamma_.uuid,
+			  .rule = alpha.uuid,
+			  .object = beta.uuid,
+			  .of = ALARM_OF_HOST,
+			  .level = ALARM_WARNING,
+			  .name = "busy",
+			  .measured = true,
+			  .value = 0.5,
+			  .unit = "ratio",
+			  .since = 7};
+	struct alarm_rows rows;
+	struct store_tx *tx;
+
+	open_store(0);
+	tx = store_begin(store);
+	store_alarm_rules_put(tx, &alpha.uuid, "one", "{}");
+	store_alarm_rules_put(tx, &alpha.uuid, "one", "{\"a\":1}");
+	store_alarm_targets_add(tx, &beta.uuid, "two", "{\"b\":1}");
+	store_alarms_put(tx, &a);
+	a.level = ALARM_CRITICAL;
+	a.acknowledged_at = 9;
+	snprintf(a.acknowledged_by, sizeof a.acknowledged_by, "admin");
+	store_alarms_put(tx, &a);
+	store_commit(tx, STORE_OR_FAIL, done, NULL);
+	wait_for(1);
+	cr_assert_eq(seen.n_failed, 0, "%s", seen.err.text);
+	rows = alarm_rows();
+	cr_assert(rows.n_rules == 1 && rows.n_targets == 1 && rows.n_alarms == 1);
+	cr_assert_str_eq(rows.text, "{\"a\":1}");
+	cr_assert(mu_uuid_equal(&rows.alarm.object, &a.object) &&
+		  mu_uuid_equal(&rows.alarm.rule, &a.rule));
+	cr_assert_eq(rows.alarm.of, ALARM_OF_HOST);
+	cr_assert_eq(rows.alarm.level, ALARM_CRITICAL);
+	cr_assert(rows.alarm.measured && rows.alarm.value > 0.4 && rows.alarm.value < 0.6);
+	cr_assert_str_eq(rows.alarm.unit, "ratio");
+	cr_assert_eq(rows.alarm.since, 7);
+	cr_assert_str_eq(rows.alarm.acknowledged_by, "admin");
+	a.measured = false;
+	tx = store_begin(store);
+	store_alarms_put(tx, &a);
+	store_alarm_rules_delete(tx, &alpha.uuid);
+	store_alarm_targets_delete(tx, &beta.uuid);
+	store_commit(tx, STORE_KEEP, done, NULL);
+	wait_for(2);
+	rows = alarm_rows();
+	cr_assert(rows.n_rules == 0 && rows.n_targets == 0 && !rows.alarm.measured);
+	tx = store_begin(store);
+	store_alarms_delete(tx, &a.id);
+	store_commit(tx, STORE_KEEP, done, NULL);
+	wait_for(3);
+	cr_assert_eq(alarm_rows().n_alarms, 0);
 }

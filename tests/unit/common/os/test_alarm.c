@@ -3,7 +3,7 @@
 #include "common/model/alarm.h"
 
 #include <criterion/criterion.h>
-#include <string.h>
+#include <stdio.h>
 
 static struct model_object sr;
 
@@ -62,12 +62,49 @@ Test(alarm, levels)
 
 Test(alarm, ids_and_names)
 {
-	const struct mu_uuid data = alarm_id(&sr.id, ALARM_SR_DATA);
-	const struct mu_uuid again = alarm_id(&sr.id, ALARM_SR_DATA);
-	const struct mu_uuid metadata = alarm_id(&sr.id, ALARM_SR_METADATA);
+	const struct mu_uuid data = alarm_id(&sr.id, alarm_what_name(ALARM_SR_DATA));
+	const struct mu_uuid again = alarm_id(&sr.id, alarm_what_name(ALARM_SR_DATA));
+	const struct mu_uuid metadata = alarm_id(&sr.id, alarm_what_name(ALARM_SR_METADATA));
+	enum alarm_level level;
+	enum alarm_of of;
 
 	cr_expect(mu_uuid_equal(&data, &again));
 	cr_expect_not(mu_uuid_equal(&data, &metadata));
 	cr_expect_str_eq(alarm_level_name(ALARM_CRITICAL), "critical");
 	cr_expect_str_eq(alarm_what_name(ALARM_SR_METADATA), "metadata");
+	cr_expect_str_eq(alarm_what_title(ALARM_SR_METADATA), "SR metadata usage");
+	cr_expect_str_eq(alarm_what_title(ALARM_SR_DATA), "SR data usage");
+	cr_expect(alarm_level_parse("critical", &level));
+	cr_expect_eq(level, ALARM_CRITICAL);
+	cr_expect_not(alarm_level_parse("none", &level));
+	cr_expect(alarm_of_parse("host", &of));
+	cr_expect_str_eq(alarm_of_name(of), "host");
+	cr_expect_str_eq(alarm_of_collection(of), "hosts");
+	cr_expect_not(alarm_of_parse("VDI", &of));
+}
+
+Test(alarm, values)
+{
+	static const struct {
+		double value;
+		const char *unit;
+		const char *xo;
+		const char *text;
+	} cases[] = {
+	    {0.853, "ratio", "85.3", "85.3 %"},
+	    {82, "percent", "82.0", "82 %"},
+	    {1500000, "bytes/s", "1500000.0", "1.5e+06 bytes/s"},
+	    {3, "", "3.0", "3"},
+	};
+	char buf[ALARM_VALUE_TEXT];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct alarm a = {.measured = true, .value = cases[i].value};
+
+		(void)snprintf(a.unit, sizeof a.unit, "%s", cases[i].unit);
+		cr_expect_str_eq(alarm_value(&a, buf), cases[i].xo);
+		cr_expect_str_eq(alarm_value_text(&a, buf), cases[i].text);
+		a.measured = false;
+		cr_expect_str_eq(alarm_value_text(&a, buf), "");
+	}
 }

@@ -431,7 +431,7 @@ Test(objects, an_sr_that_gets_full)
 {
 	struct http_request *r = listen_to("alarm");
 	struct model_object *o = &f->reports[R_SR_1];
-	const struct mu_uuid data = alarm_id(&o->id, ALARM_SR_DATA);
+	const struct mu_uuid data = alarm_id(&o->id, alarm_what_name(ALARM_SR_DATA));
 	char id[MU_UUID_TEXT];
 	char target[96];
 
@@ -444,7 +444,7 @@ Test(objects, an_sr_that_gets_full)
 	       "\"type\":\"message\",\"name\":\"ALARM\",\"body\":{\"name\":\"SR data usage\","
 	       "\"value\":\"85.0\"},\"object\":{\"type\":\"SR\",\"uuid\":\"" SR_1
 	       "\",\"href\":\"/rest/v0/srs/" SR_1 "\"},\"level\":\"warning\",\"text\":\"SR %s: "
-	       "data 85 %% full\"",
+	       "SR data usage 85 %%\"",
 	       o->name);
 	rest_object_changed(f->rest, REST_UPDATE, o);
 	cr_expect_str_eq(told(r), "", "nothing new");

@@ -247,3 +247,12 @@ Test(tls, sha256_of_a_known_text)
 	tls_sha256_hex("abc", 3, hex);
 	cr_assert_str_eq(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
+
+/* RFC 4231, test case 2. */
+Test(tls, hmac)
+{
+	char hex[TLS_FINGERPRINT_TEXT];
+
+	tls_hmac_sha256_hex("Jefe", "what do ya want for nothing?", 28, hex);
+	cr_expect_str_eq(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}

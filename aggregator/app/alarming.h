@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files about alarms of this folder share. */
+#ifndef MUSTER_AGGREGATOR_APP_ALARMING_H
+#define MUSTER_AGGREGATOR_APP_ALARMING_H
+
+#include "aggregator/app/alarm_look.h"
+#include "aggregator/app/app.h"
+#include "aggregator/notify/notifier.h"
+
+/* All objects that rules can mean, as they were when a walk began. */
+struct alarm_walk {
+	struct alarm_walk_item {
+		enum alarm_of of;
+		struct mu_uuid id;
+	} * items;
+	size_t n_items;
+	size_t cap;
+	size_t next;
+};
+
+/* A slice of a walk, between two turns of the loop. */
+enum { ALARM_SLICE = 2000 };
+
+void alarm_walk_begin(struct app *app, struct alarm_walk *w);
+void alarm_walk_deinit(struct alarm_walk *w);
+/* One object: `each` as in alarm_look_at(), and true; false when nothing can be said of it now: it
+ * is gone, or its host is away. */
+bool alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct alarm_look *look,
+		   void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
+		   void *arg);
+
+struct alarming {
+	struct app *app;
+	struct alarms *alarms;
+	struct alarm_look *look;
+	struct alarms_changes changes;
+	struct mu_timer *timer;
+	struct alarm_walk walk;
+	bool walking;
+	bool told_refused; /* that there are too many */
+	size_t n_trials;   /* that run */
+};
+
+/* alarm_targets.c: their part of the table; from the store into the notifier. */
+void alarming_target_ops(struct alarm_ops *ret);
+int alarming_load_targets(struct app *app, struct mu_error *err);
+/* Store, show and tell what is in al->changes. */
+void alarming_publish(struct alarming *al);
+bool alarming_matches(void *app, enum alarm_of of, const struct mu_uuid *id,
+		      const struct query_filter *filter, struct mu_arena *a);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A queue keeps the order of the first notice of each alarm; a newer one of the same alarm takes
+ * its place, so it is never longer than there are alarms, and never over NOTIFY_QUEUE_MAX.
+ */
+#include "aggregator/core/notify.h"
+
+#include "common/base/assert.h"
+#include "common/base/list.h"
+#include "common/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct waiting {
+	struct mu_link link;
+	struct notify_notice notice;
+	bool raised_unsent; /* it was raised, and nobody has been told of it */
+	mu_msec since;
+	unsigned n_tries;
+};
+
+struct outbox {
+	struct mu_link link;
+	struct notify_target target;
+	struct mu_link queue;
+	size_t n_queue;
+	struct waiting *sending; /* out of the queue */
+	size_t n_dropped;
+	mu_msec not_before;
+	double tokens; /* of the limit */
+	mu_msec tokens_at;
+};
+
+struct notify {
+	struct mu_link outboxes;
+	size_t n_outboxes;
+};
+
+struct notify *notify_new(void)
+{
+	struct notify *n = mu_xcalloc(1, sizeof *n);
+
+	mu_link_init(&n->outboxes);
+	return n;
+}
+
+static void outbox_free(struct notify *n, struct outbox *o)
+{
+	mu_list_each(it, &o->queue)
+	{
+		mu_list_remove(it);
+		free(MU_CONTAINER_OF(it, struct waiting, link));
+	}
+	free(o->sending);
+	mu_list_remove(&o->link);
+	n->n_outboxes--;
+	free(o);
+}
+
+struct notify *notify_free(struct notify *n)
+{
+	if (!n)
+		return NULL;
+	mu_list_each(it, &n->outboxes) outbox_free(n, MU_CONTAINER_OF(it, struct outbox, link));
+	free(n);
+	return NULL;
+}
+
+/* --- targets --- */
+
+static struct outbox *outbox_find(const struct notify *n, const struct mu_uuid *id)
+{
+	mu_list_each(it, &n->outboxes)
+	{
+		struct outbox *o = MU_CONTAINER_OF(it, struct outbox, link);
+
+		if (mu_uuid_equal(&o->target.id, id))
+			return o;
+	}
+	return NULL;
+}
+
+int notify_target_add(struct notify *n, const struct notify_target *t, struct mu_error *err)
+{
+	struct outbox *o;
+
+	if (n->n_outboxes >= NOTIFY_TARGETS_MAX)
+		return mu_error_set(err, MU_E_EXHAUSTED, "there are %d targets; hint: delete some",
+				    NOTIFY_TARGETS_MAX);
+	o = mu_xcalloc(1, sizeof *o);
+	o->target = *t;
+	o->tokens = NOTIFY_BURST;
+	mu_link_init(&o->queue);
+	mu_list_push_back(&n->outboxes, &o->link);
+	n->n_outboxes++;
+	return 0;
+}
+
+void notify_target_remove(struct notify *n, const struct mu_uuid *id)
+{
+	struct outbox *o = outbox_find(n, id);
+
+	if (o)
+		outbox_free(n, o);
+}
+
+const struct notify_target *notify_target_find(const struct notify *n, const struct mu_uuid *id)
+{
+	const struct outbox *o = outbox_find(n, id);
+
+	return o ? &o->target : NULL;
+}
+
+const struct notify_target *notify_target_next(const struct notify *n, size_t *iter)
+{
+	size_t i = 0;
+
+	mu_list_each(it, &n->outboxes)
+	{
+		if (i++ == *iter) {
+			++*iter;
+			return &MU_CONTAINER_OF(it, struct outbox, link)->target;
+		}
+	}
+	return NULL;
+}
+
+/* --- in --- */
+
+static struct waiting *waiting_find(struct outbox *o, const struct mu_uuid *alarm)
+{
+	mu_list_each(it, &o->queue)
+	{
+		struct waiting *w = MU_CONTAINER_OF(it, struct waiting, link);
+
+		if (mu_uuid_equal(&w->notice.alarm.id, alarm))
+			return w;
+	}
+	return NULL;
+}
+
+static void drop(struct outbox *o, struct waiting *w)
+{
+	mu_list_remove(&w->link);
+	o->n_queue--;
+	free(w);
+}
+
+static void take_newer(struct waiting *w, const struct notify_notice *notice)
+{
+	w->notice = *notice;
+	if (w->raised_unsent && notice->what == ALARMS_LEVEL)
+		w->notice.what = ALARMS_RAISED;
+}
+
+/* A newer notice of an alarm of which one waits. */
+static void replace(struct outbox *o, struct waiting *w, const struct notify_notice *notice)
+{
+	if (notice->what == ALARMS_CLEARED && w->raised_unsent) {
+		drop(o, w); /* came and went: nobody has to know */
+		return;
+	}
+	take_newer(w, notice);
+}
+
+static void put(struct outbox *o, const struct notify_notice *notice, mu_msec now)
+{
+	struct waiting *w = waiting_find(o, &notice->alarm.id);
+
+	if (w) {
+		replace(o, w, notice);
+		return;
+	}
+	if (o->n_queue >= NOTIFY_QUEUE_MAX) {
+		o->n_dropped++;
+		return;
+	}
+	w = mu_xcalloc(1, sizeof *w);
+	w->notice = *notice;
+	w->raised_unsent = notice->what == ALARMS_RAISED;
+	w->since = now;
+	mu_list_push_back(&o->queue, &w->link);
+	o->n_queue++;
+}
+
+static bool is_told(const struct alarms_change *c)
+{
+	if (!c->notify || c->what == ALARMS_VALUE || c->what == ALARMS_ACKNOWLEDGED)
+		return false;
+	return c->what == ALARMS_CLEARED || !c->alarm.acknowledged_at;
+}
+
+/* What it is to somebody who is told from that level on; false: nothing. */
+static bool seen_from(enum alarm_level level, const struct alarms_change *c, enum alarms_what *ret)
+{
+	bool new = c->what == ALARMS_RAISED || c->what == ALARMS_ANNOUNCED;
+	bool was = !new && c->before >= level;
+	bool is = c->what != ALARMS_CLEARED && c->alarm.level >= level;
+
+	if (!was && !is)
+		return false;
+	*ret = !was ? ALARMS_RAISED : is ? ALARMS_LEVEL : ALARMS_CLEARED;
+	return true;
+}
+
+void notify_put(struct notify *n, const struct alarms_change *c, const struct mu_uuid *delivery,
+		mu_msec now, mu_msec wall)
+{
+	struct notify_notice notice = {.wall = wall, .alarm = c->alarm};
+	char text[MU_UUID_TEXT];
+
+	if (!is_told(c))
+		return;
+	mu_list_each(it, &n->outboxes)
+	{
+		struct outbox *o = MU_CONTAINER_OF(it, struct outbox, link);
+
+		if (!seen_from(o->target.level, c, &notice.what))
+			continue;
+		notice.delivery = mu_uuid_derive(delivery, mu_uuid_format(&o->target.id, text));
+		put(o, &notice, now);
+	}
+}
+
+/* --- out --- */
+
+static void refill(struct outbox *o, mu_msec now)
+{
+	if (now > o->tokens_at)
+		o->tokens += (double)(now - o->tokens_at) / NOTIFY_EVERY_MS;
+	if (o->tokens > NOTIFY_BURST)
+		o->tokens = NOTIFY_BURST;
+	o->tokens_at = now;
+}
+
+static bool is_ready(struct outbox *o, mu_msec now)
+{
+	if (o->sending || o->n_queue == 0 || now < o->not_before)
+		return false;
+	refill(o, now);
+	return o->tokens >= 1;
+}
+
+bool notify_next(struct notify *n, mu_msec now, struct mu_uuid *ret_target,
+		 struct notify_notice *ret)
+{
+	mu_list_each(it, &n->outboxes)
+	{
+		struct outbox *o = MU_CONTAINER_OF(it, struct outbox, link);
+
+		if (!is_ready(o, now))
+			continue;
+		o->sending = mu_list_first(&o->queue, struct waiting, link);
+		mu_list_remove(&o->sending->link);
+		o->n_queue--;
+		o->sending->notice.n_dropped = o->n_dropped;
+		*ret_target = o->target.id;
+		*ret = o->sending->notice;
+		return true;
+	}
+	return false;
+}
+
+static mu_msec backoff(unsigned n_tries)
+{
+	mu_msec wait = NOTIFY_RETRY_MS;
+
+	for (unsigned i = 1; i < n_tries && wait < NOTIFY_RETRY_MAX_MS; i++)
+		wait *= 2;
+	return wait < NOTIFY_RETRY_MAX_MS ? wait : NOTIFY_RETRY_MAX_MS;
+}
+
+/* Back to the head of the queue, with what is newer of its alarm, if that waits by now. It may have
+ * arrived all the same: from now on its end is told. */
+static bool later(struct outbox *o, struct waiting *w, mu_msec now)
+{
+	struct waiting *newer = waiting_find(o, &w->notice.alarm.id);
+
+	w->n_tries++;
+	o->not_before = now + backoff(w->n_tries);
+	if (newer) {
+		take_newer(w, &newer->notice);
+		drop(o, newer);
+	}
+	w->raised_unsent = false;
+	if (now - w->since < NOTIFY_GIVE_UP_MS) {
+		mu_list_push_front(&o->queue, &w->link);
+		o->n_queue++;
+		return true;
+	}
+	free(w);
+	o->n_dropped++;
+	return false;
+}
+
+bool notify_result(struct notify *n, const struct mu_uuid *target, enum notify_outcome outcome,
+		   mu_msec now)
+{
+	struct outbox *o = outbox_find(n, target);
+	struct waiting *w;
+
+	if (!o) /* it was removed meanwhile */
+		return true;
+	w = MU_TAKE(o->sending);
+	mu_assert(w);
+	switch (outcome) {
+	case NOTIFY_SENT:
+		refill(o, now);
+		o->tokens -= 1;
+		o->n_dropped -= w->notice.n_dropped;
+		free(w);
+		return true;
+	case NOTIFY_LATER:
+		return later(o, w, now);
+	case NOTIFY_NEVER:
+		o->n_dropped++;
+		free(w);
+		return false;
+	}
+	mu_assert_unreachable(); /* GCOVR_EXCL_LINE: every outcome is above */
+}
+
+static mu_msec wait_of(const struct outbox *o, mu_msec now)
+{
+	double missing = 1 - o->tokens - (double)(now - o->tokens_at) / NOTIFY_EVERY_MS;
+	mu_msec wait = o->not_before > now ? o->not_before - now : 0;
+	mu_msec limit = missing > 0 ? (mu_msec)(missing * NOTIFY_EVERY_MS) + 1 : 0;
+
+	return limit > wait ? limit : wait;
+}
+
+mu_msec notify_wait(const struct notify *n, mu_msec now)
+{
+	mu_msec least = -1;
+
+	mu_list_each(it, &n->outboxes)
+	{
+		const struct outbox *o = MU_CONTAINER_OF(it, struct outbox, link);
+		mu_msec wait = wait_of(o, now);
+
+		if (!o->sending && o->n_queue > 0 && (least < 0 || wait < least))
+			least = wait;
+	}
+	return least;
+}
+
+const char *notify_what_name(enum alarms_what what)
+{
+	switch (what) {
+	case ALARMS_RAISED:
+		return "raised";
+	case ALARMS_CLEARED:
+		return "cleared";
+	case ALARMS_LEVEL:
+	case ALARMS_VALUE:
+	case ALARMS_ANNOUNCED:
+	case ALARMS_ACKNOWLEDGED:
+	case _ALARMS_WHAT_COUNT:
+		break;
+	}
+	return "changed";
+}

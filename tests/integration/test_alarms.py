@@ -1,0 +1,417 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Alarms by rules: from what hosts say to the list, the events, and who is told."""
+
+import email
+import email.policy
+import hashlib
+import hmac
+import json
+import os
+import socket
+import ssl
+import subprocess
+import time
+import unittest
+
+from tests.integration.test_metrics import MetricsCase, step_now
+from tests.support.fleet import BUILD
+from tests.support.notices import Hook, Sink
+from tests.support.rest import wait_until
+
+
+class AlarmCase(MetricsCase):
+    def setUp(self):
+        for rule in self.rest.get("/alarm-rules"):
+            self.rest.request("DELETE", f"/alarm-rules/{rule['id']}")
+
+    def rule(self, **members):
+        body = {"name": "busy", "kind": "host", "condition": "series", "series": "s0",
+                "warning": 50, **members}
+        status, _, rule = self.rest.request("POST", "/alarm-rules", body)
+        self.assertEqual(201, status, rule)
+        return rule
+
+    def alarms(self, object_id, kind="hosts"):
+        return self.rest.get(f"/{kind}/{object_id}/alarms?fields=*")
+
+    def wait_alarms(self, what, object_id, want, kind="hosts"):
+        def look():
+            found = self.alarms(object_id, kind)
+            return found if len(found) == want else None
+        if want:
+            return wait_until(what, look)
+        return wait_until(what, lambda: not self.alarms(object_id, kind))
+
+
+class Feeder:
+    """A host's samples, as they are now, whenever a test looks."""
+
+    def __init__(self, case, stream, objects):
+        self.case, self.stream, self.seq, self.step = case, stream, 0, 0
+        self.n = len(objects)
+        stream.send(metric_dictionary=case.dictionary(objects, n=1))
+
+    def say(self, *values):
+        if step_now() > self.step:
+            self.step, self.seq = step_now(), self.seq + 1
+            self.case.batch(self.stream, self.seq, self.step, [float(v) for v in values])
+
+    def until(self, what, condition, *values):
+        def look():
+            self.say(*values)
+            return condition()
+        return wait_until(what, look)
+
+
+class Alarms(AlarmCase):
+    def test_a_value_over_its_limit(self):
+        """Raised after its time, an event, one notice in the log; over when it is back."""
+        agent = self.agent()
+        feeder = Feeder(self, agent.live(), [agent.id])
+        rule = self.rule(**{"for": 10, "critical": 90, "hysteresis": 5})
+        began = time.monotonic()
+        alarm = feeder.until("the alarm", lambda: self.alarms(agent.id), 60)[0]
+        self.assertGreaterEqual(time.monotonic() - began, 10)
+        self.assertEqual(("message", "ALARM", "warning", rule["id"]),
+                         tuple(alarm[k] for k in ("type", "name", "level", "rule")))
+        self.assertEqual({"name": "busy", "value": "60.0"}, alarm["body"])
+        self.assertEqual({"type": "host", "uuid": agent.id, "href": f"/rest/v0/hosts/{agent.id}"},
+                         alarm["object"])
+        self.assertEqual("host fake: busy 60 bytes", alarm["text"])
+        self.assertIn(alarm["id"], [a["id"] for a in self.rest.get("/alarms?fields=id")])
+        self.rule(name="stored behind it")
+        self.crash()
+        feeder = Feeder(self, agent.connect()[0], [agent.id])
+        feeder.seq = 1000
+        again = self.alarms(agent.id)
+        self.assertEqual([(alarm["id"], alarm["time"])], [(a["id"], a["time"]) for a in again],
+                         "a restart keeps it")
+        feeder.until("it is critical",
+                     lambda: self.alarms(agent.id)[0]["level"] == "critical", 95)
+        feeder.until("it is over", lambda: not self.alarms(agent.id), 10)
+
+    def test_an_expression_and_what_it_takes_along(self):
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "web"))
+        status, _, rule = self.rest.request("POST", "/alarm-rules", {
+            "name": "named so", "kind": "VM", "condition": "expression", "level": "critical",
+            "expression": "name_label:web", "filter": "power_state:running"})
+        self.assertEqual(201, status, rule)
+        alarm = self.wait_alarms("the VM's", vm, 1, "vms")[0]
+        self.assertEqual({"name": "named so"}, alarm["body"])
+        self.assertEqual("VM web: named so", alarm["text"])
+        status, _, _ = self.rest.request("POST", f"/alarms/{alarm['id']}/actions/acknowledge")
+        self.assertEqual(204, status)
+        seen = self.alarms(vm, "vms")[0]
+        self.assertEqual("admin", seen["acknowledgedBy"])
+        s.close()
+        self.wait_host(agent, lambda h: not h["connected"])
+        self.assertEqual(1, len(self.alarms(vm, "vms")), "nobody knows that it is over")
+        s = agent.connect()[0]
+        agent.delta(s, agent.vm(vm, "db"))
+        self.wait_alarms("it is over", vm, 0, "vms")
+        agent.delta(s, agent.vm(vm, "web"))
+        self.wait_alarms("another one", vm, 1, "vms")
+        status, _, _ = self.rest.request("DELETE", f"/alarm-rules/{rule['id']}")
+        self.assertEqual(204, status)
+        self.assertEqual([], self.alarms(vm, "vms"), "it went with its rule")
+        s.close()
+
+    def test_data_that_does_not_come(self):
+        agent = self.agent()
+        feeder = Feeder(self, agent.live(), [agent.id])
+        status, _, _ = self.rest.request("POST", "/alarm-rules", {
+            "name": "silent", "kind": "host", "condition": "absent", "series": "s*",
+            "level": "warning", "filter": "connected?"})
+        self.assertEqual(201, status)
+        self.wait_alarms("no data yet", agent.id, 1)
+        feeder.until("data has come", lambda: not self.alarms(agent.id), 1)
+
+    def test_a_host_that_is_lost(self):
+        agent = self.agent()
+        s = agent.live()
+        lost = next(r for r in self.rest.get("/alarm-rules") if r["name"] == "Host lost")
+        self.assertEqual((True, True, "critical", 60),
+                         tuple(lost[k] for k in ("builtin", "enabled", "level", "for")))
+        status, _, changed = self.rest.request("PATCH", f"/alarm-rules/{lost['id']}", {"for": 5})
+        self.assertEqual((200, 5), (status, changed["for"]))
+        s.close()
+        alarm = self.wait_alarms("the host is missed", agent.id, 1)[0]
+        self.assertEqual("Host lost", alarm["body"]["name"])
+        status, _, _ = self.rest.request("DELETE", f"/alarm-rules/{lost['id']}")
+        self.assertEqual(204, status)
+        self.assertEqual(60, self.rest.get(f"/alarm-rules/{lost['id']}")["for"], "as it was")
+        s = agent.connect()[0]
+        self.wait_alarms("it is back", agent.id, 0)
+        s.close()
+
+    def test_what_a_rule_would_say(self):
+        agents = [self.agent(f"tried-{i}") for i in range(3)]
+        streams = [a.live() for a in agents]
+        feeders = [Feeder(self, s, [a.id]) for s, a in zip(streams[:2], agents)]
+        body = {"name": "x", "kind": "host", "condition": "series", "series": "s0",
+                "comparison": "below", "warning": 5, "for": 3600, "filter": "name_label:tried-"}
+
+        def tried():
+            for f, value in zip(feeders, (1, 7)):
+                f.say(value)
+            status, _, reply = self.rest.request("POST", "/alarm-rules?dryRun=true", body)
+            self.assertEqual(200, status)
+            return reply if reply["unknown"] == 1 else None
+        reply = wait_until("what would be", tried)
+        self.assertEqual((3, 1), (reply["matched"], reply["alarms"]))
+        self.assertEqual([{"object": agents[0].id, "type": "host", "name": "tried-0",
+                           "level": "warning", "value": "1 bytes"}], reply["results"])
+        self.assertFalse([r for r in self.rest.get("/alarm-rules") if r["name"] == "x"])
+        for s in streams:
+            s.close()
+
+    def test_refusals(self):
+        def refused(status, text, method, path, body=None):
+            got, _, reply = self.rest.request(method, path, body)
+            self.assertEqual(status, got, reply)
+            self.assertIn(text, json.dumps(reply))
+        refused(422, "body.series: is missing", "POST", "/alarm-rules", {"name": "n", "warning": 1})
+        refused(422, "body.colour: there is no such field", "POST", "/alarm-rules", {"colour": 1})
+        refused(422, "filter: at character", "POST", "/alarm-rules",
+                {"name": "n", "series": "s", "warning": 1, "filter": "("})
+        refused(400, "must be true or false", "POST", "/alarm-rules?dryRun=maybe", {})
+        for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/actions/test")):
+            refused(404, "no such alarm rule", method, f"/alarm-rules/{self.new_id()}{path}")
+        refused(404, "no such alarm", "POST", f"/alarms/{self.new_id()}/actions/acknowledge")
+        for i in range(61):
+            self.rule(name=f"r{i}")
+        refused(507, "there are 64 rules", "POST", "/alarm-rules",
+                {"name": "n", "series": "s", "warning": 1})
+        self.assertEqual(64, len(self.rest.get("/alarm-rules")))
+
+
+class CommandLine(AlarmCase):
+    def muster(self, *args, code=0):
+        done = subprocess.run(
+            [BUILD / "aggregator/cli/muster", *args, "--url", self.fleet.url, "--ca",
+             self.fleet.state / "ca.crt"], capture_output=True, text=True,
+            env={**os.environ, "MUSTER_TOKEN": self.rest.token})
+        self.assertEqual(code, done.returncode, done.stderr)
+        return done.stdout if code == 0 else done.stderr
+
+    def test_rules(self):
+        agent, vm = self.agent("xen9"), self.new_id()
+        s = agent.live(agent.vm(vm, "typed"))
+        words = ("kind=VM", "condition=expression", "expression=name_label:typed",
+                 "level=warning")
+        tried = self.muster("alarm-rule", "create", "by hand", *words, "--dry-run")
+        self.assertRegex(tried, rf"(?m)^warning +VM +typed +- +{vm}$")
+        self.assertNotIn("by hand", self.muster("alarm-rule", "list"))
+        self.assertRegex(self.muster("alarm-rule", "create", "by hand", *words),
+                         r"(?m)^EXPRESSION +name_label:typed$")
+        self.assertRegex(self.muster("alarm-rule", "list"),
+                         r"(?m)^by hand +VM +expression .* 0 +yes ")
+        self.assertEqual(1, json.loads(self.muster("alarm-rule", "test", "by hand", "-o", "json"))
+                         ["alarms"])
+        alarm = self.wait_alarms("the alarm", vm, 1, "vms")[0]
+        self.assertRegex(self.muster("alarm", "list"), r"(?m)^warning +.* VM typed: by hand ")
+        self.muster("alarm", "acknowledge", alarm["id"])
+        self.assertEqual("admin", self.alarms(vm, "vms")[0]["acknowledgedBy"])
+        self.muster("alarm-rule", "edit", "by hand", "enabled=false")
+        self.wait_alarms("it is off", vm, 0, "vms")
+        self.assertRegex(self.muster("alarm-rule", "show", "by hand"), r"(?m)^ENABLED +no$")
+        self.muster("alarm-rule", "silence", "by hand", "2h")
+        until = next(r for r in self.rest.get("/alarm-rules") if r["name"] == "by hand")["silentUntil"]
+        self.assertLess(abs(until / 1000 - time.time() - 7200), 300)
+        self.muster("alarm-rule", "silence", "by hand", "2031-01-31 12:30")
+        self.muster("alarm-rule", "silence", "by hand", "off")
+        self.assertIn("SILENT UNTIL", self.muster("alarm-rule", "show", "by hand"))
+        self.muster("alarm-rule", "silence", "by hand", "soon", code=2)
+        self.assertIn("body.level: must be one of",
+                      self.muster("alarm-rule", "edit", "by hand", "level=bad", code=1))
+        self.muster("alarm-rule", "delete", "by hand")
+        self.assertIn("there is no alarm-rule 'by hand'; hint: muster alarm-rule list",
+                      self.muster("alarm-rule", "delete", "by hand", code=3))
+        s.close()
+
+    def test_targets(self):
+        hook = Hook()
+        self.addCleanup(hook.close)
+        self.muster("alarm-target", "create", "ops", "type=webhook",
+                    f"url=http://127.0.0.1:{hook.port}/", "secret=s3cret", "level=critical")
+        self.assertRegex(self.muster("alarm-target", "list"),
+                         r"(?m)^ops +webhook +critical +http://127.0.0.1:\d+/ ")
+        self.muster("alarm-target", "test", "ops")
+        self.assertEqual(["test"], [e["event"] for e in hook.events()])
+        self.muster("alarm-target", "delete", "ops")
+        self.assertEqual("", self.muster("alarm-target", "list", "--no-header"))
+
+
+class Notices(AlarmCase):
+    def setUp(self):
+        super().setUp()
+        for target in self.rest.get("/alarm-targets"):
+            self.rest.request("DELETE", f"/alarm-targets/{target['id']}")
+
+    def context(self):
+        """With a certificate of the aggregator's own CA."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.fleet.state / "server.crt", self.fleet.state / "server.key")
+        return context
+
+    def target(self, **members):
+        status, _, target = self.rest.request("POST", "/alarm-targets", members)
+        self.assertEqual(201, status, target)
+        return target
+
+    def test_targets_that_are_not_there(self):
+        """Not of a target that is not there, nor of one where nobody listens."""
+        status, _, reply = self.rest.request("POST", f"/alarm-targets/{self.new_id()}/actions/test")
+        self.assertEqual(404, status, reply)
+        target = self.target(name="nobody", type="webhook", url="http://127.0.0.1:1/")
+        status, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+        self.assertEqual(503, status, reply)
+        self.assertIn("cannot connect to http://127.0.0.1:1/", json.dumps(reply))
+        status, _, reply = self.rest.request("POST", "/alarm-targets", {"name": "n", "url": "x"})
+        self.assertEqual(422, status)
+        self.assertIn("body.url: a webhook needs one that begins with https://", json.dumps(reply))
+        status, _, _ = self.rest.request("DELETE", f"/alarm-targets/{self.new_id()}")
+        self.assertEqual(404, status)
+
+    def expression(self, name="named so", word="noticed", **members):
+        status, _, rule = self.rest.request("POST", "/alarm-rules", {
+            "name": name, "kind": "VM", "condition": "expression", "level": "warning",
+            "expression": f"name_label:{word}", **members})
+        self.assertEqual(201, status, rule)
+        return rule
+
+    def test_a_webhook(self):
+        """Told once when it begins and once when it is over, over TLS, signed; tried again where the
+        server says later; not told by a rule that is silent."""
+        state = self.fleet.state
+        hook = Hook(self.context())
+        self.addCleanup(hook.close)
+        target = self.target(name="hook", type="webhook", secret="s3cret",
+                             url=f"https://localhost:{hook.port}/here",
+                             ca=(state / "ca.crt").read_text())
+        self.assertTrue(target["hasSecret"])
+        self.assertNotIn("s3cret", json.dumps(self.rest.get("/alarm-targets")))
+        status, _, _ = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+        self.assertEqual((204, ["test"]), (status, [e["event"] for e in hook.events()]))
+        hook.answers = [503, 429]
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        self.expression()
+        self.expression("silent", notify=False)
+        self.wait_alarms("both", vm, 2, "vms")
+        wait_until("it is told", lambda: len(hook.posts) == 4)
+        agent.delta(s, agent.vm(vm, "other"))
+        wait_until("that it is over is told", lambda: len(hook.posts) == 5)
+        self.assertEqual(["test", "raised", "raised", "raised", "cleared"],
+                         [e["event"] for e in hook.events()])
+        self.assertEqual(1, len({h["X-Muster-Delivery"] for h, _ in hook.posts[1:4]}))
+        self.assertEqual(5 - 2, len({e["delivery"] for e in hook.events()}))
+        for headers, body in hook.posts:
+            digest = hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
+            self.assertEqual("sha256=" + digest, headers["X-Muster-Signature"])
+        alarm = hook.events()[1]["alarm"]
+        self.assertEqual(("VM noticed: named so", "warning", vm),
+                         (alarm["text"], alarm["level"], alarm["object"]["uuid"]))
+        s.close()
+
+    def test_silence(self):
+        hook = Hook()
+        self.addCleanup(hook.close)
+        self.target(name="plain", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        rule = self.expression(silentUntil=int(time.time() * 1000) + 3600000)
+        self.expression("heard")
+        self.wait_alarms("both", vm, 2, "vms")
+        wait_until("one is told", lambda: hook.posts)
+        status, _, _ = self.rest.request("PATCH", f"/alarm-rules/{rule['id']}", {"silentUntil": 0})
+        self.assertEqual(200, status)
+        wait_until("the other one", lambda: len(hook.posts) == 2)
+        self.assertEqual([("raised", "heard"), ("raised", "named so")],
+                         [(e["event"], e["alarm"]["body"]["name"]) for e in hook.events()])
+        s.close()
+
+    def test_a_server_that_refuses_for_good(self):
+        hook = Hook()
+        self.addCleanup(hook.close)
+        self.target(name="plain", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        hook.answers = [404]
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        self.expression()
+        wait_until("it is told", lambda: hook.posts)
+        self.expression("second")
+        wait_until("the next one", lambda: len(hook.posts) == 2)
+        self.assertEqual([("raised", "named so", 0), ("raised", "second", 1)],
+                         [(e["event"], e["alarm"]["body"]["name"], e["dropped"])
+                          for e in hook.events()])
+        self.assertNotIn("X-Muster-Signature", hook.posts[0][0])
+        self.assertIn("is given up", self.fleet.aggregator.text())
+        s.close()
+
+    def test_mail(self):
+        sink = Sink()
+        self.addCleanup(sink.close)
+        target = self.target(name="mail", type="mail", url=f"smtp://127.0.0.1:{sink.port}",
+                             to=["a@example.org", "b@example.org"], **{"from": "m@example.org"})
+        sink.refuse = "550 no such user"
+        status, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+        self.assertEqual(503, status)
+        self.assertIn("refused the mail", json.dumps(reply))
+        sink.refuse = None
+        status, _, _ = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+        self.assertEqual((204, 1), (status, len(sink.mails)))
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed \u00fc\u00e4\u20ac " + "x" * 40))
+        self.expression()
+        wait_until("the mail", lambda: len(sink.mails) == 2)
+        to, text = sink.mails[1]
+        mail = email.message_from_bytes(text, policy=email.policy.default)
+        self.assertEqual(["a@example.org", "b@example.org"], to)
+        self.assertEqual("a@example.org, b@example.org", mail["To"])
+        self.assertEqual("[muster] warning raised: VM noticed \u00fc\u00e4\u20ac " + "x" * 40 + ": named so",
+                         mail["Subject"])
+        self.assertLess(abs(mail["Date"].datetime.timestamp() - time.time()), 3600)
+        self.assertIn("VM noticed \u00fc\u00e4\u20ac", mail.get_content())
+        s.close()
+
+    def test_mail_over_tls_and_signed_in(self):
+        sink = Sink(self.context())
+        self.addCleanup(sink.close)
+        mail = {"type": "mail", "url": f"smtps://localhost:{sink.port}", "to": ["a@example.org"],
+                "from": "m@example.org", "user": "user"}
+        ca = (self.fleet.state / "ca.crt").read_text()
+        for name, members, status in (("well", {"secret": "s3cret", "ca": ca}, 204),
+                                      ("wrong", {"secret": "wrong", "ca": ca}, 503),
+                                      ("not trusted", {"secret": "s3cret"}, 503)):
+            target = self.target(name=name, **mail, **members)
+            got, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+            self.assertEqual(status, got, (name, reply))
+        self.assertEqual(1, len(sink.mails))
+        self.assertEqual([[b"user", b"s3cret"], [b"user", b"wrong"]], sink.signed_in)
+
+    def test_one_that_hangs_holds_nobody_up(self):
+        """Neither the loop, nor another target, nor the end of the process."""
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        hook = Hook()
+        self.addCleanup(hook.close)
+        self.target(name="hangs", type="webhook",
+                    url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        self.target(name="well", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        self.expression()
+        wait_until("the other one is told", lambda: hook.posts)
+        connection, _ = silent.accept()
+        self.assertEqual("pong", self.rest.get("/ping")["result"])
+        s.close()
+        self.fleet.aggregator.stop()
+        self.fleet.restart_aggregator()
+        connection.close()
+        self.assertEqual(2, len(self.rest.get("/alarm-targets")), "they are kept")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Those who are told of alarms: a web server and an SMTP server that keep what they get."""
+
+import base64
+import http.server
+import json
+import socketserver
+import threading
+
+
+class Hook:
+    """A web server that keeps what is posted to it; `answers` are the next statuses, then 204."""
+
+    def __init__(self, context=None):
+        self.posts, self.answers = [], []
+        hook = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hook.posts.append((self.headers, body))
+                self.send_response(hook.answers.pop(0) if hook.answers else 204)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def events(self):
+        return [json.loads(body) for _, body in self.posts]
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Sink:
+    """As much of an SMTP server as takes mail: `refuse` is what RCPT is answered. With a context it
+    speaks TLS, and wants to know who sends."""
+
+    def __init__(self, context=None):
+        self.mails, self.refuse, self.signed_in = [], None, []
+        sink = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def say(self, line):
+                self.wfile.write(line.encode() + b"\r\n")
+
+            def take(self):
+                self.say("354 go on")
+                lines = []
+                while (line := self.rfile.readline()) not in (b".\r\n", b""):
+                    lines.append(line[1:] if line.startswith(b".") else line)
+                sink.mails.append((self.to, b"".join(lines)))
+                self.say("250 kept")
+
+            def sign_in(self, text):
+                if not text:
+                    self.say("334 ")
+                    text = self.rfile.readline().decode()
+                sink.signed_in.append(base64.b64decode(text).split(b"\0")[1:])
+                good = sink.signed_in[-1] == [b"user", b"s3cret"]
+                self.say("235 fine" if good else "535 no")
+
+            def handle(self):
+                self.to = []
+                self.say("220 sink")
+                while line := self.rfile.readline().decode().strip():
+                    word = line.upper()
+                    if word.startswith("RCPT TO:"):
+                        self.to.append(line[8:].strip("<> "))
+                    if word == "DATA":
+                        self.take()
+                    elif word.startswith("EHLO") and context:
+                        self.say("250-sink")
+                        self.say("250 AUTH PLAIN")
+                    elif word.startswith("AUTH PLAIN"):
+                        self.sign_in(line[10:].strip())
+                    elif word.startswith("RCPT TO:") and sink.refuse:
+                        self.say(sink.refuse)
+                    else:
+                        self.say("250 fine")
+                    if word == "QUIT":
+                        return
+
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = True
+            daemon_threads = True
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        if context:
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
