@@ -130,6 +130,12 @@ static const struct route routes[] = {
     LOOK("vifs", rest_type_vif),
     TASKS("vifs", rest_type_vif),
     {{HTTP_GET, "/rest/v0/vms/{id}/stats", false}, rest_get_vm_stats},
+    {{HTTP_GET, "/rest/v0/vms/{id}/stats.xml", false}, rest_get_vm_rrd},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/stats.xml", false}, rest_get_host_rrd},
+    /* xcp-rrdd's paths. */
+    {{HTTP_GET, "/vm_rrd", false}, rest_get_vm_rrd_query},
+    {{HTTP_GET, "/host_rrd", false}, rest_get_host_rrd_query},
+    {{HTTP_GET, "/rrd_updates", false}, rest_get_rrd_updates},
     {{HTTP_GET, "/rest/v0/vms/{id}/console", false}, rest_get_vm_console},
     {{HTTP_GET, "/rest/v0/pools", false}, rest_get_pools},
     {{HTTP_GET, "/rest/v0/pools/{id}", false}, rest_get_pool},
