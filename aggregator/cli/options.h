@@ -29,6 +29,7 @@ enum {
 	CLI_OPT_EXPORT = 1 << 10,
 	CLI_OPT_STATS = 1 << 11,
 	CLI_OPT_NETWORK = 1 << 12,
+	CLI_OPT_TOP = 1 << 13,
 };
 
 struct cli_options {
@@ -46,6 +47,8 @@ struct cli_options {
 	const char *unit;
 	const char *since;
 	const char *granularity;
+	const char *export;
+	const char *flavour;
 	int64_t lines;
 	bool read_only;
 	bool take;
