@@ -108,6 +108,7 @@ struct http_reply *rest_get_host_rrd(struct rest_call *c);
 struct http_reply *rest_get_vm_rrd_query(struct rest_call *c);
 struct http_reply *rest_get_host_rrd_query(struct rest_call *c);
 struct http_reply *rest_get_rrd_updates(struct rest_call *c); /* rrd_updates.c */
+struct http_reply *rest_get_newest_stats(struct rest_call *c);
 /* Is c->id the pool that every host is in? */
 bool rest_pool_is_ours(const struct rest_call *c);
 struct http_reply *rest_get_vm_vdis(struct rest_call *c);

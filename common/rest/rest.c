@@ -132,6 +132,7 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/vms/{id}/stats", false}, rest_get_vm_stats},
     {{HTTP_GET, "/rest/v0/vms/{id}/stats.xml", false}, rest_get_vm_rrd},
     {{HTTP_GET, "/rest/v0/hosts/{id}/stats.xml", false}, rest_get_host_rrd},
+    {{HTTP_GET, "/rest/v0/stats", false}, rest_get_newest_stats},
     /* xcp-rrdd's paths. */
     {{HTTP_GET, "/vm_rrd", false}, rest_get_vm_rrd_query},
     {{HTTP_GET, "/host_rrd", false}, rest_get_host_rrd_query},
