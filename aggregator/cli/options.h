@@ -48,6 +48,9 @@ struct cli_options {
 	const char *since;
 	const char *granularity;
 	const char *export;
+	bool batch;
+	mu_msec delay;
+	const char *sort;
 	const char *flavour;
 	int64_t lines;
 	bool read_only;

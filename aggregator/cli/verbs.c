@@ -179,6 +179,8 @@ static const struct cli_verb table[] = {
     {"", "events", "[NOUN]...", 0, 10, CLI_OPT_OUTPUT,
      "changes of these (vm, sr, ...) as they happen, until interrupted", cli_events, NULL, NULL,
      NULL},
+    {"", "top", "[TEXT]", 0, 1, CLI_OPT_OUTPUT | CLI_OPT_TOP | CLI_OPT_HOST,
+     "hosts and VMs at work, those with TEXT in their names; q leaves", cli_top, NULL, NULL, NULL},
     {"", "ping", "", 0, 0, CLI_OPT_OUTPUT, "is the server there, and how fast", cli_ping, NULL,
      NULL, NULL},
 };
