@@ -231,6 +231,14 @@ static void stats(void *ctx, const struct stats_query *q,
 	app_stats(admin->app, q, done, arg);
 }
 
+static size_t newest(void *ctx, const struct mu_uuid *id,
+		     void (*each)(void *arg, const char *name, float value), void *arg)
+{
+	const struct admin *admin = ctx;
+
+	return app_stats_newest(admin->app, id, each, arg);
+}
+
 static int console_open(void *ctx, const struct rest_console *rq, const struct rest_user *user,
 			const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
 			struct mu_error *err)
@@ -358,6 +366,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
 	    .stats = stats,
+	    .newest = newest,
 	    .console_open = console_open,
 	    .transfer_open = transfer_open,
 	};

@@ -134,6 +134,8 @@ int app_transfer_open(struct app *app, const struct transfer_request *rq, struct
 void app_stats(struct app *app, const struct stats_query *q,
 	       void (*done)(void *arg, const struct stats_result *r, const struct mu_error *err),
 	       void *arg);
+size_t app_stats_newest(struct app *app, const struct mu_uuid *id,
+			void (*each)(void *arg, const char *name, float value), void *arg);
 
 /* Asked for by the aggregator */
 

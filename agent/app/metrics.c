@@ -274,3 +274,16 @@ void app_stats(struct app *app, const struct stats_query *q,
 	*ask = (struct asking){app, *q, done, arg};
 	mu_loop_post(app->loop, answer, ask);
 }
+
+size_t app_stats_newest(struct app *app, const struct mu_uuid *id,
+			void (*each)(void *arg, const char *name, float value), void *arg)
+{
+	const struct metrics *m = app->metrics;
+	float values[CATALOGUE_OBJECT_MAX];
+	const struct catalogue_object *o =
+	    m ? history_newest(m->history, id, mu_clock_wall(), values) : NULL;
+
+	for (size_t i = 0; o && i < o->n_series; i++)
+		each(arg, o->series[i].metric->name, values[i]);
+	return o ? o->n_series : 0;
+}

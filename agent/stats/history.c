@@ -16,6 +16,7 @@ enum {
 	/* Objects are forgotten when the last of their minutes is out of memory. */
 	KEEP_STEPS = MINUTES_KEPT * 12 + 12,
 	QUOTA = 65536,
+	FRESH_S = 60,    /* a newest value that is older is none */
 	SAVE_STEPS = 12, /* how old what is kept of objects may be */
 };
 
@@ -233,4 +234,15 @@ int history_read(const struct history *h, const struct stats_query *q, mu_msec n
 		return MU_FAILED;
 	stats_read(h->archive, o, q, first, n, arena, ret);
 	return 0;
+}
+
+const struct catalogue_object *history_newest(const struct history *h, const struct mu_uuid *object,
+					      mu_msec now, float *ret)
+{
+	const struct catalogue_object *o = catalogue_find(h->catalogue, object);
+
+	if (!o || archive_row_end(ARCHIVE_STEPS, o->last) < now / 1000 - FRESH_S)
+		return NULL;
+	stats_at(h->archive, o, o->last, ret);
+	return o;
 }

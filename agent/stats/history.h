@@ -32,5 +32,9 @@ void history_add(struct history *h, mu_msec time, const struct metric_list *l);
  * the object; MU_E_UNSUPPORTED: of hours and days. */
 int history_read(const struct history *h, const struct stats_query *q, mu_msec now,
 		 struct mu_arena *arena, struct stats_result *ret, struct mu_error *err);
+/* Its newest values, when it was heard of within the last minute: those of its series, in their
+ * order. NULL otherwise. `ret` has room for CATALOGUE_OBJECT_MAX. */
+const struct catalogue_object *history_newest(const struct history *h, const struct mu_uuid *object,
+					      mu_msec now, float *ret);
 
 #endif

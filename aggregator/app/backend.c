@@ -157,6 +157,18 @@ static void stats(void *ctx, const struct stats_query *q,
 	metrics_query(app->metrics, q, done, arg);
 }
 
+static size_t newest(void *ctx, const struct mu_uuid *id,
+		     void (*each)(void *arg, const char *name, float value), void *arg)
+{
+	struct app *app = ctx;
+	float values[CATALOGUE_OBJECT_MAX];
+	const struct catalogue_object *o = metrics_newest(app->metrics, id, values);
+
+	for (size_t i = 0; o && i < o->n_series; i++)
+		each(arg, o->series[i].metric->name, values[i]);
+	return o ? o->n_series : 0;
+}
+
 static int console_open(void *ctx, const struct rest_console *rq, const struct rest_user *user,
 			const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
 			struct mu_error *err)
@@ -199,6 +211,7 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
 	    .stats = stats,
+	    .newest = newest,
 	    .console_open = console_open,
 	    .transfer_open = transfer_open,
 	};

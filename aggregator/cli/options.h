@@ -30,6 +30,8 @@ enum {
 	CLI_OPT_STATS = 1 << 11,
 	CLI_OPT_NETWORK = 1 << 12,
 	CLI_OPT_DRY_RUN = 1 << 13,
+	CLI_OPT_TOP = 1 << 14,
+	CLI_OPT_RRD = 1 << 15,
 };
 
 struct cli_options {
@@ -47,6 +49,11 @@ struct cli_options {
 	const char *unit;
 	const char *since;
 	const char *granularity;
+	const char *export;
+	bool batch;
+	mu_msec delay;
+	const char *sort;
+	const char *flavour;
 	int64_t lines;
 	bool read_only;
 	bool take;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `vm stats`, `host stats` and `sr stats`: every series on a line, for a person. For a program what
- * the API says. */
+ * the API says; for RRDtool a file. */
 #include "aggregator/cli/spark.h"
 #include "aggregator/cli/verbs.h"
 #include "aggregator/cli/when.h"
 #include "common/os/clock.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,6 +130,58 @@ static int print_stats(struct cli *cli, const struct mu_value *reply)
 	return cli_print(&out);
 }
 
+/* --- a file --- */
+
+static int write_file(const char *path, const char *text, struct mu_error *err)
+{
+	bool out = strcmp(path, "-") == 0;
+	FILE *f = out ? stdout : fopen(path, "we");
+	bool failed;
+
+	if (!f)
+		return mu_error_errno(err, errno, "%.200s cannot be written", path);
+	failed = fputs(text, f) == EOF;
+	if ((out ? fflush(f) : fclose(f)) == EOF || failed)
+		return mu_error_errno(err, errno, "%.200s cannot be written", path);
+	return 0;
+}
+
+/* The answer is whole before the file is touched. */
+static int export(struct cli *cli, const char *collection, const char *id)
+{
+	const struct cli_options *o = &cli->options;
+	struct mu_error err = MU_ERROR_INIT;
+	const char *text;
+
+	if (cli_api_text(cli->api, cli->arena,
+			 mu_arena_printf(cli->arena, "/rest/v0/%s/%s/stats.xml?flavour=%s",
+					 collection, id, o->flavour),
+			 &text, &err) < 0 ||
+	    write_file(o->export, text, &err) < 0)
+		return cli_fail(&err);
+	return CLI_OK;
+}
+
+/* What a file holds cannot be chosen. */
+static int check_export(struct cli *cli)
+{
+	const struct cli_options *o = &cli->options;
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (!o->export && strcmp(o->flavour, "rrdtool") != 0)
+		(void)mu_error_set(&err, MU_E_INVALID, "--flavour is for --export");
+	else if (o->export && (o->since || strcmp(o->granularity, "seconds") != 0))
+		(void)mu_error_set(&err, MU_E_INVALID,
+				   "--export writes all there is; hint: leave --since and "
+				   "--granularity out");
+	if (err.code == MU_E_NONE)
+		return CLI_OK;
+	(void)cli_fail(&err);
+	return CLI_USAGE;
+}
+
+/* --- the verbs --- */
+
 static int show(struct cli *cli, const char *collection, const char *id)
 {
 	struct cli_render render = cli_render_of(cli, columns);
@@ -137,6 +190,8 @@ static int show(struct cli *cli, const char *collection, const char *id)
 	const char *path;
 	int r;
 
+	if (cli->options.export)
+		return export(cli, collection, id);
 	if (cli_render_check(&render, &err) < 0) {
 		(void)cli_fail(&err);
 		return CLI_USAGE;
@@ -153,6 +208,8 @@ int cli_vm_stats(struct cli *cli, int argc, char **argv)
 	const struct mu_value *vm;
 
 	(void)argc;
+	if (check_export(cli) != CLI_OK)
+		return CLI_USAGE;
 	if (cli_find_vm(cli, argv[0], &vm, &err) < 0)
 		return cli_fail(&err);
 	return show(cli, "vms", mu_value_as_string(mu_value_get(vm, "id")));
@@ -163,6 +220,8 @@ static int show_named(struct cli *cli, const char *collection, const char *name)
 	struct mu_error err = MU_ERROR_INIT;
 	const char *id;
 
+	if (check_export(cli) != CLI_OK)
+		return CLI_USAGE;
 	if (cli_find_id(cli, collection, name, &id, &err) < 0)
 		return cli_fail(&err);
 	return show(cli, collection, id);

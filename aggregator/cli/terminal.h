@@ -11,6 +11,9 @@
 /* Remember how `fd` is (its flags too, as who waits for it changes them); a terminal becomes raw.
  */
 int cli_terminal_begin(int fd, struct mu_error *err);
+/* The same for a screen of its own on `out`: keys come one by one, Ctrl-C is still SIGINT, and
+ * signals that end the process leave the terminal as it was. Ctrl-Z is a key. */
+int cli_terminal_begin_screen(int fd, int out, struct mu_error *err);
 /* As it was. Harmless when nothing began. */
 void cli_terminal_end(void);
 

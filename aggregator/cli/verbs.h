@@ -63,6 +63,7 @@ int cli_call_method(struct cli *cli, const char *label, const char *method, cons
 		    const char *host, struct mu_value *arguments);
 /* The answer to a request for a call: waits and prints what comes back, as the options say. */
 int cli_call_finish(struct cli *cli, const char *label, const struct mu_value *answer);
+int cli_top(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_ping(struct cli *cli, int argc, char **argv);
 

@@ -36,6 +36,11 @@ bool archive_cf_parse(const char *name, enum archive_cf *ret)
 	return false;
 }
 
+const char *archive_cf_name(enum archive_cf cf)
+{
+	return cf_names[cf];
+}
+
 /* In seconds, for every level: up to the year 2106, so that the sums below cannot overflow. */
 static bool possible(int64_t at)
 {

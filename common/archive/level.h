@@ -40,6 +40,7 @@ extern const struct archive_level_info archive_levels[_ARCHIVE_LEVEL_COUNT];
 
 bool archive_level_parse(const char *name, enum archive_level *ret);
 bool archive_cf_parse(const char *name, enum archive_cf *ret); /* "AVERAGE", "MIN", "MAX" */
+const char *archive_cf_name(enum archive_cf cf);
 
 /* The row that has the second `at` in it; 0 for times that no row can have. */
 uint32_t archive_row_of(enum archive_level level, int64_t at);

@@ -36,6 +36,7 @@ struct rest {
 	struct mu_timer *session_timer;
 	mu_msec session_every;
 	struct rest_counts counts;
+	size_t n_exports; /* export.h */
 	size_t n_route_sets;
 	struct {
 		const struct rest_route *routes;
@@ -103,6 +104,12 @@ struct http_reply *rest_get_host_stats(struct rest_call *c);
 struct http_reply *rest_get_vm_stats(struct rest_call *c);
 struct http_reply *rest_get_pool_stats(struct rest_call *c);
 struct http_reply *rest_get_sr_stats(struct rest_call *c);
+struct http_reply *rest_get_vm_rrd(struct rest_call *c); /* rrd.c */
+struct http_reply *rest_get_host_rrd(struct rest_call *c);
+struct http_reply *rest_get_vm_rrd_query(struct rest_call *c);
+struct http_reply *rest_get_host_rrd_query(struct rest_call *c);
+struct http_reply *rest_get_rrd_updates(struct rest_call *c); /* rrd_updates.c */
+struct http_reply *rest_get_newest_stats(struct rest_call *c);
 /* Is c->id the pool that every host is in? */
 bool rest_pool_is_ours(const struct rest_call *c);
 struct http_reply *rest_get_vm_vdis(struct rest_call *c);

@@ -133,6 +133,13 @@ static const struct route routes[] = {
     LOOK("vifs", rest_type_vif),
     TASKS("vifs", rest_type_vif),
     {{HTTP_GET, "/rest/v0/vms/{id}/stats", false}, rest_get_vm_stats},
+    {{HTTP_GET, "/rest/v0/vms/{id}/stats.xml", false}, rest_get_vm_rrd},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/stats.xml", false}, rest_get_host_rrd},
+    {{HTTP_GET, "/rest/v0/stats", false}, rest_get_newest_stats},
+    /* xcp-rrdd's paths. */
+    {{HTTP_GET, "/vm_rrd", false}, rest_get_vm_rrd_query},
+    {{HTTP_GET, "/host_rrd", false}, rest_get_host_rrd_query},
+    {{HTTP_GET, "/rrd_updates", false}, rest_get_rrd_updates},
     {{HTTP_GET, "/rest/v0/vms/{id}/console", false}, rest_get_vm_console},
     {{HTTP_GET, "/rest/v0/pools", false}, rest_get_pools},
     {{HTTP_GET, "/rest/v0/pools/{id}", false}, rest_get_pool},
@@ -189,7 +196,7 @@ struct rest *rest_free(struct rest *rest)
 	if (!rest)
 		return NULL;
 	mu_assert(mu_list_empty(&rest->waiters) && mu_list_empty(&rest->host_groups));
-	mu_assert(mu_list_empty(&rest->sessions));
+	mu_assert(mu_list_empty(&rest->sessions) && rest->n_exports == 0);
 	rest->session_timer = mu_timer_free(rest->session_timer);
 	rest->alarms = rest_alarms_free(rest->alarms);
 	rest->feed = rest_feed_free(rest->feed);

@@ -137,6 +137,10 @@ struct rest_backend {
 		      void (*done)(void *arg, const struct stats_result *r,
 				   const struct mu_error *err),
 		      void *arg);
+	/* The newest values of an object, NaN among them; nothing when it was not heard of within a
+	 * minute. How many it has is returned. Optional, with stats. */
+	size_t (*newest)(void *ctx, const struct mu_uuid *id,
+			 void (*each)(void *arg, const char *name, float value), void *arg);
 	/* A viewer of a VM's console, who may do what it asks for. `near` leads to the viewer,
 	 * *ret_far to the console; nothing is sent inside. What goes wrong later closes the pipe.
 	 * Optional: NULL = no consoles. */

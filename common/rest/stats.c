@@ -20,22 +20,32 @@ struct reading {
 	char *id;
 };
 
-/* Seconds since 1970, or before now when negative. */
-static int query_time(struct rest_call *c, const char *name, int64_t *ret, struct mu_error *err)
+int rest_stats_time(const char *name, const char *text, int64_t *ret, struct mu_error *err)
 {
-	const char *text = http_request_query(c->request, name);
 	int64_t now = mu_clock_wall() / 1000;
 
-	*ret = 0;
-	if (!text)
-		return 0;
 	if (!mu_parse_i64(text, ret) || *ret > INT64_C(4000000000) || *ret < -now)
 		return mu_error_set(err, MU_E_INVALID,
 				    "%s: \"%.40s\" is not a time in seconds since 1970, nor "
 				    "(negative) before now",
 				    name, text);
-	if (*ret <= 0)
+	if (*ret < 0)
 		*ret += now;
+	return 0;
+}
+
+/* 0 when it is not said; "0" is now. */
+static int query_time(struct rest_call *c, const char *name, int64_t *ret, struct mu_error *err)
+{
+	const char *text = http_request_query(c->request, name);
+
+	*ret = 0;
+	if (!text)
+		return 0;
+	if (rest_stats_time(name, text, ret, err) < 0)
+		return MU_FAILED;
+	if (*ret == 0)
+		*ret = mu_clock_wall() / 1000;
 	return 0;
 }
 

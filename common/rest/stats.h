@@ -8,6 +8,8 @@
 
 /* The query's parameters, but for whose they are. MU_E_INVALID */
 int rest_stats_query(struct rest_call *c, struct stats_query *ret, struct mu_error *err);
+/* Seconds since 1970, or before now when negative. MU_E_INVALID */
+int rest_stats_time(const char *name, const char *text, int64_t *ret, struct mu_error *err);
 /* {endTimestamp, interval, stats, series?} of a VM, host or SR; `series` NULL: not asked for. */
 struct mu_value *rest_stats_value(struct mu_arena *a, enum stats_of of, const struct stats_query *q,
 				  const char *series, const struct stats_result *r);

@@ -186,7 +186,7 @@ struct mu_value *stats_shape(struct mu_arena *a, enum stats_of of, const struct 
 	return root;
 }
 
-static bool is_named(const char *names, const char *name)
+bool stats_shape_named(const char *names, const char *name)
 {
 	size_t len = strlen(name);
 
@@ -207,7 +207,7 @@ struct mu_value *stats_shape_series(struct mu_arena *a, const char *names,
 		const struct stats_series *s = &r->series[i];
 		struct mu_value *v;
 
-		if (!is_named(names, s->name) || mu_value_get(root, s->name))
+		if (!stats_shape_named(names, s->name) || mu_value_get(root, s->name))
 			continue;
 		v = mu_value_set(a, root, s->name, mu_value_object(a));
 		mu_value_set_string(a, v, "unit", s->unit);

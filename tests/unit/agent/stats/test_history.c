@@ -141,6 +141,24 @@ Test(history, what_is_not_here)
 	cr_assert_eq(err.code, MU_E_INVALID);
 }
 
+Test(history, newest_values_are_a_minute_old_at_most)
+{
+	const mu_msec now = (mu_msec)(FIRST + 1) * 5000;
+	float values[CATALOGUE_OBJECT_MAX];
+	const struct catalogue_object *o;
+
+	add(FIRST, true, 1);
+	add(FIRST + 1, true, 2);
+	o = history_newest(h, &vm, now, values);
+	cr_assert_not_null(o);
+	cr_expect_eq(o->n_series, 1);
+	cr_expect_str_eq(o->series[0].metric->name, "cpu_usage");
+	cr_expect_eq(values[0], 2);
+	cr_expect_not_null(history_newest(h, &host.uuid, now + 60000, values));
+	cr_expect_null(history_newest(h, &host.uuid, now + 61000, values));
+	cr_expect_null(history_newest(h, &(struct mu_uuid){{9}}, now, values));
+}
+
 Test(history, when_objects_are_to_be_kept)
 {
 	add(FIRST, true, 1);

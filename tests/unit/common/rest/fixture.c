@@ -6,6 +6,7 @@
 #include "common/json/json.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,6 +264,20 @@ static void stats(void *ctx, const struct stats_query *q,
 	f->stats_arg = arg;
 }
 
+static size_t newest(void *ctx, const struct mu_uuid *id,
+		     void (*each)(void *arg, const char *name, float value), void *arg)
+{
+	const struct fixture *f = ctx;
+	char name[32];
+
+	(void)id;
+	for (size_t i = 0; i < f->n_newest; i++) {
+		(void)snprintf(name, sizeof name, "s%zu", i);
+		each(arg, name, i == 3 ? NAN : (float)i + 0.5f);
+	}
+	return f->n_newest;
+}
+
 static int console_open(void *ctx, const struct rest_console *rq, const struct rest_user *user,
 			const char *from, struct mu_pipe near, struct mu_pipe *ret_far,
 			struct mu_error *err)
@@ -489,6 +504,7 @@ struct fixture *fixture_new(void)
 	    .call = ask_call,
 	    .task_abort = task_abort,
 	    .stats = stats,
+	    .newest = newest,
 	    .console_open = console_open,
 	};
 

@@ -63,6 +63,8 @@ struct fixture {
 	struct stats_query stats; /* what was asked for; stats_done is to be called */
 	void (*stats_done)(void *arg, const struct stats_result *r, const struct mu_error *err);
 	void *stats_arg;
+	size_t n_newest; /* so many series has every object: s0 is 0.5, s1 is 1.5, ...; s3 is
+			    unknown */
 	/* A console: what was asked for, typed; `console_full` takes nothing more. */
 	unsigned n_consoles;
 	struct rest_console console;

@@ -304,3 +304,65 @@ Test(stats, what_is_refused)
 		fixture_expect(get(bad[i].target), bad[i].status, bad[i].says);
 	cr_expect_null(f->stats_done);
 }
+
+/* --- newest values of all --- */
+
+static void stop(void *loop)
+{
+	mu_loop_stop(loop);
+}
+
+static void turn(void)
+{
+	mu_loop_post(f->loop, stop, f->loop);
+	mu_loop_run(f->loop);
+}
+
+Test(stats, newest_of_all_that_is_on)
+{
+	struct http_request *r;
+
+	f->n_newest = 5;
+	r = get("/rest/v0/stats?series=s1,s3,s4,cpu");
+	cr_expect_eq(http_request_for_test_status(r), 0);
+	turn();
+	cr_expect_not_null(strstr(http_request_for_test_body(r), "\"hosts\":[{\"id\":\"" HOST_1));
+	cr_expect_not_null(
+	    strstr(http_request_for_test_body(r), "\"values\":{\"s1\":1.5,\"s4\":4.5}}],\"vms\":"));
+	cr_expect_null(strstr(http_request_for_test_body(r), VM_DB)); /* it is halted */
+	cr_expect_null(strstr(http_request_for_test_body(r), VM_TMPL));
+	cr_expect_not_null(strstr(http_request_for_test_body(r), VM_FAR));
+	fixture_expect(r, 200, "\"$container\":\"" HOST_1 "\",\"values\":{\"s1\":1.5,\"s4\":4.5}}");
+}
+
+Test(stats, newest_in_turns)
+{
+	struct http_request *r;
+
+	f->n_newest = 5000;
+	r = get("/rest/v0/stats?series=s4999");
+	turn();
+	cr_expect_eq(http_request_for_test_status(r), 0);
+	f->vms[0].power = VM_HALTED; /* it is told of as it is now */
+	turn();
+	turn();
+	fixture_expect(r, 200, "\"values\":{\"s4999\":4999.5}}]}");
+	r = get("/rest/v0/stats?series=*");
+	turn();
+	http_request_for_test_free(r);
+	turn();
+}
+
+Test(stats, newest_of_hosts_alone)
+{
+	struct http_request *r;
+
+	for (size_t i = 0; i < FIXTURE_VMS; i++)
+		f->vms[i].power = VM_HALTED;
+	r = get("/rest/v0/stats?series=*");
+	turn();
+	fixture_expect(r, 200, "\"values\":{}}],\"vms\":[]}");
+	fixture_expect(get("/rest/v0/stats"), 400, "series");
+	fixture_expect(fixture_call_as(f, HTTP_GET, "/rest/v0/stats?series=*", NULL, NULL), 401,
+		       "");
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers made of many objects' values, piece by piece in turns of the loop, and sent when they are
+ * whole. How many are under way is bounded, and how large they may get. Embedded by its user.
+ */
+#ifndef MUSTER_REST_EXPORT_H
+#define MUSTER_REST_EXPORT_H
+
+#include "common/rest/call.h"
+
+enum {
+	EXPORTS_MAX = 8,
+	EXPORT_BYTES_MAX = 128 << 20,
+};
+
+struct export
+{
+	struct rest *rest;
+	struct http_request *request; /* NULL: the peer left */
+	struct mu_str text;
+};
+
+/* The handler's reply: pending, and the export begins; or the refusal, with e->request NULL. */
+struct http_reply *export_begin(struct rest_call *c, struct export *e);
+/* Answer with what the text is, or with the error. The peer is still there. */
+void export_finish(struct export *e, const char *type, const struct mu_error *err);
+void export_deinit(struct export *e);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * GET /stats: the newest values of some series of all hosts and of all VMs that are not halted, for
+ * whoever looks at all of them every few seconds. The ids are taken first; then so many series are
+ * looked at in a turn of the loop.
+ */
+#include "common/base/assert.h"
+#include "common/json/json.h"
+#include "common/os/clock.h"
+#include "common/rest/export.h"
+#include "common/rest/render.h"
+#include "common/rest/stats_shape.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum {
+	TURN_SERIES = 8192,
+	OBJECT_COST = 16, /* an object without series, in series */
+};
+
+static const char host_fields[] = "id,name_label,connected";
+static const char vm_fields[] = "id,name_label,$container,power_state";
+
+struct newest {
+	struct export export;
+	char *series;
+	struct query_fields host_fields;
+	struct query_fields vm_fields;
+	struct mu_arena *arena; /* of the fields */
+	struct mu_uuid *ids;    /* hosts first */
+	size_t n_ids;
+	size_t cap;
+	size_t n_hosts;
+	size_t next;
+	size_t n_written; /* of the list at hand */
+};
+
+static void newest_free(struct newest *n)
+{
+	export_deinit(&n->export);
+	mu_arena_free(n->arena);
+	free(n->series);
+	free(n->ids);
+	free(n);
+}
+
+static void add_id(struct newest *n, const struct mu_uuid *id)
+{
+	if (n->n_ids == n->cap) {
+		n->cap = n->cap ? 2 * n->cap : 64;
+		n->ids = mu_xrealloc(n->ids, n->cap, sizeof *n->ids);
+	}
+	n->ids[n->n_ids++] = *id;
+}
+
+static bool add_host(const struct model_host *h, void *arg)
+{
+	add_id(arg, &h->id.uuid);
+	return true;
+}
+
+static bool add_vm(const struct model_vm *vm, void *arg)
+{
+	if (vm->kind == VM_KIND_VM && vm->power != VM_HALTED)
+		add_id(arg, &vm->id.uuid);
+	return true;
+}
+
+/* --- an object --- */
+
+struct values {
+	struct mu_arena *arena;
+	const char *series;
+	struct mu_value *object;
+};
+
+/* What is not known is left out. */
+static void add_value(void *arg, const char *name, float value)
+{
+	struct values *v = arg;
+
+	if (isfinite(value) && stats_shape_named(v->series, name) && !mu_value_get(v->object, name))
+		mu_value_set_real(v->arena, v->object, name, (double)value);
+}
+
+/* How much it has cost is returned. */
+static size_t write_object(struct newest *n, struct rest_render *r, const struct mu_uuid *id,
+			   bool host)
+{
+	const struct rest_backend *b = &n->export.rest->backend;
+	const struct host_id host_id = {*id};
+	const struct vm_id vm_id = {*id};
+	const void *object = host ? (const void *)b->host_find(b->ctx, &host_id)
+				  : (const void *)b->vm_find(b->ctx, &vm_id);
+	struct values values = {.arena = r->arena, .series = n->series};
+	struct mu_value *v;
+	size_t n_series;
+
+	if (!object) /* gone meanwhile */
+		return OBJECT_COST;
+	mu_arena_reset(r->arena);
+	v = rest_render_object(r, host ? &rest_type_host : &rest_type_vm, object,
+			       host ? &n->host_fields : &n->vm_fields);
+	values.object = mu_value_set(r->arena, v, "values", mu_value_object(r->arena));
+	n_series = b->newest(b->ctx, id, add_value, &values);
+	if (n->n_written++ > 0)
+		mu_str_add_char(&n->export.text, ',');
+	mu_json_write(&n->export.text, v, false);
+	return OBJECT_COST + n_series;
+}
+
+/* --- all of them --- */
+
+static void go_on(void *ctx);
+
+static void turn(struct newest *n)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct rest_render r;
+	size_t cost = 0;
+
+	rest_render_init(&r, n->export.rest, a);
+	while (n->next < n->n_ids && cost < TURN_SERIES) {
+		if (n->next == n->n_hosts) {
+			mu_str_add(&n->export.text, "],\"vms\":[");
+			n->n_written = 0;
+		}
+		cost += write_object(n, &r, &n->ids[n->next], n->next < n->n_hosts);
+		n->next++;
+	}
+}
+
+static void go_on(void *ctx)
+{
+	struct newest *n = ctx;
+
+	if (!n->export.request) {
+		newest_free(n);
+		return;
+	}
+	turn(n);
+	if (n->next < n->n_ids && n->export.text.len <= EXPORT_BYTES_MAX) {
+		mu_loop_post(n->export.rest->loop, go_on, n);
+		return;
+	}
+	mu_str_add(&n->export.text, n->n_hosts == n->n_ids ? "],\"vms\":[]}" : "]}");
+	export_finish(&n->export, "application/json", NULL);
+	newest_free(n);
+}
+
+static struct newest *newest_new(const char *series)
+{
+	struct newest *n = mu_xcalloc(1, sizeof *n);
+	struct mu_error err = MU_ERROR_INIT;
+
+	n->arena = mu_arena_new();
+	n->series = mu_xstrdup(series);
+	if (query_fields_parse(n->arena, host_fields, &n->host_fields, &err) < 0 ||
+	    query_fields_parse(n->arena, vm_fields, &n->vm_fields, &err) < 0)
+		mu_assert_unreachable();
+	return n;
+}
+
+struct http_reply *rest_get_newest_stats(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	const char *series = http_request_query(c->request, "series");
+	struct mu_error err = MU_ERROR_INIT;
+	struct http_reply *reply;
+	struct newest *n;
+
+	if (!b->newest)
+		return rest_unsupported(c, "statistics");
+	if (!series) {
+		(void)mu_error_set(&err, MU_E_PROTOCOL,
+				   "series is missing; hint: names separated by commas, or *");
+		return rest_bad_request(c, &err);
+	}
+	n = newest_new(series);
+	reply = export_begin(c, &n->export);
+	if (!n->export.request) {
+		newest_free(n);
+		return reply;
+	}
+	b->each_host(b->ctx, add_host, n);
+	n->n_hosts = n->n_ids;
+	b->each_vm(b->ctx, add_vm, n);
+	mu_str_printf(&n->export.text, "{\"time\":%lld,\"hosts\":[", (long long)mu_clock_wall());
+	mu_loop_post(c->rest->loop, go_on, n);
+	return reply;
+}
