@@ -95,6 +95,12 @@ class OvaCase(TransferCase):
                    lambda: self.rest.request("GET", f"/vms/{reply['id']}")[0] == 200)
         return reply["id"]
 
+    def defined(self, **definition):
+        """On the host; and known at the door that is asked."""
+        vm = self.agent.define(**definition)
+        wait_until("the VM is known", lambda: self.rest.request("GET", f"/vms/{vm}")[0] == 200)
+        return vm
+
     def spec(self, vm):
         return json.loads((self.agent.state / "vms" / f"{vm}.json").read_text())
 
@@ -264,7 +270,7 @@ class Doors:
     def test_out_and_in_again_loses_nothing(self):
         contents = [content(3 * MIB, 1), content(2 * MIB, 2)]
         vdis = [self.vdi(len(c), f"d{i}", c) for i, c in enumerate(contents)]
-        vm = self.agent.define(
+        vm = self.defined(
             name="kept & <marked>", type="hvm", vcpus=3, vcpusMax=4, memory="96MiB",
             memoryMax="128MiB", firmware="bios", bootOrder="dc", description='it says "this"',
             cpuWeight=512, nested=True, viridian=True, localtime=True, vga="std", vnc=True,
@@ -316,8 +322,8 @@ class Doors:
         self.assertNotIn("mac", self.spec(other)["nics"][0])
 
     def test_a_definition_that_reaches_into_the_host_has_to_be_trusted(self):
-        vm = self.agent.define(name="pvh", type="pvh", memory="64MiB", kernel=KERNEL,
-                               disks=[{"vdev": "xvda", "vdi": self.vdi()}])
+        vm = self.defined(name="pvh", type="pvh", memory="64MiB", kernel=KERNEL,
+                          disks=[{"vdev": "xvda", "vdi": self.vdi()}])
         _, body = self.download(f"/vms/{vm}.ova")
         self.assertEqual(204, self.rest.request("DELETE", f"/vms/{vm}")[0])
         upload = self.hold(body).rsplit("/", 1)[1]
@@ -415,8 +421,8 @@ class Doors:
         with self.disk_file(vdi).open("r+b") as disk:
             for _ in range(192):
                 disk.write(os.urandom(MIB))
-        return self.agent.define(name="big", type="hvm", memory="64MiB",
-                                 disks=[{"vdev": "xvda", "vdi": vdi}])
+        return self.defined(name="big", type="hvm", memory="64MiB",
+                            disks=[{"vdev": "xvda", "vdi": vdi}])
 
     def under_way(self):
         wait_until("it is under way", lambda: list(
