@@ -236,10 +236,10 @@ class Doors:
         self.assertEqual(200, self.get(f"/vdis/{vdi}.raw")[0])
 
     def test_a_slow_reader_costs_bounded_memory_and_leaves_nothing(self):
-        vdi = self.vdi(512 * MIB)
-        # Dense, so that nothing is cheap.
+        vdi = self.vdi(128 * MIB)
+        # Dense, so that nothing is cheap, and four times what it may cost.
         with self.disk_file(vdi).open("r+b") as disk:
-            for _ in range(512):
+            for _ in range(128):
                 disk.write(os.urandom(MIB))
         before = {d: d.status_kib("VmRSS") for d in (self.agent, self.fleet.aggregator)}
         connection = self.rest.connection()
