@@ -236,7 +236,8 @@ class BackPressure(rpc_echo.RpcTest):
         for stream in streams:
             for _ in range(100):
                 self.assertEqual(len(stream.receive()), 16384)
-        self.assertGreater(self.counts(counter)["writable"], counts["writable"])
+        wait_until("the floods to go on",
+                   lambda: self.counts(counter)["writable"] > counts["writable"])
         for stream in streams:
             stream.cancel()
         wait_until("the streams to end", lambda: self.counts(counter)["streams"] == 1)
