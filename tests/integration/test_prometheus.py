@@ -382,16 +382,18 @@ class Scraped(PageCase):
                  "muster_vm_network_transmit_bytes_per_second", 1)):
             values = self.rest.get(f"/{kind}/{id_}/stats?series={series}")["series"][series]["values"]
             want = [v for v in values if v is not None][-1] * scale
-            found = prometheus.scalar(f'{name}{{{kind[:-1]}_uuid="{id_}"}}')
+            query = f'{name}{{{kind[:-1]}_uuid="{id_}"}}'
+            found = wait_until(query, lambda q=query: prometheus.scalar(q))
             self.assertAlmostEqual(want, found, delta=abs(want) * 1e-7, msg=name)
 
     def check_dashboard(self, prometheus, vm):
         for expression in DASHBOARD.strip().splitlines():
             expression = expression.replace("VM", vm)
             with self.subTest(expression):
-                self.assertTrue(prometheus.query(expression))
+                wait_until("an answer", lambda e=expression: prometheus.query(e))
         # Its list of VMs takes names and ids out of the labels.
-        labels, _ = prometheus.query(f'xen_vm_memory{{vm_uuid="{vm}"}}')[0]
+        labels, _ = wait_until("its labels", lambda: prometheus.query(
+            f'xen_vm_memory{{vm_uuid="{vm}"}}'))[0]
         self.assertEqual({"host", "host_uuid", "vm", "vm_uuid"},
                          labels.keys() - {"__name__", "job", "instance"})
 
