@@ -80,7 +80,7 @@ static size_t n_of(const char *text, const char *part)
 {
 	size_t n = 0, len = strlen(part);
 
-	/* Not by strstr(): with sanitizers each call looks at all the rest of a text of megabytes. */
+	/* Not by strstr(): with sanitizers each call measures the rest of a text of megabytes. */
 	for (const char *p = text; (p = strchrnul(p, part[0])) && *p; p++)
 		n += strncmp(p, part, len) == 0;
 	return n;
