@@ -23,6 +23,7 @@
 
 enum { RELEASE_TRIES = 6 };
 #define RELEASE_AGAIN MU_SEC(5)
+#define DYING_PATIENCE MU_SEC(10)
 
 struct held {
 	struct mu_link link;
@@ -103,6 +104,21 @@ static bool is_listed(const struct app *app, const struct vm_id *vm)
 {
 	for (size_t i = 0; i < app->n_domains; i++) {
 		if (mu_uuid_equal(&app->domains[i].id.uuid, &vm->uuid))
+			return true;
+	}
+	return false;
+}
+
+/* As a destroy leaves it that died with the agent, or another program's. One without a name has
+ * nothing more to be torn down: something holds its memory, perhaps for ever. */
+static bool is_dying(const struct app *app, const struct vm_id *vm)
+{
+	const struct vm_entry *e = vm_view_find(app->view, vm);
+
+	for (size_t i = 0; (!e || !e->present) && i < app->n_domains; i++) {
+		const struct hv_domain *d = &app->domains[i];
+
+		if (d->dying && d->name[0] && mu_uuid_equal(&d->id.uuid, &vm->uuid))
 			return true;
 	}
 	return false;
@@ -282,7 +298,9 @@ static void fail(struct disks_use *u, const struct mu_error *err)
 	const struct hv_disk *d = &u->disks[u->next];
 
 	u->err = *err;
-	(void)mu_error_prefix(&u->err, "disk %s (VDI %s)", d->vdev, mu_uuid_format(&d->vdi, vdi));
+	if (u->next < u->n_disks)
+		(void)mu_error_prefix(&u->err, "disk %s (VDI %s)", d->vdev,
+				      mu_uuid_format(&d->vdi, vdi));
 	finish(u);
 }
 
@@ -428,12 +446,18 @@ static void start_hold(struct disks_use *u)
 	storage_op_start(u->app->storage, &u->op);
 }
 
-/* For an SR: its change wakes us as well. */
-static void wait(struct disks_use *u)
+/* For an SR, or for an old domain's end: a change of those wakes us as well. */
+static void wait(struct disks_use *u, mu_msec patience)
 {
-	mu_msec all = u->deadline && u->deadline < DISKS_PATIENCE ? u->deadline : DISKS_PATIENCE;
+	mu_msec all = u->deadline && u->deadline < patience ? u->deadline : patience;
 
 	mu_timer_set(u->timer, time_left(u, all));
+}
+
+static bool waits_for_old_domain(const struct disks_use *u)
+{
+	return !u->cancelled && mu_loop_now(u->app->loop) - u->started_at < DYING_PATIENCE &&
+	       is_dying(u->app, &u->vm);
 }
 
 static void hold_next(struct disks_use *u)
@@ -441,6 +465,10 @@ static void hold_next(struct disks_use *u)
 	struct mu_error err = MU_ERROR_INIT;
 	int r;
 
+	if (waits_for_old_domain(u)) {
+		wait(u, DYING_PATIENCE);
+		return;
+	}
 	while (u->next < u->n_disks && mu_uuid_is_nil(&u->disks[u->next].vdi))
 		u->next++;
 	if (u->next == u->n_disks) {
@@ -455,7 +483,7 @@ static void hold_next(struct disks_use *u)
 	}
 	r = find_disk(u, &u->disks[u->next].vdi, &err);
 	if (r > 0)
-		wait(u);
+		wait(u, DISKS_PATIENCE);
 	else if (r < 0 || check_others(u, &u->disks[u->next], &err) < 0)
 		fail(u, &err);
 	else

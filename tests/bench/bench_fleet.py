@@ -20,7 +20,8 @@ import threading
 import time
 
 from tests.bench.figure import Figure, percentile
-from tests.support.fleet import Daemon, Fleet, free_port
+from tests.support.fleet import Daemon, Fleet
+from tests.support.ports import free_port
 from tests.support.rest import wait_until
 
 AGENTS = int(os.environ.get("MUSTER_BENCH_AGENTS", "200"))

@@ -16,6 +16,7 @@ import yaml
 
 from tests.support import demo
 from tests.support.notices import Hook
+from tests.support.ports import free_port
 from tests.support.rest import wait_until
 
 UUID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
@@ -392,7 +393,7 @@ class ExitCodes(Cli):
         done = self.run_muster(1, "vm", "list", env={"MUSTER_CA": ""})
         self.assertIn("--ca", done.stderr)
         self.run_muster(0, "vm", "list", "--insecure", env={"MUSTER_CA": ""})
-        port = demo.free_ports()
+        port = free_port()
         done = self.run_muster(1, "vm", "list", env={"MUSTER_URL": f"https://127.0.0.1:{port}"})
         self.assertIn(str(port), done.stderr)
 

@@ -90,6 +90,8 @@ static struct http_reply *reply_pending(struct probe *p, struct http_request *r,
 {
 	struct later *l = later_new(p, r, finish_later);
 
+	printf("asked %s\n", r->path);
+	(void)fflush(stdout);
 	mu_timer_set(l->timer, delay);
 	return http_reply_pending(r, on_gone, l);
 }

@@ -249,6 +249,21 @@ class Deaths(AgentCase):
                 with self.subTest(f"{action} after {pause} s"):
                     self.check(action, before, after, pause)
 
+    def test_a_start_waits_until_the_old_domain_is_gone(self):
+        """What a destroy leaves that died with the agent goes by itself, but not at once."""
+        agent = self.agent()
+        vm = self.define(agent)
+        self.bring(agent, vm, "Running")
+        self.assertEqual(0, agent.stop())
+        state = agent.state / "sim/sim-host.json"
+        host = json.loads(state.read_text())
+        host["domains"][0].update(phase="dying", phase_until=host["now"] + 3000)
+        state.write_text(json.dumps(host))
+        agent.start()
+        self.assertEqual("Halted", agent.rest.power(vm))
+        agent.rest.action(vm, "start")
+        self.assertEqual(("Running", 2), (agent.rest.power(vm), agent.rest.vm(vm)["domid"]))
+
     def test_a_finished_task_is_remembered(self):
         agent = self.agent()
         vm = self.define(agent)

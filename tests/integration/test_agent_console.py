@@ -11,6 +11,7 @@ import threading
 import unittest
 
 from tests.support.fleet import Agent, Fleet
+from tests.support.ports import free_port
 from tests.support.rest import DEADLINE, wait_until
 from tests.support.websocket import Closed, Refused, WebSocket, connect
 
@@ -223,8 +224,8 @@ class FakeVnc:
     """QEMU's end of RFB 3.8, as far as a test needs it: the handshake, then what the viewer sent."""
 
     def __init__(self):
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
+        self.port = free_port()  # also once the server is closed
+        self.server = socket.create_server(("127.0.0.1", self.port))
 
     def accept(self):
         s, _ = self.server.accept()

@@ -10,7 +10,8 @@ import threading
 import unittest
 
 from tests.support.fake_aggregator import Authority
-from tests.support.fleet import Fleet, free_port
+from tests.support.fleet import Fleet
+from tests.support.ports import free_port
 
 
 class Enrol(unittest.TestCase):

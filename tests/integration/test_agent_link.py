@@ -115,7 +115,8 @@ class State(LinkCase):
         vm = self.define(agent)
         for i in range(100):
             agent.define(uuid=vm, name=f"web-{i}", type="pvh", memory="64MiB", kernel=KERNEL)
-        deltas = [m.delta for m in session.pending() if m.WhichOneof("kind") == "delta"]
+        deltas = [session.expect("delta")]
+        deltas += [m.delta for m in session.pending() if m.WhichOneof("kind") == "delta"]
         self.assertLess(deltas[-1].seq - snapshot.seq, 65)
         session.send(state_ack=messages().StateAck(seq=deltas[-1].seq))
         session.expect("delta", lambda d: any(v.name == "web-99" for v in d.vms))
@@ -222,7 +223,7 @@ class Commands(LinkCase):
         self.assertEqual({}, agent.rest.vms())
 
     def test_killed_in_the_middle(self):
-        agent = self.agent("--sim-create", "2s")
+        agent = self.agent("--sim-create", "60s")
         vm = self.define(agent)
         session, _, _ = self.live()
         task = self.command(session, vm, "START")

@@ -72,7 +72,7 @@ class Calls(LinkCase):
         self.assertEqual(["x"], agent.rest.vm(vm)["tags"])
 
     def test_killed_while_a_call_waits(self):
-        agent = self.agent("--sim-create", "2s")
+        agent = self.agent("--sim-create", "60s")
         session, _, _ = self.live()
         vm = self.define(agent)
         self.command(session, vm, "START")

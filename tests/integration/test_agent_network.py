@@ -150,7 +150,8 @@ class Pool(AggregatorCase):
 
     def setUp(self):
         self.fleet.wait_connected(3)
-        wait_until("their networks are known", lambda: len(self.hosts_of("xenbr1")) == 3)
+        wait_until("their cards are known", lambda: 9 == sum(
+            p["physical"] for p in self.rest.get("/pifs?fields=*")))
         self.pool = self.rest.get("/pools?fields=id")[0]["id"]
         self.pif = next(p for p in self.rest.get("/pifs?fields=*") if p["device"] == "eth0")["id"]
 

@@ -283,6 +283,7 @@ class Deaths(StorageCase):
             agent.kill()
             agent.start()
             ended = {what: self.wait_task(agent, task) for what, task in tasks.items()}
+            wait_until("it is plugged", lambda: agent.rest.get(f"/srs/{sr}")["attached"])
             status = {what: task["status"] for what, task in ended.items()}
             for task in ended.values():
                 self.assertIn(task["status"], ("success", "failure"), task)

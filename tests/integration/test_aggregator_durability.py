@@ -135,7 +135,8 @@ class FullDisk(AggregatorCase):
                               if t.get("status") == "pending"])
         self.assertEqual([], [m for m in s.pending() if m.WhichOneof("kind") == "state_ack"
                               and m.state_ack.seq > acked])
-        self.assertIn("storing fails", self.fleet.aggregator.text())
+        wait_until("the log says so",
+                   lambda: "storing fails" in self.fleet.aggregator.text())
         self.limit(resource.RLIM_INFINITY)
         agent.wait_acked(s)
         task = self.rest.action(vm, "pause", sync=False)

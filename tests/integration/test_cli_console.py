@@ -2,11 +2,13 @@
 """`muster vm console` in a terminal of its own (a pty), against the aggregator and the host's
 socket."""
 
+import fcntl
 import os
 import pathlib
 import pty
 import select
 import signal
+import struct
 import subprocess
 import tempfile
 import termios
@@ -24,14 +26,20 @@ ESCAPE = b"\x1d"
 class Terminal:
     """A person at a terminal, in which a command runs."""
 
-    def __init__(self, argv, env):
+    def __init__(self, argv, env, size=None):
         self.master, slave = pty.openpty()
+        if size:
+            self.resize(slave, *size)
         self.before = termios.tcgetattr(slave)
         self.flags = os.get_blocking(slave)
         self.slave = slave
         self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=env,
                                         start_new_session=True)
         self.seen = b""
+
+    @staticmethod
+    def resize(slave, rows, columns):
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def type(self, keys):
         os.write(self.master, keys)

@@ -7,7 +7,6 @@ import os
 import pathlib
 import re
 import signal
-import struct
 import subprocess
 import tempfile
 import termios
@@ -45,9 +44,8 @@ class CliTop(unittest.TestCase):
             vm for vm in cls.fleet.rest.get("/stats?series=cpu_usage")["vms"] if vm["values"]]) == 2)
 
     def top(self, *options, size=(24, 100), env=None):
-        t = Terminal([self.muster, "top", *options], env or self.env)
+        t = Terminal([self.muster, "top", *options], env or self.env, size)
         self.addCleanup(t.close)
-        fcntl.ioctl(t.slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         return t
 
     @staticmethod
@@ -110,7 +108,7 @@ class CliTop(unittest.TestCase):
         self.assertLessEqual(len(text.strip().splitlines()), 8)
         self.assertTrue(all(len(line) <= 30 for line in text.splitlines()), text)
         self.assertNotIn("VCPUS", text)
-        fcntl.ioctl(t.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+        t.resize(t.slave, 40, 120)
         t.process.send_signal(signal.SIGWINCH)
         self.picture_with(t, "VCPUS", "top-one", "top-two")
         t.type(b"q")

@@ -20,6 +20,11 @@ class Enrolment(AggregatorCase):
         for word in words:
             self.assertIn(word, reply["error"])
 
+    def sql(self, text):
+        """In the database that the aggregator has open: whoever writes just now is waited for."""
+        subprocess.run(["sqlite3", "-cmd", ".timeout 60000", self.fleet.state / "muster.db", text],
+                       check=True)
+
     def test_the_token_proves_the_ca(self):
         token = self.fleet.join_token()
         self.assertRegex(token, r"^mj1\.[0-9a-f]{32}\.[0-9a-f]{64}$")
@@ -58,8 +63,7 @@ class Enrolment(AggregatorCase):
         agent = self.agent(enrolled=False)
         created = self.rest.post("/join-tokens", {"expiresIn": 60000, "name": "short"})
         self.assertEqual(60000, created["expiration"] - created["created_at"])
-        subprocess.run(["sqlite3", self.fleet.state / "muster.db",
-                        "UPDATE join_tokens SET expires_at = 1000000 WHERE name = 'short'"], check=True)
+        self.sql("UPDATE join_tokens SET expires_at = 1000000 WHERE name = 'short'")
         # What is over goes when the aggregator starts; until then the text says why.
         self.crash()
         self.refused(agent, created["token"], 401, "not known")
@@ -69,9 +73,7 @@ class Enrolment(AggregatorCase):
 
     def test_expired_token(self):
         created = self.rest.post("/join-tokens", {"name": "over"})
-        subprocess.run(["sqlite3", self.fleet.state / "muster.db",
-                        "UPDATE join_tokens SET expires_at = created_at - 1 WHERE name = 'over'"],
-                       check=True)
+        self.sql("UPDATE join_tokens SET expires_at = created_at - 1 WHERE name = 'over'")
         self.crash()
         self.refused(self.agent(enrolled=False), created["token"], 401, "expired", "new one")
 

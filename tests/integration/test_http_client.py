@@ -84,7 +84,7 @@ class ClientTest(unittest.TestCase):
         self.assertIn("error TOO_LARGE", out)
         self.assertEqual(len(self.call("GET", self.base + "/large?n=5000", self.ca,
                                        "max=5000")[3]), 5000)
-        out = self.run_client("GET", self.base + "/never", self.ca, "timeout=500")
+        out = self.run_client("GET", self.base + "/never", self.ca, "timeout=3000")
         self.assertIn("error TIMEOUT", out)
         self.probe.line("gone /never")
 
@@ -104,7 +104,7 @@ class ClientTest(unittest.TestCase):
         self.assertEqual(out.count('line: data: {"n":1}\n'), 3)
 
     def test_stream_that_falls_silent(self):
-        out = self.run_client("GET", self.base + "/never", self.ca, "stream=9", "timeout=1500")
+        out = self.run_client("GET", self.base + "/never", self.ca, "stream=9", "timeout=3000")
         self.assertIn("error TIMEOUT", out)
         self.probe.line("gone /never")
 

@@ -134,11 +134,12 @@ class ServerTest(unittest.TestCase):
         for tls in (True, False):
             s = self.probe.connect(tls)
             s.sendall(b"GET /never HTTP/1.1\r\nhost: x\r\n\r\n")
+            self.probe.line("asked /never")
             requests.append(s)
         curl = subprocess.Popen(["curl", "-sS", "--http2", "--cacert", self.probe.cert,
                                  f"https://127.0.0.1:{self.probe.port}/never"],
                                 stderr=subprocess.DEVNULL)
-        self.probe.echo()  # they were before this one
+        self.probe.line("asked /never")
         for s in requests:
             s.close()
             self.probe.line("gone /never")

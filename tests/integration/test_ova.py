@@ -95,12 +95,6 @@ class OvaCase(TransferCase):
                    lambda: self.rest.request("GET", f"/vms/{reply['id']}")[0] == 200)
         return reply["id"]
 
-    def defined(self, **definition):
-        """On the host; and known at the door that is asked."""
-        vm = self.agent.define(**definition)
-        wait_until("the VM is known", lambda: self.rest.request("GET", f"/vms/{vm}")[0] == 200)
-        return vm
-
     def spec(self, vm):
         return json.loads((self.agent.state / "vms" / f"{vm}.json").read_text())
 
@@ -110,8 +104,8 @@ class OvaCase(TransferCase):
 
     def nothing_made(self):
         self.nothing_left()
-        self.assertEqual({}, self.vdis())
-        self.assertEqual([], self.rest.get("/vms?fields=id"))
+        self.no_disks()
+        wait_until("no VM is left", lambda: not self.rest.get("/vms?fields=id"))
 
     def hold(self, body):
         """An upload that waits for a call."""
@@ -501,7 +495,7 @@ class OnTheHost(Doors, OvaCase):
         spec = json.loads(out.stdout)
         self.assertEqual(("appliance", "hvm", 1), (spec["name"], spec["type"], len(spec["disks"])))
         self.assertIn("lsilogic", out.stderr)
-        self.assertEqual({}, self.vdis())
+        self.no_disks()
 
 
 class ThroughTheAggregator(Doors, OvaCase):

@@ -12,7 +12,7 @@ import uuid
 
 from tests.integration.aggregator_case import AggregatorCase
 from tests.support.fake_agent import messages
-from tests.support.fleet import free_port
+from tests.support.ports import free_port
 from tests.support.prometheus import Prometheus
 from tests.support.remote_write import Receiver
 from tests.support.rest import wait_until
@@ -316,7 +316,8 @@ class Auth(RemoteCase):
         first = step_now() + 1
         steps = [host.feed(first)]
         wait_until("it is asked", lambda: len(receiver) >= 1)
-        (self.place / "token").write_text("two\n")
+        (self.place / "next").write_text("two\n")
+        (self.place / "next").rename(self.place / "token")  # read whole, whenever it is
         self.wait_sent(host.vms[0], steps)
         with receiver.lock:
             tokens = [headers["Authorization"] for _, headers, _ in receiver.requests]

@@ -88,7 +88,9 @@ class Streams(rpc_echo.RpcTest):
         self.echo.out.wait_for("^end /test/Echo 1 ")
 
     def test_deadline(self):
-        stream = rpc_echo.Stream(self.channel(), "Echo", timeout=0.5)
+        chan = self.channel()
+        self.counts(chan)  # it is connected: the time is the stream's alone
+        stream = rpc_echo.Stream(chan, "Echo", timeout=2)
         stream.ask(b"x")
         self.assertEqual(stream.status()[0], grpc.StatusCode.DEADLINE_EXCEEDED)
         self.echo.out.wait_for("^end /test/Echo 1 ")
@@ -161,7 +163,7 @@ class AnyAddress(rpc_echo.RpcTest):
 
 
 class Keepalive(rpc_echo.RpcTest):
-    OPTIONS = ("--keepalive", "1s", "--keepalive-timeout", "1s")
+    OPTIONS = ("--keepalive", "1s", "--keepalive-timeout", "3s")
 
     def stopped_client(self):
         """A client in a process of its own, stopped while its stream is open."""
@@ -234,7 +236,8 @@ class BackPressure(rpc_echo.RpcTest):
         for stream in streams:
             for _ in range(100):
                 self.assertEqual(len(stream.receive()), 16384)
-        self.assertGreater(self.counts(counter)["writable"], counts["writable"])
+        wait_until("the floods to go on",
+                   lambda: self.counts(counter)["writable"] > counts["writable"])
         for stream in streams:
             stream.cancel()
         wait_until("the streams to end", lambda: self.counts(counter)["streams"] == 1)

@@ -82,7 +82,7 @@ class Unguarded(OutOfDescriptors):
     OPTIONS = ("--probe-interval", "0s")
 
     def test_listener_stays_dead(self):
-        self.assertTrue(self.new_client_gets_through())
+        wait_until("a client to get through", self.new_client_gets_through)
         before = self.echo.sockets()
         self.exhaust()
         wait_until("sockets to return", lambda: self.echo.sockets() <= before)

@@ -69,7 +69,10 @@ class Rrd(AggregatorCase):
 
     def rows(self, kind, id_, level="seconds", cf="AVERAGE"):
         """{end of a row: {name: value}} by our own statistics."""
-        reply = self.stats(kind, id_, level, cf)
+        return self.by_row(self.stats(kind, id_, level, cf))
+
+    @staticmethod
+    def by_row(reply):
         n = len(next(iter(reply["series"].values()))["values"])
         return {reply["endTimestamp"] - (n - 1 - i) * reply["interval"]:
                 {name: math.nan if s["values"][i] is None else s["values"][i]
@@ -91,9 +94,19 @@ class Rrd(AggregatorCase):
         self.assertEqual(200, status, text)
         return text
 
-    def restored(self, path):
-        """(file of RRDtool, {its name: our name}, text)"""
-        text = self.text(path)
+    def moment(self, kind, id_):
+        """(the object's file, {level and cf: rows} by our own statistics): both before a minute is made, or both behind."""
+        wanted = [("seconds", "AVERAGE"), *(("minutes", cf) for cf in ("AVERAGE", "MIN", "MAX"))]
+
+        def look():
+            before = [self.stats(kind, id_, *w) for w in wanted]
+            text = self.text(f"/rest/v0/{kind}/{id_}/stats.xml")
+            return (text, before) if before == [self.stats(kind, id_, *w) for w in wanted] else None
+        text, replies = wait_until("nothing is made meanwhile", look)
+        return text, dict(zip(wanted, map(self.by_row, replies)))
+
+    def restored(self, text):
+        """(file of RRDtool, {its name: our name})"""
         source, target = self.folder / "object.xml", self.folder / "object.rrd"
         source.write_text(text)
         rrdtool("restore", "-f", source, target)
@@ -103,14 +116,15 @@ class Rrd(AggregatorCase):
                 short, _, long = line.strip()[5:-4].partition(" = ")
                 names[short] = long
         self.assertEqual(set(NAMES), set(names.values()))
-        return target, names, text
+        return target, names
 
 
 class Files(Rrd):
     def test_rrdtool_restores_and_reads_one(self):
         host, vm = self.feed("files")
         for kind, id_ in (("vms", vm), ("hosts", host)):
-            path, names, text = self.restored(f"/rest/v0/{kind}/{id_}/stats.xml")
+            text, ours = self.moment(kind, id_)
+            path, names = self.restored(text)
             root = xml.fromstring(text)
             self.assertEqual(10, len(root.findall("rra")))
             last = int(root.findtext("lastupdate"))
@@ -125,12 +139,10 @@ class Files(Rrd):
                 for part in (f'rra[{i}].cf = "{cf}"', f"rra[{i}].rows = {rows}",
                              f"rra[{i}].pdp_per_row = {per_row}"):
                     self.assertIn(part, info)
-            for level, seconds in (("seconds", 5), ("minutes", 60)):
-                for cf in ("AVERAGE", "MIN", "MAX") if seconds == 60 else ("AVERAGE",):
-                    with self.subTest(kind=kind, level=level, cf=cf):
-                        self.same_by_fetch(path, names, last, seconds, cf,
-                                           self.rows(kind, id_, level, cf))
-            self.same_by_xport(path, names, last, self.rows(kind, id_))
+            for (level, cf), want in ours.items():
+                with self.subTest(kind=kind, level=level, cf=cf):
+                    self.same_by_fetch(path, names, last, {"seconds": 5, "minutes": 60}[level], cf, want)
+            self.same_by_xport(path, names, last, ours["seconds", "AVERAGE"])
 
     def same_by_fetch(self, path, names, last, seconds, cf, want):
         lines = rrdtool("fetch", path, cf, "-r", seconds, "-e", last // seconds * seconds, "-s",
@@ -165,7 +177,8 @@ class Files(Rrd):
 
     def test_rrdtool_goes_on_with_it(self):
         _, vm = self.feed("goes-on")
-        path, names, text = self.restored(f"/rest/v0/vms/{vm}/stats.xml")
+        text = self.text(f"/rest/v0/vms/{vm}/stats.xml")
+        path, names = self.restored(text)
         last = int(xml.fromstring(text).findtext("lastupdate"))
         for i in range(1, 37):
             rrdtool("update", path, f"{last + i * 5}:" + ":".join("7" for _ in names))

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running quickstart for e2e tests: aggregator and simulated hosts, on ports that were free."""
+"""A running quickstart for e2e tests: aggregator and simulated hosts, on ports of its own."""
 
 import json
 import os
 import pathlib
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import tempfile
 import time
 import urllib.request
+
+from tests.support.ports import free_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", ROOT / "build"))
@@ -26,19 +27,6 @@ def program(name):
         if path.is_file() and os.access(path, os.X_OK):
             return str(path)
     raise FileNotFoundError(f"{BUILD} has no {name}")
-
-
-def free_ports():
-    """A port that is free, and whose successor is."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def wait_for(what, probe, deadline=DEADLINE):
@@ -68,7 +56,7 @@ class Demo:
     def __init__(self, hosts=2):
         self.hosts = hosts
         self.state = pathlib.Path(tempfile.mkdtemp(prefix="muster-e2e-"))
-        self.port = free_ports()
+        self.port = free_ports(2)  # the fleet's is the next one
         self.env = {}
 
     def argv(self, *options):

@@ -15,6 +15,7 @@ from concurrent import futures
 import grpc
 
 from tests.support.fake_agent import METHOD, TUNNEL, messages, new_key, openssl
+from tests.support.ports import free_port
 from tests.support.rest import DEADLINE
 
 
@@ -142,7 +143,7 @@ class FakeAggregator(grpc.GenericRpcHandler):
         self.sessions = queue.Queue()
         self.tunnels = queue.Queue()
         self._server = None
-        self.port = 0
+        self.port = free_port()  # also of the next one, after stop()
 
     def service(self, details):
         kinds = {METHOD: (Session, self.sessions, messages().AgentMessage),

@@ -13,18 +13,13 @@ their pid. kill() is -9, stop() is SIGTERM and waits.
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import uuid
 
+from tests.support.ports import free_port
 from tests.support.rest import DEADLINE, Rest, wait_until
 
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD", "build"))
-
-
-def free_port(address="127.0.0.1"):
-    with socket.create_server((address, 0)) as s:
-        return s.getsockname()[1]
 
 
 class Daemon:

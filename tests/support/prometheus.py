@@ -6,7 +6,8 @@ import subprocess
 import urllib.parse
 import urllib.request
 
-from tests.support.fleet import Daemon, free_port
+from tests.support.fleet import Daemon
+from tests.support.ports import free_port
 from tests.support.rest import DEADLINE, wait_until
 
 AUTH = """

@@ -78,6 +78,7 @@ class Receiver:
         self.answers = []
         self.refused = None  # requests with this text are, once
         self.requests = []  # (status, headers, body)
+        self.read = {}  # what each body says, once somebody has asked
         self.free = threading.Event()  # cleared: nobody gets an answer
         self.free.set()
         self.server = Server(("127.0.0.1", port), Handler)
@@ -124,11 +125,18 @@ class Receiver:
             bodies = [body for status, _, body in self.requests if of(status)]
         found = {}
         for body in bodies:
-            for series in self.message.FromString(snappy.uncompress(body)).timeseries:
-                labels = tuple((label.name, label.value) for label in series.labels)
-                found.setdefault(labels, []).extend(
-                    (s.timestamp, None if is_stale(s.value) else s.value) for s in series.samples)
+            for labels, samples in self.body(body):
+                found.setdefault(labels, []).extend(samples)
         return found
+
+    def body(self, body):
+        """[(labels, [(ms, value)])] of one request: tests ask again and again."""
+        if body not in self.read:
+            self.read[body] = [
+                (tuple((label.name, label.value) for label in series.labels),
+                 [(s.timestamp, None if is_stale(s.value) else s.value) for s in series.samples])
+                for series in self.message.FromString(snappy.uncompress(body)).timeseries]
+        return self.read[body]
 
     def samples(self, name, of=lambda status: status < 300, **labels):
         """Those of the one series with these labels."""

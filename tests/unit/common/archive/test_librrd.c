@@ -332,12 +332,12 @@ static void run_trace(uint64_t seed, size_t n_blocks, size_t compare_every)
 }
 
 /* Eight days: all rings have gone round but that of the days. */
-Test(librrd, the_same_rows_over_eight_days, .timeout = 120)
+Test(librrd, the_same_rows_over_eight_days, .timeout = 600)
 {
 	run_trace(1, 8 * 1440, 1440);
 }
 
-Test(librrd, the_same_rows_at_any_moment, .timeout = 120)
+Test(librrd, the_same_rows_at_any_moment, .timeout = 600)
 {
 	for (uint64_t seed = 2; seed < 8; seed++)
 		run_trace(seed, 300, 1);

@@ -206,20 +206,22 @@ static void silent_network_is_noticed_by_both(void)
 	char target[32];
 	struct end *e;
 
-	options.keepalive = options.keepalive_timeout = MU_SEC(1);
+	options.keepalive = MU_SEC(1);
+	options.keepalive_timeout = MU_SEC(3);
 	CHECK(rpc_server_new(rpc, &options, &server, &err) == 0, "%s", err.text);
 	cutter = wire_cutter_new(loop, rpc_server_port(server));
 	channel = fixture_channel_options();
 	(void)snprintf(target, sizeof target, "127.0.0.1:%d", wire_cutter_port(cutter));
 	channel.target = target;
-	channel.keepalive = channel.keepalive_timeout = MU_SEC(1);
+	channel.keepalive = MU_SEC(1);
+	channel.keepalive_timeout = MU_SEC(3);
 	CHECK(rpc_channel_new(rpc, &channel, &c, &err) == 0, "%s", err.text);
 	policy.echo = true;
 	e = fixture_open(c);
 	(void)fixture_send(e, "x", 1);
 	run_until(got_messages, e, "the echo");
 	/* While packets flow, silence of the stream is no reason to give up. */
-	run_for(MU_SEC(4));
+	run_for(MU_SEC(5));
 	CHECK(!e->ended && !policy.first->ended);
 	wire_cutter_cut(cutter);
 	run_until(both_ended, e, "both ends to notice");
