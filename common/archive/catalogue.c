@@ -5,6 +5,7 @@
  */
 #include "common/archive/catalogue.h"
 
+#include "common/archive/crc32c.h"
 #include "common/base/assert.h"
 #include "common/base/map.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1, SERIES_FIXED = 11 };
+enum { FORMAT = 2, HEADER = 5, SERIES_FIXED = 11 };
 
 struct entry {
 	struct catalogue_object object;
@@ -400,16 +401,24 @@ void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_
 		map_slot(&m, &want[i], (uint32_t)i);
 }
 
-/* --- bytes --- */
+/* --- bytes: the format, a checksum of all behind it, the series --- */
+
+/* Also of whose they are: a row at a wrong place is not taken for right. */
+static uint32_t checksum(const struct mu_uuid *id, const uint8_t *bytes, size_t len)
+{
+	return archive_crc32c(archive_crc32c(0, id->bytes, sizeof id->bytes), bytes + HEADER,
+			      len - HEADER);
+}
 
 void catalogue_encode(const struct catalogue_object *o, struct mu_arena *arena, const uint8_t **ret,
 		      size_t *ret_len)
 {
-	size_t max = 1 + o->n_series * (SERIES_FIXED + CATALOGUE_NAME_MAX + CATALOGUE_UNIT_MAX);
+	size_t max =
+	    HEADER + o->n_series * (SERIES_FIXED + CATALOGUE_NAME_MAX + CATALOGUE_UNIT_MAX);
 	uint8_t *bytes = mu_arena_alloc(arena, max);
-	uint8_t *p = bytes;
+	uint8_t *p = bytes + HEADER;
+	uint32_t crc;
 
-	*p++ = FORMAT;
 	for (size_t i = 0; i < o->n_series; i++) {
 		const struct catalogue_series *s = &o->series[i];
 		size_t name = strlen(s->metric->name), unit = strlen(s->metric->unit);
@@ -423,6 +432,9 @@ void catalogue_encode(const struct catalogue_object *o, struct mu_arena *arena, 
 		memcpy(p + SERIES_FIXED + name, s->metric->unit, unit);
 		p += SERIES_FIXED + name + unit;
 	}
+	bytes[0] = FORMAT;
+	crc = checksum(&o->id, bytes, (size_t)(p - bytes));
+	memcpy(bytes + 1, &crc, sizeof crc);
 	*ret = bytes;
 	*ret_len = (size_t)(p - bytes);
 }
@@ -465,7 +477,7 @@ static int restore_series(struct catalogue *c, struct catalogue_object *o, const
 {
 	char name[CATALOGUE_NAME_MAX + 1], unit[CATALOGUE_UNIT_MAX + 1];
 
-	for (size_t at = 1, n; at < len; at += n) {
+	for (size_t at = HEADER, n; at < len; at += n) {
 		struct catalogue_series s;
 		bool rate;
 
@@ -488,8 +500,15 @@ int catalogue_restore(struct catalogue *c, const struct mu_uuid *id, const struc
 		      uint32_t last, const uint8_t *bytes, size_t len, struct mu_error *err)
 {
 	struct catalogue_object *o;
+	uint32_t crc;
 
-	if (len < 1 || bytes[0] != FORMAT || catalogue_find(c, id))
+	if (len > 0 && bytes[0] != FORMAT)
+		return mu_error_set(err, MU_E_IO, "the row has format %u, this version has %d",
+				    bytes[0], FORMAT);
+	/* Before anything is made for its columns. */
+	if (len >= HEADER)
+		memcpy(&crc, bytes + 1, sizeof crc);
+	if (len < HEADER || crc != checksum(id, bytes, len) || catalogue_find(c, id))
 		return mu_error_set(err, MU_E_IO, "the row is damaged");
 	o = object_add(c, id, host);
 	o->last = last;
