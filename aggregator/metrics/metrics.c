@@ -12,6 +12,7 @@
 #include "aggregator/metrics/metrics.h"
 
 #include "aggregator/metrics/feed.h"
+#include "aggregator/metrics/rows.h"
 #include "aggregator/metrics/writer.h"
 #include "common/base/assert.h"
 #include "common/base/map.h"
@@ -47,6 +48,7 @@ struct metrics {
 	struct metrics_options options;
 	char *dir;
 	struct archive *archive;
+	struct rows rows; /* the archive's */
 	struct catalogue *catalogue;
 	struct mu_map *feeds; /* host's UUID -> struct feed */
 	uint32_t *born;       /* of each column: the step from which on it is its series' */
@@ -124,7 +126,7 @@ struct metrics *metrics_new(const struct metrics_options *options)
 	if (!m->options.quota)
 		m->options.quota = METRICS_QUOTA;
 	m->options.dir = m->dir = mu_xstrdup(options->dir);
-	m->archive = archive_new(NULL);
+	m->archive = archive_new(&(struct archive_options){.rows = rows_map, .ctx = &m->rows});
 	m->catalogue = catalogue_new(m->options.quota);
 	m->feeds = mu_map_new();
 	m->timer = mu_timer_new(options->loop, flush, m);
@@ -146,6 +148,7 @@ static void metrics_free(struct metrics *m)
 	mu_str_deinit(&m->records);
 	catalogue_free(m->catalogue);
 	archive_free(m->archive);
+	rows_deinit(&m->rows);
 	mu_timer_free(m->timer);
 	free(m->born);
 	free(m->dir);

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 2, HEADER = 5, SERIES_FIXED = 11 };
+enum { FORMAT = 2, HEADER = 5, SERIES_FIXED = 11, SERIES_ROOM = 4 };
 
 struct entry {
 	struct catalogue_object object;
@@ -289,10 +289,9 @@ static struct catalogue_series *find_series(const struct catalogue_object *o,
 
 static struct catalogue_series *series_add(struct catalogue_object *o)
 {
-	/* Room for a power of two of them. */
-	if ((o->n_series & (o->n_series - 1)) == 0)
-		o->series =
-		    mu_xrealloc(o->series, o->n_series ? 2 * o->n_series : 1, sizeof *o->series);
+	/* Once they are there, hardly any come. */
+	if (o->n_series % SERIES_ROOM == 0)
+		o->series = mu_xrealloc(o->series, o->n_series + SERIES_ROOM, sizeof *o->series);
 	return &o->series[o->n_series++];
 }
 
@@ -410,12 +409,20 @@ static uint32_t checksum(const struct mu_uuid *id, const uint8_t *bytes, size_t 
 			      len - HEADER);
 }
 
+static size_t encoded_bytes(const struct catalogue_object *o)
+{
+	size_t n = HEADER + o->n_series * SERIES_FIXED;
+
+	for (size_t i = 0; i < o->n_series; i++)
+		n += strlen(o->series[i].metric->name) + strlen(o->series[i].metric->unit);
+	return n;
+}
+
 void catalogue_encode(const struct catalogue_object *o, struct mu_arena *arena, const uint8_t **ret,
 		      size_t *ret_len)
 {
-	size_t max =
-	    HEADER + o->n_series * (SERIES_FIXED + CATALOGUE_NAME_MAX + CATALOGUE_UNIT_MAX);
-	uint8_t *bytes = mu_arena_alloc(arena, max);
+	size_t len = encoded_bytes(o);
+	uint8_t *bytes = mu_arena_alloc(arena, len);
 	uint8_t *p = bytes + HEADER;
 	uint32_t crc;
 
@@ -433,10 +440,10 @@ void catalogue_encode(const struct catalogue_object *o, struct mu_arena *arena, 
 		p += SERIES_FIXED + name + unit;
 	}
 	bytes[0] = FORMAT;
-	crc = checksum(&o->id, bytes, (size_t)(p - bytes));
+	crc = checksum(&o->id, bytes, len);
 	memcpy(bytes + 1, &crc, sizeof crc);
 	*ret = bytes;
-	*ret_len = (size_t)(p - bytes);
+	*ret_len = len;
 }
 
 /* One series of the bytes: how many it has taken, 0 when it is damaged. */

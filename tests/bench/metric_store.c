@@ -113,6 +113,7 @@ static void store(void *ctx, struct catalogue *c, metrics_done done, void *arg)
 		r->id = o->id;
 		r->host = o->host;
 		memcpy(r->bytes, bytes, r->len);
+		mu_arena_reset(a);
 	}
 	*s = (struct storing){done, arg};
 	mu_loop_post(loop, stored, s);
