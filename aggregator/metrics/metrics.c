@@ -30,6 +30,7 @@ enum {
 	/* Twice this is less than what a stream may have unacknowledged before it stands still. */
 	GIVE_UP_MS = 2 * 60 * 1000,
 	TOLD_S = 2 * 86400,
+	EXPECTED = 8, /* shards to be loaded, ahead of the one that is */
 };
 
 struct waiting {
@@ -234,7 +235,8 @@ static void load_shard(struct metrics *m, uint32_t shard)
 	int r = shard_file_check(&m->writer.place, shard, &aside, &err);
 
 	if (aside)
-		mu_log_warning("archive of metrics is not ours or damaged, set aside file=%s",
+		mu_log_warning("archive of metrics is not ours, of another version or damaged, set "
+			       "aside file=%s",
 			       aside);
 	if (r == 1)
 		r = shard_file_load(&m->writer.place, shard, m->archive, &err);
@@ -266,8 +268,11 @@ int metrics_load(struct metrics *m, metrics_mark mark, void *ctx, struct mu_erro
 		columns_changed(m, o);
 	if (mu_file_mkdirs(m->dir, 0700, err) < 0)
 		return mu_error_prefix(err, "metrics");
-	for (uint32_t shard = 0; shard < archive_n_shards(m->archive); shard++)
+	for (uint32_t shard = 0; shard < archive_n_shards(m->archive); shard++) {
+		/* From a disk that was not read yet: several at a time. */
+		shard_file_expect(&m->writer.place, shard + EXPECTED);
 		load_shard(m, shard);
+	}
 	rp.last = mu_xcalloc(m->n_born + 1, sizeof *rp.last);
 	r = journal_files_load(&m->writer.journal, m->dir, &m->options.pool, begin, replay_record,
 			       &rp, &found, err);

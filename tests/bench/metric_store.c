@@ -8,6 +8,7 @@
  */
 #include "aggregator/metrics/metrics.h"
 #include "aggregator/metrics/shard_file.h"
+#include "common/archive/tile.h"
 #include "common/base/rand.h"
 #include "common/os/clock.h"
 #include "common/os/file.h"
@@ -298,6 +299,32 @@ static void restarts(const char *dir)
 
 /* --- reading --- */
 
+enum { READ_SHARDS = 8 };
+
+/* A week of hours and a year of days, as they are after a year: holes would be read for nothing. */
+static void fill_tiles(const char *dir, enum archive_level level)
+{
+	const struct archive_cells cells = {.value = {{1}}};
+	uint32_t newest = archive_row_ended(level, wall / 1000), n = archive_levels[level].n_rows;
+	uint8_t bytes[TILE_BYTES_MAX];
+
+	for (uint32_t tile = 0; tile < READ_SHARDS * TILES; tile++) {
+		MU_CLEANUP(mu_free)
+		char *path = mu_xasprintf("%s/shard-%04u.arc", dir, tile / TILES);
+		int fd = open(path, O_RDWR | O_CLOEXEC);
+
+		for (struct tile_row t = {level, TILE_AVERAGES, tile, newest}; t.row > newest - n;
+		     t.row--) {
+			size_t size = tile_row_bytes(level, t.part);
+
+			tile_encode(&t, &cells, bytes);
+			if (pwrite(fd, bytes, size, tile_file_row_at(&t)) != (ssize_t)size)
+				exit(1);
+		}
+		(void)close(fd);
+	}
+}
+
 /* A VM's 25 series over a whole archive in a file. */
 static void read_files(const char *dir, enum archive_level level, bool cold)
 {
@@ -309,7 +336,8 @@ static void read_files(const char *dir, enum archive_level level, bool cold)
 	struct mu_error err = MU_ERROR_INIT;
 
 	for (size_t i = 0; i < READS; i++) {
-		uint32_t first = (uint32_t)mu_rand_below(&rand, n_hosts * SERIES - VM_SERIES);
+		uint32_t first =
+		    (uint32_t)mu_rand_below(&rand, READ_SHARDS * ARCHIVE_COLUMNS - VM_SERIES);
 		struct shard_read rd = {
 		    .level = level,
 		    .first =
@@ -356,6 +384,8 @@ int main(int argc, char **argv)
 	metrics_close(metrics, stop_loop, NULL);
 	mu_loop_run(loop);
 	restarts(argv[1]);
+	fill_tiles(argv[1], ARCHIVE_HOURS);
+	fill_tiles(argv[1], ARCHIVE_DAYS);
 	for (int cold = 0; cold < 2; cold++) {
 		read_files(argv[1], ARCHIVE_HOURS, cold);
 		read_files(argv[1], ARCHIVE_DAYS, cold);
