@@ -25,7 +25,7 @@
 enum { PAGE = 4096, OBJECTS_MAX = 16 << 20 };
 
 /* Counted up when the rows are laid out in another way. */
-#define MAGIC "MUSTROW1"
+#define MAGIC "MUSTROW2"
 
 struct rows_header {
 	char magic[8];

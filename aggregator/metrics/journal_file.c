@@ -116,6 +116,7 @@ static int load_records(struct loading *l, const char *path, struct mu_error *er
 
 	if (fd < 0)
 		return mu_error_errno(err, errno, "open");
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	l->len = 0;
 	l->ended = false;
 	if (refill(l, fd, 0, err) < 0)

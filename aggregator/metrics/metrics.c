@@ -12,6 +12,7 @@
 #include "aggregator/metrics/metrics.h"
 
 #include "aggregator/metrics/feed.h"
+#include "aggregator/metrics/rows.h"
 #include "aggregator/metrics/writer.h"
 #include "common/base/assert.h"
 #include "common/base/map.h"
@@ -29,6 +30,7 @@ enum {
 	/* Twice this is less than what a stream may have unacknowledged before it stands still. */
 	GIVE_UP_MS = 2 * 60 * 1000,
 	TOLD_S = 2 * 86400,
+	EXPECTED = 8, /* shards to be loaded, ahead of the one that is */
 };
 
 struct waiting {
@@ -47,6 +49,7 @@ struct metrics {
 	struct metrics_options options;
 	char *dir;
 	struct archive *archive;
+	struct rows rows; /* the archive's */
 	struct catalogue *catalogue;
 	struct mu_map *feeds; /* host's UUID -> struct feed */
 	uint32_t *born;       /* of each column: the step from which on it is its series' */
@@ -124,7 +127,7 @@ struct metrics *metrics_new(const struct metrics_options *options)
 	if (!m->options.quota)
 		m->options.quota = METRICS_QUOTA;
 	m->options.dir = m->dir = mu_xstrdup(options->dir);
-	m->archive = archive_new(NULL);
+	m->archive = archive_new(&(struct archive_options){.rows = rows_map, .ctx = &m->rows});
 	m->catalogue = catalogue_new(m->options.quota);
 	m->feeds = mu_map_new();
 	m->timer = mu_timer_new(options->loop, flush, m);
@@ -146,6 +149,7 @@ static void metrics_free(struct metrics *m)
 	mu_str_deinit(&m->records);
 	catalogue_free(m->catalogue);
 	archive_free(m->archive);
+	rows_deinit(&m->rows);
 	mu_timer_free(m->timer);
 	free(m->born);
 	free(m->dir);
@@ -231,7 +235,8 @@ static void load_shard(struct metrics *m, uint32_t shard)
 	int r = shard_file_check(&m->writer.place, shard, &aside, &err);
 
 	if (aside)
-		mu_log_warning("archive of metrics is not ours or damaged, set aside file=%s",
+		mu_log_warning("archive of metrics is not ours, of another version or damaged, set "
+			       "aside file=%s",
 			       aside);
 	if (r == 1)
 		r = shard_file_load(&m->writer.place, shard, m->archive, &err);
@@ -263,8 +268,11 @@ int metrics_load(struct metrics *m, metrics_mark mark, void *ctx, struct mu_erro
 		columns_changed(m, o);
 	if (mu_file_mkdirs(m->dir, 0700, err) < 0)
 		return mu_error_prefix(err, "metrics");
-	for (uint32_t shard = 0; shard < archive_n_shards(m->archive); shard++)
+	for (uint32_t shard = 0; shard < archive_n_shards(m->archive); shard++) {
+		/* From a disk that was not read yet: several at a time. */
+		shard_file_expect(&m->writer.place, shard + EXPECTED);
 		load_shard(m, shard);
+	}
 	rp.last = mu_xcalloc(m->n_born + 1, sizeof *rp.last);
 	r = journal_files_load(&m->writer.journal, m->dir, &m->options.pool, begin, replay_record,
 			       &rp, &found, err);

@@ -6,6 +6,7 @@
 #include "aggregator/metrics/shard_file.h"
 
 #include "common/archive/crc32c.h"
+#include "common/base/assert.h"
 #include "common/os/file.h"
 
 #include <errno.h>
@@ -35,7 +36,7 @@ static void header_of(const struct shard_place *p, uint32_t shard, uint8_t ret[H
 {
 	uint32_t crc;
 
-	memcpy(ret, "MUSTARC1", 8);
+	memcpy(ret, "MUSTARC2", 8);
 	memcpy(ret + 8, p->pool.bytes, sizeof p->pool.bytes);
 	memcpy(ret + 24, &shard, 4);
 	crc = archive_crc32c(0, ret, 28);
@@ -127,6 +128,16 @@ int shard_file_check(const struct shard_place *p, uint32_t shard, char **ret_asi
 	return 1;
 }
 
+void shard_file_expect(const struct shard_place *p, uint32_t shard)
+{
+	MU_CLEANUP(mu_free) char *path = path_of(p, shard);
+	FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)posix_fadvise(fd, TILE_FILE_MINUTES_AT,
+				    TILE_FILE_HOURS_AT - TILE_FILE_MINUTES_AT, POSIX_FADV_WILLNEED);
+}
+
 int shard_file_load(const struct shard_place *p, uint32_t shard, struct archive *a,
 		    struct mu_error *err)
 {
@@ -161,30 +172,39 @@ int shard_file_write_minute(const struct shard_place *p, uint32_t shard, uint32_
 /* A tile of an open file. */
 struct place {
 	int fd;
-	uint32_t tile; /* within the shard */
 	uint32_t number;
 };
 
-/* 1: it is there; 0: it is not. */
+/* 1: it is there, both parts of it; 0: it is not. */
 static int read_row(const struct place *at, enum archive_level level, uint32_t row,
 		    struct archive_cells *ret, struct mu_error *err)
 {
-	uint8_t bytes[TILE_HOUR_BYTES];
+	uint8_t bytes[TILE_BYTES_MAX];
+	struct tile_row t = {level, TILE_AVERAGES, at->number, row};
+	bool there = true;
 
-	if (read_at(at->fd, tile_file_row_at(level, at->tile, row), bytes, tile_row_bytes(level),
-		    err) < 0)
-		return MU_FAILED;
-	return tile_decode(level, at->number, row, bytes, ret);
+	for (; t.part < _TILE_PART_COUNT; t.part++) {
+		if (read_at(at->fd, tile_file_row_at(&t), bytes, tile_row_bytes(level, t.part),
+			    err) < 0)
+			return MU_FAILED;
+		there = tile_decode(&t, bytes, ret) && there;
+	}
+	return there;
 }
 
 static int write_row(const struct place *at, enum archive_level level,
 		     const struct archive_cells *cells, struct mu_error *err)
 {
-	uint8_t bytes[TILE_HOUR_BYTES];
+	uint8_t bytes[TILE_BYTES_MAX];
+	struct tile_row t = {level, TILE_AVERAGES, at->number, cells->row};
 
-	tile_encode(level, at->number, cells, bytes);
-	return mu_file_write_at(at->fd, bytes, tile_row_bytes(level),
-				tile_file_row_at(level, at->tile, cells->row), err);
+	for (; t.part < _TILE_PART_COUNT; t.part++) {
+		tile_encode(&t, cells, bytes);
+		if (mu_file_write_at(at->fd, bytes, tile_row_bytes(level, t.part),
+				     tile_file_row_at(&t), err) < 0)
+			return MU_FAILED;
+	}
+	return 0;
 }
 
 static int write_day(const struct place *at, uint32_t day, const uint32_t *born,
@@ -246,7 +266,7 @@ int shard_file_write_hour(const struct shard_place *p, uint32_t shard, struct ar
 	if (open_shard(p, shard, &fd, err) < 0)
 		return MU_FAILED;
 	for (uint32_t tile = 0; tile < TILES; tile++) {
-		const struct place at = {fd, tile, shard * TILES + tile};
+		const struct place at = {fd, shard * TILES + tile};
 
 		if (write_tile_hour(&at, &tiles[tile], born + tile * TILE_COLUMNS, err) < 0)
 			return mu_error_prefix(err, "%s/shard-%04u.arc", p->dir, shard);
@@ -266,50 +286,70 @@ int shard_file_sync(const struct shard_place *p, uint32_t shard, struct mu_error
 
 /* --- reading --- */
 
-/* A row whose number is right and whose checksum is not is perhaps being written: once more. */
-static bool decode_again(const struct place *at, enum archive_level level, uint32_t row,
-			 const uint8_t *bytes, struct archive_cells *ret)
-{
-	uint32_t there;
+/* What is asked of one tile. */
+struct wanted {
+	size_t n;
+	uint8_t at[TILE_COLUMNS];    /* where in a row the value is */
+	float *values[TILE_COLUMNS]; /* and where its column goes */
+};
 
-	if (tile_decode(level, at->number, row, bytes, ret))
-		return true;
-	memcpy(&there, bytes, sizeof there);
-	return there == row && read_row(at, level, row, ret, NULL) == 1;
+static void want(const struct shard_read *rd, uint32_t number, struct wanted *ret)
+{
+	ret->n = 0;
+	for (size_t i = 0; i < rd->n_columns; i++) {
+		if (rd->columns[i] / TILE_COLUMNS != number)
+			continue;
+		mu_assert(ret->n < TILE_COLUMNS);
+		ret->at[ret->n] = (uint8_t)(rd->columns[i] % TILE_COLUMNS);
+		ret->values[ret->n++] = rd->values + i * rd->n_rows;
+	}
 }
 
-static void take_row(const struct shard_read *rd, const struct place *at, uint32_t k,
-		     const uint8_t *bytes)
+/* A row that is not right is perhaps being written: once more. */
+static bool is_row(int fd, const struct tile_row *t, uint8_t *bytes)
 {
-	struct archive_cells cells;
+	uint32_t crc;
 
-	if (!decode_again(at, rd->level, rd->first + k, bytes, &cells))
-		return;
-	for (size_t i = 0; i < rd->n_columns; i++)
-		if (rd->columns[i] / TILE_COLUMNS == at->number)
-			rd->values[i * rd->n_rows + k] =
-			    cells.value[rd->cf][rd->columns[i] % TILE_COLUMNS];
+	if (tile_check(t, bytes))
+		return true;
+	memcpy(&crc, bytes, sizeof crc);
+	return crc != 0 &&
+	       read_at(fd, tile_file_row_at(t), bytes, tile_row_bytes(t->level, t->part), NULL) ==
+		   0 &&
+	       tile_check(t, bytes);
+}
+
+static void take_row(const struct wanted *w, const uint8_t *values, uint32_t k)
+{
+	for (size_t i = 0; i < w->n; i++)
+		memcpy(&w->values[i][k], values + w->at[i] * sizeof(float), sizeof(float));
 }
 
 /* All places of the tile's ring, some at a time: what fits into the processor's cache. */
-static int take_rows(const struct shard_read *rd, const struct place *at, struct mu_error *err)
+static int take_rows(const struct shard_read *rd, int fd, uint32_t number, struct mu_error *err)
 {
-	enum { PIECE = 48 };
-	const uint32_t ring = archive_levels[rd->level].n_rows;
-	const size_t size = tile_row_bytes(rd->level);
-	uint8_t bytes[PIECE * TILE_HOUR_BYTES];
+	enum { PIECE = 96 };
+	const uint32_t ring = archive_levels[rd->level].n_rows, first = rd->first % ring;
+	struct tile_row t = {rd->level, tile_part_of(rd->cf), number, 0};
+	const size_t size = tile_row_bytes(t.level, t.part);
+	uint8_t bytes[PIECE * TILE_BYTES_MAX];
+	struct wanted w;
 
+	want(rd, number, &w);
+	/* From a disk: all at once, not in the kernel's growing steps. */
+	(void)posix_fadvise(fd, tile_file_row_at(&t), (off_t)(ring * size), POSIX_FADV_WILLNEED);
 	for (uint32_t from = 0; from < ring; from += PIECE) {
 		uint32_t n = ring - from < PIECE ? ring - from : PIECE;
 
-		if (read_at(at->fd, tile_file_at(rd->level, at->tile) + (int64_t)(from * size),
-			    bytes, n * size, err) < 0)
+		t.row = from;
+		if (read_at(fd, tile_file_row_at(&t), bytes, n * size, err) < 0)
 			return MU_FAILED;
 		for (uint32_t i = 0; i < n; i++) {
-			uint32_t k = (from + i + ring - rd->first % ring) % ring;
+			uint32_t k = from + i >= first ? from + i - first : from + i + ring - first;
 
-			if (k < rd->n_rows)
-				take_row(rd, at, k, bytes + i * size);
+			t.row = rd->first + k;
+			if (k < rd->n_rows && is_row(fd, &t, bytes + i * size))
+				take_row(&w, bytes + i * size + tile_values_at(rd->cf), k);
 		}
 	}
 	return 0;
@@ -320,11 +360,10 @@ static int read_tile(const struct shard_place *p, const struct shard_read *rd, u
 {
 	MU_CLEANUP(mu_free) char *path = path_of(p, number / TILES);
 	FD fd = open(path, O_RDONLY | O_CLOEXEC);
-	const struct place at = {fd, number % TILES, number};
 
 	if (fd < 0)
 		return errno == ENOENT ? 0 : mu_error_errno(err, errno, "%s", path);
-	return take_rows(rd, &at, err) < 0 ? mu_error_prefix(err, "%s", path) : 0;
+	return take_rows(rd, fd, number, err) < 0 ? mu_error_prefix(err, "%s", path) : 0;
 }
 
 /* Was the tile read for an earlier column? Columns of an object are few, and mostly neighbours. */

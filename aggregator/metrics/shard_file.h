@@ -20,6 +20,8 @@ struct shard_place {
  * damaged, has been set aside as *ret_aside, heap). */
 int shard_file_check(const struct shard_place *p, uint32_t shard, char **ret_aside,
 		     struct mu_error *err);
+/* It will be loaded soon: have its minutes read meanwhile. */
+void shard_file_expect(const struct shard_place *p, uint32_t shard);
 /* Its minutes into the archive; what is damaged is left out. */
 int shard_file_load(const struct shard_place *p, uint32_t shard, struct archive *a,
 		    struct mu_error *err);
@@ -39,8 +41,8 @@ struct shard_read {
 	uint32_t first;
 	uint32_t n_rows;
 	size_t n_columns;
-	const uint32_t *columns;
-	float *values; /* n_rows for each column, NaN where nothing is */
+	const uint32_t *columns; /* each once */
+	float *values;           /* n_rows for each column, NaN where nothing is */
 };
 
 int shard_file_read(const struct shard_place *p, const struct shard_read *rd, struct mu_error *err);

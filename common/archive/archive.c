@@ -9,6 +9,10 @@
  * needs no clearing when time jumps: what is not of now is not found. It is without a number while
  * it is being filled, so that rows in memory which outlives the process are whole.
  *
+ * Of nearly all minutes nearly all columns know all 12 steps, and the others none: then the
+ * averages say which, and there is nothing in `known[]`. It lies at the end of a shard's rows, in
+ * pages that are not there before something is written to them.
+ *
  * What has changed: `stale[]` are minutes with new steps, `hours[]` hours with new minutes. Both
  * are worked off in archive_next() once they are over; a late step simply puts them back.
  */
@@ -29,6 +33,7 @@ enum {
 	STEPS_OF_HOUR = 720,
 	/* Rows do not begin at the same place of the processor's cache. */
 	STRIDE = ARCHIVE_COLUMNS + 8,
+	MINUTE_PAD = 16,
 	PACKED = ARCHIVE_COLUMNS / 2,
 	MINUTE_HEADER = 16,
 };
@@ -41,8 +46,8 @@ struct counters {
 };
 
 struct minute {
-	float value[_ARCHIVE_CF_COUNT][STRIDE];
-	uint8_t known[PACKED];
+	float value[_ARCHIVE_CF_COUNT][ARCHIVE_COLUMNS];
+	float pad[MINUTE_PAD];
 };
 
 struct shard {
@@ -51,6 +56,8 @@ struct shard {
 	uint32_t *minute_row;
 	float (*step)[STRIDE];
 	struct minute *minute;
+	uint8_t *partial; /* of a minute: its numbers of known steps are in `known` */
+	uint8_t (*known)[PACKED];
 	/* and what is to be done with them */
 	uint32_t stale[STALE_MAX];                    /* minutes to consolidate; 0 = none */
 	uint64_t unwritten[ARCHIVE_MINUTES_MAX / 64]; /* minutes, a bit for each position */
@@ -124,14 +131,18 @@ static struct shard *shard_new(const struct archive *a, uint32_t number)
 {
 	const struct archive_options *o = &a->options;
 	size_t rows = o->n_steps + o->n_minutes, steps = o->n_steps * sizeof(float[STRIDE]);
-	size_t size = rows * sizeof(uint32_t) + steps + o->n_minutes * sizeof(struct minute);
+	size_t partial = (o->n_minutes + 3) & ~(size_t)3;
+	size_t size = rows * sizeof(uint32_t) + steps + partial +
+		      o->n_minutes * (sizeof(struct minute) + PACKED);
 	struct shard *s = mu_xcalloc(1, sizeof *s);
 	uint8_t *p = o->rows ? o->rows(o->ctx, number, size) : (s->heap = mu_xcalloc(1, size));
 
 	s->step_row = (void *)p;
 	s->minute_row = s->step_row + o->n_steps;
-	s->step = (void *)(s->step_row + rows);
+	s->partial = (void *)(s->step_row + rows);
+	s->step = (void *)(s->partial + partial);
 	s->minute = (void *)(s->step + o->n_steps);
+	s->known = (void *)(s->minute + o->n_minutes);
 	/* What came last before may not be in its minute. */
 	for (uint32_t i = 0; i < o->n_steps; i++)
 		if (s->step_row[i] != 0)
@@ -299,6 +310,33 @@ static void open_hour(struct shard *s, uint32_t minute)
 	s->hours[hour % HOURS_OPEN] = hour;
 }
 
+static void set_known(struct shard *s, size_t at, const uint8_t *known)
+{
+	bool partial = !reduce_is_whole(known);
+
+	if (partial)
+		reduce_pack(known, s->known[at]);
+	s->partial[at] = partial;
+}
+
+/* Of a minute; NULL: reduce_whole() of its averages. */
+static const uint8_t *known_of(const struct shard *s, size_t at)
+{
+	return s->partial[at] ? s->known[at] : NULL;
+}
+
+static void pack_known(const struct shard *s, size_t at, uint8_t *ret)
+{
+	uint8_t known[ARCHIVE_COLUMNS];
+
+	if (s->partial[at]) {
+		memcpy(ret, s->known[at], PACKED);
+		return;
+	}
+	reduce_whole(s->minute[at].value[ARCHIVE_AVERAGE], known);
+	reduce_pack(known, ret);
+}
+
 /* What is in the ring for this minute may know more: after a restart with part of the steps. */
 static void keep_minute(struct archive *a, struct shard *s, uint32_t minute)
 {
@@ -312,12 +350,15 @@ static void keep_minute(struct archive *a, struct shard *s, uint32_t minute)
 		row_begin(&s->minute_row[at]);
 		for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
 			memcpy(into[cf], from[cf], sizeof w->value[cf]);
-		reduce_pack(w->known, m->known);
+		set_known(s, at, w->known);
 		row_end(&s->minute_row[at], minute);
 	} else {
-		reduce_unpack(m->known, w->old);
+		if (s->partial[at])
+			reduce_unpack(s->known[at], w->old);
+		else
+			reduce_whole(m->value[ARCHIVE_AVERAGE], w->old);
 		reduce_merge(into, w->old, from, w->known);
-		reduce_pack(w->old, m->known);
+		set_known(s, at, w->old);
 	}
 	set_unwritten(s, at, true);
 	open_hour(s, minute);
@@ -472,7 +513,7 @@ void archive_encode_minute(const struct archive *a, const struct archive_change 
 	mu_assert(change->level == ARCHIVE_MINUTES && s->minute_row[at] == change->row);
 	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += ARCHIVE_COLUMNS * sizeof(float))
 		memcpy(p, s->minute[at].value[cf], ARCHIVE_COLUMNS * sizeof(float));
-	memcpy(p, s->minute[at].known, PACKED);
+	pack_known(s, at, p);
 	memcpy(ret, header, sizeof header);
 	header[3] = minute_checksum(ret);
 	memcpy(ret, header, sizeof header);
@@ -492,7 +533,8 @@ bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *by
 	at = minute_at(a, header[1]);
 	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += ARCHIVE_COLUMNS * sizeof(float))
 		memcpy(s->minute[at].value[cf], p, ARCHIVE_COLUMNS * sizeof(float));
-	memcpy(s->minute[at].known, p, PACKED);
+	reduce_unpack(p, a->work.known);
+	set_known(s, at, a->work.known);
 	s->minute_row[at] = header[1];
 	open_hour(s, header[1]);
 	return true;
@@ -514,7 +556,7 @@ void archive_make_hour(struct archive *a, const struct archive_change *change,
 		if (s->minute_row[at] == m)
 			minutes[n++] = (struct reduce_row){
 			    s->minute[at].value[ARCHIVE_AVERAGE], s->minute[at].value[ARCHIVE_MIN],
-			    s->minute[at].value[ARCHIVE_MAX], s->minute[at].known};
+			    s->minute[at].value[ARCHIVE_MAX], known_of(s, at)};
 	}
 	reduce_hour(minutes, n, w->value[ARCHIVE_AVERAGE], w->value[ARCHIVE_MIN],
 		    w->value[ARCHIVE_MAX], w->hour, w->sum);

@@ -5,6 +5,7 @@
  */
 #include "common/archive/catalogue.h"
 
+#include "common/archive/crc32c.h"
 #include "common/base/assert.h"
 #include "common/base/map.h"
 
@@ -12,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1, SERIES_FIXED = 11 };
+enum { FORMAT = 2, HEADER = 5, SERIES_FIXED = 11, SERIES_ROOM = 4 };
 
 struct entry {
 	struct catalogue_object object;
@@ -288,10 +289,9 @@ static struct catalogue_series *find_series(const struct catalogue_object *o,
 
 static struct catalogue_series *series_add(struct catalogue_object *o)
 {
-	/* Room for a power of two of them. */
-	if ((o->n_series & (o->n_series - 1)) == 0)
-		o->series =
-		    mu_xrealloc(o->series, o->n_series ? 2 * o->n_series : 1, sizeof *o->series);
+	/* Once they are there, hardly any come. */
+	if (o->n_series % SERIES_ROOM == 0)
+		o->series = mu_xrealloc(o->series, o->n_series + SERIES_ROOM, sizeof *o->series);
 	return &o->series[o->n_series++];
 }
 
@@ -400,16 +400,32 @@ void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_
 		map_slot(&m, &want[i], (uint32_t)i);
 }
 
-/* --- bytes --- */
+/* --- bytes: the format, a checksum of all behind it, the series --- */
+
+/* Also of whose they are: a row at a wrong place is not taken for right. */
+static uint32_t checksum(const struct mu_uuid *id, const uint8_t *bytes, size_t len)
+{
+	return archive_crc32c(archive_crc32c(0, id->bytes, sizeof id->bytes), bytes + HEADER,
+			      len - HEADER);
+}
+
+static size_t encoded_bytes(const struct catalogue_object *o)
+{
+	size_t n = HEADER + o->n_series * SERIES_FIXED;
+
+	for (size_t i = 0; i < o->n_series; i++)
+		n += strlen(o->series[i].metric->name) + strlen(o->series[i].metric->unit);
+	return n;
+}
 
 void catalogue_encode(const struct catalogue_object *o, struct mu_arena *arena, const uint8_t **ret,
 		      size_t *ret_len)
 {
-	size_t max = 1 + o->n_series * (SERIES_FIXED + CATALOGUE_NAME_MAX + CATALOGUE_UNIT_MAX);
-	uint8_t *bytes = mu_arena_alloc(arena, max);
-	uint8_t *p = bytes;
+	size_t len = encoded_bytes(o);
+	uint8_t *bytes = mu_arena_alloc(arena, len);
+	uint8_t *p = bytes + HEADER;
+	uint32_t crc;
 
-	*p++ = FORMAT;
 	for (size_t i = 0; i < o->n_series; i++) {
 		const struct catalogue_series *s = &o->series[i];
 		size_t name = strlen(s->metric->name), unit = strlen(s->metric->unit);
@@ -423,8 +439,11 @@ void catalogue_encode(const struct catalogue_object *o, struct mu_arena *arena, 
 		memcpy(p + SERIES_FIXED + name, s->metric->unit, unit);
 		p += SERIES_FIXED + name + unit;
 	}
+	bytes[0] = FORMAT;
+	crc = checksum(&o->id, bytes, len);
+	memcpy(bytes + 1, &crc, sizeof crc);
 	*ret = bytes;
-	*ret_len = (size_t)(p - bytes);
+	*ret_len = len;
 }
 
 /* One series of the bytes: how many it has taken, 0 when it is damaged. */
@@ -465,7 +484,7 @@ static int restore_series(struct catalogue *c, struct catalogue_object *o, const
 {
 	char name[CATALOGUE_NAME_MAX + 1], unit[CATALOGUE_UNIT_MAX + 1];
 
-	for (size_t at = 1, n; at < len; at += n) {
+	for (size_t at = HEADER, n; at < len; at += n) {
 		struct catalogue_series s;
 		bool rate;
 
@@ -488,8 +507,15 @@ int catalogue_restore(struct catalogue *c, const struct mu_uuid *id, const struc
 		      uint32_t last, const uint8_t *bytes, size_t len, struct mu_error *err)
 {
 	struct catalogue_object *o;
+	uint32_t crc;
 
-	if (len < 1 || bytes[0] != FORMAT || catalogue_find(c, id))
+	if (len > 0 && bytes[0] != FORMAT)
+		return mu_error_set(err, MU_E_IO, "the row has format %u, this version has %d",
+				    bytes[0], FORMAT);
+	/* Before anything is made for its columns. */
+	if (len >= HEADER)
+		memcpy(&crc, bytes + 1, sizeof crc);
+	if (len < HEADER || crc != checksum(id, bytes, len) || catalogue_find(c, id))
 		return mu_error_set(err, MU_E_IO, "the row is damaged");
 	o = object_add(c, id, host);
 	o->last = last;

@@ -112,6 +112,21 @@ void reduce_unpack(const uint8_t *restrict packed, uint8_t *restrict ret_known)
 	}
 }
 
+WIDE bool reduce_is_whole(const uint8_t *known)
+{
+	uint8_t other = 0;
+
+	for (size_t i = 0; i < ARCHIVE_COLUMNS; i++)
+		other |= (uint8_t)((known[i] != 0) & (known[i] != REDUCE_STEPS));
+	return !other;
+}
+
+WIDE void reduce_whole(const float *restrict average, uint8_t *restrict ret_known)
+{
+	for (size_t i = 0; i < ARCHIVE_COLUMNS; i++)
+		ret_known[i] = average[i] == average[i] ? REDUCE_STEPS : 0;
+}
+
 void reduce_merge(float *const *into, uint8_t *restrict into_known, const float *const *other,
 		  const uint8_t *restrict other_known)
 {
@@ -155,7 +170,10 @@ WIDE void reduce_hour(const struct reduce_row *minutes, size_t n, float *restric
 		max[i] = -INFINITY;
 	}
 	for (size_t k = 0; k < n; k++) {
-		reduce_unpack(minutes[k].known, unpacked);
+		if (minutes[k].known)
+			reduce_unpack(minutes[k].known, unpacked);
+		else
+			reduce_whole(minutes[k].average, unpacked);
 		add_minute(&minutes[k], unpacked, sum, min, max, known);
 	}
 	for (size_t i = 0; i < ARCHIVE_COLUMNS; i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A row: its number, a checksum, averages, minima, maxima, and of hours the numbers of known
- * steps. All little-endian, as is every machine this runs on.
+ * A part of a row: a checksum, which only the right number of the row makes right, and averages;
+ * or minima, maxima, and of hours the numbers of known steps. All little-endian, as is every
+ * machine this runs on.
  */
 #include "common/archive/tile.h"
 
@@ -14,50 +15,77 @@
 _Static_assert(sizeof(float) == 4 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	       "rows are stored as little-endian IEEE floats");
 
-enum { VALUES_BYTES = TILE_COLUMNS * 12, KNOWN_BYTES = TILE_COLUMNS * 2 };
+enum { CRC_BYTES = 4, VALUES_BYTES = TILE_COLUMNS * 4, KNOWN_BYTES = TILE_COLUMNS * 2 };
 
-size_t tile_row_bytes(enum archive_level level)
+size_t tile_row_bytes(enum archive_level level, enum tile_part part)
 {
 	mu_assert(level == ARCHIVE_HOURS || level == ARCHIVE_DAYS);
-	return level == ARCHIVE_HOURS ? TILE_HOUR_BYTES : TILE_DAY_BYTES;
+	if (part == TILE_AVERAGES)
+		return TILE_AVERAGE_BYTES;
+	return level == ARCHIVE_HOURS ? TILE_HOUR_REST_BYTES : TILE_DAY_REST_BYTES;
 }
 
-static uint32_t checksum(enum archive_level level, uint32_t tile, const uint8_t *bytes)
+/* Never 0: that is a hole of the file. */
+static uint32_t checksum(const struct tile_row *t, const uint8_t *bytes)
 {
-	const uint32_t place[2] = {tile, level};
+	const uint32_t place[4] = {t->tile, t->level, t->row, t->part};
 	uint32_t crc = archive_crc32c(0, place, sizeof place);
 
-	crc = archive_crc32c(crc, bytes, 4);
-	return archive_crc32c(crc, bytes + 8, tile_row_bytes(level) - 8);
+	crc = archive_crc32c(crc, bytes + CRC_BYTES, tile_row_bytes(t->level, t->part) - CRC_BYTES);
+	return crc != 0 ? crc : UINT32_MAX;
 }
 
-void tile_encode(enum archive_level level, uint32_t tile, const struct archive_cells *cells,
-		 uint8_t *ret)
+void tile_encode(const struct tile_row *t, const struct archive_cells *cells, uint8_t *ret)
+{
+	uint8_t *p = ret + CRC_BYTES;
+	uint32_t crc;
+
+	if (t->part == TILE_AVERAGES) {
+		memcpy(p, cells->value[ARCHIVE_AVERAGE], VALUES_BYTES);
+	} else {
+		memcpy(p, cells->value[ARCHIVE_MIN], VALUES_BYTES);
+		memcpy(p + VALUES_BYTES, cells->value[ARCHIVE_MAX], VALUES_BYTES);
+		if (t->level == ARCHIVE_HOURS)
+			memcpy(p + 2 * VALUES_BYTES, cells->known, KNOWN_BYTES);
+	}
+	crc = checksum(t, ret);
+	memcpy(ret, &crc, sizeof crc);
+}
+
+bool tile_check(const struct tile_row *t, const uint8_t *bytes)
 {
 	uint32_t crc;
 
-	memcpy(ret, &cells->row, 4);
-	memcpy(ret + 8, cells->value, VALUES_BYTES);
-	if (level == ARCHIVE_HOURS)
-		memcpy(ret + 8 + VALUES_BYTES, cells->known, KNOWN_BYTES);
-	crc = checksum(level, tile, ret);
-	memcpy(ret + 4, &crc, 4);
+	memcpy(&crc, bytes, sizeof crc);
+	return t->row != 0 && crc != 0 && crc == checksum(t, bytes);
 }
 
-bool tile_decode(enum archive_level level, uint32_t tile, uint32_t row, const uint8_t *bytes,
-		 struct archive_cells *ret)
+bool tile_decode(const struct tile_row *t, const uint8_t *bytes, struct archive_cells *ret)
 {
-	uint32_t there, crc;
+	const uint8_t *p = bytes + CRC_BYTES;
 
-	memcpy(&there, bytes, 4);
-	memcpy(&crc, bytes + 4, 4);
-	if (there != row || row == 0 || crc != checksum(level, tile, bytes))
+	if (!tile_check(t, bytes))
 		return false;
-	ret->row = row;
-	memcpy(ret->value, bytes + 8, VALUES_BYTES);
-	if (level == ARCHIVE_HOURS)
-		memcpy(ret->known, bytes + 8 + VALUES_BYTES, KNOWN_BYTES);
+	ret->row = t->row;
+	if (t->part == TILE_AVERAGES) {
+		memcpy(ret->value[ARCHIVE_AVERAGE], p, VALUES_BYTES);
+		return true;
+	}
+	memcpy(ret->value[ARCHIVE_MIN], p, VALUES_BYTES);
+	memcpy(ret->value[ARCHIVE_MAX], p + VALUES_BYTES, VALUES_BYTES);
+	if (t->level == ARCHIVE_HOURS)
+		memcpy(ret->known, p + 2 * VALUES_BYTES, KNOWN_BYTES);
 	return true;
+}
+
+enum tile_part tile_part_of(enum archive_cf cf)
+{
+	return cf == ARCHIVE_AVERAGE ? TILE_AVERAGES : TILE_REST;
+}
+
+size_t tile_values_at(enum archive_cf cf)
+{
+	return cf == ARCHIVE_MAX ? CRC_BYTES + VALUES_BYTES : CRC_BYTES;
 }
 
 void tile_merge(struct archive_cells *into, const struct archive_cells *other)
@@ -107,14 +135,15 @@ int64_t tile_file_minute_at(uint32_t row)
 	return TILE_FILE_MINUTES_AT + (int64_t)(row % ARCHIVE_MINUTES_KEPT) * ARCHIVE_MINUTE_BYTES;
 }
 
-int64_t tile_file_at(enum archive_level level, uint32_t tile)
+int64_t tile_file_row_at(const struct tile_row *t)
 {
-	return level == ARCHIVE_HOURS ? TILE_FILE_HOURS_AT + (int64_t)tile * TILE_HOURS_BYTES
-				      : TILE_FILE_DAYS_AT + (int64_t)tile * TILE_DAYS_BYTES;
-}
+	static const int64_t begin[2][_TILE_PART_COUNT] = {
+	    {TILE_FILE_HOURS_AT, TILE_FILE_HOUR_RESTS_AT},
+	    {TILE_FILE_DAYS_AT, TILE_FILE_DAY_RESTS_AT},
+	};
+	uint32_t ring = archive_levels[t->level].n_rows;
 
-int64_t tile_file_row_at(enum archive_level level, uint32_t tile, uint32_t row)
-{
-	return tile_file_at(level, tile) +
-	       (int64_t)(row % archive_levels[level].n_rows * tile_row_bytes(level));
+	return begin[t->level == ARCHIVE_DAYS][t->part] +
+	       (int64_t)((t->tile % TILES * ring + t->row % ring) *
+			 tile_row_bytes(t->level, t->part));
 }

@@ -11,10 +11,17 @@
 enum {
 	TILE_COLUMNS = 32,
 	TILES = ARCHIVE_COLUMNS / TILE_COLUMNS, /* of a shard */
-	TILE_HOUR_BYTES = 8 + TILE_COLUMNS * 14,
-	TILE_DAY_BYTES = 8 + TILE_COLUMNS * 12,
-	TILE_HOURS_BYTES = 168 * TILE_HOUR_BYTES, /* all rows of a tile */
-	TILE_DAYS_BYTES = 366 * TILE_DAY_BYTES,
+	TILE_AVERAGE_BYTES = 4 + TILE_COLUMNS * 4,
+	TILE_HOUR_REST_BYTES = 4 + TILE_COLUMNS * 10,
+	TILE_DAY_REST_BYTES = 4 + TILE_COLUMNS * 8,
+	TILE_BYTES_MAX = TILE_HOUR_REST_BYTES,
+};
+
+/* A row lies in two places, each with a checksum: what nearly everybody asks for, and the rest. */
+enum tile_part {
+	TILE_AVERAGES,
+	TILE_REST, /* minima, maxima, and of hours the numbers of known steps */
+	_TILE_PART_COUNT,
 };
 
 /* One row of one tile. */
@@ -24,14 +31,24 @@ struct archive_cells {
 	uint16_t known[TILE_COLUMNS]; /* steps; not kept of days */
 };
 
-size_t tile_row_bytes(enum archive_level level);
-/* `tile` counts over all shards: it is in the checksum, so that bytes at a wrong place are not
- * taken for right. */
-void tile_encode(enum archive_level level, uint32_t tile, const struct archive_cells *cells,
-		 uint8_t *ret);
-/* False: damaged, or another row than `row`. */
-bool tile_decode(enum archive_level level, uint32_t tile, uint32_t row, const uint8_t *bytes,
-		 struct archive_cells *ret);
+/* Which row of which tile. `tile` counts over all shards: all of it is in the checksum, so that
+ * bytes at a wrong place are not taken for right. */
+struct tile_row {
+	enum archive_level level;
+	enum tile_part part;
+	uint32_t tile;
+	uint32_t row;
+};
+
+size_t tile_row_bytes(enum archive_level level, enum tile_part part);
+void tile_encode(const struct tile_row *t, const struct archive_cells *cells, uint8_t *ret);
+/* Are the bytes that row? */
+bool tile_check(const struct tile_row *t, const uint8_t *bytes);
+/* The part into its place in `ret`. False: damaged, or another row. */
+bool tile_decode(const struct tile_row *t, const uint8_t *bytes, struct archive_cells *ret);
+/* Which part has it, and where in the bytes of a row its values begin. */
+enum tile_part tile_part_of(enum archive_cf cf);
+size_t tile_values_at(enum archive_cf cf);
 /* Take over the columns of which `other`, the same row, knows more. */
 void tile_merge(struct archive_cells *into, const struct archive_cells *other);
 /* A day from its hours. Those of them that are not there have row 0; cells of a column from before
@@ -39,17 +56,18 @@ void tile_merge(struct archive_cells *into, const struct archive_cells *other);
 void tile_make_day(uint32_t day, const struct archive_cells hours[24], const uint32_t *born,
 		   struct archive_cells *ret);
 
-/* Where a shard's file has what; rows of a level are a ring. */
+/* Where a shard's file has what: rows are a ring, the rings of all tiles of a part lie together. */
 enum {
 	TILE_FILE_HEADER_BYTES = 4096,
 	TILE_FILE_MINUTES_AT = TILE_FILE_HEADER_BYTES,
 	TILE_FILE_HOURS_AT = TILE_FILE_MINUTES_AT + ARCHIVE_MINUTES_KEPT * ARCHIVE_MINUTE_BYTES,
-	TILE_FILE_DAYS_AT = TILE_FILE_HOURS_AT + TILES * TILE_HOURS_BYTES,
-	TILE_FILE_BYTES = TILE_FILE_DAYS_AT + TILES * TILE_DAYS_BYTES,
+	TILE_FILE_HOUR_RESTS_AT = TILE_FILE_HOURS_AT + TILES * 168 * TILE_AVERAGE_BYTES,
+	TILE_FILE_DAYS_AT = TILE_FILE_HOUR_RESTS_AT + TILES * 168 * TILE_HOUR_REST_BYTES,
+	TILE_FILE_DAY_RESTS_AT = TILE_FILE_DAYS_AT + TILES * 366 * TILE_AVERAGE_BYTES,
+	TILE_FILE_BYTES = TILE_FILE_DAY_RESTS_AT + TILES * 366 * TILE_DAY_REST_BYTES,
 };
 int64_t tile_file_minute_at(uint32_t row);
-/* Of row 0 of the tile's ring, and of a row. `tile` counts within the shard. */
-int64_t tile_file_at(enum archive_level level, uint32_t tile);
-int64_t tile_file_row_at(enum archive_level level, uint32_t tile, uint32_t row);
+/* Of a row. */
+int64_t tile_file_row_at(const struct tile_row *t);
 
 #endif

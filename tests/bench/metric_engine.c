@@ -101,8 +101,11 @@ static void write_change(struct bench *b, const struct archive_change *c)
 		return;
 	}
 	archive_make_hour(b->archive, c, cells);
-	for (uint32_t t = 0; t < TILES; t++)
-		tile_encode(ARCHIVE_HOURS, c->shard * TILES + t, &cells[t], b->tiles);
+	for (uint32_t tile = 0; tile < TILES; tile++)
+		for (unsigned part = 0; part < _TILE_PART_COUNT; part++)
+			tile_encode(&(struct tile_row){ARCHIVE_HOURS, (enum tile_part)part,
+						       c->shard * TILES + tile, c->row},
+				    &cells[tile], b->tiles);
 }
 
 static double ingest(struct bench *b, uint32_t first, bool journal, double *ret_minute)
@@ -148,7 +151,7 @@ int main(int argc, char **argv)
 	    .archive = archive_new(NULL),
 	    .n_hosts = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000,
 	    .buffer = mu_xmalloc(ARCHIVE_MINUTE_BYTES),
-	    .tiles = mu_xmalloc(TILE_HOUR_BYTES),
+	    .tiles = mu_xmalloc(TILE_BYTES_MAX),
 	};
 	double samples = (double)b.n_hosts * SERIES * STEPS, seconds, minute;
 

@@ -24,7 +24,20 @@ void keeper_deinit(struct keeper *k)
 static bool read_cells(const struct keeper *k, enum archive_level level, uint32_t row,
 		       struct archive_cells *ret)
 {
-	return tile_decode(level, 0, row, k->file + tile_file_row_at(level, 0, row), ret);
+	struct tile_row t = {level, TILE_AVERAGES, 0, row};
+	bool there = tile_decode(&t, k->file + tile_file_row_at(&t), ret);
+
+	t.part = TILE_REST;
+	return tile_decode(&t, k->file + tile_file_row_at(&t), ret) && there;
+}
+
+static void write_cells(struct keeper *k, enum archive_level level,
+			const struct archive_cells *cells)
+{
+	struct tile_row t = {level, TILE_AVERAGES, 0, cells->row};
+
+	for (; t.part < _TILE_PART_COUNT; t.part++)
+		tile_encode(&t, cells, k->file + tile_file_row_at(&t));
 }
 
 static void write_day(struct keeper *k, uint32_t day)
@@ -35,7 +48,7 @@ static void write_day(struct keeper *k, uint32_t day)
 		if (!read_cells(k, ARCHIVE_HOURS, (day - 1) * 24 + 1 + h, &hours[h]))
 			hours[h].row = 0;
 	tile_make_day(day, hours, k->born, &cells);
-	tile_encode(ARCHIVE_DAYS, 0, &cells, k->file + tile_file_row_at(ARCHIVE_DAYS, 0, day));
+	write_cells(k, ARCHIVE_DAYS, &cells);
 }
 
 static void write_hour(struct keeper *k, const struct archive_change *change)
@@ -45,8 +58,7 @@ static void write_hour(struct keeper *k, const struct archive_change *change)
 	archive_make_hour(k->archive, change, tiles);
 	if (read_cells(k, ARCHIVE_HOURS, change->row, &old))
 		tile_merge(&tiles[0], &old);
-	tile_encode(ARCHIVE_HOURS, 0, &tiles[0],
-		    k->file + tile_file_row_at(ARCHIVE_HOURS, 0, change->row));
+	write_cells(k, ARCHIVE_HOURS, &tiles[0]);
 	if (change->row % 24 == 0)
 		write_day(k, change->row / 24);
 	k->n_hours++;

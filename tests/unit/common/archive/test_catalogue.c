@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/archive/catalogue.h"
+#include "common/archive/crc32c.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -262,6 +263,16 @@ Test(catalogue, restored_as_it_was)
 	cr_assert_eq(catalogue_find(c, &vm_b)->series[0].born, 9);
 }
 
+/* With a checksum that is right again. */
+static struct row sealed(const struct mu_uuid *id, uint8_t *bytes, size_t len)
+{
+	uint32_t crc = archive_crc32c(0, id->bytes, sizeof id->bytes);
+
+	crc = archive_crc32c(crc, bytes + 5, len - 5);
+	memcpy(bytes + 1, &crc, sizeof crc);
+	return (struct row){*id, bytes, len};
+}
+
 Test(catalogue, damaged_rows)
 {
 	const struct catalogue_want w[] = {want(&vm_a, "x"), want(&vm_a, "y")};
@@ -275,20 +286,51 @@ Test(catalogue, damaged_rows)
 	cr_assert_lt(restore(&a), 0, "twice");
 	b = a;
 	b.id = vm_b;
+	cr_assert_lt(restore(&b), 0, "another's row");
+	bytes = mu_arena_memdup(arena, a.bytes, a.len);
+	b = sealed(&vm_b, bytes, a.len);
 	cr_assert_lt(restore(&b), 0, "another's columns");
 	for (size_t cut = 0; cut < a.len; cut++) {
 		start_anew();
 		b = (struct row){vm_a, a.bytes, cut};
-		/* Behind the format, and behind the first series, it is whole. */
-		cr_assert_eq(restore(&b) == 0, cut == 1 || cut == 1 + (a.len - 1) / 2, "%zu", cut);
+		cr_assert_lt(restore(&b), 0, "%zu", cut);
+		if (cut < 5)
+			continue;
+		memcpy(bytes, a.bytes, a.len);
+		b = sealed(&vm_a, bytes, cut);
+		/* Without a series, and behind the first, it is whole. */
+		cr_assert_eq(restore(&b) == 0, cut == 5 || cut == 5 + (a.len - 5) / 2, "%zu", cut);
 	}
+}
+
+/* What a row says is made room for only when it is believed. */
+Test(catalogue, a_damaged_row_costs_no_memory)
+{
+	const struct catalogue_want w = want(&vm_a, "x");
+	struct mu_error err = MU_ERROR_INIT;
+	uint8_t *bytes;
+	uint32_t column;
+	struct row a, b;
+
+	(void)map(&host_a, &w, 1, 5);
+	a = row_of(&vm_a);
 	bytes = mu_arena_memdup(arena, a.bytes, a.len);
 	b = (struct row){vm_a, bytes, a.len};
-	bytes[4] = 0xff; /* the column's highest byte */
 	start_anew();
-	cr_assert_lt(restore(&b), 0);
-	bytes[0] = 9;
-	start_anew();
-	cr_assert_lt(restore(&b), 0, "another format");
+	for (size_t bit = 0; bit < a.len * 8; bit++) {
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		cr_assert_lt(restore(&b), 0, "bit %zu", bit);
+		cr_assert_null(catalogue_find(c, &vm_a));
+		cr_assert_eq(catalogue_n_columns(c), 0);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	column = CATALOGUE_COLUMNS_MAX;
+	memcpy(bytes + 5, &column, sizeof column);
+	b = sealed(&vm_a, bytes, a.len);
+	cr_assert_lt(restore(&b), 0, "more columns than there can be");
+	cr_assert_eq(catalogue_n_columns(c), 0);
+	bytes[0] = 1;
+	cr_assert_lt(catalogue_restore(c, &vm_b, &host_a, 0, bytes, a.len, &err), 0);
+	cr_assert_str_eq(err.text, "the row has format 1, this version has 2");
 	catalogue_restored(c);
 }

@@ -42,29 +42,61 @@ static struct archive_cells cells_of(uint32_t row, float v, uint16_t known)
 
 static void round_trip(enum archive_level level)
 {
-	struct archive_cells c = cells_of(5, 1, 720), back;
-	uint8_t bytes[TILE_HOUR_BYTES];
-	size_t n = tile_row_bytes(level);
+	struct archive_cells c = cells_of(5, 1, 720), back = {0};
+	uint8_t bytes[TILE_BYTES_MAX];
+	struct tile_row t = {level, TILE_AVERAGES, 3, 5};
 
-	tile_encode(level, 3, &c, bytes);
-	cr_assert(tile_decode(level, 3, 5, bytes, &back));
+	for (; t.part < _TILE_PART_COUNT; t.part++) {
+		const struct tile_row others[] = {
+		    {level, t.part, 3, 6},
+		    {level, t.part, 3, 5 + archive_levels[level].n_rows},
+		    {level, t.part, 4, 5}};
+
+		tile_encode(&t, &c, bytes);
+		cr_assert(tile_decode(&t, bytes, &back));
+		for (size_t i = 0; i < MU_ARRAY_SIZE(others); i++)
+			cr_assert_not(tile_decode(&others[i], bytes, &back), "other %zu", i);
+		for (size_t i = 0; i < tile_row_bytes(level, t.part); i++) {
+			bytes[i] ^= 0x10;
+			cr_assert_not(tile_decode(&t, bytes, &back), "byte %zu", i);
+			bytes[i] ^= 0x10;
+		}
+		memset(bytes, 0, sizeof bytes);
+		cr_assert_not(tile_decode(&t, bytes, &back), "a hole of the file");
+	}
 	cr_assert_arr_eq(back.value, c.value, sizeof c.value);
 	cr_assert(level == ARCHIVE_DAYS || memcmp(back.known, c.known, sizeof c.known) == 0);
-	cr_assert_not(tile_decode(level, 3, 6, bytes, &back), "another row");
-	cr_assert_not(tile_decode(level, 4, 5, bytes, &back), "of another tile");
-	for (size_t i = 0; i < n; i++) {
-		bytes[i] ^= 0x10;
-		cr_assert_not(tile_decode(level, 3, 5, bytes, &back), "byte %zu", i);
-		bytes[i] ^= 0x10;
-	}
-	memset(bytes, 0, sizeof bytes);
-	cr_assert_not(tile_decode(level, 3, 0, bytes, &back), "a hole of the file");
 }
 
 Test(tile, rows_to_bytes_and_back)
 {
 	round_trip(ARCHIVE_HOURS);
 	round_trip(ARCHIVE_DAYS);
+}
+
+Test(tile, where_in_a_row_its_values_are)
+{
+	const struct archive_cells c = cells_of(5, 1, 720);
+	uint8_t bytes[TILE_BYTES_MAX];
+
+	for (unsigned cf = 0; cf < _ARCHIVE_CF_COUNT; cf++) {
+		const struct tile_row t = {ARCHIVE_DAYS, tile_part_of((enum archive_cf)cf), 3, 5};
+
+		tile_encode(&t, &c, bytes);
+		cr_assert_arr_eq(bytes + tile_values_at((enum archive_cf)cf), c.value[cf],
+				 sizeof c.value[cf]);
+	}
+}
+
+/* As if it had the number 0, which no row has: zeros with the checksum of that. */
+Test(tile, row_0_is_none)
+{
+	const struct tile_row t = {ARCHIVE_DAYS, TILE_AVERAGES, 3, 0};
+	const struct archive_cells c = cells_of(0, 1, 720);
+	uint8_t bytes[TILE_BYTES_MAX];
+
+	tile_encode(&t, &c, bytes);
+	cr_assert_not(tile_check(&t, bytes));
 }
 
 Test(tile, the_one_that_knows_more_counts)
@@ -108,8 +140,15 @@ Test(tile, places_in_the_file)
 {
 	cr_assert_eq(tile_file_minute_at(0), 4096);
 	cr_assert_eq(tile_file_minute_at(121), 4096 + ARCHIVE_MINUTE_BYTES);
-	cr_assert_eq(tile_file_row_at(ARCHIVE_HOURS, 0, 168), TILE_FILE_HOURS_AT);
-	cr_assert_eq(tile_file_row_at(ARCHIVE_DAYS, TILES - 1, 365) + TILE_DAY_BYTES,
+	cr_assert_eq(tile_file_row_at(&(struct tile_row){ARCHIVE_HOURS, TILE_AVERAGES, TILES, 168}),
+		     TILE_FILE_HOURS_AT);
+	cr_assert_eq(tile_file_row_at(&(struct tile_row){ARCHIVE_HOURS, TILE_REST, 31, 167}) +
+			 TILE_HOUR_REST_BYTES,
+		     TILE_FILE_DAYS_AT);
+	cr_assert_eq(tile_file_row_at(&(struct tile_row){ARCHIVE_DAYS, TILE_AVERAGES, 1, 0}),
+		     TILE_FILE_DAYS_AT + 366 * TILE_AVERAGE_BYTES);
+	cr_assert_eq(tile_file_row_at(&(struct tile_row){ARCHIVE_DAYS, TILE_REST, 31, 365}) +
+			 TILE_DAY_REST_BYTES,
 		     TILE_FILE_BYTES);
 	cr_assert_leq(TILE_FILE_BYTES / ARCHIVE_COLUMNS, 8400, "bytes of a series");
 }
