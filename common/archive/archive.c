@@ -27,6 +27,7 @@ enum {
 	STALE_MAX = ARCHIVE_STEPS_MAX / REDUCE_STEPS,
 	HOURS_OPEN = 4,
 	STEPS_OF_HOUR = 720,
+	HOUR_SETTLES = 12, /* after the last minute that came late */
 	/* Rows do not begin at the same place of the processor's cache. */
 	STRIDE = ARCHIVE_COLUMNS + 8,
 	PACKED = ARCHIVE_COLUMNS / 2,
@@ -55,6 +56,7 @@ struct shard {
 	uint32_t stale[STALE_MAX];                    /* minutes to consolidate; 0 = none */
 	uint64_t unwritten[ARCHIVE_MINUTES_MAX / 64]; /* minutes, a bit for each position */
 	uint32_t hours[HOURS_OPEN];                   /* to be made; 0 = none */
+	uint32_t hours_at[HOURS_OPEN];                /* not before this step */
 	struct counters *counters;                    /* NULL: it has none */
 	void *heap;                                   /* the rows, if they are ours */
 };
@@ -292,11 +294,12 @@ static void set_unwritten(struct shard *s, size_t at, bool unwritten)
 	    unwritten ? s->unwritten[at / 64] | bit : s->unwritten[at / 64] & ~bit;
 }
 
-static void open_hour(struct shard *s, uint32_t minute)
+static void open_hour(struct shard *s, uint32_t minute, uint32_t not_before)
 {
 	uint32_t hour = (minute + 59) / 60;
 
 	s->hours[hour % HOURS_OPEN] = hour;
+	s->hours_at[hour % HOURS_OPEN] = not_before;
 }
 
 /* What is in the ring for this minute may know more: after a restart with part of the steps. */
@@ -320,7 +323,7 @@ static void keep_minute(struct archive *a, struct shard *s, uint32_t minute)
 		reduce_pack(w->old, m->known);
 	}
 	set_unwritten(s, at, true);
-	open_hour(s, minute);
+	open_hour(s, minute, 0);
 }
 
 static void consolidate(struct archive *a, struct shard *s, uint32_t minute)
@@ -372,7 +375,7 @@ static bool next_hour(struct archive *a, uint32_t shard, struct archive_change *
 		uint32_t *hour = &a->shards[shard]->hours[i];
 
 		if (*hour != 0 && (uint64_t)*hour * STEPS_OF_HOUR < a->now &&
-		    (!oldest || *hour < *oldest))
+		    a->shards[shard]->hours_at[i] <= a->now && (!oldest || *hour < *oldest))
 			oldest = hour;
 	}
 	if (!oldest)
@@ -413,8 +416,80 @@ void archive_again_all(struct archive *a, uint32_t shard)
 		if (s->minute_row[at] == 0)
 			continue;
 		set_unwritten(s, at, true);
-		open_hour(s, s->minute_row[at]);
+		open_hour(s, s->minute_row[at], 0);
 	}
+}
+
+/* --- minutes that were made elsewhere --- */
+
+static enum archive_verdict judge_minute(const struct archive *a, uint32_t minute)
+{
+	uint32_t newest = minute_of(a->top > a->now ? a->top : a->now);
+
+	if (minute == 0 || (uint64_t)minute * REDUCE_STEPS >= a->now)
+		return ARCHIVE_TOO_NEW;
+	return (uint64_t)minute + a->options.n_minutes > newest ? ARCHIVE_TAKEN : ARCHIVE_TOO_OLD;
+}
+
+/* The row of a minute, empty if it is new. */
+static struct minute *open_minute(const struct archive *a, struct shard *s, uint32_t minute)
+{
+	size_t at = minute_at(a, minute);
+	struct minute *m = &s->minute[at];
+
+	if (s->minute_row[at] != minute) {
+		row_begin(&s->minute_row[at]);
+		for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
+			reduce_clear(m->value[cf]);
+		memset(m->known, 0, sizeof m->known);
+		row_end(&s->minute_row[at], minute);
+	}
+	return m;
+}
+
+static uint8_t known_of(const struct minute *m, size_t i)
+{
+	return i % 2 ? m->known[i / 2] >> 4 : m->known[i / 2] & 15;
+}
+
+/* `v`: the slot's average; the rest of it stands n_slots further on each. False: what is there
+ * knows as much, or this makes no sense. */
+static bool put_cell(struct minute *m, size_t i, const float *v, size_t n_slots)
+{
+	float known = v[3 * n_slots];
+
+	if (!(known > known_of(m, i) && known <= REDUCE_STEPS))
+		return false;
+	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
+		if (!isfinite(v[cf * n_slots]))
+			return false;
+	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
+		m->value[cf][i] = v[cf * n_slots];
+	m->known[i / 2] &= i % 2 ? 15 : 0xf0;
+	m->known[i / 2] |= (uint8_t)((uint8_t)known << (i % 2 ? 4 : 0));
+	return true;
+}
+
+enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
+					const struct archive_run *runs, size_t n_runs,
+					const float *values, size_t n_slots)
+{
+	enum archive_verdict verdict = judge_minute(a, minute);
+
+	for (size_t i = 0; verdict == ARCHIVE_TAKEN && i < n_runs; i++) {
+		struct shard *s = shard_of(a, runs[i].column);
+		struct minute *m = open_minute(a, s, minute);
+		bool changed = false;
+
+		for (uint32_t k = 0; k < runs[i].n; k++)
+			changed |= put_cell(m, runs[i].column % ARCHIVE_COLUMNS + k,
+					    values + runs[i].slot + k, n_slots);
+		if (!changed)
+			continue;
+		set_unwritten(s, minute_at(a, minute), true);
+		open_hour(s, minute, a->now + HOUR_SETTLES);
+	}
+	return verdict;
 }
 
 /* --- reading --- */
@@ -448,6 +523,20 @@ void archive_read(const struct archive *a, enum archive_level level, enum archiv
 			ret[k] = step_value(a, s, first + k, i);
 		else
 			ret[k] = minute_value(a, s, cf, first + k, i);
+	}
+}
+
+void archive_read_known(const struct archive *a, uint32_t column, uint32_t first, uint32_t n,
+			uint8_t *ret)
+{
+	const struct shard *s = shard_of(a, column);
+
+	for (uint32_t k = 0; k < n; k++) {
+		size_t at = minute_at(a, first + k);
+
+		ret[k] = s->minute_row[at] == first + k
+			     ? known_of(&s->minute[at], column % ARCHIVE_COLUMNS)
+			     : 0;
 	}
 }
 
@@ -494,7 +583,7 @@ bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *by
 		memcpy(s->minute[at].value[cf], p, ARCHIVE_COLUMNS * sizeof(float));
 	memcpy(s->minute[at].known, p, PACKED);
 	s->minute_row[at] = header[1];
-	open_hour(s, header[1]);
+	open_hour(s, header[1], 0);
 	return true;
 }
 
