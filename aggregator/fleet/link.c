@@ -47,6 +47,11 @@ struct link {
 	struct packed dictionary;
 	struct packed row_dictionary;
 	uint64_t row_acked; /* 0 = none */
+	/* Batches come to the disk by the dozen, each with its acknowledgement: the last is sent.
+	 */
+	struct mu_timer *ack_timer;
+	uint64_t metric_acked;
+	bool ack_due;
 	/* the message at hand */
 	const Muster__V1__AgentMessage *message;
 	size_t message_len;
@@ -102,15 +107,27 @@ static void send_state_ack(struct link *l, uint64_t seq)
 	link_send(l, &m);
 }
 
-static void send_metric_ack(struct link *l, uint64_t seq)
+static void send_metric_ack(void *ctx)
 {
+	struct link *l = ctx;
 	Muster__V1__MetricAck ack = MUSTER__V1__METRIC_ACK__INIT;
 	Muster__V1__AggregatorMessage m = MUSTER__V1__AGGREGATOR_MESSAGE__INIT;
 
-	ack.seq = seq;
+	l->ack_due = false;
+	ack.seq = l->metric_acked;
 	m.kind_case = MUSTER__V1__AGGREGATOR_MESSAGE__KIND_METRIC_ACK;
 	m.metric_ack = &ack;
-	link_send(l, &m);
+	if (!l->finished)
+		link_send(l, &m);
+	fleet_arena_reset(l->fleet);
+}
+
+static void send_metric_ack_soon(struct link *l, uint64_t seq)
+{
+	l->metric_acked = seq;
+	if (!l->ack_due)
+		mu_timer_set(l->ack_timer, 0);
+	l->ack_due = true;
 }
 
 static void send_row_ack(struct link *l)
@@ -372,7 +389,7 @@ static void execute(struct link *l, const struct session_actions *actions, struc
 			store_batch(l, a);
 			break;
 		case SESSION_SEND_METRIC_ACK:
-			send_metric_ack(l, a->seq);
+			send_metric_ack_soon(l, a->seq);
 			break;
 		case SESSION_PASS:
 			if (pass_message(l, &err) < 0)
@@ -664,7 +681,7 @@ static void on_writable(struct rpc_stream *s, void *ctx)
 	l->behind = false;
 	if (l->session.acked_seq)
 		send_state_ack(l, l->session.acked_seq);
-	send_metric_ack(l, l->host->mark.metric_stored);
+	send_metric_ack_soon(l, l->host->mark.metric_stored);
 	if (l->row_acked)
 		send_row_ack(l);
 	link_pump(l);
@@ -680,6 +697,7 @@ static void on_end(struct rpc_stream *s, int grpc_status, const char *text, void
 	link_detach(l);
 	mu_list_remove(&l->of_fleet);
 	mu_timer_free(l->timer);
+	mu_timer_free(l->ack_timer);
 	free(l->dictionary.data);
 	free(l->row_dictionary.data);
 	free(l);
@@ -703,6 +721,7 @@ const struct rpc_stream_ops *link_open(struct fleet *f, struct rpc_stream *s, vo
 	mu_list_push_back(&f->links, &l->of_fleet);
 	l->timer = mu_timer_new(f->loop, on_timer, l);
 	mu_timer_set(l->timer, f->hello_timeout);
+	l->ack_timer = mu_timer_new(f->loop, send_metric_ack, l);
 	*ret_ctx = l;
 	return &stream_ops;
 }
