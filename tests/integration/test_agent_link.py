@@ -276,13 +276,14 @@ class Backfill(LinkCase):
     def test_rows_of_before_the_restart_one_at_a_time(self):
         agent = self.agent()
         session, _, _ = self.live()
-        kept = [session.expect("metric_batch") for _ in range(2)]
+        # The last may be sampled again after the restart, if the machine is slow.
+        kept = [session.expect("metric_batch") for _ in range(3)]
         agent.kill()
         agent.start()
         session, _, _ = self.live(metric_have=self.nothing())
         dictionary = session.expect("row_dictionary")
         self.assertIn("loadavg", {s.name for s in dictionary.series})
-        for batch in kept:
+        for batch in kept[:2]:
             row = session.expect("metric_row")
             self.assertEqual((5, batch.time_ms), (row.seconds, row.time_ms))
             self.assertEqual(len(dictionary.series), len(row.average))
