@@ -87,7 +87,7 @@ def paced(fleet, hosts):
     """CPU time a second with the batches of 1,000 hosts, less what an aggregator takes with nothing
     to do."""
     begin, idle = time.monotonic(), fleet.aggregator.cpu_seconds()
-    time.sleep(10)
+    time.sleep(10)  # polls: this is the measurement
     idle = (fleet.aggregator.cpu_seconds() - idle) / (time.monotonic() - begin)
     begin, cpu = time.monotonic(), fleet.aggregator.cpu_seconds()
     seq = BATCHES + 1
@@ -96,7 +96,7 @@ def paced(fleet, hosts):
             seq += 1
         if n % 1000 == 0:
             body = next(bodies(int(time.time()) // 5 + STEPS))
-        time.sleep(max(0, begin + n / 200 - time.monotonic()))
+        time.sleep(max(0, begin + n / 200 - time.monotonic()))  # polls: the pace of a fleet
         hosts[n % len(hosts)][1].send_raw(batch(body, seq))
     wait_taken(hosts, seq)
     return (fleet.aggregator.cpu_seconds() - cpu) / (time.monotonic() - begin) - idle
