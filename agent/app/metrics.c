@@ -97,6 +97,11 @@ struct window *metrics_window(struct metrics *m)
 	return m->window;
 }
 
+const struct history *metrics_history(const struct metrics *m)
+{
+	return m->history;
+}
+
 /* ---- what the driver does not count ---- */
 
 static void add_sr(const struct model_object *o, void *ctx)

@@ -7,6 +7,7 @@
 #define MUSTER_AGENT_APP_METRICS_H
 
 #include "agent/app/app.h"
+#include "agent/stats/history.h"
 #include "agent/stats/window.h"
 #include "common/loop/loop.h"
 
@@ -18,5 +19,6 @@ struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec inter
 			    const char *dir, mu_loop_cb added, void *ctx);
 struct metrics *metrics_free(struct metrics *m);
 struct window *metrics_window(struct metrics *m);
+const struct history *metrics_history(const struct metrics *m);
 
 #endif

@@ -100,6 +100,7 @@ static void start_link(struct run *run, const struct agent_config *config)
 	    .boot_id = app_boot_id(run->app),
 	    .host = *app_host_id(run->app),
 	    .window = metrics_window(run->metrics),
+	    .history = metrics_history(run->metrics),
 	};
 
 	run->link = link_new(run->loop, run->app, &options);

@@ -7,9 +7,34 @@
 #include "agent/link/link_priv.h"
 
 #include "common/base/map.h"
+#include "common/log/log.h"
 #include "common/os/clock.h"
 
 #define DEADLINE_MAX (INT64_C(7) * 24 * 3600 * 1000)
+
+/* What it lacks of the time before; an aggregator that does not say takes no rows. */
+static void begin_backfill(struct link *link, const Muster__V1__MetricHave *m)
+{
+	struct window *w = link->options.window;
+	mu_msec now = mu_clock_wall();
+	struct backfill_have have;
+	size_t n;
+
+	if (!m)
+		return;
+	have = (struct backfill_have){
+	    .last_minute = m->last_minute,
+	    .n_minutes = m->minutes.len,
+	    .minutes = m->minutes.data,
+	    .last_step = m->last_step,
+	    .n_steps = m->steps.len,
+	    .steps = m->steps.data,
+	};
+	window_skip(w, backfill_limit(now));
+	n = backfill_begin(link->backfill, &have, now, window_oldest(w));
+	if (n > 0)
+		mu_log_info("metrics of before are sent rows=%zu", n);
+}
 
 static void on_welcome(struct link *link, const Muster__V1__Welcome *w)
 {
@@ -26,6 +51,7 @@ static void on_welcome(struct link *link, const Muster__V1__Welcome *w)
 	}
 	link_welcomed(link);
 	window_rewind(link->options.window, w->metric_seq);
+	begin_backfill(link, w->metric_have);
 	if (sync_welcome(link->sync, w->resume, w->resume_seq, &seq) == SYNC_SNAPSHOT) {
 		struct message_later later;
 		struct message m;
@@ -133,6 +159,10 @@ static void dispatch(struct link *link, const Muster__V1__AggregatorMessage *m)
 		return;
 	case MUSTER__V1__AGGREGATOR_MESSAGE__KIND_METRIC_ACK:
 		window_ack(link->options.window, m->metric_ack->seq);
+		return;
+	case MUSTER__V1__AGGREGATOR_MESSAGE__KIND_ROW_ACK:
+		if (backfill_ack(link->backfill, m->row_ack->seq))
+			pump(link);
 		return;
 	case MUSTER__V1__AGGREGATOR_MESSAGE__KIND_COMMAND:
 		on_command(link, m->command);

@@ -64,6 +64,7 @@ struct link *link_new(struct mu_loop *loop, struct app *app, const struct link_o
 	link->arena = mu_arena_new();
 	link->sync = sync_new(mu_random_u64());
 	link->metric_epoch = mu_random_u64();
+	link->backfill = backfill_new(options->history);
 	link->sent = mu_map_new();
 	mu_link_init(&link->reads);
 	backoff_init(&link->backoff, mu_random_u64());
@@ -269,6 +270,7 @@ static void finish_stop(void *ctx)
 	renew_deinit(link);
 	identity_deinit(&link->id);
 	sync_free(link->sync);
+	backfill_free(link->backfill);
 	mu_map_free(link->sent);
 	mu_arena_free(link->arena);
 	free(link);

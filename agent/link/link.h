@@ -7,6 +7,7 @@
 #define MUSTER_AGENT_LINK_LINK_H
 
 #include "agent/app/app.h"
+#include "agent/stats/history.h"
 #include "agent/stats/window.h"
 #include "common/loop/loop.h"
 
@@ -15,7 +16,8 @@ struct link_options {
 	const char *aggregator; /* "host:port" instead of the enrolment's, or NULL */
 	const char *boot_id;
 	struct host_id host;
-	struct window *window; /* metrics to send */
+	struct window *window;         /* metrics to send */
+	const struct history *history; /* and what of it the aggregator does not have */
 };
 
 struct link;

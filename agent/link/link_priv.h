@@ -10,6 +10,7 @@
 #include "agent/link/identity.h"
 #include "agent/link/link.h"
 #include "agent/link/message.h"
+#include "agent/stats/backfill.h"
 #include "common/base/list.h"
 #include "common/loop/work.h"
 #include "common/rpc/rpc.h"
@@ -65,6 +66,7 @@ struct link {
 	struct mu_arena *arena; /* one message at a time */
 	struct sync *sync;
 	uint64_t metric_epoch;
+	struct backfill *backfill;
 	struct mu_map *sent; /* results told on this stream, by task */
 	bool pumping_soon;
 	struct mu_link reads; /* reads.c */

@@ -171,28 +171,80 @@ struct message message_delta(struct mu_arena *a, const struct app *app,
 	return pack(a, m);
 }
 
+/* Room for n series, none of them there yet. */
+static Muster__V1__MetricDictionary *dictionary_new(struct mu_arena *a, uint32_t generation,
+						    size_t n)
+{
+	Muster__V1__MetricDictionary *out = mu_arena_alloc(a, sizeof *out);
+
+	muster__v1__metric_dictionary__init(out);
+	out->generation = generation;
+	out->series = mu_arena_calloc(a, n + 1, sizeof *out->series);
+	return out;
+}
+
+static void dictionary_add(struct mu_arena *a, Muster__V1__MetricDictionary *d,
+			   const struct mu_uuid *object, const char *name, const char *unit,
+			   bool rate)
+{
+	Muster__V1__MetricSeries *s = mu_arena_alloc(a, sizeof *s);
+
+	muster__v1__metric_series__init(s);
+	s->object_id = wire_uuid_encode(a, object);
+	s->name = mu_arena_strdup(a, name);
+	s->kind = rate ? MUSTER__V1__METRIC_KIND__METRIC_KIND_RATE
+		       : MUSTER__V1__METRIC_KIND__METRIC_KIND_GAUGE;
+	s->unit = mu_arena_strdup(a, unit);
+	d->series[d->n_series++] = s;
+}
+
 struct message message_dictionary(struct mu_arena *a, const struct window_dictionary *d)
 {
 	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_DICTIONARY);
-	Muster__V1__MetricDictionary *out = mu_arena_alloc(a, sizeof *out);
-	Muster__V1__MetricSeries *series = mu_arena_calloc(a, d->n + 1, sizeof *series);
 
-	muster__v1__metric_dictionary__init(out);
-	out->generation = d->generation;
-	out->series = mu_arena_calloc(a, d->n + 1, sizeof *out->series);
+	m->metric_dictionary = dictionary_new(a, d->generation, d->n);
 	for (size_t i = 0; i < d->n; i++) {
-		const struct metric_series *from = &d->series[i];
+		const struct metric_series *s = &d->series[i];
 
-		muster__v1__metric_series__init(&series[i]);
-		series[i].object_id = wire_uuid_encode(a, &from->object);
-		series[i].name = mu_arena_strdup(a, from->name);
-		series[i].kind = from->kind == METRIC_RATE
-				     ? MUSTER__V1__METRIC_KIND__METRIC_KIND_RATE
-				     : MUSTER__V1__METRIC_KIND__METRIC_KIND_GAUGE;
-		series[i].unit = mu_arena_strdup(a, metric_unit_name(from->unit));
-		out->series[out->n_series++] = &series[i];
+		dictionary_add(a, m->metric_dictionary, &s->object, s->name,
+			       metric_unit_name(s->unit), s->kind == METRIC_RATE);
 	}
-	m->metric_dictionary = out;
+	return pack(a, m);
+}
+
+struct message message_row_dictionary(struct mu_arena *a, const struct backfill_dictionary *d)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_ROW_DICTIONARY);
+
+	m->row_dictionary = dictionary_new(a, d->generation, d->n);
+	for (size_t i = 0; i < d->n; i++) {
+		const struct catalogue_want *s = &d->series[i];
+
+		dictionary_add(a, m->row_dictionary, &s->object, s->name, s->unit, s->rate);
+	}
+	return pack(a, m);
+}
+
+struct message message_row(struct mu_arena *a, const struct backfill_row *row)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_ROW);
+	Muster__V1__MetricRow *out = mu_arena_alloc(a, sizeof *out);
+	size_t bytes = row->n * sizeof(float);
+
+	muster__v1__metric_row__init(out);
+	out->seq = row->seq;
+	out->generation = row->generation;
+	out->seconds = archive_levels[row->level].seconds;
+	out->time_ms = (uint64_t)archive_row_end(row->level, row->row) * 1000;
+	out->n_average = row->n;
+	out->average = mu_arena_memdup(a, row->average, bytes);
+	if (row->level == ARCHIVE_MINUTES) {
+		out->n_min = out->n_max = out->known.len = row->n;
+		out->min = mu_arena_memdup(a, row->min, bytes);
+		out->max = mu_arena_memdup(a, row->max, bytes);
+		out->known.data = mu_arena_memdup(a, row->known, row->n);
+	}
+	m->metric_row = out;
 	return pack(a, m);
 }
 

@@ -5,6 +5,7 @@
 
 #include "agent/app/app.h"
 #include "agent/core/sync.h"
+#include "agent/stats/backfill.h"
 #include "agent/stats/window.h"
 #include "common/base/arena.h"
 
@@ -35,6 +36,8 @@ struct message message_delta(struct mu_arena *a, const struct app *app,
 			     const struct sync_delta *delta);
 struct message message_dictionary(struct mu_arena *a, const struct window_dictionary *d);
 struct message message_batch(struct mu_arena *a, const struct window_batch *b);
+struct message message_row_dictionary(struct mu_arena *a, const struct backfill_dictionary *d);
+struct message message_row(struct mu_arena *a, const struct backfill_row *row);
 struct message message_progress(struct mu_arena *a, const struct mu_uuid *task, int percent);
 struct message message_result(struct mu_arena *a, const struct journal_entry *e);
 /* A command that cannot be understood; there is no journal entry. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What goes up, in order of weight: state, results, what was read, metrics. Nothing is queued here:
- * state is coalesced in core/sync, results stand in the journal, metrics in the window; a message
- * is made when the stream has room. So a slow aggregator costs no memory but one message.
+ * What goes up, in order of weight: state, results, what was read, metrics, metrics of before.
+ * Nothing is queued here: state is coalesced in core/sync, results stand in the journal, metrics in
+ * the window; a message is made when the stream has room. So a slow aggregator costs no memory but
+ * one message.
  */
 #include "agent/link/link_priv.h"
 
@@ -37,6 +38,7 @@ void pump_reset(struct link *link)
 	drop_stalled(link);
 	mu_map_free(link->sent);
 	link->sent = mu_map_new();
+	backfill_end(link->backfill);
 }
 
 static bool unstall(struct link *link)
@@ -74,7 +76,8 @@ static bool pump_results(struct link *link)
 	return !link->n_stalled;
 }
 
-static void pump_metrics(struct link *link)
+/* True: all that is new is sent. */
+static bool pump_metrics(struct link *link)
 {
 	struct window_dictionary dictionary;
 	struct window_batch batch;
@@ -83,12 +86,33 @@ static void pump_metrics(struct link *link)
 		mu_arena_reset(link->arena);
 		switch (window_next(link->options.window, &dictionary, &batch)) {
 		case WINDOW_NOTHING:
-			return;
+			return true;
 		case WINDOW_DICTIONARY:
 			(void)pump_send(link, message_dictionary(link->arena, &dictionary));
 			break;
 		case WINDOW_BATCH:
 			(void)pump_send(link, message_batch(link->arena, &batch));
+			break;
+		}
+	}
+	return false;
+}
+
+static void pump_backfill(struct link *link)
+{
+	struct backfill_dictionary dictionary;
+	struct backfill_row row;
+
+	while (!link->n_stalled) {
+		mu_arena_reset(link->arena);
+		switch (backfill_next(link->backfill, &dictionary, &row)) {
+		case BACKFILL_NOTHING:
+			return;
+		case BACKFILL_DICTIONARY:
+			(void)pump_send(link, message_row_dictionary(link->arena, &dictionary));
+			break;
+		case BACKFILL_ROW:
+			(void)pump_send(link, message_row(link->arena, &row));
 			break;
 		}
 	}
@@ -98,8 +122,8 @@ void pump(struct link *link)
 {
 	if (link->state != LINK_LIVE || !link->stream || !unstall(link))
 		return;
-	if (pump_state(link) && pump_results(link) && reads_pump(link))
-		pump_metrics(link);
+	if (pump_state(link) && pump_results(link) && reads_pump(link) && pump_metrics(link))
+		pump_backfill(link);
 }
 
 void link_metrics_added(struct link *link)

@@ -236,6 +236,21 @@ int history_read(const struct history *h, const struct stats_query *q, mu_msec n
 	return 0;
 }
 
+const struct archive *history_archive(const struct history *h)
+{
+	return h->archive;
+}
+
+const struct catalogue *history_catalogue(const struct history *h)
+{
+	return h->catalogue;
+}
+
+const struct host_id *history_host(const struct history *h)
+{
+	return &h->host;
+}
+
 const struct catalogue_object *history_newest(const struct history *h, const struct mu_uuid *object,
 					      mu_msec now, float *ret)
 {

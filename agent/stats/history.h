@@ -16,6 +16,7 @@ struct history;
 /* `rows` and its `ctx` as in struct archive_options: NULL is memory that ends with the agent. */
 struct history *history_new(const struct host_id *host,
 			    void *(*rows)(void *ctx, uint32_t shard, size_t size), void *ctx);
+const struct host_id *history_host(const struct history *h);
 struct history *history_free(struct history *h);
 MU_DEFINE_CLEANUP(history_free, struct history *);
 
@@ -32,6 +33,9 @@ void history_add(struct history *h, mu_msec time, const struct metric_list *l);
  * the object; MU_E_UNSUPPORTED: of hours and days. */
 int history_read(const struct history *h, const struct stats_query *q, mu_msec now,
 		 struct mu_arena *arena, struct stats_result *ret, struct mu_error *err);
+/* What is in it, for backfill.h. */
+const struct archive *history_archive(const struct history *h);
+const struct catalogue *history_catalogue(const struct history *h);
 /* Its newest values, when it was heard of within the last minute: those of its series, in their
  * order. NULL otherwise. `ret` has room for CATALOGUE_OBJECT_MAX. */
 const struct catalogue_object *history_newest(const struct history *h, const struct mu_uuid *object,

@@ -193,12 +193,24 @@ void window_rewind(struct window *w, uint64_t seq)
 	w->sent_generation = 0;
 }
 
-enum window_item window_next(struct window *w, struct window_dictionary *ret_dictionary,
-			     struct window_batch *ret_batch)
+void window_skip(struct window *w, mu_msec time)
+{
+	mu_list_each(it, &w->batches)
+	{
+		const struct batch *b = MU_CONTAINER_OF(it, struct batch, link);
+
+		if (b->time >= time)
+			return;
+		if (w->next_seq <= b->seq)
+			w->next_seq = b->seq + 1;
+	}
+}
+
+/* From the newest: a stream that keeps up is at the end. */
+static struct batch *oldest(const struct window *w)
 {
 	struct batch *found = NULL;
 
-	/* From the newest: a stream that keeps up is at the end. */
 	for (struct mu_link *it = w->batches.prev; it != &w->batches; it = it->prev) {
 		struct batch *b = MU_CONTAINER_OF(it, struct batch, link);
 
@@ -206,6 +218,21 @@ enum window_item window_next(struct window *w, struct window_dictionary *ret_dic
 			break;
 		found = b;
 	}
+	return found;
+}
+
+mu_msec window_oldest(const struct window *w)
+{
+	const struct batch *b = oldest(w);
+
+	return b ? b->time : 0;
+}
+
+enum window_item window_next(struct window *w, struct window_dictionary *ret_dictionary,
+			     struct window_batch *ret_batch)
+{
+	struct batch *found = oldest(w);
+
 	if (!found)
 		return WINDOW_NOTHING;
 	if (found->dictionary->generation != w->sent_generation) {

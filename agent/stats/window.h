@@ -61,6 +61,10 @@ MU_DEFINE_CLEANUP(window_free, struct window *);
 bool window_add(struct window *w, mu_msec time, const struct metric_list *l);
 /* The other side has everything up to `seq`. Numbers from the future or the past are ignored. */
 void window_ack(struct window *w, uint64_t seq);
+/* Of a new stream: nothing from before `time` is to be sent on it. */
+void window_skip(struct window *w, mu_msec time);
+/* The time of the oldest batch that is still to be sent; 0: there is none. */
+mu_msec window_oldest(const struct window *w);
 /* A new stream: the other side has `seq` (0 = nothing of this epoch) and no dictionary. */
 void window_rewind(struct window *w, uint64_t seq);
 /* What to send next on this stream; only the one that the result names is filled. */

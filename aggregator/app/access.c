@@ -435,8 +435,16 @@ static void admin_metrics_of(void *ctx, const struct host_id *id, struct admin_m
 	struct metrics_intake in;
 
 	metrics_intake(app->metrics, &id->uuid, &in);
-	*ret = (struct admin_metrics){in.n_series,  in.n_dropped, in.n_taken,
-				      in.n_too_old, in.n_too_new, in.last};
+	*ret = (struct admin_metrics){
+	    .n_series = in.n_series,
+	    .n_dropped = in.n_dropped,
+	    .n_taken = in.n_taken,
+	    .n_too_old = in.n_too_old,
+	    .n_too_new = in.n_too_new,
+	    .n_rows_taken = in.n_rows_taken,
+	    .n_rows_refused = in.n_rows_refused,
+	    .last = in.last,
+	};
 }
 
 void app_admin_ops(struct app *app, struct admin_ops *ret)

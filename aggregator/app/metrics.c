@@ -167,14 +167,18 @@ void app_metrics_free(struct app *app)
 
 /* --- what agents send --- */
 
-static void map_dictionary(struct app *app, const struct fleet_batch *b)
+typedef void (*map_fn)(struct metrics *m, const struct mu_uuid *host,
+		       const struct catalogue_want *want, size_t n);
+
+/* Packed by ourselves, after it was checked. */
+static void map_dictionary(struct app *app, const struct host_id *id, const void *bytes, size_t len,
+			   map_fn map)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
-	Muster__V1__MetricDictionary *m =
-	    muster__v1__metric_dictionary__unpack(NULL, b->dictionary_len, b->dictionary);
+	Muster__V1__MetricDictionary *m = muster__v1__metric_dictionary__unpack(NULL, len, bytes);
 	struct catalogue_want *want;
 
-	mu_assert(m); /* packed by ourselves, after it was checked */
+	mu_assert(m);
 	want = mu_arena_calloc(a, m->n_series + 1, sizeof *want);
 	for (size_t i = 0; i < m->n_series; i++) {
 		const Muster__V1__MetricSeries *s = m->series[i];
@@ -188,7 +192,7 @@ static void map_dictionary(struct app *app, const struct fleet_batch *b)
 		else
 			want[i].name = "";
 	}
-	metrics_map(app->metrics, &b->id.uuid, want, m->n_series);
+	map(app->metrics, &id->uuid, want, m->n_series);
 	muster__v1__metric_dictionary__free_unpacked(m, NULL);
 }
 
@@ -205,9 +209,17 @@ static void batch_stored(void *ctx, const struct mu_error *err)
 	free(bs);
 }
 
-void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt)
+static struct batch_stored *batch_stored_new(struct app *app, struct fleet_receipt *receipt)
 {
 	struct batch_stored *bs = mu_xcalloc(1, sizeof *bs);
+
+	bs->app = app;
+	bs->receipt = receipt;
+	return bs;
+}
+
+void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt)
+{
 	const struct metrics_batch batch = {
 	    .host = b->id.uuid,
 	    .epoch = b->epoch,
@@ -217,11 +229,39 @@ void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct flee
 	    .n_values = b->n_values,
 	};
 
-	bs->app = app;
-	bs->receipt = receipt;
 	if (b->dictionary)
-		map_dictionary(app, b);
-	metrics_put(app->metrics, &batch, batch_stored, bs);
+		map_dictionary(app, &b->id, b->dictionary, b->dictionary_len, metrics_map);
+	metrics_put(app->metrics, &batch, batch_stored, batch_stored_new(app, receipt));
+}
+
+void app_metrics_row(struct app *app, const struct fleet_row *row, struct fleet_receipt *receipt)
+{
+	enum archive_level level = row->minute ? ARCHIVE_MINUTES : ARCHIVE_STEPS;
+	const struct metrics_row r = {
+	    .host = row->id.uuid,
+	    .level = level,
+	    .row = archive_row_of(level, row->at / 1000),
+	    .n_values = row->n_values,
+	    .average = row->average,
+	    .min = row->min,
+	    .max = row->max,
+	    .known = row->known,
+	};
+
+	if (row->dictionary)
+		map_dictionary(app, &row->id, row->dictionary, row->dictionary_len,
+			       metrics_map_rows);
+	metrics_put_row(app->metrics, &r, batch_stored, batch_stored_new(app, receipt));
+}
+
+_Static_assert((int)FLEET_ROWS_MAX == (int)METRICS_MINUTES &&
+		   (int)FLEET_ROWS_MAX == (int)METRICS_STEPS,
+	       "all that there can be is told");
+
+void app_metrics_have(const struct app *app, const struct host_id *id, struct fleet_have *ret)
+{
+	metrics_have(app->metrics, &id->uuid, &ret->last_minute, ret->minutes, &ret->last_step,
+		     ret->steps);
 }
 
 /* --- daily --- */

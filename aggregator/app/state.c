@@ -284,6 +284,16 @@ static void on_batch(void *ctx, const struct fleet_batch *b, struct fleet_receip
 	app_metrics_batch(ctx, b, receipt);
 }
 
+static void on_row(void *ctx, const struct fleet_row *row, struct fleet_receipt *receipt)
+{
+	app_metrics_row(ctx, row, receipt);
+}
+
+static void on_have(void *ctx, const struct host_id *id, struct fleet_have *ret)
+{
+	app_metrics_have(ctx, id, ret);
+}
+
 static bool on_next_command(void *ctx, const struct host_id *id, struct tasks_command *ret)
 {
 	struct app *app = ctx;
@@ -324,6 +334,8 @@ void app_fleet_backend(struct app *app, struct fleet_backend *ret)
 	    .count_with = on_count_with,
 	    .state = on_state,
 	    .batch = on_batch,
+	    .row = on_row,
+	    .have = on_have,
 	    .next_command = on_next_command,
 	    .command_sent = on_command_sent,
 	    .progress = on_progress,

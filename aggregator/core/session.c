@@ -25,10 +25,12 @@ static const unsigned allowed[_SESSION_STATE_COUNT] = {
     [SESSION_OPENING] = 1u << SESSION_EV_HELLO,
     [SESSION_AWAIT_SNAPSHOT] = 1u << SESSION_EV_SNAPSHOT | 1u << SESSION_EV_STORED |
 			       1u << SESSION_EV_DICTIONARY | 1u << SESSION_EV_BATCH |
-			       1u << SESSION_EV_BATCH_STORED | 1u << SESSION_EV_OTHER,
+			       1u << SESSION_EV_BATCH_STORED | 1u << SESSION_EV_ROW_DICTIONARY |
+			       1u << SESSION_EV_ROW | 1u << SESSION_EV_OTHER,
     [SESSION_LIVE] = 1u << SESSION_EV_SNAPSHOT | 1u << SESSION_EV_DELTA | 1u << SESSION_EV_STORED |
 		     1u << SESSION_EV_DICTIONARY | 1u << SESSION_EV_BATCH |
-		     1u << SESSION_EV_BATCH_STORED | 1u << SESSION_EV_OTHER,
+		     1u << SESSION_EV_BATCH_STORED | 1u << SESSION_EV_ROW_DICTIONARY |
+		     1u << SESSION_EV_ROW | 1u << SESSION_EV_OTHER,
     [SESSION_OVER] = 0,
 };
 
@@ -47,6 +49,8 @@ static const char *const event_names[_SESSION_EV_COUNT] = {
     [SESSION_EV_DICTIONARY] = "MetricDictionary",
     [SESSION_EV_BATCH] = "MetricBatch",
     [SESSION_EV_BATCH_STORED] = "batch stored",
+    [SESSION_EV_ROW_DICTIONARY] = "row dictionary",
+    [SESSION_EV_ROW] = "MetricRow",
     [SESSION_EV_OTHER] = "message",
 };
 
@@ -254,18 +258,34 @@ void session_mark_stored(struct session_mark *mark, uint64_t round, uint64_t epo
 static void on_dictionary(struct session *s, const struct session_event *ev,
 			  struct session_actions *out)
 {
+	bool live = ev->kind == SESSION_EV_DICTIONARY;
 	struct mu_error err = MU_ERROR_INIT;
 
 	if (ev->n > SESSION_SERIES_MAX) {
-		mu_error_set(&err, MU_E_PROTOCOL, "metric_dictionary: %zu series, at most %d",
-			     ev->n, SESSION_SERIES_MAX);
+		mu_error_set(&err, MU_E_PROTOCOL, "%s: %zu series, at most %d",
+			     live ? "metric_dictionary" : "row_dictionary", ev->n,
+			     SESSION_SERIES_MAX);
 		end(s, out, &err);
 		return;
 	}
-	s->has_dictionary = true;
-	s->generation = ev->generation;
-	s->n_series = ev->n;
-	act(out, SESSION_KEEP_DICTIONARY)->seq = ev->generation;
+	*(live ? &s->live : &s->kept) = (struct session_dictionary){true, ev->generation, ev->n};
+	act(out, live ? SESSION_KEEP_DICTIONARY : SESSION_KEEP_ROW_DICTIONARY)->seq =
+	    ev->generation;
+}
+
+static int check_values(const struct session_dictionary *d, const struct session_event *ev,
+			const char *what, struct mu_error *err)
+{
+	if (!d->there || ev->generation != d->generation)
+		return mu_error_set(err, MU_E_PROTOCOL,
+				    "%s %llu: no dictionary of generation %u was sent on this "
+				    "stream",
+				    what, (unsigned long long)ev->seq, ev->generation);
+	if (ev->n > d->n_series)
+		return mu_error_set(err, MU_E_PROTOCOL,
+				    "%s %llu: %zu values, the dictionary has %zu series", what,
+				    (unsigned long long)ev->seq, ev->n, d->n_series);
+	return 0;
 }
 
 static void on_batch(struct session *s, struct session_mark *mark, const struct session_event *ev,
@@ -274,27 +294,28 @@ static void on_batch(struct session *s, struct session_mark *mark, const struct 
 	struct mu_error err = MU_ERROR_INIT;
 	struct session_action *a;
 
-	if (!s->has_dictionary || ev->generation != s->generation) {
-		mu_error_set(&err, MU_E_PROTOCOL,
-			     "metric_batch %llu: no dictionary of generation %u was sent on this "
-			     "stream",
-			     (unsigned long long)ev->seq, ev->generation);
-	} else if (ev->n > s->n_series) {
-		mu_error_set(&err, MU_E_PROTOCOL,
-			     "metric_batch %llu: %zu values, the dictionary has %zu series",
-			     (unsigned long long)ev->seq, ev->n, s->n_series);
+	if (check_values(&s->live, ev, "metric_batch", &err) < 0) {
+		end(s, out, &err);
 	} else if (ev->seq <= mark->metric_taken) {
 		/* Here already: only tell what is stored (again). */
 		act(out, SESSION_SEND_METRIC_ACK)->seq = mark->metric_stored;
-		return;
 	} else {
 		mark->metric_taken = ev->seq;
 		a = act(out, SESSION_STORE_BATCH);
 		a->epoch = mark->metric_epoch;
 		a->seq = ev->seq;
-		return;
 	}
-	end(s, out, &err);
+}
+
+/* Rows have no order and may come again: nothing is counted. */
+static void on_row(struct session *s, const struct session_event *ev, struct session_actions *out)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (check_values(&s->kept, ev, "metric_row", &err) < 0)
+		end(s, out, &err);
+	else
+		act(out, SESSION_STORE_ROW)->seq = ev->seq;
 }
 
 void session_mark_batch_stored(struct session_mark *mark, uint64_t epoch, uint64_t seq)
@@ -363,7 +384,11 @@ void session_step(struct session *s, struct session_mark *mark, const struct ses
 		send_ack(s, mark, out);
 		break;
 	case SESSION_EV_DICTIONARY:
+	case SESSION_EV_ROW_DICTIONARY:
 		on_dictionary(s, ev, out);
+		break;
+	case SESSION_EV_ROW:
+		on_row(s, ev, out);
 		break;
 	case SESSION_EV_BATCH:
 		on_batch(s, mark, ev, out);

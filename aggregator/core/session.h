@@ -63,13 +63,15 @@ struct session_hello {
 
 enum session_event_kind {
 	SESSION_EV_HELLO,
-	SESSION_EV_SNAPSHOT,     /* epoch, seq */
-	SESSION_EV_DELTA,        /* seq */
-	SESSION_EV_STORED,       /* round, epoch, seq */
-	SESSION_EV_DICTIONARY,   /* generation, n */
-	SESSION_EV_BATCH,        /* seq, generation, n */
-	SESSION_EV_BATCH_STORED, /* epoch, seq */
-	SESSION_EV_OTHER,        /* progress, result, certificate request */
+	SESSION_EV_SNAPSHOT,       /* epoch, seq */
+	SESSION_EV_DELTA,          /* seq */
+	SESSION_EV_STORED,         /* round, epoch, seq */
+	SESSION_EV_DICTIONARY,     /* generation, n */
+	SESSION_EV_BATCH,          /* seq, generation, n */
+	SESSION_EV_BATCH_STORED,   /* epoch, seq */
+	SESSION_EV_ROW_DICTIONARY, /* generation, n */
+	SESSION_EV_ROW,            /* seq, generation, n */
+	SESSION_EV_OTHER,          /* progress, result, certificate request */
 	_SESSION_EV_COUNT,
 };
 
@@ -91,8 +93,10 @@ enum session_action_kind {
 	SESSION_KEEP_DICTIONARY, /* generation */
 	SESSION_STORE_BATCH,     /* epoch, seq */
 	SESSION_SEND_METRIC_ACK, /* seq */
-	SESSION_PASS,            /* handle the message */
-	SESSION_END,             /* err */
+	SESSION_KEEP_ROW_DICTIONARY,
+	SESSION_STORE_ROW, /* seq */
+	SESSION_PASS,      /* handle the message */
+	SESSION_END,       /* err */
 	_SESSION_ACTION_COUNT,
 };
 
@@ -113,14 +117,19 @@ struct session_actions {
 	size_t n_items;
 };
 
+struct session_dictionary {
+	bool there;
+	uint32_t generation;
+	size_t n_series;
+};
+
 struct session {
 	enum session_state state;
 	struct host_id host; /* once welcomed */
 	uint64_t expected_seq;
 	uint64_t acked_seq;
-	bool has_dictionary;
-	uint32_t generation;
-	size_t n_series;
+	struct session_dictionary live; /* of batches */
+	struct session_dictionary kept; /* of rows */
 };
 
 void session_init(struct session *s);

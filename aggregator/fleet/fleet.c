@@ -150,11 +150,11 @@ bool fleet_is_connected(const struct fleet *f, const struct host_id *id)
 /* --- what came to the disk --- */
 
 /* The store would not have it: the agent is asked again for what memory only believes to have. */
-static void refused(struct fleet_host *host, bool batch, const struct mu_error *err)
+static void refused(struct fleet_host *host, enum receipt_kind kind, const struct mu_error *err)
 {
-	if (batch)
+	if (kind == RECEIPT_BATCH)
 		host->mark.metric_taken = host->mark.metric_stored;
-	else
+	if (kind == RECEIPT_STATE)
 		session_mark_distrust(&host->mark);
 	if (host->link)
 		link_finish(host->link, err->code, err->text);
@@ -170,29 +170,44 @@ void fleet_arena_reset(struct fleet *f)
 	f->arena = mu_arena_new();
 }
 
-void fleet_stored(struct fleet *f, struct fleet_receipt *receipt, const struct mu_error *err)
+static void stored(struct fleet_host *host, const struct fleet_receipt *receipt)
 {
-	struct fleet_host *host = fleet_host_find(f, &receipt->id);
 	struct session_event ev = {
-	    .kind = receipt->batch ? SESSION_EV_BATCH_STORED : SESSION_EV_STORED,
+	    .kind = receipt->kind == RECEIPT_BATCH ? SESSION_EV_BATCH_STORED : SESSION_EV_STORED,
 	    .round = receipt->round,
 	    .epoch = receipt->epoch,
 	    .seq = receipt->seq,
 	};
+
+	switch (receipt->kind) {
+	case RECEIPT_STATE:
+		session_mark_stored(&host->mark, ev.round, ev.epoch, ev.seq);
+		break;
+	case RECEIPT_BATCH:
+		session_mark_batch_stored(&host->mark, ev.epoch, ev.seq);
+		break;
+	case RECEIPT_ROW:
+		if (host->link)
+			link_row_stored(host->link, ev.seq);
+		return;
+	}
+	if (host->link)
+		link_stored(host->link, &ev);
+}
+
+void fleet_stored(struct fleet *f, struct fleet_receipt *receipt, const struct mu_error *err)
+{
+	struct fleet_host *host = fleet_host_find(f, &receipt->id);
 
 	/* A host that was forgotten and enrolled again meanwhile has a fresh count. */
 	if (host && host->n_unstored) {
 		host->n_unstored--;
 		host->unstored_bytes -=
 		    receipt->bytes < host->unstored_bytes ? receipt->bytes : host->unstored_bytes;
-		if (!err && receipt->batch)
-			session_mark_batch_stored(&host->mark, ev.epoch, ev.seq);
-		else if (!err)
-			session_mark_stored(&host->mark, ev.round, ev.epoch, ev.seq);
 		if (err)
-			refused(host, receipt->batch, err);
-		if (host->link)
-			link_stored(host->link, &ev);
+			refused(host, receipt->kind, err);
+		else
+			stored(host, receipt);
 		if (host->link)
 			link_flow(host->link);
 	}

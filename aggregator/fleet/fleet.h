@@ -41,6 +41,29 @@ struct fleet_batch {
 	size_t n_values;
 };
 
+/* A row that the host kept. All arrays have n_values; `min` and the next are of minutes only. */
+struct fleet_row {
+	struct host_id id;
+	bool minute; /* else a step */
+	mu_msec at;
+	const void *dictionary; /* packed MetricDictionary, NULL: as for the row before */
+	size_t dictionary_len;
+	size_t n_values;
+	const float *average;
+	const float *min;
+	const float *max;
+	const uint8_t *known;
+};
+
+/* What there is of the host's own series; a byte a row, the oldest first. */
+enum { FLEET_ROWS_MAX = 120 };
+struct fleet_have {
+	uint32_t last_minute;
+	uint32_t last_step;
+	uint8_t minutes[FLEET_ROWS_MAX];
+	uint8_t steps[FLEET_ROWS_MAX];
+};
+
 struct fleet_result {
 	struct mu_uuid id;
 	enum task_status status;
@@ -62,6 +85,8 @@ struct fleet_backend {
 	/* Apply and store; then fleet_stored(receipt). */
 	void (*state)(void *ctx, const struct fleet_state *st, struct fleet_receipt *receipt);
 	void (*batch)(void *ctx, const struct fleet_batch *b, struct fleet_receipt *receipt);
+	void (*row)(void *ctx, const struct fleet_row *row, struct fleet_receipt *receipt);
+	void (*have)(void *ctx, const struct host_id *id, struct fleet_have *ret);
 	bool (*next_command)(void *ctx, const struct host_id *id, struct tasks_command *ret);
 	void (*command_sent)(void *ctx, const struct mu_uuid *id);
 	void (*progress)(void *ctx, const struct host_id *id, const struct mu_uuid *task,

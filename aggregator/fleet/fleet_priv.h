@@ -38,9 +38,11 @@ struct fleet {
 	void *stopped_ctx;
 };
 
+enum receipt_kind { RECEIPT_STATE, RECEIPT_BATCH, RECEIPT_ROW };
+
 struct fleet_receipt {
 	struct host_id id;
-	bool batch;
+	enum receipt_kind kind;
 	uint64_t round;
 	uint64_t epoch;
 	uint64_t seq;
@@ -57,6 +59,7 @@ const struct rpc_stream_ops *link_open(struct fleet *f, struct rpc_stream *s, vo
 void link_finish(struct link *l, enum mu_error_code code, const char *text);
 /* Something of this host came to the disk. */
 void link_stored(struct link *l, const struct session_event *ev);
+void link_row_stored(struct link *l, uint64_t seq);
 /* Read on or not, by what waits to be stored. */
 void link_flow(struct link *l);
 void link_pump(struct link *l);

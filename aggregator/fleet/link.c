@@ -25,6 +25,11 @@ enum {
 	RENEW_INTERVAL_MS = 60 * 1000,
 };
 
+struct packed {
+	void *data;
+	size_t len;
+};
+
 struct link {
 	struct mu_link of_fleet;
 	struct fleet *fleet;
@@ -38,9 +43,15 @@ struct link {
 	double allowance;
 	mu_msec counted_at;
 	bool throttled;
-	/* MetricDictionary as it came, until it is stored with its first batch */
-	void *dictionary;
-	size_t dictionary_len;
+	/* as they came, until they are stored with the first batch or row */
+	struct packed dictionary;
+	struct packed row_dictionary;
+	uint64_t row_acked; /* 0 = none */
+	/* Batches come to the disk by the dozen, each with its acknowledgement: the last is sent.
+	 */
+	struct mu_timer *ack_timer;
+	uint64_t metric_acked;
+	bool ack_due;
 	/* the message at hand */
 	const Muster__V1__AgentMessage *message;
 	size_t message_len;
@@ -63,9 +74,18 @@ int link_send(struct link *l, const Muster__V1__AggregatorMessage *m)
 
 static void send_welcome(struct link *l, const struct session_action *a)
 {
+	const struct fleet_backend *b = &l->fleet->backend;
+	Muster__V1__MetricHave have = MUSTER__V1__METRIC_HAVE__INIT;
 	Muster__V1__Welcome welcome = MUSTER__V1__WELCOME__INIT;
 	Muster__V1__AggregatorMessage m = MUSTER__V1__AGGREGATOR_MESSAGE__INIT;
+	struct fleet_have rows;
 
+	b->have(b->ctx, &l->host->id, &rows);
+	have.last_minute = rows.last_minute;
+	have.minutes = (ProtobufCBinaryData){sizeof rows.minutes, rows.minutes};
+	have.last_step = rows.last_step;
+	have.steps = (ProtobufCBinaryData){sizeof rows.steps, rows.steps};
+	welcome.metric_have = &have;
 	welcome.protocol = SESSION_PROTOCOL;
 	welcome.resume = a->resume;
 	welcome.resume_seq = a->seq;
@@ -87,14 +107,37 @@ static void send_state_ack(struct link *l, uint64_t seq)
 	link_send(l, &m);
 }
 
-static void send_metric_ack(struct link *l, uint64_t seq)
+static void send_metric_ack(void *ctx)
 {
+	struct link *l = ctx;
 	Muster__V1__MetricAck ack = MUSTER__V1__METRIC_ACK__INIT;
 	Muster__V1__AggregatorMessage m = MUSTER__V1__AGGREGATOR_MESSAGE__INIT;
 
-	ack.seq = seq;
+	l->ack_due = false;
+	ack.seq = l->metric_acked;
 	m.kind_case = MUSTER__V1__AGGREGATOR_MESSAGE__KIND_METRIC_ACK;
 	m.metric_ack = &ack;
+	if (!l->finished)
+		link_send(l, &m);
+	fleet_arena_reset(l->fleet);
+}
+
+static void send_metric_ack_soon(struct link *l, uint64_t seq)
+{
+	l->metric_acked = seq;
+	if (!l->ack_due)
+		mu_timer_set(l->ack_timer, 0);
+	l->ack_due = true;
+}
+
+static void send_row_ack(struct link *l)
+{
+	Muster__V1__MetricRowAck ack = MUSTER__V1__METRIC_ROW_ACK__INIT;
+	Muster__V1__AggregatorMessage m = MUSTER__V1__AGGREGATOR_MESSAGE__INIT;
+
+	ack.seq = l->row_acked;
+	m.kind_case = MUSTER__V1__AGGREGATOR_MESSAGE__KIND_ROW_ACK;
+	m.row_ack = &ack;
 	link_send(l, &m);
 }
 
@@ -185,6 +228,10 @@ static enum session_event_kind event_of(Muster__V1__AgentMessage__KindCase kind)
 		return SESSION_EV_DICTIONARY;
 	case MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCH:
 		return SESSION_EV_BATCH;
+	case MUSTER__V1__AGENT_MESSAGE__KIND_ROW_DICTIONARY:
+		return SESSION_EV_ROW_DICTIONARY;
+	case MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_ROW:
+		return SESSION_EV_ROW;
 	case MUSTER__V1__AGENT_MESSAGE__KIND__NOT_SET:
 	case MUSTER__V1__AGENT_MESSAGE__KIND_PROGRESS:
 	case MUSTER__V1__AGENT_MESSAGE__KIND_RESULT:
@@ -196,13 +243,14 @@ static enum session_event_kind event_of(Muster__V1__AgentMessage__KindCase kind)
 	return SESSION_EV_OTHER;
 }
 
-static struct fleet_receipt *receipt_new(struct link *l, const struct session_action *a, bool batch)
+static struct fleet_receipt *receipt_new(struct link *l, const struct session_action *a,
+					 enum receipt_kind kind)
 {
 	struct fleet_receipt *r = mu_xcalloc(1, sizeof *r);
 
 	*r = (struct fleet_receipt){
 	    .id = l->host->id,
-	    .batch = batch,
+	    .kind = kind,
 	    .round = a->round,
 	    .epoch = a->epoch,
 	    .seq = a->seq,
@@ -219,16 +267,22 @@ static void apply_state(struct link *l, const struct session_action *a, struct f
 
 	st->epoch = a->epoch;
 	st->seq = a->seq;
-	b->state(b->ctx, st, receipt_new(l, a, false));
+	b->state(b->ctx, st, receipt_new(l, a, RECEIPT_STATE));
 }
 
-static void keep_dictionary(struct link *l)
+static void keep_dictionary(struct link *l, const Muster__V1__MetricDictionary *m,
+			    struct packed *ret)
 {
 	const void *data;
 
-	free(l->dictionary);
-	wire_pack(l->fleet->arena, &l->message->metric_dictionary->base, &data, &l->dictionary_len);
-	l->dictionary = mu_xmemdup(data, l->dictionary_len);
+	free(ret->data);
+	wire_pack(l->fleet->arena, &m->base, &data, &ret->len);
+	ret->data = mu_xmemdup(data, ret->len);
+}
+
+static mu_msec time_of(uint64_t ms)
+{
+	return ms > INT64_MAX ? INT64_MAX : (mu_msec)ms;
 }
 
 static void store_batch(struct link *l, const struct session_action *a)
@@ -240,15 +294,36 @@ static void store_batch(struct link *l, const struct session_action *a)
 	    .epoch = a->epoch,
 	    .seq = a->seq,
 	    .generation = m->generation,
-	    .at = m->time_ms > INT64_MAX ? INT64_MAX : (mu_msec)m->time_ms,
-	    .dictionary = l->dictionary,
-	    .dictionary_len = l->dictionary_len,
+	    .at = time_of(m->time_ms),
+	    .dictionary = l->dictionary.data,
+	    .dictionary_len = l->dictionary.len,
 	    .values = m->value,
 	    .n_values = m->n_value,
 	};
 
-	b->batch(b->ctx, &batch, receipt_new(l, a, true));
-	free(MU_TAKE(l->dictionary));
+	b->batch(b->ctx, &batch, receipt_new(l, a, RECEIPT_BATCH));
+	free(MU_TAKE(l->dictionary.data));
+}
+
+static void store_row(struct link *l, const struct session_action *a)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	const Muster__V1__MetricRow *m = l->message->metric_row;
+	struct fleet_row row = {
+	    .id = l->host->id,
+	    .minute = m->seconds == 60,
+	    .at = time_of(m->time_ms),
+	    .dictionary = l->row_dictionary.data,
+	    .dictionary_len = l->row_dictionary.len,
+	    .n_values = m->n_average,
+	    .average = m->average,
+	    .min = m->min,
+	    .max = m->max,
+	    .known = m->known.data,
+	};
+
+	b->row(b->ctx, &row, receipt_new(l, a, RECEIPT_ROW));
+	free(MU_TAKE(l->row_dictionary.data));
 }
 
 /* Welcomed: this is the host's stream now; an older one has to go first. */
@@ -302,13 +377,19 @@ static void execute(struct link *l, const struct session_actions *actions, struc
 			send_state_ack(l, a->seq);
 			break;
 		case SESSION_KEEP_DICTIONARY:
-			keep_dictionary(l);
+			keep_dictionary(l, l->message->metric_dictionary, &l->dictionary);
+			break;
+		case SESSION_KEEP_ROW_DICTIONARY:
+			keep_dictionary(l, l->message->row_dictionary, &l->row_dictionary);
+			break;
+		case SESSION_STORE_ROW:
+			store_row(l, a);
 			break;
 		case SESSION_STORE_BATCH:
 			store_batch(l, a);
 			break;
 		case SESSION_SEND_METRIC_ACK:
-			send_metric_ack(l, a->seq);
+			send_metric_ack_soon(l, a->seq);
 			break;
 		case SESSION_PASS:
 			if (pass_message(l, &err) < 0)
@@ -426,6 +507,22 @@ static int prepare_delta(struct link *l, struct fleet_state *st, struct mu_error
 	return 0;
 }
 
+/* A step has averages only. */
+static int check_row(const Muster__V1__MetricRow *m, struct mu_error *err)
+{
+	size_t n = m->seconds == 60 ? m->n_average : 0;
+
+	if (m->seconds != 5 && m->seconds != 60)
+		return mu_error_set(err, MU_E_PROTOCOL, "metric_row.seconds: 5 or 60, not %u",
+				    m->seconds);
+	if (m->n_min != n || m->n_max != n || m->known.len != n)
+		return mu_error_set(err, MU_E_PROTOCOL,
+				    "metric_row: %zu minima, %zu maxima, %zu known for %zu "
+				    "averages of %u s",
+				    m->n_min, m->n_max, m->known.len, m->n_average, m->seconds);
+	return 0;
+}
+
 /* Everything of the message is checked before the session counts it. */
 static int prepare(struct link *l, struct session_event *ev, struct fleet_state *st,
 		   struct mu_error *err)
@@ -451,6 +548,15 @@ static int prepare(struct link *l, struct session_event *ev, struct fleet_state 
 		ev->generation = m->metric_batch->generation;
 		ev->n = m->metric_batch->n_value;
 		break;
+	case SESSION_EV_ROW_DICTIONARY:
+		ev->generation = m->row_dictionary->generation;
+		ev->n = m->row_dictionary->n_series;
+		break;
+	case SESSION_EV_ROW:
+		ev->seq = m->metric_row->seq;
+		ev->generation = m->metric_row->generation;
+		ev->n = m->metric_row->n_average;
+		return l->host ? check_row(m->metric_row, err) : 0;
 	case SESSION_EV_HELLO:
 	case SESSION_EV_STORED:
 	case SESSION_EV_BATCH_STORED:
@@ -490,6 +596,12 @@ void link_stored(struct link *l, const struct session_event *ev)
 
 	session_step(&l->session, &l->host->mark, ev, &actions);
 	execute(l, &actions, NULL);
+}
+
+void link_row_stored(struct link *l, uint64_t seq)
+{
+	l->row_acked = seq;
+	send_row_ack(l);
 }
 
 /* --- flow --- */
@@ -569,7 +681,9 @@ static void on_writable(struct rpc_stream *s, void *ctx)
 	l->behind = false;
 	if (l->session.acked_seq)
 		send_state_ack(l, l->session.acked_seq);
-	send_metric_ack(l, l->host->mark.metric_stored);
+	send_metric_ack_soon(l, l->host->mark.metric_stored);
+	if (l->row_acked)
+		send_row_ack(l);
 	link_pump(l);
 	fleet_arena_reset(l->fleet);
 }
@@ -583,7 +697,9 @@ static void on_end(struct rpc_stream *s, int grpc_status, const char *text, void
 	link_detach(l);
 	mu_list_remove(&l->of_fleet);
 	mu_timer_free(l->timer);
-	free(l->dictionary);
+	mu_timer_free(l->ack_timer);
+	free(l->dictionary.data);
+	free(l->row_dictionary.data);
 	free(l);
 }
 
@@ -605,6 +721,7 @@ const struct rpc_stream_ops *link_open(struct fleet *f, struct rpc_stream *s, vo
 	mu_list_push_back(&f->links, &l->of_fleet);
 	l->timer = mu_timer_new(f->loop, on_timer, l);
 	mu_timer_set(l->timer, f->hello_timeout);
+	l->ack_timer = mu_timer_new(f->loop, send_metric_ack, l);
 	*ret_ctx = l;
 	return &stream_ops;
 }

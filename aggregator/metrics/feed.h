@@ -9,12 +9,19 @@
 #include "aggregator/metrics/metrics.h"
 #include "common/archive/record.h"
 
+/* What a dictionary's slots are. */
+struct feed_slots {
+	struct catalogue_map map; /* heap */
+	size_t n;
+	float *values; /* of a batch that is shorter than its dictionary, or of a row; NULL until
+			  there is one */
+};
+
 struct feed {
 	struct mu_uuid host;
-	struct catalogue_map map; /* heap */
-	size_t n_slots;
-	float *padded; /* a batch that is shorter than its dictionary; NULL until there is one */
-	bool told;     /* the log has why batches are refused */
+	struct feed_slots live;
+	struct feed_slots kept; /* of rows that the host kept */
+	bool told;              /* the log has why batches are refused */
 	struct metrics_intake intake;
 };
 
@@ -22,9 +29,14 @@ struct feed *feed_new(const struct mu_uuid *host);
 struct feed *feed_free(struct feed *f);
 void feed_map(struct feed *f, struct catalogue *c, const struct catalogue_want *want, size_t n,
 	      uint32_t step);
+/* The same of rows: objects that another host tells of stay that one's. */
+void feed_map_rows(struct feed *f, struct catalogue *c, const struct catalogue_want *want, size_t n,
+		   uint32_t step);
 /* Into the archive. False: it was refused, and there is nothing to keep. `ret` is its record, valid
  * until the next call. */
 bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, int64_t now,
 	      struct record *ret);
+bool feed_put_row(struct feed *f, struct archive *a, const struct metrics_row *row, int64_t now,
+		  struct record *ret);
 
 #endif

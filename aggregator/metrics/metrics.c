@@ -208,6 +208,7 @@ static void replay_record(void *ctx, const struct record *r)
 {
 	struct replay *rp = ctx;
 	struct metrics *m = rp->m;
+	uint32_t step = r->row;
 
 	for (uint32_t i = 0; i < r->n_runs; i++)
 		if ((uint64_t)r->runs[i].column + r->runs[i].n > m->n_born)
@@ -217,14 +218,21 @@ static void replay_record(void *ctx, const struct record *r)
 		collect_changes(rp);
 		rp->now = r->now;
 	}
-	(void)archive_put(m->archive, r->step, r->runs, r->n_runs, r->values);
+	if (r->kind == RECORD_MINUTE) {
+		step *= 60 / ARCHIVE_STEP_S;
+		(void)archive_put_minute(m->archive, r->row, r->runs, r->n_runs, r->values,
+					 r->n_values / 4);
+	} else {
+		(void)archive_put(m->archive, step, r->runs, r->n_runs, r->values);
+	}
 	for (uint32_t i = 0; i < r->n_runs; i++)
 		for (uint32_t k = 0; k < r->runs[i].n; k++) {
 			uint32_t *last = &rp->last[r->runs[i].column + k];
 
-			*last = r->step > *last ? r->step : *last;
+			*last = step > *last ? step : *last;
 		}
-	rp->mark(rp->ctx, &r->host, r->epoch, r->seq, r->now * 1000);
+	if (r->kind == RECORD_BATCH)
+		rp->mark(rp->ctx, &r->host, r->epoch, r->seq, r->now * 1000);
 }
 
 /* An aggregator without some metrics is better than none. */
@@ -304,26 +312,48 @@ static struct feed *feed_of(struct metrics *m, const struct mu_uuid *host)
 	return f;
 }
 
+/* A host may send what it kept: its series are as old as that can be. */
+static uint32_t born_before(uint32_t n_steps)
+{
+	uint32_t now = archive_row_of(ARCHIVE_STEPS, now_s());
+
+	return now > n_steps ? now - n_steps : 0;
+}
+
+static void slots_changed(struct metrics *m, const struct feed_slots *s)
+{
+	for (size_t i = 0; i < s->map.n_objects; i++)
+		if (s->map.objects[i]->changed)
+			columns_changed(m, s->map.objects[i]);
+}
+
 void metrics_map(struct metrics *m, const struct mu_uuid *host, const struct catalogue_want *want,
 		 size_t n)
 {
 	struct feed *f = feed_of(m, host);
-	/* A host may send what it kept: its series are as old as that can be. */
-	uint32_t now = archive_row_of(ARCHIVE_STEPS, now_s());
-	uint32_t born = now > ARCHIVE_STEPS_KEPT ? now - ARCHIVE_STEPS_KEPT : 0;
 
-	feed_map(f, m->catalogue, want, n, born);
-	for (size_t i = 0; i < f->map.n_objects; i++)
-		if (f->map.objects[i]->changed)
-			columns_changed(m, f->map.objects[i]);
+	feed_map(f, m->catalogue, want, n, born_before(ARCHIVE_STEPS_KEPT));
+	slots_changed(m, &f->live);
+}
+
+void metrics_map_rows(struct metrics *m, const struct mu_uuid *host,
+		      const struct catalogue_want *want, size_t n)
+{
+	struct feed *f = feed_of(m, host);
+
+	feed_map_rows(f, m->catalogue, want, n,
+		      born_before((ARCHIVE_MINUTES_KEPT + 1) * (60 / ARCHIVE_STEP_S)));
+	slots_changed(m, &f->kept);
 }
 
 void metrics_host_away(struct metrics *m, const struct mu_uuid *host)
 {
 	struct feed *f = mu_map_find(m->feeds, host->bytes, sizeof host->bytes);
 
-	if (f)
-		feed_map(f, m->catalogue, NULL, 0, 0);
+	if (!f)
+		return;
+	feed_map(f, m->catalogue, NULL, 0, 0);
+	feed_map_rows(f, m->catalogue, NULL, 0, 0);
 }
 
 static void append_record(struct metrics *m, const struct record *r)
@@ -340,21 +370,72 @@ static void append_record(struct metrics *m, const struct record *r)
 	record_encode(r, (uint8_t *)m->records.data + at);
 }
 
+/* `done` when all records that there are by now are on the disk. */
+static void await_flush(struct metrics *m, metrics_done done, void *ctx)
+{
+	bool first = !m->queue.first;
+
+	queue_push(&m->queue, done, ctx);
+	/* Only the first: setting the timer again would put the flush off for as long as more come.
+	 */
+	if (first && !m->busy && !m->failing)
+		mu_timer_set(m->timer, FLUSH_MS);
+}
+
 void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done done, void *ctx)
 {
 	int64_t now = now_s();
-	bool first = !m->queue.first;
 	struct record r;
 
 	mu_assert(!m->closing);
 	archive_tick(m->archive, now);
 	if (feed_put(feed_of(m, &b->host), m->archive, b, now, &r))
 		append_record(m, &r);
-	queue_push(&m->queue, done, ctx);
-	/* Only the first: setting the timer again would put the flush off for as long as more come.
-	 */
-	if (first && !m->busy && !m->failing)
-		mu_timer_set(m->timer, FLUSH_MS);
+	await_flush(m, done, ctx);
+}
+
+void metrics_put_row(struct metrics *m, const struct metrics_row *row, metrics_done done, void *ctx)
+{
+	int64_t now = now_s();
+	struct record r;
+
+	mu_assert(!m->closing);
+	archive_tick(m->archive, now);
+	if (feed_put_row(feed_of(m, &row->host), m->archive, row, now, &r))
+		append_record(m, &r);
+	await_flush(m, done, ctx);
+}
+
+/* The host itself is in all that it sends: what is known of any of its series counts. */
+static void have_of(const struct metrics *m, uint32_t column, uint32_t minute, uint8_t *minutes,
+		    uint32_t step, uint8_t *steps)
+{
+	uint8_t known[METRICS_MINUTES];
+	float values[METRICS_STEPS];
+
+	archive_read_known(m->archive, column, minute - METRICS_MINUTES + 1, METRICS_MINUTES,
+			   known);
+	for (size_t i = 0; i < METRICS_MINUTES; i++)
+		minutes[i] = known[i] > minutes[i] ? known[i] : minutes[i];
+	archive_read(m->archive, ARCHIVE_STEPS, ARCHIVE_AVERAGE, column, step - METRICS_STEPS + 1,
+		     METRICS_STEPS, values);
+	for (size_t i = 0; i < METRICS_STEPS; i++)
+		steps[i] |= values[i] == values[i];
+}
+
+void metrics_have(const struct metrics *m, const struct mu_uuid *host, uint32_t *ret_last_minute,
+		  uint8_t *ret_minutes, uint32_t *ret_last_step, uint8_t *ret_steps)
+{
+	const struct catalogue_object *o = catalogue_find(m->catalogue, host);
+	uint32_t minute = archive_row_ended(ARCHIVE_MINUTES, now_s());
+	uint32_t step = archive_row_ended(ARCHIVE_STEPS, now_s());
+
+	memset(ret_minutes, 0, METRICS_MINUTES);
+	memset(ret_steps, 0, METRICS_STEPS);
+	*ret_last_minute = minute;
+	*ret_last_step = step;
+	for (size_t i = 0; o && minute > METRICS_MINUTES && i < o->n_series; i++)
+		have_of(m, o->series[i].column, minute, ret_minutes, step, ret_steps);
 }
 
 /* --- flushing --- */

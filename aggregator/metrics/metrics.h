@@ -71,6 +71,30 @@ struct metrics_batch {
  * the disk, or was refused for good, or has waited too long for a disk that fails. */
 void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done done, void *ctx);
 
+/* A row that a host kept while nobody took it (agent/stats/backfill.h): a step or a minute. */
+struct metrics_row {
+	struct mu_uuid host;
+	enum archive_level level;
+	uint32_t row;
+	size_t n_values; /* at most those of metrics_map_rows() */
+	const float *average;
+	const float *min; /* of minutes only, as the next two */
+	const float *max;
+	const uint8_t *known;
+};
+
+/* From now on the host's rows carry these. */
+void metrics_map_rows(struct metrics *m, const struct mu_uuid *host,
+		      const struct catalogue_want *want, size_t n);
+/* done() as of metrics_put(). A row that came before changes nothing. */
+void metrics_put_row(struct metrics *m, const struct metrics_row *row, metrics_done done,
+		     void *ctx);
+/* How many steps of the host's own series there are: of the newest METRICS_MINUTES minutes that
+ * have ended, and of the newest METRICS_STEPS steps (0 or 1); the oldest first. */
+enum { METRICS_MINUTES = ARCHIVE_MINUTES_KEPT };
+void metrics_have(const struct metrics *m, const struct mu_uuid *host, uint32_t *ret_last_minute,
+		  uint8_t *ret_minutes, uint32_t *ret_last_step, uint8_t *ret_steps);
+
 /* done() exactly once, never inside; `r` is valid during the call, NULL with an error.
  * MU_E_NOT_FOUND: nothing is known of the object. */
 void metrics_query(struct metrics *m, const struct stats_query *q,
@@ -100,6 +124,8 @@ struct metrics_intake {
 	uint64_t n_taken;
 	uint64_t n_too_old;
 	uint64_t n_too_new;
+	uint64_t n_rows_taken; /* that it kept */
+	uint64_t n_rows_refused;
 	mu_msec last; /* time of the newest batch that was taken, 0 = none */
 };
 

@@ -61,6 +61,8 @@ struct admin_metrics {
 	uint64_t n_taken;
 	uint64_t n_too_old;
 	uint64_t n_too_new;
+	uint64_t n_rows_taken;
+	uint64_t n_rows_refused;
 	mu_msec last; /* 0 = none yet */
 };
 

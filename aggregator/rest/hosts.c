@@ -55,6 +55,8 @@ struct http_reply *admin_hosts_metrics(struct http_request *r, const struct rest
 	mu_value_set_int(r->arena, v, "batchesTaken", (int64_t)m.n_taken);
 	mu_value_set_int(r->arena, v, "batchesTooOld", (int64_t)m.n_too_old);
 	mu_value_set_int(r->arena, v, "batchesTooNew", (int64_t)m.n_too_new);
+	mu_value_set_int(r->arena, v, "rowsTaken", (int64_t)m.n_rows_taken);
+	mu_value_set_int(r->arena, v, "rowsRefused", (int64_t)m.n_rows_refused);
 	mu_value_set(r->arena, v, "lastTime",
 		     m.last ? mu_value_int(r->arena, m.last) : mu_value_null(r->arena));
 	return http_reply_json(r, 200, v);

@@ -31,6 +31,7 @@ enum {
 	STALE_MAX = ARCHIVE_STEPS_MAX / REDUCE_STEPS,
 	HOURS_OPEN = 4,
 	STEPS_OF_HOUR = 720,
+	HOUR_SETTLES = 12, /* after the last minute that came late */
 	/* Rows do not begin at the same place of the processor's cache. */
 	STRIDE = ARCHIVE_COLUMNS + 8,
 	MINUTE_PAD = 16,
@@ -62,6 +63,7 @@ struct shard {
 	uint32_t stale[STALE_MAX];                    /* minutes to consolidate; 0 = none */
 	uint64_t unwritten[ARCHIVE_MINUTES_MAX / 64]; /* minutes, a bit for each position */
 	uint32_t hours[HOURS_OPEN];                   /* to be made; 0 = none */
+	uint32_t hours_at[HOURS_OPEN];                /* not before this step */
 	struct counters *counters;                    /* NULL: it has none */
 	void *heap;                                   /* the rows, if they are ours */
 };
@@ -303,11 +305,12 @@ static void set_unwritten(struct shard *s, size_t at, bool unwritten)
 	    unwritten ? s->unwritten[at / 64] | bit : s->unwritten[at / 64] & ~bit;
 }
 
-static void open_hour(struct shard *s, uint32_t minute)
+static void open_hour(struct shard *s, uint32_t minute, uint32_t not_before)
 {
 	uint32_t hour = (minute + 59) / 60;
 
 	s->hours[hour % HOURS_OPEN] = hour;
+	s->hours_at[hour % HOURS_OPEN] = not_before;
 }
 
 static void set_known(struct shard *s, size_t at, const uint8_t *known)
@@ -361,7 +364,7 @@ static void keep_minute(struct archive *a, struct shard *s, uint32_t minute)
 		set_known(s, at, w->old);
 	}
 	set_unwritten(s, at, true);
-	open_hour(s, minute);
+	open_hour(s, minute, 0);
 }
 
 static void consolidate(struct archive *a, struct shard *s, uint32_t minute)
@@ -413,7 +416,7 @@ static bool next_hour(struct archive *a, uint32_t shard, struct archive_change *
 		uint32_t *hour = &a->shards[shard]->hours[i];
 
 		if (*hour != 0 && (uint64_t)*hour * STEPS_OF_HOUR < a->now &&
-		    (!oldest || *hour < *oldest))
+		    a->shards[shard]->hours_at[i] <= a->now && (!oldest || *hour < *oldest))
 			oldest = hour;
 	}
 	if (!oldest)
@@ -454,8 +457,92 @@ void archive_again_all(struct archive *a, uint32_t shard)
 		if (s->minute_row[at] == 0)
 			continue;
 		set_unwritten(s, at, true);
-		open_hour(s, s->minute_row[at]);
+		open_hour(s, s->minute_row[at], 0);
 	}
+}
+
+/* --- minutes that were made elsewhere --- */
+
+static enum archive_verdict judge_minute(const struct archive *a, uint32_t minute)
+{
+	uint32_t newest = minute_of(a->top > a->now ? a->top : a->now);
+
+	if (minute == 0 || (uint64_t)minute * REDUCE_STEPS >= a->now)
+		return ARCHIVE_TOO_NEW;
+	return (uint64_t)minute + a->options.n_minutes > newest ? ARCHIVE_TAKEN : ARCHIVE_TOO_OLD;
+}
+
+/* A minute that is new is empty. */
+static void open_minute(const struct archive *a, struct shard *s, uint32_t minute)
+{
+	size_t at = minute_at(a, minute);
+
+	if (s->minute_row[at] == minute)
+		return;
+	row_begin(&s->minute_row[at]);
+	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
+		reduce_clear(s->minute[at].value[cf]);
+	s->partial[at] = false;
+	row_end(&s->minute_row[at], minute);
+}
+
+static uint8_t cell_known(const struct shard *s, size_t at, size_t i)
+{
+	if (!s->partial[at])
+		return isnan(s->minute[at].value[ARCHIVE_AVERAGE][i]) ? 0 : REDUCE_STEPS;
+	return i % 2 ? s->known[at][i / 2] >> 4 : s->known[at][i / 2] & 15;
+}
+
+static void set_cell_known(struct shard *s, size_t at, size_t i, uint8_t known)
+{
+	uint8_t *pair = &s->known[at][i / 2];
+
+	if (!s->partial[at] && known == REDUCE_STEPS)
+		return;
+	if (!s->partial[at])
+		pack_known(s, at, s->known[at]);
+	s->partial[at] = true;
+	*pair = (uint8_t)(i % 2 ? (*pair & 15) | known << 4 : (*pair & 0xf0) | known);
+}
+
+/* `v`: the slot's average; the rest of it stands n_slots further on each. False: what is there
+ * knows as much, or this makes no sense. */
+static bool put_cell(struct shard *s, size_t at, size_t i, const float *v, size_t n_slots)
+{
+	float known = v[3 * n_slots];
+
+	if (!(known > cell_known(s, at, i) && known <= REDUCE_STEPS))
+		return false;
+	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
+		if (!isfinite(v[cf * n_slots]))
+			return false;
+	set_cell_known(s, at, i, (uint8_t)known);
+	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
+		s->minute[at].value[cf][i] = v[cf * n_slots];
+	return true;
+}
+
+enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
+					const struct archive_run *runs, size_t n_runs,
+					const float *values, size_t n_slots)
+{
+	enum archive_verdict verdict = judge_minute(a, minute);
+	size_t at = minute_at(a, minute);
+
+	for (size_t i = 0; verdict == ARCHIVE_TAKEN && i < n_runs; i++) {
+		struct shard *s = shard_of(a, runs[i].column);
+		bool changed = false;
+
+		open_minute(a, s, minute);
+		for (uint32_t k = 0; k < runs[i].n; k++)
+			changed |= put_cell(s, at, runs[i].column % ARCHIVE_COLUMNS + k,
+					    values + runs[i].slot + k, n_slots);
+		if (!changed)
+			continue;
+		set_unwritten(s, at, true);
+		open_hour(s, minute, a->now + HOUR_SETTLES);
+	}
+	return verdict;
 }
 
 /* --- reading --- */
@@ -489,6 +576,20 @@ void archive_read(const struct archive *a, enum archive_level level, enum archiv
 			ret[k] = step_value(a, s, first + k, i);
 		else
 			ret[k] = minute_value(a, s, cf, first + k, i);
+	}
+}
+
+void archive_read_known(const struct archive *a, uint32_t column, uint32_t first, uint32_t n,
+			uint8_t *ret)
+{
+	const struct shard *s = shard_of(a, column);
+
+	for (uint32_t k = 0; k < n; k++) {
+		size_t at = minute_at(a, first + k);
+
+		ret[k] = s->minute_row[at] == first + k
+			     ? cell_known(s, at, column % ARCHIVE_COLUMNS)
+			     : 0;
 	}
 }
 
@@ -536,7 +637,7 @@ bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *by
 	reduce_unpack(p, a->work.known);
 	set_known(s, at, a->work.known);
 	s->minute_row[at] = header[1];
-	open_hour(s, header[1]);
+	open_hour(s, header[1], 0);
 	return true;
 }
 

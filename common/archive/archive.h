@@ -80,6 +80,16 @@ enum archive_verdict archive_put_counters(struct archive *a, uint32_t step,
 					  const struct archive_run *runs, size_t n_runs,
 					  const uint64_t *values, uint32_t heartbeat);
 
+/*
+ * A minute that was made elsewhere: averages, minima, maxima and numbers of known steps, `n_slots`
+ * of each, one behind the other. Taken where it knows more than what is there; the minute must have
+ * ended and be one of those in memory. Its hour is made again when a minute has passed without
+ * another of it, as they come by the dozen.
+ */
+enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
+					const struct archive_run *runs, size_t n_runs,
+					const float *values, size_t n_slots);
+
 /* A row of a shard that has changed and is to be written. */
 struct archive_change {
 	uint32_t shard;
@@ -97,6 +107,10 @@ void archive_again_all(struct archive *a, uint32_t shard);
 /* n rows of a column from `first` on; a row that is not there is NaN. Steps and minutes only. */
 void archive_read(const struct archive *a, enum archive_level level, enum archive_cf cf,
 		  uint32_t column, uint32_t first, uint32_t n, float *ret);
+
+/* How many steps are known of n minutes of a column from `first` on. */
+void archive_read_known(const struct archive *a, uint32_t column, uint32_t first, uint32_t n,
+			uint8_t *ret);
 
 /* A minute of a shard as bytes: docs/formats/metrics.md. */
 enum { ARCHIVE_MINUTE_BYTES = 16 + ARCHIVE_COLUMNS * 12 + ARCHIVE_COLUMNS / 2 };

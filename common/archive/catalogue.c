@@ -331,7 +331,16 @@ static void born_again(struct mapping *m, struct catalogue_series *s)
 	catalogue_changed(m->catalogue, m->object);
 }
 
-/* The object is this host's from now on. */
+void catalogue_move(struct catalogue *c, struct catalogue_object *o, const struct mu_uuid *host)
+{
+	if (mu_uuid_equal(&o->host, host))
+		return;
+	owner_leave(c, &o->host, o->n_series);
+	owner_of(c, host)->n_series += o->n_series;
+	o->host = *host;
+	catalogue_changed(c, o);
+}
+
 static void turn_to(struct mapping *m, const struct mu_uuid *id)
 {
 	struct catalogue *c = m->catalogue;
@@ -339,12 +348,7 @@ static void turn_to(struct mapping *m, const struct mu_uuid *id)
 
 	if (!o)
 		o = object_add(c, id, m->host);
-	if (!mu_uuid_equal(&o->host, m->host)) {
-		owner_leave(c, &o->host, o->n_series);
-		m->owner->n_series += o->n_series;
-		o->host = *m->host;
-		catalogue_changed(c, o);
-	}
+	catalogue_move(c, o, m->host);
 	m->object = o;
 	m->hint = 0;
 	m->map->objects[m->map->n_objects++] = o;

@@ -76,6 +76,9 @@ void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_
 		   const struct catalogue_want *want, size_t n, uint32_t step,
 		   struct catalogue_map *ret);
 
+/* The object is this host's from now on, as if it had told of it last. */
+void catalogue_move(struct catalogue *c, struct catalogue_object *o, const struct mu_uuid *host);
+
 /* Columns 0 to n - 1 have been in use. */
 uint32_t catalogue_n_columns(const struct catalogue *c);
 size_t catalogue_n_series(const struct catalogue *c, const struct mu_uuid *host);

@@ -17,10 +17,10 @@ struct fixed {
 	uint64_t epoch;
 	uint64_t seq;
 	int64_t now;
-	uint32_t step;
+	uint32_t row;
 	uint32_t n_runs;
 	uint32_t n_values;
-	uint32_t reserved;
+	uint32_t kind;
 };
 
 _Static_assert(sizeof(struct fixed) == 64, "as docs/formats/metrics.md has it");
@@ -42,7 +42,8 @@ void record_encode(const struct record *b, uint8_t *ret)
 	    .epoch = b->epoch,
 	    .seq = b->seq,
 	    .now = b->now,
-	    .step = b->step,
+	    .row = b->row,
+	    .kind = b->kind,
 	    .n_runs = b->n_runs,
 	    .n_values = b->n_values,
 	};
@@ -62,11 +63,13 @@ void record_encode(const struct record *b, uint8_t *ret)
 
 static bool runs_fit(const struct record *b)
 {
+	uint32_t n_slots = b->kind == RECORD_MINUTE ? b->n_values / 4 : b->n_values;
+
 	for (uint32_t i = 0; i < b->n_runs; i++) {
 		const struct archive_run *r = &b->runs[i];
 
-		if (r->n == 0 || r->n > ARCHIVE_COLUMNS || r->slot > b->n_values ||
-		    r->n > b->n_values - r->slot ||
+		if (r->n == 0 || r->n > ARCHIVE_COLUMNS || r->slot > n_slots ||
+		    r->n > n_slots - r->slot ||
 		    r->column % ARCHIVE_COLUMNS + r->n > ARCHIVE_COLUMNS)
 			return false;
 	}
@@ -75,7 +78,8 @@ static bool runs_fit(const struct record *b)
 
 static bool fits(const struct fixed *f)
 {
-	return f->n_runs <= RECORD_RUNS_MAX && f->n_values <= RECORD_BYTES_MAX / sizeof(float) &&
+	return f->kind < _RECORD_KIND_COUNT && f->n_runs <= RECORD_RUNS_MAX &&
+	       f->n_values <= RECORD_BYTES_MAX / sizeof(float) &&
 	       record_bytes(&(struct record){.n_runs = f->n_runs, .n_values = f->n_values}) ==
 		   f->length;
 }
@@ -97,11 +101,12 @@ enum record_found record_next(const uint8_t *bytes, size_t len, size_t *pos, str
 	if (f.crc != archive_crc32c(0, p + 8, f.length - 8) || !fits(&f))
 		return RECORD_DAMAGED;
 	*ret = (struct record){
+	    .kind = f.kind,
 	    .host = f.host,
 	    .epoch = f.epoch,
 	    .seq = f.seq,
 	    .now = f.now,
-	    .step = f.step,
+	    .row = f.row,
 	    .n_runs = f.n_runs,
 	    .n_values = f.n_values,
 	    .runs = (const void *)(p + sizeof f),

@@ -14,13 +14,21 @@ enum {
 	RECORD_RUNS_MAX = 131072,
 };
 
-/* One step of one host. */
+enum record_kind {
+	RECORD_BATCH,  /* a step, of the host's numbered batches */
+	RECORD_STEP,   /* a step that was sent later: without a number */
+	RECORD_MINUTE, /* a minute, as archive_put_minute() takes it */
+	_RECORD_KIND_COUNT,
+};
+
+/* One row of one host. */
 struct record {
+	enum record_kind kind;
 	struct mu_uuid host;
 	uint64_t epoch; /* of the host's numbers */
 	uint64_t seq;
-	int64_t now; /* seconds since 1970 UTC, when it was taken */
-	uint32_t step;
+	int64_t now;  /* seconds since 1970 UTC, when it was taken */
+	uint32_t row; /* a step or a minute */
 	uint32_t n_runs;
 	uint32_t n_values;
 	const struct archive_run *runs;

@@ -4,7 +4,8 @@
 1,000 hosts of 790 series are 30,000 VMs with 25 series each and 40 of the host, sampled every 5 s.
 The keeper's run has its own clock (two hours of steps, so that all memory is in use) and a fifth of
 the hosts, MUSTER_BENCH_HOSTS; its CPU time is scaled to 1,000. CPU time is that of all threads with the
-kernel's part; nothing of the stream's cost (TLS, gRPC, framing) is in it.
+kernel's part; nothing of the stream's cost (TLS, gRPC, framing) is in it: that has figures of its own
+(stream.py).
 """
 
 import os
@@ -15,7 +16,8 @@ import threading
 import time
 import uuid
 
-from tests.bench.figure import Figure, percentile
+from tests.bench import stream
+from tests.bench.figure import AtLeast, Figure, percentile
 from tests.support.fake_agent import FakeAgent, messages
 from tests.support.fleet import Fleet
 from tests.support.rest import Rest
@@ -28,15 +30,6 @@ PAGE_SERIES = [f"vif_{i}_{way}{what}" for i in (0, 1) for way in ("rx", "tx")
                for what in ("", "_packets", "_errors")] + [
     f"vbd_xvd{d}_{what}" for d in "ab" for what in ("read", "write", "iops_read", "iops_write")] + [
     "cpu_usage", "cpu0", "memory", "memory_target", "uptime"]
-
-
-class AtLeast(Figure):
-    """`goal` is the least that it should be."""
-
-    def __str__(self):
-        ok = self.goal is None or self.value >= self.goal
-        goal = "-" if self.goal is None else f"{self.goal:g}"
-        return f"{self.name} {self.value:.4g} {self.unit} goal {goal} {'ok' if ok else 'short'}"
 
 
 def run_program(name, *args):
@@ -135,6 +128,7 @@ def run():
         yield Figure(f"metrics.{name}.bytes", pages[f"{name}_bytes"], "B/sample")
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
         yield from fleet_page(pathlib.Path(folder))
+    yield from stream.figures()
     with tempfile.TemporaryDirectory(prefix="muster-bench-") as folder:
         peer = run_program("metric-peer", folder, 1000)
     yield AtLeast("peer.librrd.store", peer["rrd.store"], "Msamples/s/core")

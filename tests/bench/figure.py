@@ -18,3 +18,12 @@ class Figure:
 def percentile(values, p):
     values = sorted(values)
     return values[min(len(values) - 1, int(p / 100 * len(values)))]
+
+
+class AtLeast(Figure):
+    """`goal` is the least that it should be."""
+
+    def __str__(self):
+        ok = self.goal is None or self.value >= self.goal
+        goal = "-" if self.goal is None else f"{self.goal:g}"
+        return f"{self.name} {self.value:.4g} {self.unit} goal {goal} {'ok' if ok else 'short'}"

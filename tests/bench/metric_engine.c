@@ -79,7 +79,7 @@ static void step(struct bench *b, uint32_t step, bool journal)
 		struct record r = {
 		    .epoch = 1,
 		    .seq = step,
-		    .step = step,
+		    .row = step,
 		    .n_runs = RUNS,
 		    .n_values = SERIES,
 		    .runs = &b->runs[(size_t)h * RUNS],

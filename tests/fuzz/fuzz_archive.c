@@ -145,7 +145,7 @@ static size_t seed_records(uint8_t *buf)
 {
 	const struct archive_run runs[] = {{0, 5, 2}, {2, 1023, 1}, {3, 1024, 1}};
 	const float values[] = {1, 2, 3, 4};
-	struct record r = {.seq = 1, .step = 357989761, .values = values, .n_values = 4};
+	struct record r = {.seq = 1, .row = 357989761, .values = values, .n_values = 4};
 	size_t len = record_bytes(&r);
 
 	record_encode(&r, buf);

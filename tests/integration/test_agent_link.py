@@ -265,6 +265,49 @@ class Metrics(LinkCase):
         self.assertFalse(all(math.isnan(v) for v in rest[-1].value))
 
 
+class Backfill(LinkCase):
+    @staticmethod
+    def nothing():
+        """What an aggregator says that has nothing."""
+        now = int(time.time())
+        return messages().metrics.MetricHave(last_minute=now // 60, minutes=bytes(120),
+                                             last_step=now // 5, steps=bytes(120))
+
+    def test_rows_of_before_the_restart_one_at_a_time(self):
+        agent = self.agent()
+        session, _, _ = self.live()
+        # The last may be sampled again after the restart, if the machine is slow.
+        kept = [session.expect("metric_batch") for _ in range(3)]
+        agent.kill()
+        agent.start()
+        session, _, _ = self.live(metric_have=self.nothing())
+        dictionary = session.expect("row_dictionary")
+        self.assertIn("loadavg", {s.name for s in dictionary.series})
+        for batch in kept[:2]:
+            row = session.expect("metric_row")
+            self.assertEqual((5, batch.time_ms), (row.seconds, row.time_ms))
+            self.assertEqual(len(dictionary.series), len(row.average))
+            self.assertEqual(dictionary.generation, row.generation)
+            # The next comes when this one is acknowledged, and batches do not wait for that.
+            later = session.expect("metric_batch")
+            self.assertGreater(later.time_ms, row.time_ms)
+            self.assertEqual([], [m for m in session.pending()
+                                  if m.WhichOneof("kind") == "metric_row"])
+            session.send(row_ack=messages().metrics.MetricRowAck(seq=row.seq))
+
+    def test_none_for_an_aggregator_that_does_not_ask(self):
+        agent = self.agent()
+        session, _, _ = self.live()
+        session.expect("metric_batch")
+        agent.kill()
+        agent.start()
+        session, _, _ = self.live()
+        session.expect("metric_batch")
+        session.expect("metric_batch")
+        kinds = {m.WhichOneof("kind") for m in session.pending()}
+        self.assertFalse(kinds & {"row_dictionary", "metric_row"}, kinds)
+
+
 class Peers(LinkCase):
     """An aggregator that says what makes no sense: the stream ends, the next one heals."""
 

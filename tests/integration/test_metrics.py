@@ -179,6 +179,145 @@ class Archives(MetricsCase):
         self.assertEqual(404, self.rest.request("GET", f"/vms/{self.new_id()}/stats")[0])
 
 
+class Rows(MetricsCase):
+    """What a host has kept while nobody took it, sent later."""
+
+    def begin(self, s, objects, n=1, generation=1):
+        s.send(row_dictionary=self.dictionary(objects, generation, n))
+
+    @staticmethod
+    def row(s, seq, unit, row, values, steps=12, **changed):
+        fields = {"seq": seq, "generation": 1, "seconds": unit,
+                  "time_ms": row * unit * 1000, "average": values}
+        if unit == 60:
+            fields.update(min=[v - 1 for v in values], max=[v + 1 for v in values],
+                          known=bytes([steps] * len(values)))
+        s.send(metric_row=messages().metrics.MetricRow(**{**fields, **changed}))
+
+    def minutes(self, kind, id_, name="s0"):
+        """Those that are over for long: what is fed beside becomes minutes when it does."""
+        found = self.series(kind, id_, "&granularity=minutes", name)
+        return {at // 60: v for at, v in found.items() if at < time.time() - 500}
+
+    def rows(self, agent):
+        intake = self.intake(agent)
+        return intake["rowsTaken"], intake["rowsRefused"]
+
+    def test_the_aggregator_says_what_it_has(self):
+        agent, now = self.agent(), step_now()
+        s, welcome = agent.connect()
+        self.assertEqual(bytes(120), welcome.metric_have.minutes)
+        self.assertEqual(bytes(120), welcome.metric_have.steps)
+        s.send(snapshot=agent.snapshot())
+        self.feed(s, [agent.id], range(now - 59, now - 29))
+        have = agent.connect()[1].metric_have
+        steps = {have.last_step - 119 + i for i, n in enumerate(have.steps) if n}
+        self.assertEqual(set(range(now - 59, now - 29)), steps)
+
+        def whole():
+            have = agent.connect()[1].metric_have
+            found = {have.last_minute - 119 + i: n for i, n in enumerate(have.minutes) if n}
+            return found if sum(found.values()) == 30 else None
+        found = wait_until("the minutes are made", whole)
+        self.assertEqual(12, max(found.values()))
+
+    def test_an_hour_and_more_is_taken_and_kept(self):
+        agent, now = self.agent(), int(time.time()) // 60
+        vm = self.new_id()
+        s = agent.live()
+        self.begin(s, [agent.id, vm])
+        want = {}
+        for seq, minute in enumerate(range(now - 110, now - 10), 1):
+            self.row(s, seq, 60, minute, [float(seq), seq + 0.5])
+            self.assertEqual(seq, s.expect("row_ack").seq)
+            want[minute] = seq
+            if seq == 50:  # what is new goes on beside it
+                self.feed(s, [agent.id], [step_now()])
+        self.assertEqual(want, self.minutes("hosts", agent.id))
+        self.assertEqual({m: v + 0.5 for m, v in want.items()}, self.minutes("vms", vm))
+        low = self.rest.get(f"/vms/{vm}/stats?granularity=minutes&series=s0&cf=MIN")
+        self.assertIn(0.5, low["series"]["s0"]["values"])
+        self.assertEqual((100, 0), self.rows(agent))
+        self.crash()
+        self.assertEqual(want, self.minutes("hosts", agent.id))
+        # Twice, and less than what is known: nothing changes.
+        s, welcome = agent.connect()
+        have = {welcome.metric_have.last_minute - 119 + i: n
+                for i, n in enumerate(welcome.metric_have.minutes) if n}
+        self.assertEqual(set(want), set(have) & set(want))
+        self.assertEqual({12}, {have[m] for m in want})
+        self.begin(s, [agent.id, vm])
+        self.row(s, 200, 60, now - 110, [99.0, 99.0])
+        self.row(s, 201, 60, now - 109, [99.0, 99.0], steps=3)
+        s.expect("row_ack", lambda a: a.seq == 201)
+        self.assertEqual(want, self.minutes("hosts", agent.id))
+
+    def test_steps(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        self.feed(s, [agent.id], [now], lambda k: 7, n=1)
+        self.begin(s, [agent.id])
+        for seq, step in enumerate(range(now - 60, now + 1), 1):
+            self.row(s, seq, 5, step, [float(seq)])
+        s.expect("row_ack", lambda a: a.seq == 61)
+        want = {now - 61 + seq: seq for seq in range(1, 61)}
+        self.assertEqual({**want, now: 7}, self.steps("hosts", agent.id))
+        self.crash()
+        self.assertEqual({**want, now: 7}, self.steps("hosts", agent.id))
+        self.assertEqual(1, agent.connect()[1].metric_seq, "rows have no numbers of batches")
+
+    def test_what_is_too_old_is_refused_and_counted(self):
+        agent, now = self.agent(), int(time.time()) // 60
+        s = agent.live()
+        self.begin(s, [agent.id])
+        for seq, minute in enumerate((now - 130, now + 3, 0, now - 60), 1):
+            self.row(s, seq, 60, minute, [1.0])
+            self.assertEqual(seq, s.expect("row_ack").seq)
+        self.assertEqual((1, 3), self.rows(agent))
+        self.assertEqual({now - 60: 1}, self.minutes("hosts", agent.id))
+
+    def test_fewer_values_than_series(self):
+        agent, now = self.agent(), int(time.time()) // 60
+        s = agent.live()
+        self.begin(s, [agent.id], n=3)
+        self.row(s, 1, 60, now - 60, [1.0])
+        self.row(s, 2, 5, step_now() - 1, [2.0])
+        s.expect("row_ack", lambda a: a.seq == 2)
+        self.assertEqual({now - 60: 1}, self.minutes("hosts", agent.id))
+        self.assertEqual({}, self.minutes("hosts", agent.id, "s1"))
+
+    def test_a_vm_that_has_moved_stays_where_it_is(self):
+        a, b, vm, now = self.agent("a"), self.agent("b"), self.new_id(), step_now()
+        first, second = a.live(), b.live(b.vm(vm))
+        self.feed(second, [b.id, vm], [now])
+        self.begin(first, [a.id, vm])
+        minute = int(time.time()) // 60 - 60
+        self.row(first, 1, 60, minute, [1.0, 2.0])
+        first.expect("row_ack")
+        self.assertEqual({minute: 2}, self.minutes("vms", vm))
+        self.assertEqual((1, 6), (self.intake(a)["series"], self.intake(b)["series"]))
+
+    def test_rows_that_make_no_sense_end_the_stream(self):
+        minute = int(time.time()) // 60 - 60
+        bad = ({"generation": 2}, {"average": [1.0, 2.0], "min": [1.0, 2.0], "max": [1.0, 2.0],
+                                   "known": b"12"},
+               {"seconds": 7}, {"known": b""}, {"min": []}, {"max": [1.0, 2.0]}, {"seconds": 5})
+        for changed in bad:
+            with self.subTest(changed):
+                agent = self.agent()
+                s = agent.live()
+                self.begin(s, [agent.id])
+                self.row(s, 1, 60, minute, [1.0], **changed)
+                code, details = s.ended()
+                self.assertEqual("INVALID_ARGUMENT", code.name)
+                self.assertIn("metric_row", details)
+                # Nothing else is lost by it.
+                s, _ = agent.connect()
+                self.begin(s, [agent.id])
+                self.row(s, 1, 60, minute, [1.0])
+                s.expect("row_ack")
+
+
 class Restart(MetricsCase):
     def test_minutes_hours_and_days(self):
         """What is in the files is shown again: a shard file is filled by hand, as the page says."""

@@ -279,6 +279,8 @@ static void execute(struct sim *s, struct net_stream *stream, const struct sessi
 		case SESSION_KEEP_DICTIONARY:
 		case SESSION_STORE_BATCH:
 		case SESSION_SEND_METRIC_ACK:
+		case SESSION_KEEP_ROW_DICTIONARY:
+		case SESSION_STORE_ROW:
 		case _SESSION_ACTION_COUNT:
 			mu_assert_unreachable();
 		}

@@ -249,3 +249,26 @@ Test(window, no_sample_is_missing_whatever_the_stream_does)
 		}
 	}
 }
+
+Test(window, what_is_too_old_for_a_stream_is_left_out)
+{
+	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
+	struct window_status st;
+
+	cr_assert_eq(window_oldest(w), 0);
+	for (mu_msec t = 1; t <= 4; t++)
+		add(w, t * 5000, 'a', 1);
+	cr_assert_eq(window_oldest(w), 5000);
+	window_skip(w, 15000);
+	cr_assert_eq(window_oldest(w), 15000);
+	(void)next_dictionary(w);
+	cr_assert_eq(next_batch(w).seq, 3);
+	window_skip(w, 0);
+	cr_assert_eq(next_batch(w).seq, 4, "what was sent is not sent again");
+	expect_nothing(w);
+	window_skip(w, 30000);
+	window_status(w, &st);
+	cr_assert(st.n_batches == 4 && st.lost == 0, "kept until they are acknowledged");
+	window_rewind(w, 0);
+	cr_assert_eq(window_oldest(w), 5000);
+}

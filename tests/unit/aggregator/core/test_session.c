@@ -70,6 +70,12 @@ static const char *orders(void)
 		case SESSION_SEND_METRIC_ACK:
 			mu_str_printf(&t, "metric-ack(%d)", (int)a->seq);
 			break;
+		case SESSION_KEEP_ROW_DICTIONARY:
+			mu_str_add(&t, "row-dictionary");
+			break;
+		case SESSION_STORE_ROW:
+			mu_str_printf(&t, "row(%d)", (int)a->seq);
+			break;
 		case SESSION_PASS:
 			mu_str_add(&t, "pass");
 			break;
@@ -315,6 +321,27 @@ Test(session, metrics_without_a_dictionary_end_the_stream)
 	setup();
 	hello(&good_hello);
 	cr_assert_str_eq(dictionary(5, SESSION_SERIES_MAX + 1), "end(PROTOCOL)");
+}
+
+Test(session, rows_have_a_dictionary_of_their_own_and_no_order)
+{
+	struct session_event d = {.kind = SESSION_EV_ROW_DICTIONARY, .generation = 9, .n = 3};
+	struct session_event row = {.kind = SESSION_EV_ROW, .seq = 7, .generation = 9, .n = 3};
+
+	hello(&good_hello);
+	dictionary(5, 2);
+	cr_assert_str_eq(step(d), "row-dictionary");
+	cr_assert_str_eq(step(row), "row(7)");
+	cr_assert_str_eq(step(row), "row(7)", "as often as it comes");
+	cr_assert_str_eq(batch(1, 5, 2), "batch(3/1)");
+	row.generation = 5;
+	cr_assert_str_eq(step(row), "end(PROTOCOL)");
+	cr_assert(strstr(out.items[0].err.text, "metric_row 7"), "%s", out.items[0].err.text);
+	setup();
+	hello(&good_hello);
+	d.n = SESSION_SERIES_MAX + 1;
+	cr_assert_str_eq(step(d), "end(PROTOCOL)");
+	cr_assert(strstr(out.items[0].err.text, "row_dictionary"), "%s", out.items[0].err.text);
 }
 
 Test(session, a_new_metric_epoch_counts_anew)

@@ -425,3 +425,91 @@ Test(archive, any_order_and_any_restart, .timeout = 60)
 				   sum / n, 1e-3);
 	}
 }
+
+/* --- minutes that were made elsewhere --- */
+
+static enum archive_verdict put_minute(uint32_t minute, float average, float known)
+{
+	static const struct archive_run run = {.slot = 0, .column = 0, .n = 2};
+	/* the second column's of no step */
+	const float values[] = {average, NAN, average - 1, NAN, average + 1, NAN, known, 0};
+
+	return archive_put_minute(k.archive, minute, &run, 1, values, 2);
+}
+
+static uint8_t known_at(uint32_t minute)
+{
+	uint8_t known;
+
+	archive_read_known(k.archive, 0, minute, 1, &known);
+	return known;
+}
+
+Test(archive, minutes_of_elsewhere_where_they_know_more)
+{
+	uint32_t minute = (FIRST - 1) / 12 + 1;
+
+	archive_tick(k.archive, at(FIRST));
+	for (uint32_t i = 0; i < 6; i++)
+		put(FIRST + i, 1);
+	keeper_tick(&k, at(FIRST + 12));
+	cr_assert_eq(known_at(minute), 6);
+	cr_assert_eq(put_minute(minute, 9, 6), ARCHIVE_TAKEN);
+	cr_assert_eq(read_at(ARCHIVE_MINUTES, ARCHIVE_AVERAGE, minute), 1, "as much is no more");
+	cr_assert_eq(put_minute(minute, 9, 13), ARCHIVE_TAKEN);
+	cr_assert_eq(put_minute(minute, INFINITY, 12), ARCHIVE_TAKEN);
+	cr_assert_eq(put_minute(minute, 9, NAN), ARCHIVE_TAKEN);
+	cr_assert_eq(known_at(minute), 6, "what makes no sense changes nothing");
+	k.n_minutes = 0;
+	keeper_tick(&k, at(FIRST + 12));
+	cr_assert_eq(k.n_minutes, 0);
+	cr_assert_eq(put_minute(minute, 9, 12), ARCHIVE_TAKEN);
+	keeper_tick(&k, at(FIRST + 12));
+	cr_assert_eq(k.n_minutes, 1, "it is written");
+	cr_assert_eq(known_at(minute), 12);
+	cr_assert_eq(read_at(ARCHIVE_MINUTES, ARCHIVE_AVERAGE, minute), 9);
+	cr_assert_eq(read_at(ARCHIVE_MINUTES, ARCHIVE_MIN, minute), 8);
+	cr_assert_eq(read_at(ARCHIVE_MINUTES, ARCHIVE_MAX, minute), 10);
+	cr_assert(isnan(keeper_read(&k, ARCHIVE_MINUTES, ARCHIVE_AVERAGE, 1, minute)));
+	/* Steps that come afterwards do not take it back. */
+	put(FIRST + 6, 1);
+	keeper_tick(&k, at(FIRST + 13));
+	cr_assert_eq(read_at(ARCHIVE_MINUTES, ARCHIVE_AVERAGE, minute), 9);
+	cr_assert_eq(known_at(minute + 1), 0);
+}
+
+Test(archive, minutes_of_elsewhere_make_a_closed_hour_anew)
+{
+	uint32_t minute = (FIRST - 1) / 12 + 1;
+	uint32_t hour = (FIRST - 1) / 720 + 1, now = FIRST + 719 + 300;
+
+	/* Half of the hour came in time; then it is over. */
+	for (uint32_t i = 0; i < 360; i++) {
+		keeper_tick(&k, at(FIRST + i));
+		put(FIRST + i, 2);
+	}
+	keeper_tick(&k, at(now));
+	cr_assert_eq(read_at(ARCHIVE_HOURS, ARCHIVE_AVERAGE, hour), 2);
+	k.n_hours = 0;
+	for (uint32_t m = 30; m < 60; m++)
+		cr_assert_eq(put_minute(minute + m, 4, 12), ARCHIVE_TAKEN);
+	keeper_tick(&k, at(now));
+	cr_assert_eq(k.n_hours, 0, "more may come");
+	keeper_tick(&k, at(now + 12));
+	cr_assert_eq(k.n_hours, 1);
+	cr_assert_eq(read_at(ARCHIVE_HOURS, ARCHIVE_AVERAGE, hour), 3);
+	cr_assert_eq(read_at(ARCHIVE_HOURS, ARCHIVE_MIN, hour), 2);
+	cr_assert_eq(read_at(ARCHIVE_HOURS, ARCHIVE_MAX, hour), 5);
+}
+
+Test(archive, minutes_of_elsewhere_that_cannot_be)
+{
+	uint32_t minute = (FIRST - 1) / 12;
+
+	archive_tick(k.archive, at(FIRST));
+	cr_assert_eq(put_minute(0, 1, 12), ARCHIVE_TOO_NEW);
+	cr_assert_eq(put_minute(minute + 1, 1, 12), ARCHIVE_TOO_NEW, "it has not ended");
+	cr_assert_eq(put_minute(minute, 1, 12), ARCHIVE_TAKEN);
+	cr_assert_eq(put_minute(minute - 118, 1, 12), ARCHIVE_TAKEN);
+	cr_assert_eq(put_minute(minute - 119, 1, 12), ARCHIVE_TOO_OLD);
+}

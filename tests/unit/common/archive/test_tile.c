@@ -165,7 +165,7 @@ static struct record record(void)
 	    .epoch = 3,
 	    .seq = 4,
 	    .now = 1790000000,
-	    .step = 358000000,
+	    .row = 358000000,
 	    .n_runs = 2,
 	    .n_values = 7,
 	    .runs = runs,
@@ -195,7 +195,7 @@ Test(record, records_to_bytes_and_back)
 	cr_assert_eq(back.epoch, 3);
 	cr_assert_eq(back.seq, 4);
 	cr_assert_eq(back.now, 1790000000);
-	cr_assert_eq(back.step, 358000000);
+	cr_assert_eq(back.row, 358000000);
 	cr_assert_eq(back.n_runs, 2);
 	cr_assert_eq(back.runs[1].column, 2048);
 	cr_assert_eq(back.n_values, 7);
@@ -238,6 +238,32 @@ Test(record, damaged_anywhere)
 		cr_assert_lt(n, 2, "bit %zu", i);
 		bytes[i / 8] ^= (uint8_t)(1 << i % 8);
 	}
+}
+
+/* Slots of a minute have four values each. */
+Test(record, a_minute)
+{
+	static const struct archive_run run = {1, 0, 1};
+	static const float four[] = {1, 2, 3, 4, 5, 6, 7, 8};
+	_Alignas(8) uint8_t bytes[512];
+	struct record r = {.kind = RECORD_MINUTE, .row = 9, .n_runs = 1, .n_values = 8};
+	struct record back;
+	size_t pos = 0;
+
+	r.runs = &run;
+	r.values = four;
+	record_encode(&r, bytes);
+	cr_assert_eq(record_next(bytes, record_bytes(&r), &pos, &back), RECORD_FOUND);
+	cr_assert(back.kind == RECORD_MINUTE && back.row == 9 && back.values[7] == 8);
+	r.n_values = 7;
+	pos = 0;
+	record_encode(&r, bytes);
+	cr_assert_eq(record_next(bytes, record_bytes(&r), &pos, &back), RECORD_DAMAGED);
+	r.kind = _RECORD_KIND_COUNT;
+	r.n_values = 8;
+	pos = 0;
+	record_encode(&r, bytes);
+	cr_assert_eq(record_next(bytes, record_bytes(&r), &pos, &back), RECORD_DAMAGED);
 }
 
 /* Well formed, but what it says cannot be. */
