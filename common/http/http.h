@@ -117,8 +117,10 @@ void http_request_pause_body(struct http_request *r, bool paused);
 
 /* A reply of exactly `length` bytes that come later, now or to finish a pending request. Until all
  * of them are sent, on_gone(ctx) says that the peer left; `out` is dead then, and after
- * http_out_end(). `on_writable` after HTTP_OUT_FULL, when there is room again. */
+ * http_out_end() or http_out_finish(). `on_writable` after HTTP_OUT_FULL, when there is room again.
+ */
 enum { HTTP_OUT_FULL = 1, HTTP_OUT_MAX = 128 << 10 };
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
 struct http_reply *http_reply_stream(struct http_request *r, int status, const char *type,
 				     uint64_t length, mu_loop_cb on_writable, mu_loop_cb on_gone,
 				     void *ctx, struct http_out **ret_out);
@@ -127,6 +129,9 @@ int http_out_send(struct http_out *out, const void *data, size_t len);
 /* No more comes, and nobody is told anything any more. If bytes are missing the connection is cut,
  * so that the peer sees that it has not got all. */
 void http_out_end(struct http_out *out);
+/* The same for a reply of HTTP_LENGTH_UNKNOWN that is complete: only then does the peer take it for
+ * whole. */
+void http_out_finish(struct http_out *out);
 
 struct http_server_options {
 	struct http_reply *(*handle)(struct http_request *r, void *ctx);

@@ -369,6 +369,16 @@ struct http_reply *http_reply_stream(struct http_request *r, int status, const c
 	return reply;
 }
 
+/* RFC 9112, 7.1; HTTP/2 has frames instead, HTTP/1.0 the end of the connection. */
+static void add_chunk(struct http_out *o, const void *data, size_t len)
+{
+	if (o->exchange->chunked)
+		mu_str_printf(&o->out, "%zx\r\n", len);
+	mu_str_add_bytes(&o->out, data, len);
+	if (o->exchange->chunked)
+		mu_str_add(&o->out, "\r\n");
+}
+
 int http_out_send(struct http_out *o, const void *data, size_t len)
 {
 	mu_assert(len <= o->left && !o->ended);
@@ -376,8 +386,12 @@ int http_out_send(struct http_out *o, const void *data, size_t len)
 		o->full = true;
 		return HTTP_OUT_FULL;
 	}
-	mu_str_add_bytes(&o->out, data, len);
-	o->left -= len;
+	if (o->length != HTTP_LENGTH_UNKNOWN) {
+		mu_str_add_bytes(&o->out, data, len);
+		o->left -= len;
+	} else if (len > 0) {
+		add_chunk(o, data, len);
+	}
 	o->exchange->transport->out_changed(o->exchange);
 	return 0;
 }
@@ -410,6 +424,15 @@ void http_out_end(struct http_out *o)
 	o->ended = true;
 	o->exchange->on_gone = NULL;
 	o->exchange->transport->out_changed(o->exchange);
+}
+
+void http_out_finish(struct http_out *o)
+{
+	mu_assert(o->length == HTTP_LENGTH_UNKNOWN && !o->ended);
+	if (o->exchange->chunked)
+		mu_str_add(&o->out, "0\r\n\r\n");
+	o->left = 0;
+	http_out_end(o);
 }
 
 /* Server-sent events */

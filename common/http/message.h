@@ -53,6 +53,7 @@ struct http_out {
 	uint64_t left;
 	bool full; /* its maker waits for on_writable */
 	bool ended;
+	bool end_said;          /* to a peer of HTTP/2 */
 	mu_loop_cb on_writable; /* with gone_ctx */
 };
 
@@ -87,6 +88,7 @@ struct http_exchange {
 	struct http_out *out; /* with a reply in pieces */
 	struct http_in in;
 	size_t events_max;
+	bool chunked; /* how the peer wants a reply whose length is not known */
 	bool wants_websocket;
 	struct http_ws *ws; /* made by the handler; the transport takes it over */
 	mu_loop_cb on_gone; /* cleared when called or when the reply is finished */

@@ -81,7 +81,9 @@ const char *http_request_for_test_type(const struct http_request *r)
 const char *http_request_for_test_body(const struct http_request *r)
 {
 	const struct http_exchange *x = exchange_of(r);
-	const struct mu_str *text = x->events ? &x->events->out : &x->reply->body;
+	const struct mu_str *text = x->events ? &x->events->out
+				    : x->out  ? &x->out->out
+					      : &x->reply->body;
 
 	return text->data ? text->data : "";
 }
