@@ -62,8 +62,9 @@ struct http_request {
 /* Decoded value of a query parameter, NULL when absent; "" for a bare "name". */
 const char *http_request_query(const struct http_request *r, const char *name);
 /* Header value (name in lower case), NULL when absent. Known: authorization, cookie, accept,
- * content-type, if-none-match, last-event-id, user-agent, origin, host, range, if-range,
- * tus-resumable, upload-length, upload-offset, upload-metadata. */
+ * content-type, if-match, if-none-match, idempotency-key (HTTP/1.1 only), last-event-id,
+ * user-agent, origin, host, range, if-range, tus-resumable, upload-length, upload-offset,
+ * upload-metadata. */
 const char *http_request_header(const struct http_request *r, const char *name);
 
 /* The body is copied. `type` e.g. "application/json". */

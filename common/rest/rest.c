@@ -8,6 +8,7 @@
 #include "common/base/assert.h"
 #include "common/base/str.h"
 #include "common/rest/alarms.h"
+#include "common/rest/etag.h"
 #include "common/rest/messages.h"
 #include "common/rest/relations.h"
 #include "common/rest/render.h"
@@ -511,6 +512,8 @@ struct http_reply *rest_handle(struct http_request *r, void *rest)
 		(void)mu_error_set(&err, MU_E_DENIED, "%s may look but not change", c.user.name);
 		return rest_error(&c, &err);
 	}
+	if (r->method != HTTP_GET && (refusal = rest_etag_check(&c, m.vars[0])))
+		return refusal;
 	if (m.more)
 		return m.more->handle(r, open ? NULL : &c.user, m.vars[0], m.more_ctx);
 	c.id = m.vars[0];
