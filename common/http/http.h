@@ -92,6 +92,22 @@ void http_request_finish(struct http_request *r, struct http_reply *reply);
 /* Another one is to be told when the peer of a pending request leaves. */
 void http_request_watch(struct http_request *r, mu_loop_cb on_gone, void *ctx);
 
+/* Whoever sent the request may be gone and come back to ask what became of it: the request is then
+ * carried through without its peer, as if it were there. told(ctx, r, reply) comes once, when it is
+ * answered; not for a server that stops first. Only for replies that are no stream. */
+void http_request_outlive(struct http_request *r,
+			  void (*told)(void *ctx, struct http_request *r,
+				       const struct http_reply *reply),
+			  void *ctx);
+/* The handler begins again with a request that is pending: whoever was to be told that the peer
+ * leaves is not any more. */
+void http_request_release(struct http_request *r);
+/* What a reply says. Status 0: it is pending. */
+int http_reply_status(const struct http_reply *reply);
+const char *http_reply_type(const struct http_reply *reply); /* NULL: no body */
+const struct mu_str *http_reply_body(const struct http_reply *reply);
+const char *http_reply_header_of(const struct http_reply *reply, const char *name);
+
 /* Server-sent events: the reply is a stream that stays open. The events object belongs to the
  * caller until on_gone(ctx), after which it must not be touched. */
 struct http_reply *http_reply_events(struct http_request *r, struct http_events **ret_events,

@@ -54,6 +54,86 @@ void http_exchange_gone(struct http_exchange *x)
 		on_gone(x->gone_ctx);
 }
 
+/* Requests without a peer */
+
+void http_request_outlive(struct http_request *r,
+			  void (*told)(void *ctx, struct http_request *r,
+				       const struct http_reply *reply),
+			  void *ctx)
+{
+	struct http_exchange *x = exchange_of(r);
+	char *body;
+
+	mu_assert(!x->told);
+	x->told = told;
+	x->told_ctx = ctx;
+	/* The body's bytes are the connection's. */
+	body = mu_arena_calloc(r->arena, 1, r->body_len + 1);
+	memcpy(body, r->body, r->body_len);
+	r->body = body;
+}
+
+void http_request_release(struct http_request *r)
+{
+	exchange_of(r)->on_gone = NULL;
+}
+
+static void tell(struct http_exchange *x, const struct http_reply *reply)
+{
+	void (*told)(void *ctx, struct http_request *r, const struct http_reply *reply) = x->told;
+
+	x->told = NULL;
+	if (told)
+		told(x->told_ctx, &x->request, reply);
+}
+
+void http_exchange_replied(struct http_exchange *x, struct http_reply *reply)
+{
+	mu_assert(reply && reply->exchange == x);
+	x->reply = reply;
+	if (reply->kind == HTTP_REPLY_NOW)
+		tell(x, reply);
+}
+
+static void on_orphan_finished(struct http_exchange *x)
+{
+	mu_list_remove(&x->orphan);
+	http_exchange_free(x);
+}
+
+static void on_orphan_changed(struct http_exchange *x)
+{
+	(void)x;
+}
+
+bool http_exchange_orphan(struct http_exchange *x, struct mu_link *orphans)
+{
+	static const struct http_transport none = {
+	    .finished = on_orphan_finished,
+	    .events_changed = on_orphan_changed,
+	    .out_changed = on_orphan_changed,
+	    .in_changed = on_orphan_changed,
+	};
+
+	if (!x->told || !x->reply || x->reply->kind != HTTP_REPLY_PENDING)
+		return false;
+	x->transport = &none;
+	mu_list_push_back(orphans, &x->orphan);
+	return true;
+}
+
+void http_orphans_drop(struct mu_link *orphans)
+{
+	mu_list_each(it, orphans)
+	{
+		struct http_exchange *x = MU_CONTAINER_OF(it, struct http_exchange, orphan);
+
+		mu_list_remove(&x->orphan);
+		http_exchange_gone(x);
+		http_exchange_free(x);
+	}
+}
+
 enum http_method http_method_parse(const char *name, bool *ret_head)
 {
 	static const struct {
@@ -269,6 +349,29 @@ void http_reply_header(struct http_reply *reply, const char *name, const char *v
 	*last = h;
 }
 
+int http_reply_status(const struct http_reply *reply)
+{
+	return reply->status;
+}
+
+const char *http_reply_type(const struct http_reply *reply)
+{
+	return reply->type;
+}
+
+const struct mu_str *http_reply_body(const struct http_reply *reply)
+{
+	return &reply->body;
+}
+
+const char *http_reply_header_of(const struct http_reply *reply, const char *name)
+{
+	for (const struct http_header *h = reply->headers; h; h = h->next)
+		if (strcmp(h->name, name) == 0)
+			return h->value;
+	return NULL;
+}
+
 struct http_reply *http_reply_pending(struct http_request *r, mu_loop_cb on_gone, void *ctx)
 {
 	struct http_exchange *x = exchange_of(r);
@@ -294,6 +397,7 @@ void http_request_finish(struct http_request *r, struct http_reply *reply)
 
 	mu_assert(reply->exchange == x);
 	mu_assert(x->reply && x->reply->kind == HTTP_REPLY_PENDING);
+	tell(x, reply);
 	/* A pending request may turn into a stream: its on_gone is the stream's then. */
 	if (reply->kind == HTTP_REPLY_NOW)
 		x->on_gone = NULL;

@@ -7,6 +7,7 @@
 #ifndef MUSTER_HTTP_MESSAGE_H
 #define MUSTER_HTTP_MESSAGE_H
 
+#include "common/base/list.h"
 #include "common/http/http.h"
 
 struct http_exchange;
@@ -93,6 +94,9 @@ struct http_exchange {
 	struct http_ws *ws; /* made by the handler; the transport takes it over */
 	mu_loop_cb on_gone; /* cleared when called or when the reply is finished */
 	void *gone_ctx;
+	void (*told)(void *ctx, struct http_request *r, const struct http_reply *reply);
+	void *told_ctx;
+	struct mu_link orphan; /* in the server's list, when it has outlived its peer */
 };
 
 /* `target` is the path and query as sent; bounded by the caller. MU_E_INVALID when it cannot be
@@ -109,6 +113,13 @@ void http_out_sent(struct http_out *o, size_t n);
 void http_events_compact(struct http_events *e);
 /* Tell a pending or streaming handler that the peer went away; at most once. */
 void http_exchange_gone(struct http_exchange *x);
+/* What the handler returned. */
+void http_exchange_replied(struct http_exchange *x, struct http_reply *reply);
+/* The peer went away, and the request goes on without it: the exchange is in `orphans` from now on,
+ * and is freed when it is answered. False: it does not, http_exchange_gone() is due. */
+bool http_exchange_orphan(struct http_exchange *x, struct mu_link *orphans);
+/* Nobody waits any more. */
+void http_orphans_drop(struct mu_link *orphans);
 /* Takes NULL; returns NULL. Does not call on_gone. */
 struct http_exchange *http_exchange_free(struct http_exchange *x);
 

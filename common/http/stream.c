@@ -239,8 +239,7 @@ static void dispatch(struct http_stream *s)
 	mu_str_add_char(&s->body, '\0');
 	x->request.body = s->body.data;
 	x->request.body_len = s->body.len - 1;
-	x->reply = s->server->options.handle(&x->request, s->server->options.ctx);
-	mu_assert(x->reply && x->reply->exchange == x);
+	http_exchange_replied(x, s->server->options.handle(&x->request, s->server->options.ctx));
 	apply_reply(s);
 }
 
@@ -347,7 +346,10 @@ static void on_dropped(struct http_session *session)
 	if (!s)
 		return;
 	session->stream = NULL;
-	http_exchange_gone(s->x);
+	if (http_exchange_orphan(s->x, &s->server->orphans))
+		s->x = NULL;
+	else
+		http_exchange_gone(s->x);
 	http_stream_free(s);
 }
 
