@@ -112,8 +112,9 @@ const char *http_reply_header_of(const struct http_reply *reply, const char *nam
  * caller until on_gone(ctx), after which it must not be touched. */
 struct http_reply *http_reply_events(struct http_request *r, struct http_events **ret_events,
 				     mu_loop_cb on_gone, void *ctx);
-/* Send one event. id 0 = no "id:" line. Returns false when more than `events_max` bytes wait: the
- * connection is then cut (on_gone follows), a slow client re-lists instead of losing silently. */
+/* Send one event. id 0 = no "id:" line. Returns false when more than `events_max` bytes wait: they
+ * are dropped, the peer is sent a last event `cut` if it reads on, and the connection ends (on_gone
+ * follows): a slow client re-lists instead of losing silently. */
 bool http_events_send(struct http_events *e, const char *event, uint64_t id, const char *data);
 /* Bytes that may still be queued before the connection is cut. */
 size_t http_events_room(const struct http_events *e);

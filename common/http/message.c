@@ -54,86 +54,6 @@ void http_exchange_gone(struct http_exchange *x)
 		on_gone(x->gone_ctx);
 }
 
-/* Requests without a peer */
-
-void http_request_outlive(struct http_request *r,
-			  void (*told)(void *ctx, struct http_request *r,
-				       const struct http_reply *reply),
-			  void *ctx)
-{
-	struct http_exchange *x = exchange_of(r);
-	char *body;
-
-	mu_assert(!x->told);
-	x->told = told;
-	x->told_ctx = ctx;
-	/* The body's bytes are the connection's. */
-	body = mu_arena_calloc(r->arena, 1, r->body_len + 1);
-	memcpy(body, r->body, r->body_len);
-	r->body = body;
-}
-
-void http_request_release(struct http_request *r)
-{
-	exchange_of(r)->on_gone = NULL;
-}
-
-static void tell(struct http_exchange *x, const struct http_reply *reply)
-{
-	void (*told)(void *ctx, struct http_request *r, const struct http_reply *reply) = x->told;
-
-	x->told = NULL;
-	if (told)
-		told(x->told_ctx, &x->request, reply);
-}
-
-void http_exchange_replied(struct http_exchange *x, struct http_reply *reply)
-{
-	mu_assert(reply && reply->exchange == x);
-	x->reply = reply;
-	if (reply->kind == HTTP_REPLY_NOW)
-		tell(x, reply);
-}
-
-static void on_orphan_finished(struct http_exchange *x)
-{
-	mu_list_remove(&x->orphan);
-	http_exchange_free(x);
-}
-
-static void on_orphan_changed(struct http_exchange *x)
-{
-	(void)x;
-}
-
-bool http_exchange_orphan(struct http_exchange *x, struct mu_link *orphans)
-{
-	static const struct http_transport none = {
-	    .finished = on_orphan_finished,
-	    .events_changed = on_orphan_changed,
-	    .out_changed = on_orphan_changed,
-	    .in_changed = on_orphan_changed,
-	};
-
-	if (!x->told || !x->reply || x->reply->kind != HTTP_REPLY_PENDING)
-		return false;
-	x->transport = &none;
-	mu_list_push_back(orphans, &x->orphan);
-	return true;
-}
-
-void http_orphans_drop(struct mu_link *orphans)
-{
-	mu_list_each(it, orphans)
-	{
-		struct http_exchange *x = MU_CONTAINER_OF(it, struct http_exchange, orphan);
-
-		mu_list_remove(&x->orphan);
-		http_exchange_gone(x);
-		http_exchange_free(x);
-	}
-}
-
 enum http_method http_method_parse(const char *name, bool *ret_head)
 {
 	static const struct {
@@ -397,7 +317,7 @@ void http_request_finish(struct http_request *r, struct http_reply *reply)
 
 	mu_assert(reply->exchange == x);
 	mu_assert(x->reply && x->reply->kind == HTTP_REPLY_PENDING);
-	tell(x, reply);
+	http_exchange_tell(x, reply);
 	/* A pending request may turn into a stream: its on_gone is the stream's then. */
 	if (reply->kind == HTTP_REPLY_NOW)
 		x->on_gone = NULL;
@@ -559,15 +479,34 @@ struct http_reply *http_reply_events(struct http_request *r, struct http_events 
 	return reply;
 }
 
+/* Nothing more is sent: what waits is dropped, but for the rest of an event that has been begun,
+ * and the peer is told, should it read on. */
+static void cut_events(struct http_events *e)
+{
+	struct mu_str rest = MU_STR_INIT;
+	const char *sent = e->out.data + e->sent;
+	const char *end = e->sent >= 2 ? strstr(sent - 2, "\n\n") : NULL;
+
+	if (end && end + 2 > sent)
+		mu_str_add_bytes(&rest, sent, (size_t)(end + 2 - sent));
+	mu_str_add(&rest,
+		   "event: cut\ndata: {\"reason\":\"events were not read: come back, and list "
+		   "again\"}\n\n");
+	mu_str_deinit(&e->out);
+	e->out = rest;
+	e->sent = 0;
+	e->cut = e->closing = true;
+	e->exchange->transport->events_changed(e->exchange);
+}
+
 bool http_events_send(struct http_events *e, const char *event, uint64_t id, const char *data)
 {
 	const char *line = data;
 
-	if (e->cut || e->closing)
+	if (e->closing)
 		return false;
 	if (e->out.len - e->sent > e->max) {
-		e->cut = true;
-		e->exchange->transport->events_changed(e->exchange);
+		cut_events(e);
 		return false;
 	}
 	if (id)

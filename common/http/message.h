@@ -42,7 +42,7 @@ struct http_events {
 	size_t sent;
 	size_t max;
 	bool closing; /* end the stream when `out` is empty */
-	bool cut;
+	bool cut;     /* soon, whether it was sent or not */
 };
 
 /* A reply in pieces: `left` bytes are still to come from its maker. */
@@ -113,6 +113,8 @@ void http_out_sent(struct http_out *o, size_t n);
 void http_events_compact(struct http_events *e);
 /* Tell a pending or streaming handler that the peer went away; at most once. */
 void http_exchange_gone(struct http_exchange *x);
+/* Who asked by http_request_outlive(), at most once. */
+void http_exchange_tell(struct http_exchange *x, const struct http_reply *reply);
 /* What the handler returned. */
 void http_exchange_replied(struct http_exchange *x, struct http_reply *reply);
 /* The peer went away, and the request goes on without it: the exchange is in `orphans` from now on,

@@ -33,6 +33,7 @@ enum {
 	/* A pipelining client is rare, one that floods is cut. */
 	EARLY_INPUT_MAX = 16,
 	LINGER_SECONDS = 2,
+	CUT_SECONDS = 5, /* to take the last event */
 	/* Of a body in pieces, what may come after it was paused. */
 	HELD_MAX = 256 << 10,
 };
@@ -188,10 +189,8 @@ static void on_events_changed(struct http_exchange *x)
 {
 	struct http_stream *s = x->transport_data;
 
-	if (x->events->cut) {
-		kill_wsi(s);
-		return;
-	}
+	if (x->events->cut)
+		lws_set_timeout(s->wsi, PENDING_TIMEOUT_HTTP_CONTENT, CUT_SECONDS);
 	if (s->stage != HTTP_STAGE_EVENTS)
 		return;
 	if (s->x->events->sent == 0 && !s->writing)
