@@ -10,6 +10,7 @@ import unittest
 import urllib.parse
 
 from tests.integration.aggregator_case import AggregatorCase
+from tests.support.rest import DEADLINE
 
 N_VMS = 150  # some 400 KiB with all fields
 
@@ -96,6 +97,38 @@ class Lists(AggregatorCase):
             with self.subTest(order=order):
                 self.assertEqual(len(seen), len(set(seen)))
                 self.assertEqual(set(), set(kept) - set(seen))
+
+
+class Readers(AggregatorCase):
+    N = 500
+
+    def test_many_readers_of_events(self):
+        """All of them get every event, over one connection each."""
+        host, vm = self.agent(), self.new_id()
+        stream = host.live(host.vm(vm, "before"))
+        self.addCleanup(stream.close)
+        readers = []
+        for _ in range(self.N):
+            reader = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.addCleanup(reader.close)
+            reader.settimeout(DEADLINE)
+            reader.connect(str(self.fleet.state / "aggregator.sock"))
+            reader.sendall(b"GET /rest/v0/events?collections=VM HTTP/1.1\r\nHost: x\r\n"
+                           b"Authorization: Bearer " + self.rest.token.encode() + b"\r\n\r\n")
+            readers.append([reader, b""])
+
+        def read_until(text):
+            for reader in readers:
+                while text not in reader[1]:
+                    data = reader[0].recv(65536)
+                    self.assertTrue(data, "a reader was cut")
+                    reader[1] += data
+
+        read_until(b"event: init")
+        for name in ("first", "second"):
+            host.delta(stream, host.vm(vm, name))
+            read_until(f'"name_label":"{name}"'.encode())
+        self.assertEqual({2}, {text.count(b"event: update") for _, text in readers})
 
 
 if __name__ == "__main__":

@@ -155,13 +155,14 @@ Test(sort, nested_properties_and_lengths)
 Test(sort, long_texts_are_cut)
 {
 	struct query_sort s = sort_of("x");
-	char json[2 * QUERY_TEXT_MAX + 16] = "{\"x\":\"a";
+	MU_CLEANUP(mu_str_deinit) struct mu_str json = MU_STR_INIT;
 	struct query_row row;
 
+	mu_str_add(&json, "{\"x\":\"a");
 	for (size_t i = 0; i < QUERY_TEXT_MAX / 2 + 4; i++)
-		strcat(json, "\u00e4");
-	strcat(json, "\"}");
-	row = row_of(&s, json, 1);
+		mu_str_add(&json, "\u00e4");
+	mu_str_add(&json, "\"}");
+	row = row_of(&s, json.data, 1);
 	cr_expect_eq(strlen(row.keys[0].text), QUERY_TEXT_MAX - 1);
 	cr_expect(mu_utf8_valid(row.keys[0].text, strlen(row.keys[0].text)));
 }
