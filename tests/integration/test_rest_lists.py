@@ -2,6 +2,7 @@
 """Long lists: sent in turns, in order, in pages, over everything that HTTP is spoken as."""
 
 import json
+import os
 import re
 import socket
 import ssl
@@ -10,6 +11,7 @@ import unittest
 import urllib.parse
 
 from tests.integration.aggregator_case import AggregatorCase
+from tests.support.fleet import BUILD
 from tests.support.rest import DEADLINE
 
 N_VMS = 150  # some 400 KiB with all fields
@@ -75,6 +77,14 @@ class Lists(AggregatorCase):
         got = [(vm["power_state"], vm["name_label"]) for vm in listed]
         self.assertEqual(sorted(got, reverse=True), got)
         self.assertEqual(N_VMS, len(got))
+
+    def test_sorted_by_the_command_line(self):
+        out = subprocess.run(
+            [BUILD / "aggregator/cli/muster", "-o", "json", "vm", "list", "--sort=-name_label", "--limit", "3",
+             "--filter", f"$container:{self.host.id}"], check=True, capture_output=True, text=True,
+            env={**os.environ, "MUSTER_URL": self.fleet.url, "MUSTER_TOKEN": self.rest.token,
+                 "MUSTER_CA": str(self.fleet.state / "ca.crt")}).stdout
+        self.assertEqual(["vm149", "vm148", "vm147"], [vm["name_label"] for vm in json.loads(out)])
 
     def pages(self, path):
         while path:
