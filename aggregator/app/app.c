@@ -231,7 +231,7 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 	app->exposition = exposition_new(app->loop, &app->exposition_ops);
 	exposition_routes_add(app->rest, app->exposition);
 	options.ctx = app->rest;
-	if (server_files(app, "server", &files, NULL, err) < 0 ||
+	if (app_keys_load(app, err) < 0 || server_files(app, "server", &files, NULL, err) < 0 ||
 	    http_server_new(app->loop, &options, &app->http, err) < 0 ||
 	    http_listen_tls(app->http, app->options->listen, files.cert_path, files.key_path,
 			    ret_port, err) < 0)

@@ -96,6 +96,11 @@ void app_vm_op(struct app *app, const struct vm_id *vm, enum vm_op op, mu_msec d
 void app_call(struct app *app, const struct rest_ask *ask, const struct admin_asker *who,
 	      void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
 	      void *arg);
+/* keys.c: requests with an Idempotency-Key. `done` NULL: nobody waits. */
+void app_key_put(struct app *app, const struct rest_key *key,
+		 void (*done)(void *arg, const struct mu_error *err), void *arg);
+void app_key_drop(struct app *app, const struct rest_key *key);
+int app_keys_load(struct app *app, struct mu_error *err);
 /* operations.c: store a new task with its audit record, then confirm and send it; done() as in
  * app_vm_op(). */
 void app_task_start(struct app *app, const struct model_task *task, const char *arguments,

@@ -187,6 +187,17 @@ static int transfer_open(void *ctx, const struct rest_transfer *rq, const struct
 	return app_transfer_open(ctx, rq, &who, near, ret_far, err);
 }
 
+static void key_put(void *ctx, const struct rest_key *key,
+		    void (*done)(void *arg, const struct mu_error *err), void *arg)
+{
+	app_key_put(ctx, key, done, arg);
+}
+
+static void key_drop(void *ctx, const struct rest_key *key)
+{
+	app_key_drop(ctx, key);
+}
+
 void app_rest_backend(struct app *app, struct rest_backend *ret)
 {
 	*ret = (struct rest_backend){
@@ -210,6 +221,8 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .host_read = host_read,
 	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
+	    .key_put = key_put,
+	    .key_drop = key_drop,
 	    .stats = stats,
 	    .newest = newest,
 	    .console_open = console_open,

@@ -95,6 +95,8 @@ const char *cli_list_path(struct cli *cli, const char *collection, const char *f
 	cli_add_parameter(&path, "fields", fields);
 	if (cli->options.filter)
 		cli_add_parameter(&path, "filter", cli->options.filter);
+	if (cli->options.sort)
+		cli_add_parameter(&path, "sort", cli->options.sort);
 	if (cli->options.limit > 0)
 		mu_str_printf(&path, "&limit=%lld", (long long)cli->options.limit);
 	return mu_arena_strdup(cli->arena, path.data);

@@ -52,7 +52,7 @@ int cli_exit_together(const int *exits, size_t n);
 int cli_get(struct cli *cli, const char *path, const struct mu_value **ret_body);
 /* Append "?name=value" or "&name=value", percent-encoded. */
 void cli_add_parameter(struct mu_str *path, const char *name, const char *value);
-/* "/rest/v0/<collection>?fields=..." with the options' filter and limit, percent-encoded. */
+/* "/rest/v0/<collection>?fields=..." with the options' filter, sort and limit, percent-encoded. */
 const char *cli_list_path(struct cli *cli, const char *collection, const char *fields);
 struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *columns);
 /* What `out` holds, to stdout; a failed write is CLI_FAILED. */

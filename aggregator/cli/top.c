@@ -285,6 +285,15 @@ static int check(struct cli *cli, bool chosen, bool *ret_batch, struct mu_error 
 	return 0;
 }
 
+static int parse_sort(const char *text, enum top_sort *ret, struct mu_error *err)
+{
+	if (top_sort_parse(text ? text : "cpu", ret))
+		return 0;
+	return mu_error_set(err, MU_E_INVALID,
+			    "--sort: \"%s\" is not known; hint: cpu, memory, net, disk or name",
+			    text);
+}
+
 int cli_top(struct cli *cli, int argc, char **argv)
 {
 	struct top t = {.cli = cli};
@@ -292,11 +301,11 @@ int cli_top(struct cli *cli, int argc, char **argv)
 	bool whole;
 	int r;
 
-	if (check(cli, argc > 0 || cli->options.host, &whole, &err) < 0) {
+	if (check(cli, argc > 0 || cli->options.host, &whole, &err) < 0 ||
+	    parse_sort(cli->options.sort, &t.view.sort, &err) < 0) {
 		(void)cli_fail(&err);
 		return CLI_USAGE;
 	}
-	(void)top_sort_parse(cli->options.sort, &t.view.sort); /* it is one of them */
 	(void)snprintf(t.text, sizeof t.text, "%s", argc > 0 ? argv[0] : "");
 	t.view.text = t.text;
 	if (cli->options.host &&

@@ -195,6 +195,18 @@ static const struct {
 	   .down = "DROP TABLE alarm_targets;"
 		   "DROP TABLE alarms;"
 		   "DROP TABLE alarm_rules;"},
+    /* Requests with an Idempotency-Key, and what they were answered. */
+    [7] = {.up = "CREATE TABLE request_keys("
+		 " user TEXT NOT NULL,"
+		 " key TEXT NOT NULL,"
+		 " request INTEGER NOT NULL," /* hash of what was asked */
+		 " at INTEGER NOT NULL,"
+		 " status INTEGER NOT NULL," /* 0: not answered */
+		 " type TEXT NOT NULL,"
+		 " location TEXT NOT NULL,"
+		 " body BLOB NOT NULL,"
+		 " PRIMARY KEY (user, key)) STRICT;",
+	   .down = "DROP TABLE request_keys;"},
 };
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)

@@ -142,6 +142,16 @@ static const struct {
     [STMT_ALARM_TARGET_DELETE] = {"alarm_target_delete", "DELETE FROM alarm_targets WHERE id = ?1"},
     [STMT_ALARM_TARGET_LIST] = {"alarm_target_list",
 				"SELECT id, name, target FROM alarm_targets ORDER BY rowid"},
+
+    [STMT_KEY_PUT] = {"key_put",
+		      "INSERT INTO request_keys(user, key, request, at, status, type, location,"
+		      " body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+		      " ON CONFLICT(user, key) DO UPDATE SET request = excluded.request,"
+		      " at = excluded.at, status = excluded.status, type = excluded.type,"
+		      " location = excluded.location, body = excluded.body"},
+    [STMT_KEY_DELETE] = {"key_delete", "DELETE FROM request_keys WHERE user = ?1 AND key = ?2"},
+    [STMT_KEY_LIST] = {"key_list", "SELECT user, key, request, at, status, type, location, body"
+				   " FROM request_keys ORDER BY at, key"},
 };
 
 int stmt_error(struct mu_error *err, sqlite3 *db, int rc, const char *what)

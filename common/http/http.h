@@ -62,8 +62,9 @@ struct http_request {
 /* Decoded value of a query parameter, NULL when absent; "" for a bare "name". */
 const char *http_request_query(const struct http_request *r, const char *name);
 /* Header value (name in lower case), NULL when absent. Known: authorization, cookie, accept,
- * content-type, if-none-match, last-event-id, user-agent, origin, host, range, if-range,
- * tus-resumable, upload-length, upload-offset, upload-metadata. */
+ * content-type, if-match, if-none-match, idempotency-key (HTTP/1.1 only), last-event-id,
+ * user-agent, origin, host, range, if-range, tus-resumable, upload-length, upload-offset,
+ * upload-metadata. */
 const char *http_request_header(const struct http_request *r, const char *name);
 
 /* The body is copied. `type` e.g. "application/json". */
@@ -91,12 +92,29 @@ void http_request_finish(struct http_request *r, struct http_reply *reply);
 /* Another one is to be told when the peer of a pending request leaves. */
 void http_request_watch(struct http_request *r, mu_loop_cb on_gone, void *ctx);
 
+/* Whoever sent the request may be gone and come back to ask what became of it: the request is then
+ * carried through without its peer, as if it were there. told(ctx, r, reply) comes once, when it is
+ * answered; not for a server that stops first. Only for replies that are no stream. */
+void http_request_outlive(struct http_request *r,
+			  void (*told)(void *ctx, struct http_request *r,
+				       const struct http_reply *reply),
+			  void *ctx);
+/* The handler begins again with a request that is pending: whoever was to be told that the peer
+ * leaves is not any more. */
+void http_request_release(struct http_request *r);
+/* What a reply says. Status 0: it is pending. */
+int http_reply_status(const struct http_reply *reply);
+const char *http_reply_type(const struct http_reply *reply); /* NULL: no body */
+const struct mu_str *http_reply_body(const struct http_reply *reply);
+const char *http_reply_header_of(const struct http_reply *reply, const char *name);
+
 /* Server-sent events: the reply is a stream that stays open. The events object belongs to the
  * caller until on_gone(ctx), after which it must not be touched. */
 struct http_reply *http_reply_events(struct http_request *r, struct http_events **ret_events,
 				     mu_loop_cb on_gone, void *ctx);
-/* Send one event. id 0 = no "id:" line. Returns false when more than `events_max` bytes wait: the
- * connection is then cut (on_gone follows), a slow client re-lists instead of losing silently. */
+/* Send one event. id 0 = no "id:" line. Returns false when more than `events_max` bytes wait: they
+ * are dropped, the peer is sent a last event `cut` if it reads on, and the connection ends (on_gone
+ * follows): a slow client re-lists instead of losing silently. */
 bool http_events_send(struct http_events *e, const char *event, uint64_t id, const char *data);
 /* Bytes that may still be queued before the connection is cut. */
 size_t http_events_room(const struct http_events *e);
@@ -117,8 +135,10 @@ void http_request_pause_body(struct http_request *r, bool paused);
 
 /* A reply of exactly `length` bytes that come later, now or to finish a pending request. Until all
  * of them are sent, on_gone(ctx) says that the peer left; `out` is dead then, and after
- * http_out_end(). `on_writable` after HTTP_OUT_FULL, when there is room again. */
+ * http_out_end() or http_out_finish(). `on_writable` after HTTP_OUT_FULL, when there is room again.
+ */
 enum { HTTP_OUT_FULL = 1, HTTP_OUT_MAX = 128 << 10 };
+#define HTTP_LENGTH_UNKNOWN UINT64_MAX
 struct http_reply *http_reply_stream(struct http_request *r, int status, const char *type,
 				     uint64_t length, mu_loop_cb on_writable, mu_loop_cb on_gone,
 				     void *ctx, struct http_out **ret_out);
@@ -127,6 +147,9 @@ int http_out_send(struct http_out *out, const void *data, size_t len);
 /* No more comes, and nobody is told anything any more. If bytes are missing the connection is cut,
  * so that the peer sees that it has not got all. */
 void http_out_end(struct http_out *out);
+/* The same for a reply of HTTP_LENGTH_UNKNOWN that is complete: only then does the peer take it for
+ * whole. */
+void http_out_finish(struct http_out *out);
 
 struct http_server_options {
 	struct http_reply *(*handle)(struct http_request *r, void *ctx);

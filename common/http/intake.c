@@ -38,6 +38,7 @@ static void copy_headers(struct http_stream *s)
 	    {WSI_TOKEN_HTTP_COOKIE, "cookie"},
 	    {WSI_TOKEN_HTTP_ACCEPT, "accept"},
 	    {WSI_TOKEN_HTTP_CONTENT_TYPE, "content-type"},
+	    {WSI_TOKEN_HTTP_IF_MATCH, "if-match"},
 	    {WSI_TOKEN_HTTP_IF_NONE_MATCH, "if-none-match"},
 	    {WSI_TOKEN_HTTP_USER_AGENT, "user-agent"},
 	    {WSI_TOKEN_HTTP_RANGE, "range"},
@@ -50,7 +51,7 @@ static void copy_headers(struct http_stream *s)
 		size_t max;
 	} others[] = {
 	    {"last-event-id", 64}, {"tus-resumable", 32},     {"upload-length", 32},
-	    {"upload-offset", 32}, {"upload-metadata", 4096},
+	    {"upload-offset", 32}, {"upload-metadata", 4096}, {"idempotency-key", 256},
 	};
 	const char *authority;
 
@@ -158,6 +159,7 @@ static int check_version(struct http_stream *s, struct mu_error *err)
 {
 	const char *version = s->h2 ? NULL : copy_token(s, WSI_TOKEN_HTTP);
 
+	s->x->chunked = version && strcmp(version, "HTTP/1.1") == 0;
 	if (s->h2 || (version && mu_str_has_prefix(version, "HTTP/1.")))
 		return 0;
 	return mu_error_set(err, MU_E_INVALID, "the request line is malformed");

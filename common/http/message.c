@@ -269,6 +269,29 @@ void http_reply_header(struct http_reply *reply, const char *name, const char *v
 	*last = h;
 }
 
+int http_reply_status(const struct http_reply *reply)
+{
+	return reply->status;
+}
+
+const char *http_reply_type(const struct http_reply *reply)
+{
+	return reply->type;
+}
+
+const struct mu_str *http_reply_body(const struct http_reply *reply)
+{
+	return &reply->body;
+}
+
+const char *http_reply_header_of(const struct http_reply *reply, const char *name)
+{
+	for (const struct http_header *h = reply->headers; h; h = h->next)
+		if (strcmp(h->name, name) == 0)
+			return h->value;
+	return NULL;
+}
+
 struct http_reply *http_reply_pending(struct http_request *r, mu_loop_cb on_gone, void *ctx)
 {
 	struct http_exchange *x = exchange_of(r);
@@ -294,6 +317,7 @@ void http_request_finish(struct http_request *r, struct http_reply *reply)
 
 	mu_assert(reply->exchange == x);
 	mu_assert(x->reply && x->reply->kind == HTTP_REPLY_PENDING);
+	http_exchange_tell(x, reply);
 	/* A pending request may turn into a stream: its on_gone is the stream's then. */
 	if (reply->kind == HTTP_REPLY_NOW)
 		x->on_gone = NULL;
@@ -369,6 +393,16 @@ struct http_reply *http_reply_stream(struct http_request *r, int status, const c
 	return reply;
 }
 
+/* RFC 9112, 7.1; HTTP/2 has frames instead, HTTP/1.0 the end of the connection. */
+static void add_chunk(struct http_out *o, const void *data, size_t len)
+{
+	if (o->exchange->chunked)
+		mu_str_printf(&o->out, "%zx\r\n", len);
+	mu_str_add_bytes(&o->out, data, len);
+	if (o->exchange->chunked)
+		mu_str_add(&o->out, "\r\n");
+}
+
 int http_out_send(struct http_out *o, const void *data, size_t len)
 {
 	mu_assert(len <= o->left && !o->ended);
@@ -376,8 +410,12 @@ int http_out_send(struct http_out *o, const void *data, size_t len)
 		o->full = true;
 		return HTTP_OUT_FULL;
 	}
-	mu_str_add_bytes(&o->out, data, len);
-	o->left -= len;
+	if (o->length != HTTP_LENGTH_UNKNOWN) {
+		mu_str_add_bytes(&o->out, data, len);
+		o->left -= len;
+	} else if (len > 0) {
+		add_chunk(o, data, len);
+	}
 	o->exchange->transport->out_changed(o->exchange);
 	return 0;
 }
@@ -412,6 +450,15 @@ void http_out_end(struct http_out *o)
 	o->exchange->transport->out_changed(o->exchange);
 }
 
+void http_out_finish(struct http_out *o)
+{
+	mu_assert(o->length == HTTP_LENGTH_UNKNOWN && !o->ended);
+	if (o->exchange->chunked)
+		mu_str_add(&o->out, "0\r\n\r\n");
+	o->left = 0;
+	http_out_end(o);
+}
+
 /* Server-sent events */
 
 struct http_reply *http_reply_events(struct http_request *r, struct http_events **ret_events,
@@ -432,15 +479,34 @@ struct http_reply *http_reply_events(struct http_request *r, struct http_events 
 	return reply;
 }
 
+/* Nothing more is sent: what waits is dropped, but for the rest of an event that has been begun,
+ * and the peer is told, should it read on. */
+static void cut_events(struct http_events *e)
+{
+	struct mu_str rest = MU_STR_INIT;
+	const char *sent = e->out.data + e->sent;
+	const char *end = e->sent >= 2 ? strstr(sent - 2, "\n\n") : NULL;
+
+	if (end && end + 2 > sent)
+		mu_str_add_bytes(&rest, sent, (size_t)(end + 2 - sent));
+	mu_str_add(&rest,
+		   "event: cut\ndata: {\"reason\":\"events were not read: come back, and list "
+		   "again\"}\n\n");
+	mu_str_deinit(&e->out);
+	e->out = rest;
+	e->sent = 0;
+	e->cut = e->closing = true;
+	e->exchange->transport->events_changed(e->exchange);
+}
+
 bool http_events_send(struct http_events *e, const char *event, uint64_t id, const char *data)
 {
 	const char *line = data;
 
-	if (e->cut || e->closing)
+	if (e->closing)
 		return false;
 	if (e->out.len - e->sent > e->max) {
-		e->cut = true;
-		e->exchange->transport->events_changed(e->exchange);
+		cut_events(e);
 		return false;
 	}
 	if (id)

@@ -7,6 +7,7 @@
 #ifndef MUSTER_HTTP_MESSAGE_H
 #define MUSTER_HTTP_MESSAGE_H
 
+#include "common/base/list.h"
 #include "common/http/http.h"
 
 struct http_exchange;
@@ -41,7 +42,7 @@ struct http_events {
 	size_t sent;
 	size_t max;
 	bool closing; /* end the stream when `out` is empty */
-	bool cut;
+	bool cut;     /* soon, whether it was sent or not */
 };
 
 /* A reply in pieces: `left` bytes are still to come from its maker. */
@@ -53,6 +54,7 @@ struct http_out {
 	uint64_t left;
 	bool full; /* its maker waits for on_writable */
 	bool ended;
+	bool end_said;          /* to a peer of HTTP/2 */
 	mu_loop_cb on_writable; /* with gone_ctx */
 };
 
@@ -87,10 +89,14 @@ struct http_exchange {
 	struct http_out *out; /* with a reply in pieces */
 	struct http_in in;
 	size_t events_max;
+	bool chunked; /* how the peer wants a reply whose length is not known */
 	bool wants_websocket;
 	struct http_ws *ws; /* made by the handler; the transport takes it over */
 	mu_loop_cb on_gone; /* cleared when called or when the reply is finished */
 	void *gone_ctx;
+	void (*told)(void *ctx, struct http_request *r, const struct http_reply *reply);
+	void *told_ctx;
+	struct mu_link orphan; /* in the server's list, when it has outlived its peer */
 };
 
 /* `target` is the path and query as sent; bounded by the caller. MU_E_INVALID when it cannot be
@@ -107,6 +113,15 @@ void http_out_sent(struct http_out *o, size_t n);
 void http_events_compact(struct http_events *e);
 /* Tell a pending or streaming handler that the peer went away; at most once. */
 void http_exchange_gone(struct http_exchange *x);
+/* Who asked by http_request_outlive(), at most once. */
+void http_exchange_tell(struct http_exchange *x, const struct http_reply *reply);
+/* What the handler returned. */
+void http_exchange_replied(struct http_exchange *x, struct http_reply *reply);
+/* The peer went away, and the request goes on without it: the exchange is in `orphans` from now on,
+ * and is freed when it is answered. False: it does not, http_exchange_gone() is due. */
+bool http_exchange_orphan(struct http_exchange *x, struct mu_link *orphans);
+/* Nobody waits any more. */
+void http_orphans_drop(struct mu_link *orphans);
 /* Takes NULL; returns NULL. Does not call on_gone. */
 struct http_exchange *http_exchange_free(struct http_exchange *x);
 

@@ -148,6 +148,7 @@ int http_server_new(struct mu_loop *loop, const struct http_server_options *opti
 	s->options = *options;
 	mu_link_init(&s->vhosts);
 	mu_link_init(&s->streams);
+	mu_link_init(&s->orphans);
 	mu_link_init(&s->websockets);
 	loops[0] = mu_loop_uv(loop);
 	info.foreign_loops = loops;
@@ -284,6 +285,7 @@ static void stop_turn(void *ctx)
 		return;
 	}
 	lws_context_destroy(s->lws);
+	http_orphans_drop(&s->orphans);
 	s->on_stopped(s->stopped_ctx);
 	free(s);
 }

@@ -36,6 +36,7 @@ struct http_server {
 	int fd_end; /* its tables end there */
 	struct mu_link vhosts;
 	struct mu_link streams;    /* stream.h */
+	struct mu_link orphans;    /* exchanges whose peer is gone: message.h */
 	struct mu_link websockets; /* ws_server.h */
 	unsigned n_websockets;
 	unsigned n_conns;

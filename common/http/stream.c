@@ -33,6 +33,7 @@ enum {
 	/* A pipelining client is rare, one that floods is cut. */
 	EARLY_INPUT_MAX = 16,
 	LINGER_SECONDS = 2,
+	CUT_SECONDS = 5, /* to take the last event */
 	/* Of a body in pieces, what may come after it was paused. */
 	HELD_MAX = 256 << 10,
 };
@@ -188,10 +189,8 @@ static void on_events_changed(struct http_exchange *x)
 {
 	struct http_stream *s = x->transport_data;
 
-	if (x->events->cut) {
-		kill_wsi(s);
-		return;
-	}
+	if (x->events->cut)
+		lws_set_timeout(s->wsi, PENDING_TIMEOUT_HTTP_CONTENT, CUT_SECONDS);
 	if (s->stage != HTTP_STAGE_EVENTS)
 		return;
 	if (s->x->events->sent == 0 && !s->writing)
@@ -239,8 +238,7 @@ static void dispatch(struct http_stream *s)
 	mu_str_add_char(&s->body, '\0');
 	x->request.body = s->body.data;
 	x->request.body_len = s->body.len - 1;
-	x->reply = s->server->options.handle(&x->request, s->server->options.ctx);
-	mu_assert(x->reply && x->reply->exchange == x);
+	http_exchange_replied(x, s->server->options.handle(&x->request, s->server->options.ctx));
 	apply_reply(s);
 }
 
@@ -347,7 +345,10 @@ static void on_dropped(struct http_session *session)
 	if (!s)
 		return;
 	session->stream = NULL;
-	http_exchange_gone(s->x);
+	if (http_exchange_orphan(s->x, &s->server->orphans))
+		s->x = NULL;
+	else
+		http_exchange_gone(s->x);
 	http_stream_free(s);
 }
 

@@ -20,6 +20,9 @@ struct http_ws *http_request_for_test_ws(const struct http_request *r);
 /* The peer leaves, if it has not been answered; then everything is freed. Returns NULL. */
 struct http_request *http_request_for_test_free(struct http_request *r);
 
+/* The server stops: those that have outlived their peers are not answered any more. */
+void http_request_for_test_stop(void);
+
 /* What the handler returned. */
 void http_request_for_test_replied(struct http_request *r, struct http_reply *reply);
 /* 0 while it is pending. */

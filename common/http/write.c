@@ -28,6 +28,17 @@ static bool has_body(const struct http_reply *reply)
 	       reply->body.len > 0;
 }
 
+/* Of a reply in pieces. Without one, and without chunks, its end is that of the connection. */
+static int add_length(struct http_stream *s, unsigned char **p, unsigned char *end)
+{
+	if (s->x->out->length != HTTP_LENGTH_UNKNOWN)
+		return lws_add_http_header_content_length(s->wsi, s->x->out->length, p, end);
+	if (s->x->chunked)
+		return add_header(s, "transfer-encoding", "chunked", p, end);
+	s->close_after = !s->h2;
+	return 0;
+}
+
 static int build_headers(struct http_stream *s, unsigned char **p, unsigned char *end)
 {
 	struct http_reply *reply = s->x->reply;
@@ -40,7 +51,7 @@ static int build_headers(struct http_stream *s, unsigned char **p, unsigned char
 	if (!r && reply->kind == HTTP_REPLY_NOW && reply->status != 204 && reply->status != 304)
 		r = lws_add_http_header_content_length(s->wsi, reply->body.len, p, end);
 	if (!r && reply->kind == HTTP_REPLY_STREAM)
-		r = lws_add_http_header_content_length(s->wsi, s->x->out->length, p, end);
+		r = add_length(s, p, end);
 	if (!r && reply->kind == HTTP_REPLY_EVENTS)
 		r = add_header(s, "cache-control", "no-store", p, end);
 	if (!r && !s->h2 && (s->close_after || reply->kind == HTTP_REPLY_EVENTS))
@@ -180,8 +191,11 @@ static int write_stream(struct http_session *session)
 	size_t n = piece_size(s, waiting);
 
 	if (n > 0) {
-		if (write_piece(s, o->out.data + o->sent, n, o->left == 0 && n == waiting) < 0)
+		bool final = o->left == 0 && n == waiting;
+
+		if (write_piece(s, o->out.data + o->sent, n, final) < 0)
 			return -1;
+		o->end_said = final;
 		http_out_sent(o, n);
 	}
 	if (o->sent < o->out.len) {
@@ -190,7 +204,7 @@ static int write_stream(struct http_session *session)
 	}
 	if (o->left == 0 && o->ended) {
 		/* An end that no piece could carry. */
-		if (s->h2 && o->length == 0)
+		if (s->h2 && !o->end_said)
 			(void)write_piece(s, "", 0, true);
 		return http_stream_end(session);
 	}

@@ -61,12 +61,22 @@ static bool match_leaf(const struct query_filter *f, const struct mu_value *v)
 	/* GCOVR_EXCL_STOP */
 }
 
-/* What JavaScript's Number() makes of it; NaN for what is no number. */
-static double to_number(const struct mu_value *v)
+/* What JavaScript's Number() makes of a text: blanks are 0, "Infinity" is one, "inf" is none. */
+static double text_to_number(const char *text)
 {
 	char *end;
-	double d;
+	double d = strtod(text, &end);
 
+	end += strspn(end, " \t\n\v\f\r");
+	if (*end != '\0' || (strpbrk(text, "iInNpP") && !strstr(text, "Infinity")))
+		return (double)NAN;
+	return d;
+}
+
+/* And of anything; NaN for what is no number. A list is its texts joined: none is 0, one is itself.
+ */
+static double to_number(const struct mu_value *v)
+{
 	switch (v->kind) {
 	case MU_VALUE_NULL:
 		return 0;
@@ -77,9 +87,13 @@ static double to_number(const struct mu_value *v)
 	case MU_VALUE_REAL:
 		return v->real;
 	case MU_VALUE_STRING:
-		d = strtod(v->string, &end);
-		return *end == '\0' ? d : (double)NAN;
+		return text_to_number(v->string);
 	case MU_VALUE_LIST:
+		if (v->n_children == 0)
+			return 0;
+		if (v->n_children > 1 || v->first->kind == MU_VALUE_BOOL)
+			return (double)NAN;
+		return to_number(v->first);
 	case MU_VALUE_OBJECT:
 		return (double)NAN;
 	/* GCOVR_EXCL_START: no kind, for the compiler only */

@@ -13,6 +13,7 @@ struct alarm;
 struct rest_alarms;
 struct rest_message;
 struct rest_feed;
+struct rest_keys;
 struct rest_relations;
 struct rest_type;
 
@@ -31,6 +32,7 @@ struct rest {
 	struct rest_feed *feed;     /* feed.c */
 	struct rest_relations *relations;
 	struct rest_alarms *alarms;
+	struct rest_keys *keys;
 	mu_msec ping_every;      /* of event streams */
 	struct mu_link sessions; /* session.h */
 	struct mu_timer *session_timer;

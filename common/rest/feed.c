@@ -461,10 +461,20 @@ static int each_collection(struct rest_call *c, const char *list, struct client 
 	return 0;
 }
 
-static int last_event_id(struct rest_call *c, bool *ret_given, uint64_t *ret_id,
+static int last_event_id(struct rest_call *c, const char *since, bool *ret_given, uint64_t *ret_id,
 			 struct mu_error *err)
 {
 	const char *text = http_request_header(c->request, "last-event-id");
+
+	/* What a browser saw last on this very stream is newer than what its page was made with. */
+	if (since && !text) {
+		*ret_given = true;
+		if (mu_parse_u64(since, ret_id))
+			return 0;
+		return mu_error_set(err, MU_E_PROTOCOL,
+				    "since: \"%s\" is not an id of ours; hint: that of an event",
+				    since);
+	}
 
 	if (!text)
 		text = http_request_query(c->request, "lastEventId");
@@ -473,6 +483,27 @@ static int last_event_id(struct rest_call *c, bool *ret_given, uint64_t *ret_id,
 		return mu_error_set(err, MU_E_PROTOCOL,
 				    "Last-Event-ID: \"%s\" is not an id of ours", text);
 	return 0;
+}
+
+/* What is missing, in so many words. */
+static void send_gap(struct client *cl, uint64_t since)
+{
+	const struct rest_feed *feed = cl->feed;
+	uint64_t n = feed->n_records < RING_MAX ? feed->n_records : RING_MAX;
+	char data[160];
+
+	(void)snprintf(data, sizeof data,
+		       "{\"since\":%llu,\"oldest\":%llu,\"newest\":%llu,\"reason\":\"events were "
+		       "missed: list again\"}",
+		       (unsigned long long)since, (unsigned long long)(feed->next_id - n),
+		       (unsigned long long)(feed->next_id - 1));
+	(void)http_events_send(cl->events, "gap", 0, data);
+}
+
+static void subscribe_to_all(struct client *cl)
+{
+	for (int i = 0; i < N_TYPES; i++)
+		subscribe(cl, i, NULL);
 }
 
 static void send_init(struct client *cl)
@@ -486,6 +517,7 @@ static void send_init(struct client *cl)
 struct http_reply *rest_get_events(struct rest_call *c)
 {
 	const char *collections = http_request_query(c->request, "collections");
+	const char *since = http_request_query(c->request, "since");
 	struct rest_feed *feed = c->rest->feed;
 	struct mu_error err = MU_ERROR_INIT;
 	struct http_reply *reply;
@@ -495,7 +527,7 @@ struct http_reply *rest_get_events(struct rest_call *c)
 	struct client *cl;
 
 	if ((collections && each_collection(c, collections, NULL, &err) < 0) ||
-	    last_event_id(c, &resumes, &last_id, &err) < 0)
+	    last_event_id(c, since, &resumes, &last_id, &err) < 0)
 		return rest_error(c, &err);
 	feed->active = true;
 	rest_relations_need(c->rest->relations);
@@ -510,10 +542,17 @@ struct http_reply *rest_get_events(struct rest_call *c)
 	reply = http_reply_events(c->request, &cl->events, on_client_gone, cl);
 	if (collections)
 		(void)each_collection(c, collections, cl, &err);
+	else if (since)
+		subscribe_to_all(cl);
 	/* A returning client's first id is that of what it missed, not that of now. */
 	if (!resumes) {
 		send_init(cl);
-	} else if (!replay(cl, last_id)) {
+	} else if (replay(cl, last_id)) {
+		;
+	} else if (since) {
+		send_gap(cl, last_id);
+		send_init(cl);
+	} else {
 		send_init(cl);
 		(void)http_events_send(cl->events, "resync", 0,
 				       "{\"reason\":\"events were missed: list again\"}");

@@ -290,6 +290,16 @@ static void walk(const struct rest_backend *b, bool (*each)(const void *object, 
 	b->each_host(b->ctx, each_host, &e);
 }
 
+static void find_host(struct rest *rest, const struct mu_uuid *id,
+		      void (*found)(const void *object, void *arg), void *arg)
+{
+	const struct host_id host_id = {*id};
+	const struct model_host *h = rest->backend.host_find(rest->backend.ctx, &host_id);
+
+	if (h)
+		found(h, arg);
+}
+
 const struct rest_type rest_type_host = {
     .name = "host",
     .collection = "hosts",
@@ -297,6 +307,7 @@ const struct rest_type rest_type_host = {
     .n_fields = MU_ARRAY_SIZE(fields),
     .id = host_uuid,
     .each = walk,
+    .find = find_host,
 };
 
 struct http_reply *rest_get_hosts(struct rest_call *c)

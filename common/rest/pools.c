@@ -120,6 +120,16 @@ static void walk(const struct rest_backend *b, bool (*each)(const void *object, 
 	(void)each(&p, arg);
 }
 
+static void find_pool(struct rest *rest, const struct mu_uuid *id,
+		      void (*found)(const void *object, void *arg), void *arg)
+{
+	struct rest_pool p = {0};
+
+	rest->backend.pool(rest->backend.ctx, &p);
+	if (mu_uuid_equal(id, &p.id))
+		found(&p, arg);
+}
+
 const struct rest_type rest_type_pool = {
     .name = "pool",
     .collection = "pools",
@@ -127,6 +137,7 @@ const struct rest_type rest_type_pool = {
     .n_fields = MU_ARRAY_SIZE(fields),
     .id = pool_uuid,
     .each = walk,
+    .find = find_pool,
 };
 
 struct http_reply *rest_get_pools(struct rest_call *c)

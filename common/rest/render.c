@@ -4,11 +4,9 @@
 #include "common/base/assert.h"
 #include "common/base/str.h"
 #include "common/json/json.h"
+#include "common/rest/etag.h"
 
-#include <stdio.h>
 #include <string.h>
-
-enum { FIELDS_MAX = 96 };
 
 void rest_render_init(struct rest_render *r, struct rest *rest, struct mu_arena *a)
 {
@@ -19,8 +17,8 @@ void rest_render_init(struct rest_render *r, struct rest *rest, struct mu_arena 
 	(void)mu_uuid_format(&r->pool.id, r->pool_id);
 }
 
-static struct mu_value *render(struct rest_render *r, const struct rest_type *type,
-			       const void *object, const bool *chosen)
+struct mu_value *rest_render_chosen(struct rest_render *r, const struct rest_type *type,
+				    const void *object, const bool *chosen)
 {
 	struct mu_value *v = mu_value_object(r->arena);
 
@@ -34,9 +32,10 @@ static struct mu_value *render(struct rest_render *r, const struct rest_type *ty
 	return v;
 }
 
-static void choose(const struct rest_type *type, const struct query_fields *fields, bool *chosen)
+void rest_render_choose(const struct rest_type *type, const struct query_fields *fields,
+			bool chosen[static REST_FIELDS_MAX])
 {
-	mu_assert(type->n_fields <= FIELDS_MAX);
+	mu_assert(type->n_fields <= REST_FIELDS_MAX);
 	for (size_t i = 0; i < type->n_fields; i++)
 		chosen[i] = !fields || query_fields_has(fields, type->fields[i].name);
 }
@@ -44,152 +43,31 @@ static void choose(const struct rest_type *type, const struct query_fields *fiel
 struct mu_value *rest_render_object(struct rest_render *r, const struct rest_type *type,
 				    const void *object, const struct query_fields *fields)
 {
-	bool chosen[FIELDS_MAX];
+	bool chosen[REST_FIELDS_MAX];
 
-	choose(type, fields, chosen);
-	return render(r, type, object, chosen);
+	rest_render_choose(type, fields, chosen);
+	return rest_render_chosen(r, type, object, chosen);
 }
 
 struct http_reply *rest_single(struct rest_call *c, const struct rest_type *type,
 			       const void *object)
 {
+	const char *if_none = http_request_header(c->request, "if-none-match");
+	struct mu_str text = MU_STR_INIT;
+	char etag[REST_ETAG_TEXT];
+	struct http_reply *reply;
 	struct rest_render r;
 
 	rest_render_init(&r, c->rest, c->arena);
-	return http_reply_json(c->request, 200, rest_render_object(&r, type, object, NULL));
-}
-
-/* Lists */
-
-struct list {
-	struct rest_render render;
-	const struct rest_type *type; /* that is being listed */
-	struct query_fields fields;
-	const struct query_filter *filter; /* NULL: everything */
-	bool (*keep)(const void *object, const void *arg);
-	const void *keep_arg;
-	bool hrefs;
-	bool ndjson;
-	size_t limit;
-	size_t n_items;
-	bool chosen[FIELDS_MAX];
-	bool used[FIELDS_MAX]; /* by the filter */
-	struct mu_str out;
-};
-
-static struct mu_value *href_value(struct list *l, const void *object)
-{
-	char id[MU_UUID_TEXT];
-	char href[64];
-
-	(void)snprintf(href, sizeof href, "/rest/v0/%s/%s", l->type->collection,
-		       mu_uuid_format(l->type->id(object), id));
-	return mu_value_string(l->render.arena, href);
-}
-
-static bool list_item(const void *object, void *arg)
-{
-	struct list *l = arg;
-	struct mu_arena *a = l->render.arena;
-	struct mu_value *v;
-
-	if (l->keep && !l->keep(object, l->keep_arg))
-		return true;
-	mu_arena_reset(a);
-	if (l->filter &&
-	    !query_filter_match(l->filter, render(&l->render, l->type, object, l->used)))
-		return true;
-	if (l->hrefs) {
-		v = href_value(l, object);
-	} else {
-		v = render(&l->render, l->type, object, l->chosen);
-		mu_value_set(a, v, "href", href_value(l, object));
-	}
-	if (l->n_items > 0 && !l->ndjson)
-		mu_str_add_char(&l->out, ',');
-	mu_json_write(&l->out, v, false);
-	if (l->ndjson)
-		mu_str_add_char(&l->out, '\n');
-	return ++l->n_items < l->limit;
-}
-
-static int parse_filter(struct rest_call *c, struct list *l, struct mu_error *err)
-{
-	const char *text = http_request_query(c->request, "filter");
-	struct query_filter *f = NULL;
-
-	if (!text)
-		return 0;
-	if (query_filter_parse(c->arena, text, &f, err) < 0)
-		return MU_FAILED;
-	l->filter = f;
-	return 0;
-}
-
-static int parse_list(struct rest_call *c, struct list *l, struct mu_error *err)
-{
-	const char *fields = http_request_query(c->request, "fields");
-	const char *limit = http_request_query(c->request, "limit");
-
-	l->hrefs = !fields;
-	if (fields && query_fields_parse(c->arena, fields, &l->fields, err) < 0)
-		return MU_FAILED;
-	l->limit = SIZE_MAX;
-	if (limit && query_limit_parse(limit, &l->limit, err) < 0)
-		return MU_FAILED;
-	if (rest_query_bool(c, "ndjson", &l->ndjson, err) < 0)
-		return MU_FAILED;
-	return parse_filter(c, l, err);
-}
-
-static struct http_reply *bad_list(struct rest_call *c, const struct mu_error *err)
-{
-	struct mu_value *data = NULL;
-	const char *filter = http_request_query(c->request, "filter");
-
-	if (filter && mu_str_has_prefix(err->text, "filter:")) {
-		data = mu_value_object(c->arena);
-		mu_value_set_string(c->arena, data, "stringToParse", filter);
-	}
-	return http_reply_error(c->request, err, data);
-}
-
-static void list_type(struct list *l, const struct rest_type *type,
-		      const struct rest_backend *backend)
-{
-	l->type = type;
-	choose(type, &l->fields, l->chosen);
-	for (size_t i = 0; l->filter && i < type->n_fields; i++)
-		l->used[i] = query_filter_uses(l->filter, type->fields[i].name);
-	if (l->n_items < l->limit)
-		type->each(backend, list_item, l);
-}
-
-struct http_reply *rest_list_all(struct rest_call *c, const struct rest_type *const *types,
-				 size_t n_types, bool (*keep)(const void *object, const void *arg),
-				 const void *arg)
-{
-	struct list l = {.keep = keep, .keep_arg = arg};
-	struct mu_error err = MU_ERROR_INIT;
-
-	if (parse_list(c, &l, &err) < 0)
-		return bad_list(c, &err);
-	rest_render_init(&l.render, c->rest, mu_arena_new());
-	if (!l.ndjson)
-		mu_str_add_char(&l.out, '[');
-	for (size_t i = 0; i < n_types; i++)
-		list_type(&l, types[i], &c->rest->backend);
-	if (!l.ndjson)
-		mu_str_add_char(&l.out, ']');
-	mu_arena_free(l.render.arena);
-	return http_reply_take(c->request, 200,
-			       l.ndjson ? "application/x-ndjson" : "application/json", &l.out);
-}
-
-struct http_reply *rest_list(struct rest_call *c, const struct rest_type *type,
-			     bool (*keep)(const void *object, const void *arg), const void *arg)
-{
-	return rest_list_all(c, &type, 1, keep, arg);
+	mu_json_write(&text, rest_render_object(&r, type, object, NULL), false);
+	rest_etag_of(etag, text.data, text.len);
+	if (if_none && rest_etag_listed(if_none, etag))
+		reply = http_reply_empty(c->request, 304);
+	else
+		reply = http_reply_take(c->request, 200, "application/json", &text);
+	mu_str_deinit(&text);
+	http_reply_header(reply, "etag", etag);
+	return reply;
 }
 
 /* Matching one object for rules, by id */
@@ -222,14 +100,14 @@ bool rest_matches(struct rest *rest, enum alarm_of of, const struct mu_uuid *id,
 	    [ALARM_OF_SR] = &rest_type_sr,
 	};
 	const void *object = object_of(rest, of, id);
-	bool used[FIELDS_MAX];
+	bool used[REST_FIELDS_MAX];
 	struct rest_render r;
 
 	if (!object)
 		return false;
 	rest_render_init(&r, rest, a);
-	mu_assert(types[of]->n_fields <= FIELDS_MAX);
+	mu_assert(types[of]->n_fields <= REST_FIELDS_MAX);
 	for (size_t i = 0; i < types[of]->n_fields; i++)
 		used[i] = query_filter_uses(filter, types[of]->fields[i].name);
-	return query_filter_match(filter, render(&r, types[of], object, used));
+	return query_filter_match(filter, rest_render_chosen(&r, types[of], object, used));
 }

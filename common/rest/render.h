@@ -10,6 +10,8 @@
 #include "common/query/query.h"
 #include "common/rest/call.h"
 
+enum { REST_FIELDS_MAX = 96 }; /* of a type */
+
 struct rest_render {
 	struct mu_arena *arena; /* values are built here */
 	struct rest *rest;
@@ -32,8 +34,7 @@ struct rest_type {
 	const struct mu_uuid *(*id)(const void *object);
 	void (*each)(const struct rest_backend *backend,
 		     bool (*each)(const void *object, void *arg), void *arg);
-	/* Call `found` with the object of this id, if there is one. NULL: the resource has handlers
-	 * of its own. */
+	/* Call `found` with the object of this id, if there is one. */
 	void (*find)(struct rest *rest, const struct mu_uuid *id,
 		     void (*found)(const void *object, void *arg), void *arg);
 };
@@ -65,8 +66,14 @@ void rest_render_init(struct rest_render *r, struct rest *rest, struct mu_arena 
 struct mu_value *rest_render_object(struct rest_render *r, const struct rest_type *type,
 				    const void *object, const struct query_fields *fields);
 
-/* GET of a collection: hrefs, or objects as `fields`, `filter`, `limit` and `ndjson` say. `keep`
- * (NULL: all) narrows it to a sub-collection. */
+/* The fields of the table that `chosen` marks, for who asks often; NULL `fields`: all. */
+void rest_render_choose(const struct rest_type *type, const struct query_fields *fields,
+			bool chosen[static REST_FIELDS_MAX]);
+struct mu_value *rest_render_chosen(struct rest_render *r, const struct rest_type *type,
+				    const void *object, const bool *chosen);
+
+/* list.c: GET of a collection: hrefs, or objects as `fields`, `filter`, `sort`, `cursor`, `limit`
+ * and `ndjson` say. `keep` (NULL: all) narrows it to a sub-collection. */
 struct http_reply *rest_list(struct rest_call *c, const struct rest_type *type,
 			     bool (*keep)(const void *object, const void *arg), const void *arg);
 /* The same of several collections, one after the other. */

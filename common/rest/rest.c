@@ -8,6 +8,8 @@
 #include "common/base/assert.h"
 #include "common/base/str.h"
 #include "common/rest/alarms.h"
+#include "common/rest/etag.h"
+#include "common/rest/keys.h"
 #include "common/rest/messages.h"
 #include "common/rest/relations.h"
 #include "common/rest/render.h"
@@ -188,6 +190,7 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
 	rest->feed = rest_feed_new(rest);
 	rest->relations = rest_feed_relations_new(rest->feed, &rest->backend);
 	rest->alarms = rest_alarms_new(rest);
+	rest->keys = rest_keys_new(rest);
 	return rest;
 }
 
@@ -198,6 +201,7 @@ struct rest *rest_free(struct rest *rest)
 	mu_assert(mu_list_empty(&rest->waiters) && mu_list_empty(&rest->host_groups));
 	mu_assert(mu_list_empty(&rest->sessions) && rest->n_exports == 0);
 	rest->session_timer = mu_timer_free(rest->session_timer);
+	rest->keys = rest_keys_free(rest->keys);
 	rest->alarms = rest_alarms_free(rest->alarms);
 	rest->feed = rest_feed_free(rest->feed);
 	rest->relations = rest_relations_free(rest->relations);
@@ -491,6 +495,44 @@ bool rest_streams(struct http_request *r, void *rest)
 	return m.route && m.route->info.streams;
 }
 
+static struct http_reply *carry_out(struct rest_call *c, void *arg)
+{
+	const struct match *m = arg;
+	struct http_reply *refusal;
+
+	if (c->request->method != HTTP_GET && (refusal = rest_etag_check(c, m->vars[0])))
+		return refusal;
+	if (m->more)
+		return m->more->handle(c->request, m->more->open ? NULL : &c->user, m->vars[0],
+				       m->more_ctx);
+	c->id = m->vars[0];
+	c->name = m->vars[1];
+	if (m->call)
+		return rest_call_handle(c, m->call);
+	c->type = m->route->type;
+	return m->route->handle(c);
+}
+
+/* HTTP/2 drops headers that the library does not know, hence also as a parameter. */
+static struct http_reply *with_key(struct rest_call *c, struct match *m)
+{
+	const struct http_request *r = c->request;
+	const char *key = http_request_header(r, "idempotency-key");
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (!key)
+		key = http_request_query(r, "idempotencyKey");
+	if (!key || r->method == HTTP_GET || r->method == HTTP_PUT)
+		return carry_out(c, m);
+	/* Their answers can hold secrets, which are kept nowhere; their bodies are not held. */
+	if (m->more || (m->route && m->route->info.streams)) {
+		(void)mu_error_set(&err, MU_E_PROTOCOL,
+				   "Idempotency-Key: not for %s; hint: leave it out", r->path);
+		return rest_error(c, &err);
+	}
+	return rest_keyed(c, key, carry_out, mu_arena_memdup(c->arena, m, sizeof *m));
+}
+
 struct http_reply *rest_handle(struct http_request *r, void *rest)
 {
 	struct rest_call c = {.rest = rest, .request = r, .arena = r->arena};
@@ -511,12 +553,5 @@ struct http_reply *rest_handle(struct http_request *r, void *rest)
 		(void)mu_error_set(&err, MU_E_DENIED, "%s may look but not change", c.user.name);
 		return rest_error(&c, &err);
 	}
-	if (m.more)
-		return m.more->handle(r, open ? NULL : &c.user, m.vars[0], m.more_ctx);
-	c.id = m.vars[0];
-	c.name = m.vars[1];
-	if (m.call)
-		return rest_call_handle(&c, m.call);
-	c.type = m.route->type;
-	return m.route->handle(&c);
+	return with_key(&c, &m);
 }

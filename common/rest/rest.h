@@ -61,6 +61,20 @@ struct rest_transfer {
 	const char *arguments; /* a JSON object, `op` among it */
 };
 
+/* A request with an Idempotency-Key, and its answer. */
+enum { REST_KEY_MAX = 128 };
+struct rest_key {
+	char user[MODEL_NAME_MAX + 1];
+	char key[REST_KEY_MAX + 1];
+	uint64_t request; /* hash of what was asked */
+	mu_msec at;
+	int status; /* 0: not answered */
+	char type[64];
+	char location[128];
+	const char *body;
+	size_t body_len;
+};
+
 struct rest_backend {
 	void *ctx;
 	/* Fill *ret_user, or fail with MU_E_UNAUTHENTICATED. `token` is the bearer token or cookie
@@ -130,6 +144,11 @@ struct rest_backend {
 	void (*host_read_cancel)(void *ctx, struct host_read_op *op);
 	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 			  const char *from, struct mu_error *err);
+	/* Keep a key over restarts: done(arg, NULL) when it is durable; `done` NULL: nobody waits.
+	 * Never inside the call. Optional, both: NULL = for as long as the process runs. */
+	void (*key_put)(void *ctx, const struct rest_key *key,
+			void (*done)(void *arg, const struct mu_error *err), void *arg);
+	void (*key_drop)(void *ctx, const struct rest_key *key);
 	/* Rows of a VM's or host's statistics. Optional: NULL = none are kept. done() exactly once,
 	 * never inside the call: `r`, valid during the call, or an error; MU_E_NOT_FOUND: nothing
 	 * is known of the object. */
@@ -167,6 +186,9 @@ struct rest_counts {
 	uint64_t n_refused; /* of these: nobody knew who asked */
 };
 void rest_counts(const struct rest *rest, struct rest_counts *ret);
+
+/* At start, oldest first: what was kept. */
+void rest_keys_add(struct rest *rest, const struct rest_key *key);
 
 /* Tell it about changes, after the backend shows them: feeds /events subscriptions and ?wait and
  * ?sync requests. VMs of a host that comes or goes change too: their power state reads otherwise.

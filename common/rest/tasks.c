@@ -144,6 +144,15 @@ static void walk(const struct rest_backend *b, bool (*each)(const void *object, 
 	b->each_task(b->ctx, each_task, &e);
 }
 
+static void find_task(struct rest *rest, const struct mu_uuid *id,
+		      void (*found)(const void *object, void *arg), void *arg)
+{
+	const struct model_task *t = rest->backend.task_find(rest->backend.ctx, id);
+
+	if (t)
+		found(t, arg);
+}
+
 const struct rest_type rest_type_task = {
     .name = "task",
     .collection = "tasks",
@@ -151,6 +160,7 @@ const struct rest_type rest_type_task = {
     .n_fields = MU_ARRAY_SIZE(fields),
     .id = task_uuid,
     .each = walk,
+    .find = find_task,
 };
 
 struct http_reply *rest_get_tasks(struct rest_call *c)

@@ -182,9 +182,39 @@ Test(message, events_are_bounded)
 		n++;
 	cr_expect_lt(n, 10);
 	cr_expect(e->cut);
+	cr_expect_eq(strncmp(e->out.data, "event: cut\ndata: {\"reason\":", 27), 0, "%s",
+		     e->out.data);
+	cr_expect_not(http_events_send(e, "x", 0, "late"));
 	http_exchange_gone(x);
 	http_exchange_gone(x);
 	cr_expect_eq(gone, 1);
+	http_exchange_free(x);
+}
+
+/* The event that is being sent is sent to its end, or the peer would take the rest for part of it.
+ */
+Test(message, a_cut_comes_between_events)
+{
+	static const struct http_transport transport = {nothing, nothing};
+	struct http_exchange *x = http_exchange_new(&transport, 100);
+	struct http_events *e = NULL;
+	int gone = 0;
+
+	x->reply = http_reply_events(&x->request, &e, count, &gone);
+	(void)http_events_send(e, "x", 0, "0123456789");
+	e->sent = 12;
+	while (http_events_send(e, "x", 0, "0123456789"))
+		;
+	cr_expect_eq(strncmp(e->out.data, "a: 0123456789\n\nevent: cut\n", 26), 0, "%s",
+		     e->out.data);
+	http_exchange_free(x);
+	x = http_exchange_new(&transport, 100);
+	x->reply = http_reply_events(&x->request, &e, count, &gone);
+	(void)http_events_send(e, "x", 0, "0123456789");
+	e->sent = e->out.len;
+	while (http_events_send(e, "x", 0, "0123456789"))
+		;
+	cr_expect_eq(strncmp(e->out.data, "event: cut\n", 11), 0, "%s", e->out.data);
 	http_exchange_free(x);
 }
 

@@ -14,7 +14,8 @@ static const char object[] =
     "\"CPUs\":{\"number\":4,\"max\":8},\"memory\":{\"size\":4294967296,\"dynamic\":[42,43]},"
     "\"tags\":[\"production\",\"owner=Zoë\"],\"snapshots\":[1,2,3],\"none\":[],"
     "\"version\":\"4.17.3\",\"numeric\":\"12\",\"city\":\"ΑΘΗΝΑ МОСКВА ŻÓŁĆ\","
-    "\"quote\":\"say \\\"hi\\\" a:b (c)\",\"star\":\"a*b\"}";
+    "\"quote\":\"say \\\"hi\\\" a:b (c)\",\"star\":\"a*b\","
+    "\"inf\":\"inf\",\"endless\":\"Infinity\",\"blanks\":\" 77 \",\"one\":[77],\"flag\":[true]}";
 
 struct good {
 	const char *filter;
@@ -148,6 +149,14 @@ static const struct good goods[] = {
     {"empty:<=0", true},
     {"absent:<=0", false},
     {"tags:>0", false},
+    /* As JavaScript's Number() has it. */
+    {"inf:>0", false},
+    {"endless:>0", true},
+    {"blanks:>76", true},
+    {"one:>76", true},
+    {"one:<77", false},
+    {"none:<=0", true},
+    {"flag:>0", false},
     {"CPUs:>0", false},
     {"zero:>-1", true},
 };

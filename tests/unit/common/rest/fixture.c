@@ -544,6 +544,18 @@ struct http_request *fixture_call(struct fixture *f, enum http_method method, co
 	return call(f, method, target, body, "authorization", "Bearer secret");
 }
 
+struct http_request *fixture_call_with(struct fixture *f, enum http_method method,
+				       const char *target, const char *body, const char *header,
+				       const char *value)
+{
+	struct http_request *r = http_request_for_test(method, target, body);
+
+	http_request_for_test_header(r, "authorization", "Bearer secret");
+	http_request_for_test_header(r, header, value);
+	http_request_for_test_replied(r, rest_handle(r, f->rest));
+	return r;
+}
+
 struct http_request *fixture_call_as(struct fixture *f, enum http_method method, const char *target,
 				     const char *header, const char *value)
 {

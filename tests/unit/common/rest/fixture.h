@@ -105,6 +105,10 @@ struct http_request *fixture_call(struct fixture *f, enum http_method method, co
 /* The same with a header of the caller's choice instead (NULL: none). */
 struct http_request *fixture_call_as(struct fixture *f, enum http_method method, const char *target,
 				     const char *header, const char *value);
+/* As "admin", with a further header. */
+struct http_request *fixture_call_with(struct fixture *f, enum http_method method,
+				       const char *target, const char *body, const char *header,
+				       const char *value);
 /* Check the status of a request's reply, and free it. */
 void fixture_expect(struct http_request *r, int status, const char *body_part);
 /* GET and compare the whole body. */

@@ -274,6 +274,37 @@ Test(events, too_many_missed_ones_ask_for_a_new_list)
 	http_request_for_test_free(r);
 }
 
+Test(events, since_an_id_of_all_collections)
+{
+	struct http_request *r = listen_to("/rest/v0/events?collections=VM");
+	char target[128];
+
+	(void)snprintf(target, sizeof target, "/rest/v0/events?since=%llu", last_id(r));
+	http_request_for_test_free(r);
+	rest_vm_changed(f->rest, REST_UPDATE, &f->vms[1]);
+	rest_host_changed(f->rest, REST_UPDATE, &f->hosts[0]);
+	r = listen_to(target);
+	cr_expect_eq(n_events(r, "event: update"), 2);
+	cr_expect_not(has(r, "event: gap"));
+	rest_host_changed(f->rest, REST_UPDATE, &f->hosts[0]);
+	cr_expect_eq(n_events(r, "event: update"), 3);
+	http_request_for_test_free(r);
+	for (int i = 0; i < 3000; i++)
+		rest_host_changed(f->rest, REST_UPDATE, &f->hosts[0]);
+	r = listen_to(target);
+	cr_expect(has(r, "event: gap\ndata: {\"since\":"));
+	cr_expect(has(r, "event: init"));
+	cr_expect_not(has(r, "event: update"));
+	rest_host_changed(f->rest, REST_UPDATE, &f->hosts[0]);
+	cr_expect_eq(n_events(r, "event: update"), 1, "it goes on from now");
+	http_request_for_test_free(r);
+	r = listen_to("/rest/v0/events?since=0&collections=host");
+	cr_expect(has(r, "event: gap\ndata: {\"since\":0,\"oldest\":"));
+	http_request_for_test_free(r);
+	fixture_expect(fixture_call(f, HTTP_GET, "/rest/v0/events?since=x", NULL), 400,
+		       "since: \\\"x\\\" is not an id of ours");
+}
+
 Test(events, last_event_id_header)
 {
 	struct http_request *r =

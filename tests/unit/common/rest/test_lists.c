@@ -49,6 +49,86 @@ Test(lists, fields_filter_limit)
 			   "\"/rest/v0/vms/" VM_DB "\"\n");
 }
 
+Test(lists, in_the_order_that_is_asked_for)
+{
+	fixture_expect_get(f, "/rest/v0/vms?sort=name_label", 200,
+			   "[\"/rest/v0/vms/" VM_DB "\",\"/rest/v0/vms/" VM_FAR
+			   "\",\"/rest/v0/vms/" VM_WEB "\"]");
+	fixture_expect_get(f, "/rest/v0/vms?sort=-power_state,-name_label&ndjson=true", 200,
+			   "\"/rest/v0/vms/" VM_FAR "\"\n\"/rest/v0/vms/" VM_WEB
+			   "\"\n\"/rest/v0/vms/" VM_DB "\"\n");
+	/* What has no such property now comes last. */
+	fixture_expect_get(f, "/rest/v0/vms?sort=-lastKnownPowerState&limit=1", 200,
+			   "[\"/rest/v0/vms/" VM_FAR "\"]");
+	fixture_expect_get(f, "/rest/v0/hosts?sort=-name_label&fields=name_label&limit=1", 200,
+			   "[{\"name_label\":\"xen2\",\"href\":\"/rest/v0/hosts/" HOST_2 "\"}]");
+	fixture_expect_get(f, "/rest/v0/pools?sort=name_label", 200,
+			   "[\"/rest/v0/pools/" POOL "\"]");
+	fixture_expect_get(f, "/rest/v0/vms/" VM_DB "/vdis?sort=name_label&limit=7", 200,
+			   "[\"/rest/v0/vdis/" VDI_2 "\"]");
+}
+
+/* The target of a Link header, in `target`; false when there is none. */
+static bool next_page(const struct http_request *r, char *target, size_t size)
+{
+	const char *link = http_request_for_test_reply_header(r, "link");
+	const char *end = link ? strstr(link, ">; rel=\"next\"") : NULL;
+
+	if (!end)
+		return false;
+	(void)snprintf(target, size, "%.*s", (int)(end - link - 1), link + 1);
+	return true;
+}
+
+static void expect_pages(const char *target, const char *const *pages)
+{
+	char next[1024];
+
+	(void)snprintf(next, sizeof next, "%s", target);
+	for (size_t i = 0; pages[i]; i++) {
+		struct http_request *r = fixture_call(f, HTTP_GET, next, NULL);
+
+		cr_assert_eq(http_request_for_test_status(r), 200);
+		cr_expect_str_eq(http_request_for_test_body(r), pages[i]);
+		cr_expect_eq(next_page(r, next, sizeof next), pages[i + 1] != NULL);
+		http_request_for_test_free(r);
+	}
+}
+
+Test(lists, pages_follow_each_other)
+{
+	static const char *const by_id[] = {
+	    "[\"/rest/v0/vms/" VM_WEB "\",\"/rest/v0/vms/" VM_DB "\"]",
+	    "[\"/rest/v0/vms/" VM_FAR "\"]",
+	    NULL,
+	};
+	static const char *const by_name[] = {
+	    "\"/rest/v0/vms/" VM_WEB "\"\n",
+	    "\"/rest/v0/vms/" VM_DB "\"\n",
+	    NULL,
+	};
+
+	expect_pages("/rest/v0/vms?cursor=&limit=2", by_id);
+	expect_pages("/rest/v0/vms?sort=-name_label&filter=name_label:b&limit=1&ndjson", by_name);
+	/* The last page says so: there is no link. */
+	expect_pages("/rest/v0/vms?cursor=",
+		     (const char *const[]){"[\"/rest/v0/vms/" VM_WEB "\",\"/rest/v0/vms/" VM_DB
+					   "\",\"/rest/v0/vms/" VM_FAR "\"]",
+					   NULL});
+}
+
+Test(lists, a_cursor_is_of_its_sort)
+{
+	struct http_request *r = fixture_call(f, HTTP_GET, "/rest/v0/vms?sort=id&limit=1", NULL);
+	char next[1024];
+	char other[1200];
+
+	cr_assert(next_page(r, next, sizeof next));
+	(void)snprintf(other, sizeof other, "/rest/v0/vms?sort=-id&%s", strstr(next, "cursor="));
+	fixture_expect(fixture_call(f, HTTP_GET, other, NULL), 400, "another sort");
+	http_request_for_test_free(r);
+}
+
 Test(lists, refuses_bad_parameters)
 {
 	static const struct {
@@ -62,6 +142,10 @@ Test(lists, refuses_bad_parameters)
 	    {"/rest/v0/vms?fields=", "fields:"},
 	    {"/rest/v0/vms?ndjson=maybe", "neither true nor false"},
 	    {"/rest/v0/tasks?filter=a:>b", "a number must follow"},
+	    {"/rest/v0/vms?sort=", "sort: at character 1"},
+	    {"/rest/v0/vms?sort=power_state,,", "sort: at character 13"},
+	    {"/rest/v0/vms?sort=nonsense", "sort: a VM has no property \\\"nonsense\\\""},
+	    {"/rest/v0/vms?cursor=12", "cursor: this is none of ours"},
 	};
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(bad); i++)
