@@ -47,7 +47,8 @@ int main(void)
 	    &rest_type_vdi,     &rest_type_vdi_snapshot, &rest_type_vbd,
 	    &rest_type_network, &rest_type_pif,          &rest_type_vif,
 	    &rest_type_pci,     &rest_type_pool,         &rest_type_task,
-	    &rest_type_alarm,   &rest_type_message,
+	    &rest_type_alarm,   &rest_type_message,      &rest_type_server,
+	    &rest_type_sm,
 	};
 	struct rest rest = {0};
 
