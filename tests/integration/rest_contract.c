@@ -4,6 +4,7 @@
  * optional|required|one". */
 #include "aggregator/rest/admin.h"
 #include "aggregator/rest/alarms.h"
+#include "aggregator/rest/contract.h"
 #include "aggregator/rest/exposition.h"
 #include "common/rest/render.h"
 
@@ -57,6 +58,7 @@ int main(void)
 	admin_routes_add(&rest, NULL);
 	alarm_routes_add(&rest, NULL);
 	exposition_routes_add(&rest, NULL);
+	contract_routes_add(&rest);
 	for (size_t set = 0; set < rest.n_route_sets; set++)
 		for (size_t i = 0; i < rest.route_sets[set].n_routes; i++) {
 			const struct rest_route *r = &rest.route_sets[set].routes[i];
