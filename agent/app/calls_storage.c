@@ -85,16 +85,32 @@ static bool take_text(const struct mu_value *args, const char *name, char *ret, 
 }
 
 /* More tags than there is room for are counted, and refused by the storage. */
-static void take_tags(const struct mu_value *args, struct storage_text *t)
+static int take_tags(const struct mu_value *args, struct storage_text *t, struct mu_error *err)
 {
-	const struct mu_value *tags = mu_value_get(args, "tags");
+	static const char *const names[] = {[STORAGE_TAGS_SET] = "tags",
+					    [STORAGE_TAGS_ADD] = "addTags",
+					    [STORAGE_TAGS_REMOVE] = "removeTags"};
+	const struct mu_value *tags = NULL;
 
+	for (size_t i = 0; i < MU_ARRAY_SIZE(names); i++) {
+		const struct mu_value *v = mu_value_get(args, names[i]);
+
+		if (v && tags)
+			return mu_error_set(
+			    err, MU_E_INVALID,
+			    "arguments: tags, addTags, removeTags: each excludes the others");
+		if (!v)
+			continue;
+		tags = v;
+		t->tags_are = (enum storage_tags)i;
+	}
 	t->has_tags = tags != NULL;
 	for (const struct mu_value *it = tags ? tags->first : NULL; it; it = it->next) {
 		if (t->n_tags < MODEL_OBJECT_TAGS_MAX)
 			(void)snprintf(t->tags[t->n_tags], sizeof *t->tags, "%s", it->string);
 		t->n_tags++;
 	}
+	return 0;
 }
 
 static int take_parameters(const struct mu_value *config, struct sr_config *ret,
@@ -134,7 +150,8 @@ static int take_arguments(const struct mu_value *args, struct storage_op *op, st
 	t->has_name = take_text(args, "name_label", t->name, sizeof t->name);
 	t->has_description =
 	    take_text(args, "name_description", t->description, sizeof t->description);
-	take_tags(args, t);
+	if (take_tags(args, t, err) < 0)
+		return MU_FAILED;
 	(void)take_uuid(args, "id", &op->id);
 	if (!take_uuid(args, "srId", &op->other))
 		(void)take_uuid(args, "snapshotId", &op->other);
@@ -383,17 +400,34 @@ static void judge_made(const struct storage_op *op, bool found, const struct mod
 	calls_value_text(id_value(a, &op->id), v->value);
 }
 
-static bool has_text(const struct model_object *o, const struct storage_text *t)
+static bool is_tagged(const struct model_object *o, const char *tag)
 {
-	if ((t->has_name && strcmp(t->name, o->name) != 0) ||
-	    (t->has_description && strcmp(t->description, o->description) != 0) ||
-	    (t->has_tags && t->n_tags != o->n_tags))
+	for (size_t i = 0; i < o->n_tags; i++) {
+		if (strcmp(o->tags[i], tag) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool has_tags(const struct model_object *o, const struct storage_text *t)
+{
+	if (t->tags_are == STORAGE_TAGS_SET && t->n_tags != o->n_tags)
 		return false;
-	for (size_t i = 0; t->has_tags && i < t->n_tags; i++) {
-		if (strcmp(t->tags[i], o->tags[i]) != 0)
+	for (size_t i = 0; i < t->n_tags; i++) {
+		bool it_is = t->tags_are == STORAGE_TAGS_SET ? !strcmp(t->tags[i], o->tags[i])
+							     : is_tagged(o, t->tags[i]);
+
+		if (it_is != (t->tags_are != STORAGE_TAGS_REMOVE))
 			return false;
 	}
 	return true;
+}
+
+static bool has_text(const struct model_object *o, const struct storage_text *t)
+{
+	return (!t->has_name || strcmp(t->name, o->name) == 0) &&
+	       (!t->has_description || strcmp(t->description, o->description) == 0) &&
+	       (!t->has_tags || has_tags(o, t));
 }
 
 static void judge_if(bool done, struct journal_verdict *v)

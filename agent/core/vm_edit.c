@@ -28,6 +28,8 @@ static const struct row rows[] = {
     {"nameLabel", "name", VM_EDIT_LIVE, 1},
     {"nameDescription", "description", VM_EDIT_AT_ONCE, 1},
     {"tags", "tags", VM_EDIT_AT_ONCE, 1},
+    {"addTags", "tags", VM_EDIT_AT_ONCE, 1},
+    {"removeTags", "tags", VM_EDIT_AT_ONCE, 1},
     {"cpus", "vcpus", VM_EDIT_LIVE, 1},
     {"cpusStaticMax", "vcpusMax", VM_EDIT_AT_START, 1},
     {"coresPerSocket", "coresPerSocket", VM_EDIT_AT_START, 1},
@@ -155,11 +157,41 @@ static struct mu_value *merged_pairs(struct mu_arena *a, const struct mu_value *
 	return v;
 }
 
+static bool has_text(const struct mu_value *list, const char *text)
+{
+	for (const struct mu_value *it = list ? list->first : NULL; it; it = it->next) {
+		if (!strcmp(it->string, text))
+			return true;
+	}
+	return false;
+}
+
+/* Those of `now` that are not in `less`, and those of `more` that are not among them. */
+static struct mu_value *merged_texts(struct mu_arena *a, const struct mu_value *now,
+				     const struct mu_value *less, const struct mu_value *more)
+{
+	struct mu_value *v = mu_value_list(a);
+
+	for (const struct mu_value *it = now ? now->first : NULL; it; it = it->next) {
+		if (!has_text(less, it->string))
+			mu_value_push(v, mu_value_string(a, it->string));
+	}
+	for (const struct mu_value *it = more ? more->first : NULL; it; it = it->next) {
+		if (!has_text(v, it->string))
+			mu_value_push(v, mu_value_string(a, it->string));
+	}
+	return v;
+}
+
 static struct mu_value *value_of(struct mu_arena *a, const struct row *row,
 				 const struct mu_value *now, const struct mu_value *argument)
 {
 	if (!strcmp(row->field, "xenstore"))
 		return merged_pairs(a, mu_value_get(now, row->field), argument);
+	if (!strcmp(row->argument, "addTags"))
+		return merged_texts(a, mu_value_get(now, row->field), NULL, argument);
+	if (!strcmp(row->argument, "removeTags"))
+		return merged_texts(a, mu_value_get(now, row->field), argument, NULL);
 	if (row->factor != 1)
 		return mu_value_int(a, argument->integer * row->factor);
 	return mu_value_copy(a, argument);
@@ -245,6 +277,12 @@ static int check_arguments(const struct mu_value *args, struct mu_error *err)
 		return mu_error_set(
 		    err, MU_E_INVALID,
 		    "arguments: memoryMax: excludes memory, which is the same here");
+	if (!!mu_value_get(args, "tags") + !!mu_value_get(args, "addTags") +
+		!!mu_value_get(args, "removeTags") >
+	    1)
+		return mu_error_set(
+		    err, MU_E_INVALID,
+		    "arguments: tags, addTags, removeTags: each excludes the others");
 	return 0;
 }
 

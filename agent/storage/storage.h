@@ -60,10 +60,13 @@ enum storage_op_kind {
 };
 
 /* Text to set; what has no flag stays. */
+enum storage_tags { STORAGE_TAGS_SET, STORAGE_TAGS_ADD, STORAGE_TAGS_REMOVE };
+
 struct storage_text {
 	bool has_name, has_description, has_tags;
 	char name[MODEL_NAME_MAX + 1];
 	char description[MODEL_TEXT_MAX + 1];
+	enum storage_tags tags_are; /* ADD, REMOVE: EDIT only */
 	size_t n_tags;
 	char tags[MODEL_OBJECT_TAGS_MAX][MODEL_TAG_MAX + 1];
 };

@@ -438,6 +438,38 @@ static int check_text(const struct storage_text *text, struct mu_error *err)
 	return 0;
 }
 
+/* Among `n` tags, one behind the other. */
+static bool has_tag(const char *tags, size_t n, const char *tag)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(tags + i * (MODEL_TAG_MAX + 1), tag) == 0)
+			return true;
+	}
+	return false;
+}
+
+int text_apply_tags(const struct storage_text *text, size_t *n_tags,
+		    char (*tags)[MODEL_TAG_MAX + 1], struct mu_error *err)
+{
+	char next[2 * MODEL_OBJECT_TAGS_MAX][MODEL_TAG_MAX + 1];
+	size_t n = 0;
+
+	for (size_t i = 0; i < *n_tags && text->tags_are != STORAGE_TAGS_SET; i++) {
+		if (text->tags_are == STORAGE_TAGS_ADD ||
+		    !has_tag(text->tags[0], text->n_tags, tags[i]))
+			memcpy(next[n++], tags[i], sizeof *next);
+	}
+	for (size_t i = 0; i < text->n_tags && text->tags_are != STORAGE_TAGS_REMOVE; i++) {
+		if (text->tags_are == STORAGE_TAGS_SET || !has_tag(next[0], n, text->tags[i]))
+			memcpy(next[n++], text->tags[i], sizeof *next);
+	}
+	if (n > MODEL_OBJECT_TAGS_MAX)
+		return mu_error_set(err, MU_E_INVALID, "tags: more than %d", MODEL_OBJECT_TAGS_MAX);
+	memcpy(tags, next, n * sizeof *next);
+	*n_tags = n;
+	return 0;
+}
+
 static int copy_inputs(struct storage_task *t, const struct storage_op *op, struct mu_error *err)
 {
 	t->in = *op;

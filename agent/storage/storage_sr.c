@@ -66,16 +66,13 @@ static int take_file(struct storage_task *t, struct mu_error *err)
 
 /* Create */
 
-static void set_text(struct sr_file *f, const struct storage_text *text)
+static int set_text(struct sr_file *f, const struct storage_text *text, struct mu_error *err)
 {
 	if (text->has_name)
 		memcpy(f->name, text->name, sizeof f->name);
 	if (text->has_description)
 		memcpy(f->description, text->description, sizeof f->description);
-	if (text->has_tags) {
-		f->n_tags = text->n_tags;
-		memcpy(f->tags, text->tags, sizeof f->tags);
-	}
+	return text->has_tags ? text_apply_tags(text, &f->n_tags, f->tags, err) : 0;
 }
 
 static int make_slot(struct storage_task *t, struct mu_error *err)
@@ -85,7 +82,8 @@ static int make_slot(struct storage_task *t, struct mu_error *err)
 	struct sr *sr;
 
 	file.config.id = t->in.id;
-	set_text(&file, &t->in.text);
+	if (set_text(&file, &t->in.text, err) < 0)
+		return MU_FAILED;
 	if (slot_find(t->s, &t->in.id))
 		return mu_error_set(err, MU_E_EXISTS, "there is a storage repository %s already",
 				    mu_uuid_format(&t->in.id, text));
@@ -134,8 +132,7 @@ static int check_edit(struct storage_task *t, struct mu_error *err)
 {
 	if (take_file(t, err) < 0)
 		return MU_FAILED;
-	set_text(&t->file, &t->in.text);
-	return 0;
+	return set_text(&t->file, &t->in.text, err);
 }
 
 static int run_edit(struct storage_task *t, struct mu_error *err)

@@ -15,16 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void set_text(struct sr_vdi *vdi, const struct storage_text *text)
+static int set_text(struct sr_vdi *vdi, const struct storage_text *text, struct mu_error *err)
 {
 	if (text->has_name)
 		memcpy(vdi->name, text->name, sizeof vdi->name);
 	if (text->has_description)
 		memcpy(vdi->description, text->description, sizeof vdi->description);
-	if (text->has_tags) {
-		vdi->n_tags = text->n_tags;
-		memcpy(vdi->tags, text->tags, sizeof vdi->tags);
-	}
+	return text->has_tags ? text_apply_tags(text, &vdi->n_tags, vdi->tags, err) : 0;
 }
 
 /* The VDI that the operation is about, as t->source. */
@@ -57,7 +54,7 @@ static int must_be_unused(struct storage_task *t, struct mu_error *err)
 }
 
 /* What is made of t->source, with its name unless another was given. */
-static void like_source(struct storage_task *t)
+static int like_source(struct storage_task *t, struct mu_error *err)
 {
 	t->vdi = t->source;
 	t->vdi.id = t->in.id;
@@ -65,7 +62,7 @@ static void like_source(struct storage_task *t)
 	t->vdi.snapshot_at = 0;
 	t->vdi.readonly = false;
 	t->vdi.parent = (struct mu_uuid){{0}};
-	set_text(&t->vdi, &t->in.text);
+	return set_text(&t->vdi, &t->in.text, err);
 }
 
 /* Make */
@@ -91,8 +88,7 @@ static int check_new(struct storage_task *t, struct mu_error *err)
 				 .size_bytes = t->in.size_bytes,
 				 .type = t->in.type,
 				 .readonly = t->in.readonly};
-	set_text(&t->vdi, &t->in.text);
-	return 0;
+	return set_text(&t->vdi, &t->in.text, err);
 }
 
 static int run_create(struct storage_task *t, struct mu_error *err)
@@ -132,8 +128,7 @@ static int check_edit(struct storage_task *t, struct mu_error *err)
 	if (get_source(t, USE_CHANGE, &held, &written, err) < 0)
 		return MU_FAILED;
 	t->vdi = t->source;
-	set_text(&t->vdi, &t->in.text);
-	return 0;
+	return set_text(&t->vdi, &t->in.text, err);
 }
 
 static int run_edit(struct storage_task *t, struct mu_error *err)
@@ -177,8 +172,7 @@ static int check_snapshot(struct storage_task *t, struct mu_error *err)
 		return MU_FAILED;
 	t->copies = !t->slot->caps.instant_clone;
 	t->writes = written;
-	like_source(t);
-	return 0;
+	return like_source(t, err);
 }
 
 static int run_snapshot(struct storage_task *t, struct mu_error *err)
@@ -209,8 +203,7 @@ static int check_clone(struct storage_task *t, struct mu_error *err)
 	t->copies = t->other || !t->slot->caps.instant_clone;
 	if (t->copies && written)
 		return in_use(t, "clone a snapshot of it", err);
-	like_source(t);
-	return 0;
+	return like_source(t, err);
 }
 
 static int run_clone(struct storage_task *t, struct mu_error *err)
@@ -261,7 +254,8 @@ static int check_migrate(struct storage_task *t, struct mu_error *err)
 				    "storage repository %s is read-only; hint: copy the VDI",
 				    t->slot->file.name);
 	t->copies = true;
-	like_source(t);
+	if (like_source(t, err) < 0)
+		return MU_FAILED;
 	t->vdi.readonly = t->source.readonly;
 	t->vdi.snapshot_of = t->source.snapshot_of;
 	t->vdi.snapshot_at = t->source.snapshot_at;

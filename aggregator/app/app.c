@@ -230,6 +230,7 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 	app_exposition_ops(app, &app->exposition_ops);
 	app->exposition = exposition_new(app->loop, &app->exposition_ops);
 	exposition_routes_add(app->rest, app->exposition);
+	contract_routes_add(app->rest);
 	options.ctx = app->rest;
 	if (app_keys_load(app, err) < 0 || server_files(app, "server", &files, NULL, err) < 0 ||
 	    http_server_new(app->loop, &options, &app->http, err) < 0 ||

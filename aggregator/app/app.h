@@ -15,6 +15,7 @@
 #include "aggregator/remote/remote.h"
 #include "aggregator/rest/admin.h"
 #include "aggregator/rest/alarms.h"
+#include "aggregator/rest/contract.h"
 #include "aggregator/rest/exposition.h"
 #include "aggregator/store/access.h"
 #include "aggregator/store/store.h"

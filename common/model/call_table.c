@@ -41,6 +41,9 @@ enum { DEVICE_MAX = 15, PATH_MAX_BYTES = 1023, FILE_MAX = 64 * 1024 };
 #define LABEL MAY("name_label", CALL_TEXT, 1, MODEL_NAME_MAX)
 #define DESCRIPTION MAY("name_description", CALL_TEXT, 0, MODEL_TEXT_MAX)
 #define TAGS MAY("tags", CALL_TEXTS, 0, MODEL_TAG_MAX)
+/* Instead of `tags`, for who does not know what others have put there meanwhile. */
+#define MORE_TAGS MAY("addTags", CALL_TEXTS, 1, MODEL_TAG_MAX)
+#define LESS_TAGS MAY("removeTags", CALL_TEXTS, 1, MODEL_TAG_MAX)
 #define ID MAY("id", CALL_UUID, 0, 0)
 #define AS_TEMPLATE MAY("asTemplate", CALL_BOOL, 0, 0)
 #define DEVICE NEED("device", CALL_TEXT, 1, DEVICE_MAX)
@@ -64,6 +67,8 @@ static const struct call_arg vm_edit[] = {
     MAY("nameDescription", CALL_TEXT, 0, MODEL_TEXT_MAX),
     OR_NULL("notes", CALL_LONG, 0, 2048),
     TAGS,
+    MORE_TAGS,
+    LESS_TAGS,
     MAY("cpus", CALL_INT, 1, 1024),
     MAY("cpusStaticMax", CALL_INT, 1, 1024),
     OR_NULL("coresPerSocket", CALL_INT, 1, 1024),
@@ -178,7 +183,7 @@ static const struct call_arg sr_create[] = {
     DESCRIPTION,
     ID,
 };
-static const struct call_arg sr_edit[] = {LABEL, DESCRIPTION, TAGS};
+static const struct call_arg sr_edit[] = {LABEL, DESCRIPTION, TAGS, MORE_TAGS, LESS_TAGS};
 
 static const struct call_arg vdi_create[] = {
     LABEL,
@@ -199,8 +204,8 @@ static const struct call_arg vdi_import[] = {
     ID,
 };
 static const struct call_arg vdi_overwrite[] = {NEED("upload", CALL_UUID, 0, 0)};
-static const struct call_arg vdi_edit[] = {LABEL, DESCRIPTION, TAGS,
-					   MAY("size", CALL_SIZE, 1, DISK_MAX)};
+static const struct call_arg vdi_edit[] = {
+    LABEL, DESCRIPTION, TAGS, MORE_TAGS, LESS_TAGS, MAY("size", CALL_SIZE, 1, DISK_MAX)};
 static const struct call_arg vdi_snapshot[] = {LABEL, ID};
 static const struct call_arg vdi_clone[] = {LABEL, ID, MAY("srId", CALL_UUID, 0, 0)};
 static const struct call_arg vdi_revert[] = {NEED("snapshotId", CALL_UUID, 0, 0)};

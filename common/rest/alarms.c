@@ -328,40 +328,7 @@ struct mu_value *rest_alarm_value(struct rest *rest, struct mu_arena *a, const s
 	return rest_render_object(&r, &rest_type_alarm, alarm, NULL);
 }
 
-static bool is_about(const void *object, const void *arg)
+bool rest_alarm_is_about(const void *object, const void *arg)
 {
 	return mu_uuid_equal(&alarm(object)->object, arg);
-}
-
-static struct http_reply *alarms_of(struct rest_call *c, const struct mu_uuid *id)
-{
-	return rest_list(c, &rest_type_alarm, is_about, id);
-}
-
-/* GET /srs/{id}/alarms */
-struct http_reply *rest_get_sr_alarms(struct rest_call *c)
-{
-	const struct model_object *o;
-	struct http_reply *refusal = rest_object_need(c, OBJECT_SR, c->id, &o);
-
-	return refusal ? refusal : alarms_of(c, &o->id);
-}
-
-/* GET /vms/{id}/alarms */
-struct http_reply *rest_get_vm_alarms(struct rest_call *c)
-{
-	struct vm_id id;
-
-	return rest_vm_find(c, &id) ? alarms_of(c, &id.uuid) : rest_not_found(c, "VM", c->id);
-}
-
-/* GET /hosts/{id}/alarms */
-struct http_reply *rest_get_host_alarms(struct rest_call *c)
-{
-	const struct rest_backend *b = &c->rest->backend;
-	struct host_id id;
-
-	if (!mu_uuid_parse(c->id, &id.uuid) || !b->host_find(b->ctx, &id))
-		return rest_not_found(c, "host", c->id);
-	return alarms_of(c, &id.uuid);
 }

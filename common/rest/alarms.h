@@ -15,5 +15,7 @@ struct rest_alarms *rest_alarms_new(struct rest *rest);
 struct rest_alarms *rest_alarms_free(struct rest_alarms *alarms);
 void rest_alarms_object_changed(struct rest_alarms *alarms, enum rest_change what,
 				const struct model_object *o);
+/* Of an alarm: is it about the object with the id `arg`? */
+bool rest_alarm_is_about(const void *object, const void *arg);
 
 #endif

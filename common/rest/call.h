@@ -19,7 +19,7 @@ struct rest_type;
 
 enum {
 	REST_ROUTE_SETS_MAX = 8,
-	REST_CALL_ROUTES_MAX = 64,
+	REST_CALL_ROUTES_MAX = 96,
 	REST_PING_EVERY_MS = 30000,
 	REST_SESSION_EVERY_MS = 2000
 };
@@ -121,14 +121,12 @@ struct http_reply *rest_get_vm_actions(struct rest_call *c);
 struct http_reply *rest_post_vm_action(struct rest_call *c);
 struct http_reply *rest_post_vm_group(struct rest_call *c); /* groups.c */
 struct http_reply *rest_get_vm_console(struct rest_call *c);
-struct http_reply *rest_get_sr_alarms(struct rest_call *c);
-struct http_reply *rest_get_vm_alarms(struct rest_call *c);
-struct http_reply *rest_get_host_alarms(struct rest_call *c);
 struct http_reply *rest_get_pools(struct rest_call *c);
 struct http_reply *rest_get_pool(struct rest_call *c);
 struct http_reply *rest_get_tasks(struct rest_call *c);
 struct http_reply *rest_get_task(struct rest_call *c);
-struct http_reply *rest_post_task_abort(struct rest_call *c);
+struct http_reply *rest_post_task_abort(struct rest_call *c);      /* 204 */
+struct http_reply *rest_post_task_abort_told(struct rest_call *c); /* {"success": true} */
 struct http_reply *rest_get_events(struct rest_call *c);
 struct http_reply *rest_post_subscription(struct rest_call *c);
 struct http_reply *rest_delete_subscription(struct rest_call *c);
@@ -176,6 +174,7 @@ struct rest_call_route {
 	bool sync;           /* unless the client says `sync=false` */
 	const char *in_body; /* REST_FROM_BODY_*: the property */
 	const char *ignored; /* a property that asks for what is so here anyway */
+	const char *listed;  /* the path's second variable is this argument, a list of it alone */
 };
 
 extern const struct rest_call_route rest_call_routes[];
@@ -224,6 +223,13 @@ struct http_reply *rest_get_list(struct rest_call *c);
 struct http_reply *rest_get_one(struct rest_call *c);
 struct http_reply *rest_get_tasks_of(struct rest_call *c);
 struct http_reply *rest_get_messages_of(struct rest_call *c);
+struct http_reply *rest_get_alarms_of(struct rest_call *c);
+struct http_reply *rest_get_backup_jobs_of(struct rest_call *c);
+
+/* dashboard.c */
+struct http_reply *rest_get_dashboard(struct rest_call *c);
+struct http_reply *rest_get_pool_dashboard(struct rest_call *c);
+struct http_reply *rest_get_vm_dashboard(struct rest_call *c);
 
 /* waiters.c: replies that come when a task ends. */
 enum rest_wait_for {

@@ -130,6 +130,16 @@ static int take_query(struct rest_call *c, const struct call_method *m, struct m
 	return 0;
 }
 
+/* PUT /vms/{id}/tags/{tag}: the path says all. */
+static struct mu_value *body_of_path(struct rest_call *c, const char *argument)
+{
+	struct mu_value *v = mu_value_object(c->arena);
+	struct mu_value *list = mu_value_set(c->arena, v, argument, mu_value_list(c->arena));
+
+	mu_value_push(list, mu_value_string(c->arena, c->name));
+	return v;
+}
+
 struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_route *route)
 {
 	const struct rest_backend *b = &c->rest->backend;
@@ -148,7 +158,7 @@ struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_
 		return rest_bad_request(c, &err);
 	if (rest_body(c, NULL, &given, &err) < 0)
 		return rest_error(c, &err);
-	body = mu_value_copy(c->arena, given);
+	body = route->listed ? body_of_path(c, route->listed) : mu_value_copy(c->arena, given);
 	if (route->source == REST_FROM_NETWORK || route->source == REST_FROM_POOL_PIF ||
 	    route->source == REST_FROM_POOL_HOSTS)
 		return rest_call_on_hosts(c, route, body, sync,

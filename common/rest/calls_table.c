@@ -10,7 +10,25 @@
 #define V0(path) "/rest/v0" path
 #define ACTION(collection, verb) "/rest/v0/" collection "/{id}/actions/" verb
 
+#define TAGS(collection, edit, from)                                                               \
+	{{HTTP_PUT, V0("/" collection "/{id}/tags/{tag}"), false},                                 \
+	 edit,                                                                                     \
+	 from,                                                                                     \
+	 .sync = true,                                                                             \
+	 .listed = "addTags"},                                                                     \
+	{                                                                                          \
+		{HTTP_DELETE, V0("/" collection "/{id}/tags/{tag}"), false}, edit, from,           \
+		    .sync = true, .listed = "removeTags"                                           \
+	}
+
 const struct rest_call_route rest_call_routes[] = {
+    TAGS("vms", "vm.edit", REST_FROM_VM),
+    TAGS("vm-snapshots", "vm.edit", REST_FROM_VM_SNAPSHOT),
+    TAGS("vm-templates", "vm.edit", REST_FROM_VM_TEMPLATE),
+    TAGS("srs", "sr.edit", REST_FROM_SR),
+    TAGS("vdis", "vdi.edit", REST_FROM_VDI),
+    TAGS("vdi-snapshots", "vdi.edit", REST_FROM_VDI),
+
     {{HTTP_PATCH, V0("/vms/{id}"), false}, "vm.edit", REST_FROM_VM, true},
     {{HTTP_DELETE, V0("/vms/{id}"), false}, "vm.delete", REST_FROM_VM, true},
     {{HTTP_POST, ACTION("vms", "snapshot"), false}, "vm.snapshot", REST_FROM_VM},

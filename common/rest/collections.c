@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The handlers of collections that are only looked at: the route says of which type. */
+#include "common/rest/alarms.h"
 #include "common/rest/messages.h"
 #include "common/rest/render.h"
 
@@ -71,4 +72,26 @@ static struct http_reply *answer_messages(struct finding *f, const void *object)
 struct http_reply *rest_get_messages_of(struct rest_call *c)
 {
 	return find(c, answer_messages);
+}
+
+static struct http_reply *answer_alarms(struct finding *f, const void *object)
+{
+	(void)object;
+	return rest_list(f->call, &rest_type_alarm, rest_alarm_is_about, f->id);
+}
+
+struct http_reply *rest_get_alarms_of(struct rest_call *c)
+{
+	return find(c, answer_alarms);
+}
+
+static struct http_reply *answer_backup_jobs(struct finding *f, const void *object)
+{
+	(void)object;
+	return rest_list(f->call, &rest_type_backup_job, NULL, NULL);
+}
+
+struct http_reply *rest_get_backup_jobs_of(struct rest_call *c)
+{
+	return find(c, answer_backup_jobs);
 }

@@ -56,6 +56,28 @@ extern const struct rest_type rest_type_pool;
 extern const struct rest_type rest_type_task;
 extern const struct rest_type rest_type_alarm;
 extern const struct rest_type rest_type_message;
+extern const struct rest_type rest_type_server;
+extern const struct rest_type rest_type_sm;
+/* nothing_yet.c */
+extern const struct rest_type rest_type_pgpu;
+extern const struct rest_type rest_type_proxy;
+extern const struct rest_type rest_type_schedule;
+extern const struct rest_type rest_type_backup_job;
+extern const struct rest_type rest_type_backup_log;
+extern const struct rest_type rest_type_restore_log;
+extern const struct rest_type rest_type_backup_repository;
+extern const struct rest_type rest_type_backup_archive;
+
+/* What these two types take. */
+struct rest_server {
+	struct mu_uuid id;
+	const struct model_host *host;
+};
+struct sm;
+struct rest_sm {
+	struct mu_uuid id;
+	const struct sm *sm;
+};
 
 /* What a call gave back, NULL if nothing. */
 struct mu_value *rest_task_value(struct mu_arena *a, const struct model_task *t);

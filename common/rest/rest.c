@@ -7,6 +7,7 @@
  */
 #include "common/base/assert.h"
 #include "common/base/str.h"
+#include "common/os/clock.h"
 #include "common/rest/alarms.h"
 #include "common/rest/etag.h"
 #include "common/rest/keys.h"
@@ -28,9 +29,37 @@ struct route {
 static struct http_reply *get_index(struct rest_call *c)
 {
 	static const char *const collections[] = {
-	    "alarms",        "events", "hosts", "messages",     "networks",     "pbds", "pcis",
-	    "pifs",          "ping",   "pools", "srs",          "tasks",        "vbds", "vdis",
-	    "vdi-snapshots", "vifs",   "vms",   "vm-snapshots", "vm-templates",
+	    "alarms",
+	    "backup-archives",
+	    "backup-jobs",
+	    "backup-logs",
+	    "backup-repositories",
+	    "dashboard",
+	    "events",
+	    "gui-routes",
+	    "hosts",
+	    "messages",
+	    "networks",
+	    "pbds",
+	    "pcis",
+	    "pgpus",
+	    "pifs",
+	    "ping",
+	    "pools",
+	    "proxies",
+	    "restore-logs",
+	    "schedules",
+	    "servers",
+	    "sms",
+	    "srs",
+	    "tasks",
+	    "vbds",
+	    "vdis",
+	    "vdi-snapshots",
+	    "vifs",
+	    "vms",
+	    "vm-snapshots",
+	    "vm-templates",
 	};
 	struct mu_value *v = mu_value_list(c->arena);
 
@@ -45,8 +74,15 @@ static struct http_reply *get_ping(struct rest_call *c)
 	struct mu_value *v = mu_value_object(c->arena);
 
 	mu_value_set_string(c->arena, v, "result", "pong");
+	mu_value_set_int(c->arena, v, "timestamp", mu_clock_wall());
 	mu_value_set_string(c->arena, v, "version", MUSTER_VERSION);
 	return http_reply_json(c->request, 200, v);
+}
+
+/* Where Xen Orchestra's user interfaces are: there are none here. */
+static struct http_reply *get_gui_routes(struct rest_call *c)
+{
+	return http_reply_json(c->request, 200, mu_value_object(c->arena));
 }
 
 /* A collection that is only looked at. */
@@ -55,16 +91,17 @@ static struct http_reply *get_ping(struct rest_call *c)
 	{                                                                                          \
 		{HTTP_GET, "/rest/v0/" collection "/{id}", false}, rest_get_one, &(of)             \
 	}
-#define TASKS(collection, of)                                                                      \
+#define OF_ONE(collection, part, handler, of)                                                      \
 	{                                                                                          \
-		{HTTP_GET, "/rest/v0/" collection "/{id}/tasks", false}, rest_get_tasks_of, &(of)  \
+		{HTTP_GET, "/rest/v0/" collection "/{id}/" part, false}, handler, &(of)            \
 	}
-
-#define MESSAGES(collection, of)                                                                   \
-	{                                                                                          \
-		{HTTP_GET, "/rest/v0/" collection "/{id}/messages", false}, rest_get_messages_of,  \
-		    &(of)                                                                          \
-	}
+#define ALARMS(collection, of) OF_ONE(collection, "alarms", rest_get_alarms_of, of)
+#define MESSAGES(collection, of) OF_ONE(collection, "messages", rest_get_messages_of, of)
+#define TASKS(collection, of) OF_ONE(collection, "tasks", rest_get_tasks_of, of)
+/* The same, with what has been of each. */
+#define LOOK_ALL(collection, of)                                                                   \
+	LOOK(collection, of), ALARMS(collection, of), MESSAGES(collection, of),                    \
+	    TASKS(collection, of)
 
 static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0", true}, get_index},
@@ -82,22 +119,16 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/vms/{id}.{format}", false}, rest_get_vm_content},
     {{HTTP_GET, "/rest/v0/vm-snapshots/{id}.{format}", false}, rest_get_vm_content},
     {{HTTP_GET, "/rest/v0/vm-templates/{id}.{format}", false}, rest_get_vm_content},
-    LOOK("vms", rest_type_vm),
-    TASKS("vms", rest_type_vm),
-    MESSAGES("vms", rest_type_vm),
+    LOOK_ALL("vms", rest_type_vm),
     {{HTTP_GET, "/rest/v0/vms/{id}/actions", false}, rest_get_vm_actions},
     {{HTTP_POST, "/rest/v0/vms/{id}/actions/{action}", false}, rest_post_vm_action},
     {{HTTP_POST, "/rest/v0/vms/actions/{action}", false}, rest_post_vm_group},
     {{HTTP_GET, "/rest/v0/vms/{id}/vdis", false}, rest_get_vm_vdis, &rest_type_vm},
-    LOOK("vm-snapshots", rest_type_vm_snapshot),
-    TASKS("vm-snapshots", rest_type_vm_snapshot),
-    MESSAGES("vm-snapshots", rest_type_vm_snapshot),
+    LOOK_ALL("vm-snapshots", rest_type_vm_snapshot),
     {{HTTP_GET, "/rest/v0/vm-snapshots/{id}/vdis", false},
      rest_get_vm_vdis,
      &rest_type_vm_snapshot},
-    LOOK("vm-templates", rest_type_vm_template),
-    TASKS("vm-templates", rest_type_vm_template),
-    MESSAGES("vm-templates", rest_type_vm_template),
+    LOOK_ALL("vm-templates", rest_type_vm_template),
     {{HTTP_GET, "/rest/v0/vm-templates/{id}/vdis", false},
      rest_get_vm_vdis,
      &rest_type_vm_template},
@@ -112,28 +143,19 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/hosts/{id}/uploads/{upload}", false}, rest_get_upload},
     {{HTTP_PATCH, "/rest/v0/hosts/{id}/uploads/{upload}", false, true}, rest_patch_upload},
     {{HTTP_DELETE, "/rest/v0/hosts/{id}/uploads/{upload}", false}, rest_delete_upload},
-    LOOK("srs", rest_type_sr),
-    TASKS("srs", rest_type_sr),
-    {{HTTP_GET, "/rest/v0/srs/{id}/alarms", false}, rest_get_sr_alarms},
+    LOOK_ALL("srs", rest_type_sr),
     {{HTTP_GET, "/rest/v0/srs/{id}/stats", false}, rest_get_sr_stats},
-    {{HTTP_GET, "/rest/v0/vms/{id}/alarms", false}, rest_get_vm_alarms},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/alarms", false}, rest_get_host_alarms},
+    ALARMS("hosts", rest_type_host),
     LOOK("alarms", rest_type_alarm),
     LOOK("messages", rest_type_message),
-    LOOK("vdis", rest_type_vdi),
-    TASKS("vdis", rest_type_vdi),
-    LOOK("vdi-snapshots", rest_type_vdi_snapshot),
-    TASKS("vdi-snapshots", rest_type_vdi_snapshot),
-    LOOK("networks", rest_type_network),
-    TASKS("networks", rest_type_network),
-    LOOK("pifs", rest_type_pif),
-    TASKS("pifs", rest_type_pif),
+    LOOK_ALL("vdis", rest_type_vdi),
+    LOOK_ALL("vdi-snapshots", rest_type_vdi_snapshot),
+    LOOK_ALL("networks", rest_type_network),
+    LOOK_ALL("pifs", rest_type_pif),
     LOOK("pcis", rest_type_pci),
     LOOK("pbds", rest_type_pbd),
-    LOOK("vbds", rest_type_vbd),
-    TASKS("vbds", rest_type_vbd),
-    LOOK("vifs", rest_type_vif),
-    TASKS("vifs", rest_type_vif),
+    LOOK_ALL("vbds", rest_type_vbd),
+    LOOK_ALL("vifs", rest_type_vif),
     {{HTTP_GET, "/rest/v0/vms/{id}/stats", false}, rest_get_vm_stats},
     {{HTTP_GET, "/rest/v0/vms/{id}/stats.xml", false}, rest_get_vm_rrd},
     {{HTTP_GET, "/rest/v0/hosts/{id}/stats.xml", false}, rest_get_host_rrd},
@@ -150,11 +172,31 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/tasks/{id}", false}, rest_get_task},
     {{HTTP_POST, "/rest/v0/tasks/{id}/actions/abort", false}, rest_post_task_abort},
     /* The path that existing Go clients use. */
-    {{HTTP_POST, "/rest/v0/tasks/{id}/abort", false}, rest_post_task_abort},
+    {{HTTP_POST, "/rest/v0/tasks/{id}/abort", false}, rest_post_task_abort_told},
     {{HTTP_GET, "/rest/v0/events", false}, rest_get_events},
     {{HTTP_POST, "/rest/v0/events/{id}/subscriptions", false}, rest_post_subscription},
     {{HTTP_DELETE, "/rest/v0/events/{id}/subscriptions/{collection}", false},
      rest_delete_subscription},
+    ALARMS("pools", rest_type_pool),
+    MESSAGES("hosts", rest_type_host),
+    MESSAGES("pools", rest_type_pool),
+    TASKS("pools", rest_type_pool),
+    TASKS("servers", rest_type_server),
+    LOOK("servers", rest_type_server),
+    LOOK("sms", rest_type_sm),
+    LOOK("pgpus", rest_type_pgpu),
+    LOOK("proxies", rest_type_proxy),
+    LOOK("schedules", rest_type_schedule),
+    LOOK("backup-jobs", rest_type_backup_job),
+    LOOK("backup-logs", rest_type_backup_log),
+    LOOK("restore-logs", rest_type_restore_log),
+    LOOK("backup-repositories", rest_type_backup_repository),
+    LOOK("backup-archives", rest_type_backup_archive),
+    {{HTTP_GET, "/rest/v0/vms/{id}/backup-jobs", false}, rest_get_backup_jobs_of, &rest_type_vm},
+    {{HTTP_GET, "/rest/v0/gui-routes", true}, get_gui_routes},
+    {{HTTP_GET, "/rest/v0/dashboard", false}, rest_get_dashboard},
+    {{HTTP_GET, "/rest/v0/pools/{id}/dashboard", false}, rest_get_pool_dashboard},
+    {{HTTP_GET, "/rest/v0/vms/{id}/dashboard", false}, rest_get_vm_dashboard},
 };
 
 size_t rest_routes(const struct rest_route_info **ret_routes)

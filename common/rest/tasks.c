@@ -192,17 +192,34 @@ struct http_reply *rest_get_task(struct rest_call *c)
 	return rest_single(c, &rest_type_task, t);
 }
 
-struct http_reply *rest_post_task_abort(struct rest_call *c)
+/* NULL, or the refusal. */
+static struct http_reply *abort_it(struct rest_call *c)
 {
 	const struct rest_backend *b = &c->rest->backend;
 	struct mu_error err = MU_ERROR_INIT;
-	struct mu_value *v;
 	struct mu_uuid id;
 
 	if (!find(c, &id))
 		return rest_not_found(c, "task", c->id);
 	if (b->task_abort(b->ctx, &id, &c->user, c->request->peer.address, &err) < 0)
 		return rest_error(c, &err);
+	return NULL;
+}
+
+struct http_reply *rest_post_task_abort(struct rest_call *c)
+{
+	struct http_reply *refusal = abort_it(c);
+
+	return refusal ? refusal : http_reply_empty(c->request, 204);
+}
+
+struct http_reply *rest_post_task_abort_told(struct rest_call *c)
+{
+	struct http_reply *refusal = abort_it(c);
+	struct mu_value *v;
+
+	if (refusal)
+		return refusal;
 	v = mu_value_object(c->arena);
 	mu_value_set_bool(c->arena, v, "success", true);
 	return http_reply_json(c->request, 200, v);

@@ -176,6 +176,21 @@ static struct mu_value *vm_drivers_version(struct rest_render *r, const void *ob
 	return mu_value_string(r->arena, vm->guest.agent_version);
 }
 
+/* XSA-468 is of drivers for Windows: what is none has it not. Of what may be Windows, nobody has
+ * looked at the drivers. */
+static struct mu_value *vm_vulnerabilities(struct rest_render *r, const void *object)
+{
+	const struct model_vm *vm = object;
+	const char *distro = vm->guest.os_distro;
+	struct mu_value *v;
+
+	if (vm->type == VM_TYPE_HVM && (!distro[0] || strcasestr(distro, "windows")))
+		return NULL;
+	v = mu_value_object(r->arena);
+	mu_value_set_bool(r->arena, v, "xsa468", false);
+	return v;
+}
+
 static struct mu_value *vm_autostart(struct rest_render *r, const void *object)
 {
 	return mu_value_bool(r->arena, ((const struct model_vm *)object)->autostart);
@@ -442,6 +457,7 @@ static const struct rest_field fields[] = {
     {"pvDriversDetected", vm_drivers},
     {"balloonDriverDetected", vm_balloon},
     {"pvDriversVersion", vm_drivers_version},
+    {"vulnerabilities", vm_vulnerabilities},
     {"boot", vm_boot},
     {"PV_args", vm_cmdline},
     {"coresPerSocket", vm_cores},

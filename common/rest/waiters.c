@@ -21,7 +21,8 @@ static const char *collection_of(struct rest *rest, const char *makes, const str
 	return vm && vm->kind == VM_KIND_TEMPLATE ? "vm-templates" : makes;
 }
 
-/* What a call gives back: 201 for something new, 200 for anything else, 204 for nothing. */
+/* What a call gives back: 201 for something new, 200 for anything else, 204 for nothing, and for
+ * PUT and DELETE. */
 static struct http_reply *reply_value(struct rest *rest, struct http_request *r,
 				      const struct model_task *t)
 {
@@ -30,7 +31,7 @@ static struct http_reply *reply_value(struct rest *rest, struct http_request *r,
 	const char *text = mu_value_as_string(mu_value_get(v, "id"));
 	struct mu_uuid id;
 
-	if (!v || v->n_children == 0)
+	if (!v || v->n_children == 0 || r->method == HTTP_PUT || r->method == HTTP_DELETE)
 		return http_reply_empty(r, 204);
 	if (m && m->makes && text && mu_uuid_parse(text, &id))
 		return rest_created(r, collection_of(rest, m->makes, &id), &id);

@@ -4,6 +4,7 @@
  * optional|required|one". */
 #include "aggregator/rest/admin.h"
 #include "aggregator/rest/alarms.h"
+#include "aggregator/rest/contract.h"
 #include "aggregator/rest/exposition.h"
 #include "common/rest/render.h"
 
@@ -47,7 +48,8 @@ int main(void)
 	    &rest_type_vdi,     &rest_type_vdi_snapshot, &rest_type_vbd,
 	    &rest_type_network, &rest_type_pif,          &rest_type_vif,
 	    &rest_type_pci,     &rest_type_pool,         &rest_type_task,
-	    &rest_type_alarm,   &rest_type_message,
+	    &rest_type_alarm,   &rest_type_message,      &rest_type_server,
+	    &rest_type_sm,
 	};
 	struct rest rest = {0};
 
@@ -56,6 +58,7 @@ int main(void)
 	admin_routes_add(&rest, NULL);
 	alarm_routes_add(&rest, NULL);
 	exposition_routes_add(&rest, NULL);
+	contract_routes_add(&rest);
 	for (size_t set = 0; set < rest.n_route_sets; set++)
 		for (size_t i = 0; i < rest.route_sets[set].n_routes; i++) {
 			const struct rest_route *r = &rest.route_sets[set].routes[i];

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls (docs/design/objects.md) on a simulated host: over its admin socket, and through its deaths."""
 
+import concurrent.futures
 import json
 import os
 import unittest
+import urllib.parse
 import uuid
 
 from tests.integration.test_agent_admin import AgentCase
@@ -36,6 +38,25 @@ class Editing(AgentCase):
         self.assertEqual({"number": 1, "max": 6}, agent.rest.vm(vm)["CPUs"])
         self.assertNotIn("cmdline", self.stored(agent, vm))
         self.assertEqual([], os.listdir(agent.state / "built"))
+        self.assertEqual(0, agent.stop())
+
+    def test_tags_come_and_go_one_by_one(self):
+        """Of eight who add at once, nobody's is lost."""
+        agent = self.agent()
+        vm = self.define(agent)
+        tags = [f"k8s:volume {i}" for i in range(8)]
+
+        def ask(method, tag):
+            path = f"/vms/{vm}/tags/{urllib.parse.quote(tag)}"
+            return agent.rest.request(method, path)[0]
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            self.assertEqual({204}, set(pool.map(lambda t: ask("PUT", t), tags)))
+        self.assertEqual(tags, sorted(agent.rest.vm(vm)["tags"]))
+        self.assertEqual([204, 204], [ask("PUT", tags[0]), ask("DELETE", "never")])
+        for tag in tags[1:]:
+            self.assertEqual(204, ask("DELETE", tag))
+        self.assertEqual(tags[:1], agent.rest.vm(vm)["tags"])
+        self.assertEqual(tags[:1], self.stored(agent, vm)["tags"])
         self.assertEqual(0, agent.stop())
 
     def test_all_or_nothing(self):

@@ -127,6 +127,12 @@ class Disks(StorageCase):
         self.call(agent, "vdi.edit", vdi, size="5MiB", name_label="grown")
         self.assertEqual(5 * MIB, self.vdis(agent)[vdi]["size"])
         self.fails(agent, ["less than the disk has"], "vdi.edit", vdi, size=MIB)
+        self.fails(agent, ["each excludes"], "vdi.edit", vdi, tags=[], addTags=["a"])
+        for method, tag in (("PUT", "a"), ("PUT", "b"), ("PUT", "a"), ("DELETE", "a")):
+            for path in (f"/vdis/{vdi}", f"/srs/{sr}"):
+                self.assertEqual(204, agent.rest.request(method, f"{path}/tags/{tag}")[0])
+        self.assertEqual([["b"], ["b"]], [agent.rest.get(p)["tags"]
+                                          for p in (f"/vdis/{vdi}", f"/srs/{sr}")])
         snapshot = self.call(agent, "vdi.snapshot", vdi)["id"]
         clone = self.call(agent, "vdi.clone", vdi, name_label="clone")["id"]
         copy = self.call(agent, "vdi.clone", vdi, srId=other)["id"]

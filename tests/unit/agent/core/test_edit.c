@@ -114,6 +114,41 @@ Test(vm_edit, what_a_domain_has)
 	cr_assert_not(vm_edit_differs(&edit.spec, &built));
 }
 
+static void put_texts(const char *name, const char *one, const char *two)
+{
+	struct mu_value *v = mu_value_set(arena, args, name, mu_value_list(arena));
+
+	mu_value_push(v, mu_value_string(arena, one));
+	if (two)
+		mu_value_push(v, mu_value_string(arena, two));
+}
+
+Test(vm_edit, tags_come_and_go_one_by_one)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	put_texts("addTags", "a", "b");
+	plan(NULL);
+	cr_assert_eq(edit.spec.n_tags, 2);
+	cr_assert_str_eq(changes(), "addTags:once+");
+	now = edit.spec;
+	args = mu_value_object(arena);
+	put_texts("addTags", "b", "c"); /* one is there */
+	plan(NULL);
+	cr_assert_eq(edit.spec.n_tags, 3);
+	cr_assert_str_eq(edit.spec.tags[2], "c");
+	now = edit.spec;
+	args = mu_value_object(arena);
+	put_texts("removeTags", "b", "never"); /* one is not there */
+	plan(NULL);
+	cr_assert_eq(edit.spec.n_tags, 2);
+	cr_assert_str_eq(edit.spec.tags[1], "c");
+	put_texts("addTags", "x", NULL);
+	cr_assert_lt(vm_edit_plan(&now, NULL, args, &edit, &err), 0);
+	cr_assert_str_eq(err.text,
+			 "arguments: tags, addTags, removeTags: each excludes the others");
+}
+
 Test(vm_edit, what_no_domain_has_makes_no_difference)
 {
 	struct vm_spec other = now;

@@ -321,6 +321,22 @@ Test(storage, edits)
 	cr_assert_eq(get(vdi).vdi.size_bytes, 8 * MIB);
 	op.size_bytes = 4 * MIB;
 	refused(op, MU_E_INVALID);
+	op = (struct storage_op){.kind = STORAGE_VDI_EDIT, .object = vdi};
+	op.text.has_tags = true;
+	op.text.tags_are = STORAGE_TAGS_ADD;
+	op.text.n_tags = MODEL_OBJECT_TAGS_MAX;
+	for (size_t i = 0; i < MODEL_OBJECT_TAGS_MAX; i++)
+		snprintf(op.text.tags[i], sizeof op.text.tags[i], "t%zu", i);
+	refused(op, MU_E_INVALID); /* one more than there is room for */
+	cr_assert_eq(get(vdi).n_tags, 1);
+	snprintf(op.text.tags[7], sizeof op.text.tags[7], "tag"); /* it has that one */
+	run_ok(op);
+	cr_assert_eq(get(vdi).n_tags, 8);
+	op.text.tags_are = STORAGE_TAGS_REMOVE;
+	op.text.n_tags = 7;
+	run_ok(op);
+	cr_assert_eq(get(vdi).n_tags, 1);
+	cr_assert_str_eq(get(vdi).tags[0], "tag");
 	op = (struct storage_op){.kind = STORAGE_SR_EDIT, .object = sr};
 	op.text.has_description = true;
 	snprintf(op.text.description, sizeof op.text.description, "where disks are");

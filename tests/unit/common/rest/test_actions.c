@@ -255,8 +255,7 @@ Test(actions, task_is_waited_for)
 Test(actions, task_is_aborted)
 {
 	make_task();
-	fixture_expect(post("/rest/v0/tasks/" TASK_1 "/actions/abort", NULL), 200,
-		       "{\"success\":true}");
+	fixture_expect(post("/rest/v0/tasks/" TASK_1 "/actions/abort", NULL), 204, NULL);
 	fixture_expect(post("/rest/v0/tasks/" TASK_1 "/abort", "{}"), 200, "{\"success\":true}");
 	cr_expect_eq(f->n_aborts, 2);
 	cr_expect_str_eq(f->from, "192.0.2.1");

@@ -37,7 +37,7 @@ static void teardown(void)
 
 TestSuite(calls, .init = setup, .fini = teardown);
 
-enum { PATCH = HTTP_PATCH, POST = HTTP_POST, DEL = HTTP_DELETE };
+enum { PUT = HTTP_PUT, PATCH = HTTP_PATCH, POST = HTTP_POST, DEL = HTTP_DELETE };
 
 /* Every row of the table once: path, body -> method, object, arguments. */
 static const struct {
@@ -74,6 +74,15 @@ static const struct {
      "sr.create", HOST_1, "{\"name_label\":\"n\",\"SR_type\":\"dir\",\"device_config\":{},\"id\""},
     {PATCH, "/srs/" SR_1, "{\"tags\":[]}", "sr.edit", SR_1, "{\"tags\":[]}"},
     {DEL, "/srs/" SR_1, NULL, "sr.destroy", SR_1, "{}"},
+    {PUT, "/vms/" VM_WEB "/tags/a:b%20c", "{\"nameLabel\":\"no\"}", "vm.edit", VM_WEB,
+     "{\"addTags\":[\"a:b c\"]}"},
+    {DEL, "/vms/" VM_WEB "/tags/x", NULL, "vm.edit", VM_WEB, "{\"removeTags\":[\"x\"]}"},
+    {PUT, "/vm-snapshots/" VM_SNAP "/tags/x", NULL, "vm.edit", VM_SNAP, "{\"addTags\":[\"x\"]}"},
+    {PUT, "/vm-templates/" VM_TMPL "/tags/x", NULL, "vm.edit", VM_TMPL, "{\"addTags\":[\"x\"]}"},
+    {PUT, "/srs/" SR_1 "/tags/x", NULL, "sr.edit", SR_1, "{\"addTags\":[\"x\"]}"},
+    {PUT, "/vdis/" VDI_1 "/tags/x", NULL, "vdi.edit", VDI_1, "{\"addTags\":[\"x\"]}"},
+    {DEL, "/vdi-snapshots/" VDI_2_SNAP "/tags/x", NULL, "vdi.edit", VDI_2_SNAP,
+     "{\"removeTags\":[\"x\"]}"},
     {POST, "/srs/" SR_1 "/actions/scan", NULL, "sr.scan", SR_1, "{}"},
     {POST, "/srs/" SR_1 "/actions/forget", "{}", "sr.forget", SR_1, "{}"},
     {POST, "/pbds/" PBD_1 "/actions/plug", NULL, "sr.plug", SR_1, "{}"},
@@ -217,6 +226,9 @@ Test(calls, what_is_answered)
 	    ended(PATCH, "/rest/v0/vms/" VM_DB, "{\"tags\":[]}", "{\"applied\":[\"a\"]}"), 200,
 	    "{\"applied\":[\"a\"]}");
 	fixture_expect(ended(PATCH, "/rest/v0/vms/" VM_DB, "{}", ""), 204, NULL);
+	fixture_expect(
+	    ended(PUT, "/rest/v0/vms/" VM_DB "/tags/a", NULL, "{\"applied\":[\"addTags\"]}"), 204,
+	    NULL);
 	fixture_expect(ended(DEL, "/rest/v0/vms/" VM_DB, NULL, "{}"), 204, NULL);
 	fixture_expect(ended(PATCH, "/rest/v0/vms/" VM_DB "?sync=false", "{}", "{}"), 202, TASK_1);
 	fixture_expect(ended(POST, "/rest/v0/vms/" VM_DB "/actions/clone", "{}", "{}"), 202,
