@@ -68,6 +68,7 @@ struct hv_domain_stats {
 	struct hv_vif_stats vifs[HV_NICS_MAX];
 	uint32_t n_vbds;
 	struct hv_vbd_stats vbds[HV_DISKS_MAX];
+	bool more_vbds; /* there may be others, of which nothing is known */
 };
 
 struct hv_host_stats {

@@ -96,8 +96,9 @@ static void sample_vbds(const struct out *o, const struct sample_domain *d,
 			const struct hv_domain_stats *before, struct out_disk *srs)
 {
 	uint32_t n = at_most(d->stats->n_vbds, HV_DISKS_MAX);
-	struct out_disk sum = {0}, disks[HV_DISKS_MAX];
 	const struct out_disk unknown = {NAN, NAN, NAN, NAN, NAN, NAN};
+	struct out_disk sum = d->stats->more_vbds ? unknown : (struct out_disk){0};
+	struct out_disk disks[HV_DISKS_MAX];
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct hv_vbd_stats *vbd = &d->stats->vbds[i];

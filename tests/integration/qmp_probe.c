@@ -2,7 +2,8 @@
 /*
  * agent/hv/xen/xen_qmp.h on the command line: `qmp_probe DIR`, and a line on standard input is a
  * round: how many ms from asking to taking, and the domains that are there then, each NUMBER or
- * NUMBER:LIFE. Answered by a line of JSON, an object of domains, each of disks.
+ * NUMBER:LIFE. Answered by a line of JSON, an object of domains, each of disks; null: nobody knows
+ * them.
  */
 #include "agent/hv/xen/xen_qmp.h"
 #include "common/base/str.h"
@@ -63,7 +64,8 @@ static void on_time(void *ctx)
 		struct mu_value *disks;
 
 		(void)snprintf(name, sizeof name, "%" PRIu32, d->domid.value);
-		disks = mu_value_set(a, all, name, mu_value_object(a));
+		disks = mu_value_set(a, all, name,
+				     d->more_vbds ? mu_value_null(a) : mu_value_object(a));
 		for (uint32_t k = 0; k < d->n_vbds; k++)
 			show_disk(a, disks, &d->vbds[k]);
 	}

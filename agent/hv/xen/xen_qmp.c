@@ -202,6 +202,7 @@ static void begin(struct asked *a)
 		return;
 	}
 	hang_up(a);
+	a->silent = a->told = false;
 	free(a->disks);
 	a->disks = NULL;
 }
@@ -286,6 +287,7 @@ static void take(struct asked *a, struct hv_domain_stats *d)
 		d->vbds[d->n_vbds++] = a->state == ANSWERED ? v : not_known(&v);
 	}
 	qsort(d->vbds, d->n_vbds, sizeof d->vbds[0], by_vdev);
+	d->more_vbds = a->silent && !a->disks;
 	a->state = IDLE;
 }
 

@@ -169,10 +169,15 @@ Test(sample, disk_with_times_of_its_own)
 	step(s, 21000, &d, &out);
 	expect_unknown(&out, 1, "vbd_xvda_read");
 	expect_unknown(&out, 1, "vbd_xvda_avgqu_sz");
+	d.more_vbds = true;
 	v->at = 24000;
 	v->rd_bytes = v->rd_reqs = v->rd_ns = v->wr_bytes = v->wr_reqs = v->wr_ns = 7;
 	step(s, 26000, &d, &out);
 	expect_unknown(&out, 1, "vbd_xvda_write");
+	v->at += 5000;
+	step(s, 31000, &d, &out);
+	expect(&out, 1, "vbd_xvda_write", 0);
+	expect_unknown(&out, 1, "vbd_aggr_write"); /* of the other disks nothing is known */
 }
 
 Test(sample, vm_without_devices_has_twenty_too)
