@@ -70,6 +70,22 @@ static void expect(const struct qmp_disks *d, uint32_t i, const char *vdev, uint
 	cr_expect_eq(d->vbds[i].at, 0);
 }
 
+/* A PV guest on Xen 4.17 with QEMU 7.2, just booted: two qcow2 disks and a raw one. */
+Test(qmp, what_a_real_one_says)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+	struct qmp_disks d;
+
+	corpus_read("qmp/xen-4.17-pv.txt", &text);
+	d = hear(text.data);
+	cr_assert_eq(d.n, 3);
+	expect(&d, 0, "xvda", 4401152, d.vbds[0].wr_ns);
+	cr_assert(d.vbds[0].rd_reqs == 162 && d.vbds[0].rd_ns == 2524249218);
+	cr_assert(d.vbds[0].wr_bytes == 18432 && d.vbds[0].wr_ns > 0);
+	expect(&d, 1, "xvdb", 262144, 0);
+	expect(&d, 2, "xvdc", 262144, 0);
+}
+
 Test(qmp, counts_of_one_disk)
 {
 	struct qmp_disks d = hear(GREETING DONE BACK(DISK("xvda-qcow2", "", 7)));
