@@ -86,6 +86,19 @@ Test(qmp, what_a_real_one_says)
 	expect(&d, 2, "xvdc", 262144, 0);
 }
 
+/* An HVM guest that has let go of the emulated disk and works with the emulated CD. */
+Test(qmp, what_a_real_one_says_of_an_hvm_guest)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+	struct qmp_disks d;
+
+	corpus_read("qmp/xen-4.17-hvm.txt", &text);
+	d = hear(text.data);
+	cr_assert_eq(d.n, 2);
+	expect(&d, 0, "hdc", 2048, 0);
+	expect(&d, 1, "xvda", 0, 0);
+}
+
 Test(qmp, counts_of_one_disk)
 {
 	struct qmp_disks d = hear(GREETING DONE BACK(DISK("xvda-qcow2", "", 7)));
