@@ -709,7 +709,7 @@ Test(store, storing_goes_on_by_itself_when_there_is_room)
 {
 	sqlite3 *db;
 
-	open_store(70);
+	open_store(80);
 	put_big("ballast", 100000, STORE_OR_FAIL, "b");
 	wait_for(1);
 	put_big("one", 150000, STORE_KEEP, "1");
