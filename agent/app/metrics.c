@@ -22,6 +22,7 @@ struct metrics {
 	mu_loop_cb added;
 	void *ctx;
 	struct mu_timer *timer;
+	struct mu_timer *prepare; /* a little before it */
 	struct sampler *sampler;
 	struct window *window;
 	struct history *history;
@@ -37,6 +38,7 @@ struct metrics {
 };
 
 static void on_time(void *ctx);
+static void on_prepare(void *ctx);
 
 static void open_history(struct metrics *m, const char *dir)
 {
@@ -47,6 +49,12 @@ static void open_history(struct metrics *m, const char *dir)
 	history_file_load(m->file, &objects);
 	if (objects.len > 0 && !history_restore(m->history, objects.data, objects.len))
 		mu_log_warning("statistics of before are damaged, they begin anew dir=%s", dir);
+}
+
+static void sample_in(struct metrics *m, mu_msec delay)
+{
+	mu_timer_set(m->prepare, delay > HV_STATS_AHEAD ? delay - HV_STATS_AHEAD : 0);
+	mu_timer_set(m->timer, delay);
 }
 
 struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec interval,
@@ -69,7 +77,8 @@ struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec inter
 	m->domains = mu_xcalloc(HV_DOMAINS_MAX, sizeof *m->domains);
 	m->sensors = app->sysfs ? sensors_new(loop, app->sysfs) : NULL;
 	m->timer = mu_timer_new(loop, on_time, m);
-	mu_timer_set(m->timer, sample_delay(mu_clock_wall()));
+	m->prepare = mu_timer_new(loop, on_prepare, m);
+	sample_in(m, sample_delay(mu_clock_wall()));
 	app->metrics = m;
 	return m;
 }
@@ -80,6 +89,7 @@ struct metrics *metrics_free(struct metrics *m)
 		return NULL;
 	m->app->metrics = NULL;
 	mu_timer_free(m->timer);
+	mu_timer_free(m->prepare);
 	sensors_free(m->sensors);
 	history_free(m->history);
 	history_file_free(m->file);
@@ -244,7 +254,14 @@ static void on_time(void *ctx)
 	struct metrics *m = ctx;
 
 	sample(m);
-	mu_timer_set(m->timer, sample_delay(mu_clock_wall()) + m->interval - SAMPLE_INTERVAL);
+	sample_in(m, sample_delay(mu_clock_wall()) + m->interval - SAMPLE_INTERVAL);
+}
+
+static void on_prepare(void *ctx)
+{
+	const struct metrics *m = ctx;
+
+	hv_stats_prepare(app_hv(m->app));
 }
 
 /* --- asking --- */

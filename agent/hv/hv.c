@@ -176,6 +176,12 @@ int hv_stats(struct hv *hv, struct hv_host_stats *ret_host, struct hv_domain_sta
 	return 0;
 }
 
+void hv_stats_prepare(struct hv *hv)
+{
+	if (hv->ops->stats_prepare)
+		hv->ops->stats_prepare(hv->impl);
+}
+
 static int check_domid(struct hv_domid domid, struct mu_error *err)
 {
 	if (domid.value == 0)

@@ -26,6 +26,9 @@
 struct hv;
 struct hv_op;
 
+/* How long before they are read statistics are prepared: time for those who keep counters. */
+#define HV_STATS_AHEAD MU_SEC(2)
+
 /*
  * Errors that callers rely on, of every driver:
  *   MU_E_INVALID    the configuration or the operation's arguments (hv.c), before anything starts
@@ -115,6 +118,9 @@ struct hv_ops {
 	int (*config)(void *impl, struct hv_domid domid, struct hv_vm_config *ret_config,
 		      struct mu_error *err);
 	/* optional: */
+	/* Statistics are wanted soon: begin to ask for counters that others keep, who may take
+	 * their time. Those that have not come when `stats` is called are unknown. */
+	void (*stats_prepare)(void *impl);
 	/* Stop a domain without libxl, at once: the emergency path. */
 	int (*emergency_destroy)(void *impl, struct hv_domid domid, struct mu_error *err);
 	/* About the host; none of these waits for an operation. */
@@ -155,6 +161,8 @@ int hv_guest(struct hv *hv, struct hv_domid domid, struct vm_guest *ret_guest,
 	     struct mu_error *err);
 int hv_stats(struct hv *hv, struct hv_host_stats *ret_host, struct hv_domain_stats *ret_domains,
 	     size_t max, size_t *ret_n, struct mu_error *err);
+/* hv_stats() comes soon: in HV_STATS_AHEAD or so. */
+void hv_stats_prepare(struct hv *hv);
 int hv_config(struct hv *hv, struct hv_domid domid, struct hv_vm_config *ret_config,
 	      struct mu_error *err);
 /* MU_E_UNSUPPORTED when the driver has no such path. */

@@ -25,7 +25,10 @@ struct hv_vif_stats {
 
 struct hv_vbd_stats {
 	char vdev[16];
+	bool timed; /* who serves it tells how long requests take */
+	mu_msec at; /* when these were counted, monotonic; 0 = with all the others */
 	uint64_t rd_bytes, wr_bytes, rd_reqs, wr_reqs;
+	uint64_t rd_ns, wr_ns; /* timed: of all requests together */
 };
 
 /* One of the host's network cards, from the host's point of view. */
@@ -65,6 +68,7 @@ struct hv_domain_stats {
 	struct hv_vif_stats vifs[HV_NICS_MAX];
 	uint32_t n_vbds;
 	struct hv_vbd_stats vbds[HV_DISKS_MAX];
+	bool more_vbds; /* there may be others, of which nothing is known */
 };
 
 struct hv_host_stats {

@@ -120,17 +120,6 @@ static const struct hv_disk_stats disk_unknown = {.rd_bytes = HV_COUNTER_UNKNOWN
 						  .wr_ms = HV_COUNTER_UNKNOWN,
 						  .queue_ms = HV_COUNTER_UNKNOWN};
 
-/* How long a request took, in the mean; unknown when there was none. */
-static void latency(const struct out *o, const char *device, const char *what, double ms,
-		    double reqs)
-{
-	char name[METRIC_NAME_MAX + 1];
-
-	out_name(name, "disk", device, what);
-	metric_list_add(o->list, o->object, name, METRIC_RATE, METRIC_SECONDS,
-			reqs > 0 ? ms / 1e3 / reqs : NAN);
-}
-
 static void sample_disk(const struct out *o, const struct hv_disk_stats *a,
 			const struct hv_disk_stats *b)
 {
@@ -139,14 +128,13 @@ static void sample_disk(const struct out *o, const struct hv_disk_stats *a,
 	    .wr = out_delta(a->wr_bytes, b->wr_bytes),
 	    .rd_reqs = out_delta(a->rd_reqs, b->rd_reqs),
 	    .wr_reqs = out_delta(a->wr_reqs, b->wr_reqs),
+	    .rd_s = out_delta(a->rd_ms, b->rd_ms) / 1e3,
+	    .wr_s = out_delta(a->wr_ms, b->wr_ms) / 1e3,
 	};
-	double rd_ms = out_delta(a->rd_ms, b->rd_ms), wr_ms = out_delta(a->wr_ms, b->wr_ms);
 	char name[METRIC_NAME_MAX + 1];
 
 	out_disk(o, "disk", a->name, &d);
-	latency(o, a->name, "read_latency", rd_ms, d.rd_reqs);
-	latency(o, a->name, "write_latency", wr_ms, d.wr_reqs);
-	latency(o, a->name, "latency", rd_ms + wr_ms, d.rd_reqs + d.wr_reqs);
+	out_latency(o, "disk", a->name, &d);
 	out_name(name, "disk", a->name, "avgqu_sz");
 	out_rate(o, name, METRIC_REQUESTS, out_delta(a->queue_ms, b->queue_ms) / 1e3);
 	out_name(name, "disk", a->name, "inflight");

@@ -104,15 +104,29 @@ void out_net(const struct out *o, const char *class, const char *device, const s
 
 /* ---- disks ---- */
 
-struct out_disk out_vbd_delta(const struct hv_vbd_stats *now, const struct hv_vbd_stats *before)
+/* By which the counts of a disk with times of its own are multiplied. */
+static double stretch(mu_msec now, mu_msec before, double seconds)
 {
+	if (now == 0 && before == 0)
+		return 1;
+	return before > 0 && now > before ? seconds * 1e3 / (double)(now - before) : NAN;
+}
+
+struct out_disk out_vbd_delta(const struct hv_vbd_stats *now, const struct hv_vbd_stats *before,
+			      double seconds)
+{
+	double k;
+
 	if (!before)
-		return (struct out_disk){NAN, NAN, NAN, NAN};
+		return (struct out_disk){NAN, NAN, NAN, NAN, NAN, NAN};
+	k = stretch(now->at, before->at, seconds);
 	return (struct out_disk){
-	    .rd = out_delta(now->rd_bytes, before->rd_bytes),
-	    .wr = out_delta(now->wr_bytes, before->wr_bytes),
-	    .rd_reqs = out_delta(now->rd_reqs, before->rd_reqs),
-	    .wr_reqs = out_delta(now->wr_reqs, before->wr_reqs),
+	    .rd = k * out_delta(now->rd_bytes, before->rd_bytes),
+	    .wr = k * out_delta(now->wr_bytes, before->wr_bytes),
+	    .rd_reqs = k * out_delta(now->rd_reqs, before->rd_reqs),
+	    .wr_reqs = k * out_delta(now->wr_reqs, before->wr_reqs),
+	    .rd_s = k * out_delta(now->rd_ns, before->rd_ns) / 1e9,
+	    .wr_s = k * out_delta(now->wr_ns, before->wr_ns) / 1e9,
 	};
 }
 
@@ -143,4 +157,22 @@ void out_disk(const struct out *o, const char *class, const char *device, const 
 		out_name(name, class, device, rows[i].what);
 		out_rate(o, name, rows[i].unit, rows[i].count);
 	}
+}
+
+static void latency(const struct out *o, const char *class, const char *device, const char *what,
+		    double seconds, double reqs)
+{
+	char name[METRIC_NAME_MAX + 1];
+
+	out_name(name, class, device, what);
+	metric_list_add(o->list, o->object, name, METRIC_RATE, METRIC_SECONDS,
+			reqs > 0 ? seconds / reqs : NAN);
+}
+
+void out_latency(const struct out *o, const char *class, const char *device,
+		 const struct out_disk *d)
+{
+	latency(o, class, device, "read_latency", d->rd_s, d->rd_reqs);
+	latency(o, class, device, "write_latency", d->wr_s, d->wr_reqs);
+	latency(o, class, device, "latency", d->rd_s + d->wr_s, d->rd_reqs + d->wr_reqs);
 }

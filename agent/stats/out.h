@@ -23,6 +23,7 @@ struct out_net {
 
 struct out_disk {
 	double rd, wr, rd_reqs, wr_reqs;
+	double rd_s, wr_s; /* how long the requests took, all together; in no sum */
 };
 
 /* A counter that went backwards was reset: what happened in between is not known. */
@@ -44,9 +45,15 @@ void out_net_sum(struct out_net *sum, const struct out_net *n);
 /* Eight series "<class>_<device>_rx", ... */
 void out_net(const struct out *o, const char *class, const char *device, const struct out_net *n);
 
-struct out_disk out_vbd_delta(const struct hv_vbd_stats *now, const struct hv_vbd_stats *before);
+/* What was counted at times of its own becomes what it would be in `seconds`. */
+struct out_disk out_vbd_delta(const struct hv_vbd_stats *now, const struct hv_vbd_stats *before,
+			      double seconds);
 void out_disk_sum(struct out_disk *sum, const struct out_disk *d);
 /* Five series "<class>_<device>_read", ... */
 void out_disk(const struct out *o, const char *class, const char *device, const struct out_disk *d);
+/* Three more, "..._read_latency", "..._write_latency" and "..._latency": how long a request took,
+ * in the mean; unknown when there was none. */
+void out_latency(const struct out *o, const char *class, const char *device,
+		 const struct out_disk *d);
 
 #endif

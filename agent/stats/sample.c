@@ -81,19 +81,32 @@ static const struct hv_vbd_stats *vbd_before(const struct hv_domain_stats *befor
 	return NULL;
 }
 
+/* Of the time that requests were under way nothing is known but its sum when they end. */
+static void sample_times(const struct out *o, const char *vdev, const struct out_disk *d)
+{
+	char name[METRIC_NAME_MAX + 1];
+
+	out_latency(o, "vbd", vdev, d);
+	out_name(name, "vbd", vdev, "avgqu_sz");
+	out_rate(o, name, METRIC_REQUESTS, d->rd_s + d->wr_s);
+}
+
 /* What each disk did goes to its SR as well. */
 static void sample_vbds(const struct out *o, const struct sample_domain *d,
 			const struct hv_domain_stats *before, struct out_disk *srs)
 {
 	uint32_t n = at_most(d->stats->n_vbds, HV_DISKS_MAX);
-	struct out_disk sum = {0}, disks[HV_DISKS_MAX];
-	const struct out_disk unknown = {NAN, NAN, NAN, NAN};
+	const struct out_disk unknown = {NAN, NAN, NAN, NAN, NAN, NAN};
+	struct out_disk sum = d->stats->more_vbds ? unknown : (struct out_disk){0};
+	struct out_disk disks[HV_DISKS_MAX];
 
 	for (uint32_t i = 0; i < n; i++) {
 		const struct hv_vbd_stats *vbd = &d->stats->vbds[i];
 
-		disks[i] = out_vbd_delta(vbd, vbd_before(before, vbd->vdev));
+		disks[i] = out_vbd_delta(vbd, vbd_before(before, vbd->vdev), o->seconds);
 		out_disk(o, "vbd", vbd->vdev, &disks[i]);
+		if (vbd->timed)
+			sample_times(o, vbd->vdev, &disks[i]);
 		out_disk_sum(&sum, &disks[i]);
 	}
 	out_disk(o, "vbd", "aggr", &sum);

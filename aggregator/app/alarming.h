@@ -34,6 +34,7 @@ struct alarming {
 	struct alarms *alarms;
 	struct alarm_look *look;
 	struct alarms_changes changes;
+	struct store_tx *tx; /* of the changes, while they are put into it */
 	struct mu_timer *timer;
 	struct alarm_walk walk;
 	bool walking;
@@ -44,6 +45,9 @@ struct alarming {
 /* alarm_targets.c: their part of the table; from the store into the notifier. */
 void alarming_target_ops(struct alarm_ops *ret);
 int alarming_load_targets(struct app *app, struct mu_error *err);
+/* alarm_notices.c: what waits, into the store and from there. */
+struct notify_keeper alarming_keeper(struct alarming *al);
+int alarming_load_notices(struct alarming *al, struct mu_error *err);
 /* Store, show and tell what is in al->changes. */
 void alarming_publish(struct alarming *al);
 bool alarming_matches(void *app, enum alarm_of of, const struct mu_uuid *id,

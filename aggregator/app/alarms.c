@@ -119,20 +119,24 @@ void alarming_publish(struct alarming *al)
 	    [ALARMS_CLEARED] = REST_REMOVE,
 	};
 	struct store_tx *tx;
+	enum store_promise promise = STORE_KEEP_LAZY;
 
 	if (al->changes.n_items == 0)
 		return;
-	tx = store_begin(al->app->store);
+	al->tx = tx = store_begin(al->app->store);
 	for (size_t i = 0; i < al->changes.n_items; i++) {
 		const struct alarms_change *c = &al->changes.items[i];
 
 		store_change(tx, c);
+		if (c->notify)
+			promise = STORE_KEEP; /* it is told soon */
 		if (c->what != ALARMS_ANNOUNCED)
 			rest_alarm_changed(al->app->rest, rest_changes[c->what], &c->alarm);
 		if (al->app->notifier)
 			notifier_put(al->app->notifier, c);
 	}
-	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
+	al->tx = NULL;
+	store_commit(tx, promise, NULL, NULL);
 	alarms_changes_reset(&al->changes);
 }
 
@@ -280,7 +284,7 @@ int app_alarms_open(struct app *app, struct mu_error *err)
 {
 	struct alarming *al = mu_xcalloc(1, sizeof *al);
 	const struct notifier_options options = {
-	    .loop = app->loop, .alarm_value = shown, .ctx = app};
+	    .loop = app->loop, .alarm_value = shown, .ctx = app, .keeper = alarming_keeper(al)};
 	struct alarm_rule rule;
 	size_t n = 0;
 
@@ -292,7 +296,7 @@ int app_alarms_open(struct app *app, struct mu_error *err)
 		mu_assert(alarms_rule_put(al->alarms, &rule, NULL) == 0);
 	if (store_alarm_rules_list(app->store, load_rule, al, err) < 0 ||
 	    store_alarms_list(app->store, load_alarm, al, err) < 0 ||
-	    alarming_load_targets(app, err) < 0)
+	    alarming_load_targets(app, err) < 0 || alarming_load_notices(al, err) < 0)
 		return MU_FAILED;
 	alarms_each(al->alarms, each_stored, &n);
 	if (n > 0)
@@ -311,6 +315,7 @@ void app_alarms_start(struct app *app)
 	};
 
 	al->look = alarm_look_new(&options);
+	notifier_start(app->notifier);
 	al->timer = mu_timer_new(app->loop, on_timer, al);
 	mu_timer_set(al->timer, LOOK_EVERY_MS);
 }

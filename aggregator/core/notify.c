@@ -2,6 +2,9 @@
 /*
  * A queue keeps the order of the first notice of each alarm; a newer one of the same alarm takes
  * its place, so it is never longer than there are alarms, and never over NOTIFY_QUEUE_MAX.
+ *
+ * All that waits or is being sent is kept by the keeper, as one notice of a target and an alarm:
+ * while one is being sent and a newer one waits, that is the newer one.
  */
 #include "aggregator/core/notify.h"
 
@@ -11,12 +14,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct waiting {
 	struct mu_link link;
+	uint64_t seq;
 	struct notify_notice notice;
 	bool raised_unsent; /* it was raised, and nobody has been told of it */
 	mu_msec since;
+	mu_msec since_wall;
 	unsigned n_tries;
 };
 
@@ -25,6 +31,7 @@ struct outbox {
 	struct notify_target target;
 	struct mu_link queue;
 	size_t n_queue;
+	uint64_t next_seq;
 	struct waiting *sending; /* out of the queue */
 	size_t n_dropped;
 	mu_msec not_before;
@@ -33,14 +40,16 @@ struct outbox {
 };
 
 struct notify {
+	struct notify_keeper keeper;
 	struct mu_link outboxes;
 	size_t n_outboxes;
 };
 
-struct notify *notify_new(void)
+struct notify *notify_new(const struct notify_keeper *keeper)
 {
 	struct notify *n = mu_xcalloc(1, sizeof *n);
 
+	n->keeper = *keeper;
 	mu_link_init(&n->outboxes);
 	return n;
 }
@@ -154,34 +163,91 @@ static void take_newer(struct waiting *w, const struct notify_notice *notice)
 		w->notice.what = ALARMS_RAISED;
 }
 
+static void keep(const struct notify *n, const struct outbox *o, const struct waiting *w)
+{
+	const struct notify_kept kept = {
+	    .target = o->target.id,
+	    .seq = w->seq,
+	    .notice = w->notice,
+	    .raised_unsent = w->raised_unsent,
+	    .since = w->since_wall,
+	    .n_tries = w->n_tries,
+	};
+
+	n->keeper.keep(n->keeper.ctx, &kept);
+}
+
+/* One of its alarm was sent, or never will be: what is kept is another, or nothing. */
+static void forget(const struct notify *n, struct outbox *o, const struct mu_uuid *alarm)
+{
+	if (waiting_find(o, alarm))
+		return;
+	if (o->sending && mu_uuid_equal(&o->sending->notice.alarm.id, alarm))
+		keep(n, o, o->sending);
+	else
+		n->keeper.forget(n->keeper.ctx, &o->target.id, alarm);
+}
+
 /* A newer notice of an alarm of which one waits. */
-static void replace(struct outbox *o, struct waiting *w, const struct notify_notice *notice)
+static void replace(const struct notify *n, struct outbox *o, struct waiting *w,
+		    const struct notify_notice *notice)
 {
 	if (notice->what == ALARMS_CLEARED && w->raised_unsent) {
 		drop(o, w); /* came and went: nobody has to know */
+		forget(n, o, &notice->alarm.id);
 		return;
 	}
 	take_newer(w, notice);
+	keep(n, o, w);
 }
 
-static void put(struct outbox *o, const struct notify_notice *notice, mu_msec now)
+static struct waiting *queue_new(struct outbox *o, uint64_t seq)
+{
+	struct waiting *w = mu_xcalloc(1, sizeof *w);
+
+	w->seq = seq;
+	o->next_seq = seq + 1;
+	mu_list_push_back(&o->queue, &w->link);
+	o->n_queue++;
+	return w;
+}
+
+static void put(const struct notify *n, struct outbox *o, const struct notify_notice *notice,
+		mu_msec now)
 {
 	struct waiting *w = waiting_find(o, &notice->alarm.id);
 
 	if (w) {
-		replace(o, w, notice);
+		replace(n, o, w, notice);
 		return;
 	}
 	if (o->n_queue >= NOTIFY_QUEUE_MAX) {
 		o->n_dropped++;
 		return;
 	}
-	w = mu_xcalloc(1, sizeof *w);
+	w = queue_new(o, o->next_seq);
 	w->notice = *notice;
 	w->raised_unsent = notice->what == ALARMS_RAISED;
 	w->since = now;
-	mu_list_push_back(&o->queue, &w->link);
-	o->n_queue++;
+	w->since_wall = notice->wall;
+	keep(n, o, w);
+}
+
+bool notify_restore(struct notify *n, const struct notify_kept *kept, mu_msec now, mu_msec wall)
+{
+	struct outbox *o = outbox_find(n, &kept->target);
+	struct waiting *w;
+
+	if (!o || o->n_queue >= NOTIFY_QUEUE_MAX)
+		return false;
+	w = queue_new(o, kept->seq);
+	w->notice = kept->notice;
+	/* The first one may have been on its way when the program ended. */
+	w->raised_unsent = kept->raised_unsent && o->n_queue > 1;
+	w->since = now - (wall > kept->since ? wall - kept->since : 0);
+	w->since_wall = kept->since;
+	w->n_tries = kept->n_tries;
+	return true;
 }
 
 static bool is_told(const struct alarms_change *c)
@@ -219,7 +285,7 @@ void notify_put(struct notify *n, const struct alarms_change *c, const struct mu
 		if (!seen_from(o->target.level, c, &notice.what))
 			continue;
 		notice.delivery = mu_uuid_derive(delivery, mu_uuid_format(&o->target.id, text));
-		put(o, &notice, now);
+		put(n, o, &notice, now);
 	}
 }
 
@@ -271,9 +337,16 @@ static mu_msec backoff(unsigned n_tries)
 	return wait < NOTIFY_RETRY_MAX_MS ? wait : NOTIFY_RETRY_MAX_MS;
 }
 
+static void give_up(const struct notify *n, struct outbox *o, struct waiting *w)
+{
+	forget(n, o, &w->notice.alarm.id);
+	free(w);
+	o->n_dropped++;
+}
+
 /* Back to the head of the queue, with what is newer of its alarm, if that waits by now. It may have
  * arrived all the same: from now on its end is told. */
-static bool later(struct outbox *o, struct waiting *w, mu_msec now)
+static bool later(const struct notify *n, struct outbox *o, struct waiting *w, mu_msec now)
 {
 	struct waiting *newer = waiting_find(o, &w->notice.alarm.id);
 
@@ -287,10 +360,10 @@ static bool later(struct outbox *o, struct waiting *w, mu_msec now)
 	if (now - w->since < NOTIFY_GIVE_UP_MS) {
 		mu_list_push_front(&o->queue, &w->link);
 		o->n_queue++;
+		keep(n, o, w);
 		return true;
 	}
-	free(w);
-	o->n_dropped++;
+	give_up(n, o, w);
 	return false;
 }
 
@@ -309,13 +382,13 @@ bool notify_result(struct notify *n, const struct mu_uuid *target, enum notify_o
 		refill(o, now);
 		o->tokens -= 1;
 		o->n_dropped -= w->notice.n_dropped;
+		forget(n, o, &w->notice.alarm.id);
 		free(w);
 		return true;
 	case NOTIFY_LATER:
-		return later(o, w, now);
+		return later(n, o, w, now);
 	case NOTIFY_NEVER:
-		o->n_dropped++;
-		free(w);
+		give_up(n, o, w);
 		return false;
 	}
 	mu_assert_unreachable(); /* GCOVR_EXCL_LINE: every outcome is above */
@@ -360,4 +433,17 @@ const char *notify_what_name(enum alarms_what what)
 		break;
 	}
 	return "changed";
+}
+
+bool notify_what_parse(const char *name, enum alarms_what *ret)
+{
+	static const enum alarms_what told[] = {ALARMS_RAISED, ALARMS_LEVEL, ALARMS_CLEARED};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(told); i++) {
+		if (strcmp(notify_what_name(told[i]), name) == 0) {
+			*ret = told[i];
+			return true;
+		}
+	}
+	return false;
 }

@@ -58,13 +58,31 @@ struct notify_notice {
 	struct alarm alarm;
 };
 
-struct notify *notify_new(void);
+/* A notice that waits, as it is remembered over a restart. */
+struct notify_kept {
+	struct mu_uuid target;
+	uint64_t seq; /* its place among those of the target */
+	struct notify_notice notice;
+	bool raised_unsent; /* it was raised, and nobody has been told of it */
+	mu_msec since;      /* wall: tried for so long */
+	unsigned n_tries;
+};
+
+/* Who remembers: one notice of a target and an alarm, a newer one takes its place. May be called
+ * by notify_put() and notify_result(). */
+struct notify_keeper {
+	void (*keep)(void *ctx, const struct notify_kept *kept);
+	void (*forget)(void *ctx, const struct mu_uuid *target, const struct mu_uuid *alarm);
+	void *ctx;
+};
+
+struct notify *notify_new(const struct notify_keeper *keeper);
 /* Takes NULL; returns NULL. */
 struct notify *notify_free(struct notify *n);
 
 /* MU_E_EXHAUSTED. */
 int notify_target_add(struct notify *n, const struct notify_target *t, struct mu_error *err);
-/* With what waits for it. */
+/* With what waits for it; nobody is told to forget that. */
 void notify_target_remove(struct notify *n, const struct mu_uuid *id);
 /* NULL: there is none; *iter starts at 0. */
 const struct notify_target *notify_target_find(const struct notify *n, const struct mu_uuid *id);
@@ -73,6 +91,9 @@ const struct notify_target *notify_target_next(const struct notify *n, size_t *i
 /* For every target that is told of such; each gets a delivery of its own, made of this one. */
 void notify_put(struct notify *n, const struct alarms_change *c, const struct mu_uuid *delivery,
 		mu_msec now, mu_msec wall);
+/* One that was kept before a restart; a target's in order of `seq`, before anything is put. False:
+ * there is no such target, or no room. */
+bool notify_restore(struct notify *n, const struct notify_kept *kept, mu_msec now, mu_msec wall);
 /* One that is to be sent now, by a target that sends nothing; false: none. */
 bool notify_next(struct notify *n, mu_msec now, struct mu_uuid *ret_target,
 		 struct notify_notice *ret);
@@ -85,5 +106,7 @@ mu_msec notify_wait(const struct notify *n, mu_msec now);
 
 /* "raised", "changed", "cleared" */
 const char *notify_what_name(enum alarms_what what);
+/* The same back; false: it is none of them. */
+bool notify_what_parse(const char *name, enum alarms_what *ret);
 
 #endif

@@ -42,7 +42,7 @@ struct notifier *notifier_new(const struct notifier_options *options)
 	struct notifier *n = mu_xcalloc(1, sizeof *n);
 
 	n->options = *options;
-	n->notify = notify_new();
+	n->notify = notify_new(&options->keeper);
 	n->timer = mu_timer_new(options->loop, go_on, n);
 	n->arena = mu_arena_new();
 	mu_link_init(&n->sendings);
@@ -146,6 +146,16 @@ static void go_on(void *ctx)
 	wait = notify_wait(n->notify, now);
 	if (wait >= 0)
 		mu_timer_set(n->timer, wait);
+}
+
+bool notifier_restore(struct notifier *n, const struct notify_kept *kept)
+{
+	return notify_restore(n->notify, kept, mu_loop_now(n->options.loop), mu_clock_wall());
+}
+
+void notifier_start(struct notifier *n)
+{
+	go_on(n);
 }
 
 void notifier_put(struct notifier *n, const struct alarms_change *c)

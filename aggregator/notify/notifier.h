@@ -16,11 +16,16 @@ struct notifier_options {
 	/* An alarm as REST shows it. */
 	struct mu_value *(*alarm_value)(void *ctx, struct mu_arena *a, const struct alarm *alarm);
 	void *ctx;
+	/* Remembers what waits; called until notifier_close() has said done. */
+	struct notify_keeper keeper;
 };
 
 struct notifier *notifier_new(const struct notifier_options *options);
 /* Its targets; notifier_remove() ends what waits for one. */
 struct notify *notifier_targets(struct notifier *n);
+/* What was kept before a restart, before notifier_start(); false: nobody is to be told any more. */
+bool notifier_restore(struct notifier *n, const struct notify_kept *kept);
+void notifier_start(struct notifier *n);
 void notifier_put(struct notifier *n, const struct alarms_change *c);
 /* One notice now, past queue and limits. done() exactly once, never inside; err NULL: it arrived.
  */

@@ -3,6 +3,8 @@
 
 #include "aggregator/store/tx.h"
 
+#include <string.h>
+
 static int list_texts(struct store *s, enum stmt_id stmt, store_alarm_text each, void *arg,
 		      struct mu_error *err)
 {
@@ -73,6 +75,44 @@ int store_alarms_list(struct store *s, void (*each)(const struct alarm *a, void 
 	return rc == SQLITE_DONE ? 0 : stmt_error(err, s->db, rc, "reading alarms");
 }
 
+static void read_notice(sqlite3_stmt *st, struct notify_kept *ret)
+{
+	char event[16];
+	struct notify_kept k = {
+	    .target = stmt_column_uuid(st, 11),
+	    .seq = (uint64_t)sqlite3_column_int64(st, 12),
+	    .raised_unsent = sqlite3_column_int64(st, 16) != 0,
+	    .since = sqlite3_column_int64(st, 17),
+	    .n_tries = (unsigned)sqlite3_column_int64(st, 18),
+	    .notice = {.delivery = stmt_column_uuid(st, 13), .wall = sqlite3_column_int64(st, 15)},
+	};
+
+	read_alarm(st, &k.notice.alarm);
+	stmt_column_text(st, 14, event, sizeof event);
+	if (!notify_what_parse(event, &k.notice.what))
+		k.notice.alarm.level = ALARM_NONE;
+	*ret = k;
+}
+
+int store_alarm_notices_list(struct store *s,
+			     void (*each)(const struct notify_kept *kept, void *arg), void *arg,
+			     struct mu_error *err)
+{
+	MU_CLEANUP(stmt_reset)
+	sqlite3_stmt *st = store_read(s, STMT_ALARM_NOTICE_LIST, NULL, 0, err);
+	int rc;
+
+	if (!st)
+		return MU_FAILED;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct notify_kept k;
+
+		read_notice(st, &k);
+		each(&k, arg);
+	}
+	return rc == SQLITE_DONE ? 0 : stmt_error(err, s->db, rc, "reading notices of alarms");
+}
+
 static void put_text(struct store_tx *tx, enum stmt_id stmt, const struct mu_uuid *id,
 		     const char *name, const char *json)
 {
@@ -99,9 +139,12 @@ void store_alarm_rules_delete(struct store_tx *tx, const struct mu_uuid *id)
 	delete_one(tx, STMT_ALARM_RULE_DELETE, id);
 }
 
-void store_alarms_put(struct store_tx *tx, const struct alarm *a)
+enum { ALARM_COLUMNS = 11, NOTICE_COLUMNS = 8 };
+
+/* The columns that an alarm and a notice of it begin with. */
+static void alarm_columns(const struct alarm *a, struct stmt_value ret[static ALARM_COLUMNS])
 {
-	struct stmt_value v[] = {
+	const struct stmt_value v[ALARM_COLUMNS] = {
 	    stmt_uuid(&a->id),
 	    stmt_uuid(&a->rule),
 	    stmt_uuid(&a->object),
@@ -115,6 +158,14 @@ void store_alarms_put(struct store_tx *tx, const struct alarm *a)
 	    stmt_text(a->acknowledged_by),
 	};
 
+	memcpy(ret, v, sizeof v);
+}
+
+void store_alarms_put(struct store_tx *tx, const struct alarm *a)
+{
+	struct stmt_value v[ALARM_COLUMNS];
+
+	alarm_columns(a, v);
 	store_tx_add(tx, STMT_ALARM_PUT, v, MU_ARRAY_SIZE(v));
 }
 
@@ -132,4 +183,31 @@ void store_alarm_targets_add(struct store_tx *tx, const struct mu_uuid *id, cons
 void store_alarm_targets_delete(struct store_tx *tx, const struct mu_uuid *id)
 {
 	delete_one(tx, STMT_ALARM_TARGET_DELETE, id);
+}
+
+void store_alarm_notices_put(struct store_tx *tx, const struct notify_kept *k)
+{
+	const struct stmt_value own[NOTICE_COLUMNS] = {
+	    stmt_uuid(&k->target),
+	    stmt_int((int64_t)k->seq),
+	    stmt_uuid(&k->notice.delivery),
+	    stmt_text(notify_what_name(k->notice.what)),
+	    stmt_int(k->notice.wall),
+	    stmt_int(k->raised_unsent),
+	    stmt_int(k->since),
+	    stmt_int(k->n_tries),
+	};
+	struct stmt_value v[ALARM_COLUMNS + NOTICE_COLUMNS];
+
+	alarm_columns(&k->notice.alarm, v);
+	memcpy(v + ALARM_COLUMNS, own, sizeof own);
+	store_tx_add(tx, STMT_ALARM_NOTICE_PUT, v, MU_ARRAY_SIZE(v));
+}
+
+void store_alarm_notices_delete(struct store_tx *tx, const struct mu_uuid *target,
+				const struct mu_uuid *alarm)
+{
+	struct stmt_value v[] = {stmt_uuid(target), stmt_uuid(alarm)};
+
+	store_tx_add(tx, STMT_ALARM_NOTICE_DELETE, v, MU_ARRAY_SIZE(v));
 }

@@ -207,6 +207,29 @@ static const struct {
 		 " body BLOB NOT NULL,"
 		 " PRIMARY KEY (user, key)) STRICT;",
 	   .down = "DROP TABLE request_keys;"},
+    /* What somebody is still to be told, of an alarm as it was then. */
+    [8] = {.up = "CREATE TABLE alarm_notices("
+		 " target BLOB NOT NULL REFERENCES alarm_targets(id) ON DELETE CASCADE,"
+		 " alarm BLOB NOT NULL CHECK (length(alarm) = 16),"
+		 " rule BLOB NOT NULL,"
+		 " object BLOB NOT NULL,"
+		 " object_type TEXT NOT NULL,"
+		 " level TEXT NOT NULL,"
+		 " name TEXT NOT NULL,"
+		 " value REAL," /* NULL: none is measured */
+		 " unit TEXT NOT NULL,"
+		 " raised_at INTEGER NOT NULL,"
+		 " acknowledged_at INTEGER NOT NULL,"
+		 " acknowledged_by TEXT NOT NULL,"
+		 " seq INTEGER NOT NULL,"
+		 " delivery BLOB NOT NULL,"
+		 " event TEXT NOT NULL,"
+		 " at INTEGER NOT NULL,"
+		 " raised_unsent INTEGER NOT NULL,"
+		 " since INTEGER NOT NULL,"
+		 " n_tries INTEGER NOT NULL,"
+		 " PRIMARY KEY (target, alarm)) STRICT;",
+	   .down = "DROP TABLE alarm_notices;"},
 };
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)

@@ -152,6 +152,20 @@ static const struct {
     [STMT_KEY_DELETE] = {"key_delete", "DELETE FROM request_keys WHERE user = ?1 AND key = ?2"},
     [STMT_KEY_LIST] = {"key_list", "SELECT user, key, request, at, status, type, location, body"
 				   " FROM request_keys ORDER BY at, key"},
+    [STMT_ALARM_NOTICE_PUT] =
+	{"alarm_notice_put",
+	 "INSERT OR REPLACE INTO alarm_notices(alarm, rule, object, object_type, level, name,"
+	 " value, unit, raised_at, acknowledged_at, acknowledged_by, target, seq, delivery, event,"
+	 " at, raised_unsent, since, n_tries)"
+	 " SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"
+	 " ?19 WHERE EXISTS (SELECT 1 FROM alarm_targets WHERE id = ?12)"},
+    [STMT_ALARM_NOTICE_DELETE] = {"alarm_notice_delete",
+				  "DELETE FROM alarm_notices WHERE target = ?1 AND alarm = ?2"},
+    [STMT_ALARM_NOTICE_LIST] =
+	{"alarm_notice_list",
+	 "SELECT alarm, rule, object, object_type, level, name, value, unit, raised_at,"
+	 " acknowledged_at, acknowledged_by, target, seq, delivery, event, at, raised_unsent,"
+	 " since, n_tries FROM alarm_notices ORDER BY target, seq"},
 };
 
 int stmt_error(struct mu_error *err, sqlite3 *db, int rc, const char *what)

@@ -163,6 +163,14 @@ static const struct expose_rule native[] = {
 	 "Read from a disk."),
     SHOW(VM, "vbd_*_write", "vbd", 0, "muster_vm_disk_written_bytes_per_second", "bytes_per_second",
 	 "Written to a disk."),
+    SHOW(VM, "vbd_*_read_latency", "vbd", 0, "muster_vm_disk_read_latency_seconds", "seconds",
+	 "How long a read takes, in the mean; of disks that QEMU serves."),
+    SHOW(VM, "vbd_*_write_latency", "vbd", 0, "muster_vm_disk_write_latency_seconds", "seconds",
+	 "How long a write takes, in the mean; of disks that QEMU serves."),
+    SHOW(VM, "vbd_*_latency", "vbd", 0, "muster_vm_disk_latency_seconds", "seconds",
+	 "How long a request takes, in the mean; of disks that QEMU serves."),
+    SHOW(VM, "vbd_*_avgqu_sz", "vbd", 0, "muster_vm_disk_queue_requests", "requests",
+	 "Requests under way, in the mean; of disks that QEMU serves."),
 };
 
 static const struct expose_rule xen_exporter[] = {

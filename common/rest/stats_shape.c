@@ -36,6 +36,10 @@ static const struct shape vm_shapes[] = {
     {"vbd_*_read", "ioThroughput/r/", 1, NULL},
     {"vbd_*_write", "ioThroughput/w/", 1, NULL},
     {"vbd_*_read", "ioThroughput/total/", 1, "vbd_*_write"},
+    {"vbd_*_read_latency", "vbdLatency/r/", 1000, NULL},
+    {"vbd_*_write_latency", "vbdLatency/w/", 1000, NULL},
+    {"vbd_*_latency", "vbdAvgLatency/", 1000, NULL},
+    {"vbd_*_avgqu_sz", "vbdAvgquSz/", 1, NULL},
 };
 
 static const struct shape host_shapes[] = {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alarms by rules: from what hosts say to the list, the events, and who is told."""
 
+import contextlib
 import email
 import email.policy
 import hashlib
@@ -8,6 +9,7 @@ import hmac
 import json
 import os
 import socket
+import sqlite3
 import ssl
 import subprocess
 import time
@@ -390,6 +392,78 @@ class Notices(AlarmCase):
             self.assertEqual(status, got, (name, reply))
         self.assertEqual(1, len(sink.mails))
         self.assertEqual([[b"user", b"s3cret"], [b"user", b"wrong"]], sink.signed_in)
+
+    def test_mail_that_becomes_encrypted(self):
+        """STARTTLS: before it nobody signs in or says what the mail is; by whom it is not offered nothing is sent
+        where it is wanted, nor by whom it is offered and who is not trusted."""
+        sink = Sink(self.context(), starttls=True)
+        self.addCleanup(sink.close)
+        mail = {"type": "mail", "url": f"smtp://localhost:{sink.port}", "to": ["a@example.org"],
+                "from": "m@example.org"}
+        ca = (self.fleet.state / "ca.crt").read_text()
+        signed = {"user": "user", "secret": "s3cret"}
+        for name, offers, members, status, n_mails in (
+                ("well", True, {**signed, "ca": ca}, 204, 1), ("nobody signs in", True, {"ca": ca}, 204, 1),
+                ("wrong", True, {**signed, "secret": "wrong", "ca": ca}, 503, 0),
+                ("not trusted", True, {}, 503, 0),
+                ("not offered, a password", False, {**signed, "ca": ca}, 503, 0),
+                ("not offered, an authority", False, {"ca": ca}, 503, 0), ("plain", False, {}, 204, 1)):
+            sink.offers, sink.said, sink.mails = offers, [], []
+            target = self.target(name=name, **mail, **members)
+            got, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+            self.assertEqual((status, n_mails), (got, len(sink.mails)), (name, reply))
+            secret = {(word, safe) for word, safe in sink.said if word in ("AUTH", "MAIL", "RCPT", "DATA")}
+            self.assertFalse([w for w, safe in secret if not safe and name != "plain"], (name, sink.said))
+        self.assertEqual([[b"user", b"s3cret"], [b"user", b"wrong"]], sink.signed_in)
+
+    def wait_stored(self, n):
+        """Until the database has so many notices of ours that wait."""
+        database = self.fleet.state / "muster.db"
+
+        def stored():
+            with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+                return db.execute("SELECT count(*) FROM alarm_notices WHERE name IN ('told', 'waits', 'third')").fetchone()[0] == n
+        wait_until(f"{n} notices are kept", stored)
+
+    def end_and_begin(self, how):
+        if how == "kill":
+            self.fleet.aggregator.kill()
+        else:
+            self.fleet.aggregator.stop()
+        self.fleet.restart_aggregator()
+
+    def waits_over(self, how):
+        """What was told before is not told again; what waited is, once, and by its delivery."""
+        hook = Hook()
+        self.addCleanup(hook.close)
+        self.target(name="hook", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        self.expression("told")
+        wait_until("it is told", lambda: hook.has_taken("told"))
+        self.wait_stored(0)
+        hook.answers = [503] * 1000
+        self.expression("waits")
+        wait_until("it is tried", lambda: hook.has_heard("waits"))
+        self.wait_stored(1)
+        s.close()
+        self.end_and_begin(how)
+        hook.answers = []
+        agent.connect()
+        wait_until("it is told", lambda: hook.has_taken("waits"))
+        self.wait_stored(0)
+        self.expression("third")
+        wait_until("the next one", lambda: hook.has_taken("third"))
+        names = [e["alarm"]["body"]["name"] for e in hook.taken()]
+        self.assertEqual(["told", "waits", "third"], [name for name in names if name != "Host lost"])
+        waited = [e for e in hook.events() if e["alarm"]["body"]["name"] == "waits"]
+        self.assertEqual({("raised", waited[0]["delivery"])}, {(e["event"], e["delivery"]) for e in waited})
+
+    def test_what_waits_outlives_a_stop(self):
+        self.waits_over("stop")
+
+    def test_what_waits_outlives_kill(self):
+        self.waits_over("kill")
 
     def test_one_that_hangs_holds_nobody_up(self):
         """Neither the loop, nor another target, nor the end of the process."""

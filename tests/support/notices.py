@@ -5,6 +5,7 @@ import base64
 import http.server
 import json
 import socketserver
+import ssl
 import threading
 
 
@@ -12,14 +13,16 @@ class Hook:
     """A web server that keeps what is posted to it; `answers` are the next statuses, then 204."""
 
     def __init__(self, context=None):
-        self.posts, self.answers = [], []
+        self.posts, self.answers, self.answered_with = [], [], []
         hook = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                status = hook.answers.pop(0) if hook.answers else 204
+                hook.answered_with.append(status)
                 hook.posts.append((self.headers, body))
-                self.send_response(hook.answers.pop(0) if hook.answers else 204)
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -35,6 +38,16 @@ class Hook:
     def events(self):
         return [json.loads(body) for _, body in self.posts]
 
+    def taken(self):
+        """Those that were answered with 204."""
+        return [e for e, status in zip(self.events(), self.answered_with) if status == 204]
+
+    def has_heard(self, name):
+        return any(e["alarm"]["body"]["name"] == name for e in self.events())
+
+    def has_taken(self, name):
+        return any(e["alarm"]["body"]["name"] == name for e in self.taken())
+
     def close(self):
         self.server.shutdown()
         self.server.server_close()
@@ -42,10 +55,12 @@ class Hook:
 
 class Sink:
     """As much of an SMTP server as takes mail: `refuse` is what RCPT is answered. With a context it
-    speaks TLS, and wants to know who sends."""
+    speaks TLS, and wants to know who sends; with `starttls` only from STARTTLS on, which it offers
+    unless it is told not to. `said` is what it was asked, with whether that was encrypted."""
 
-    def __init__(self, context=None):
+    def __init__(self, context=None, starttls=False):
         self.mails, self.refuse, self.signed_in = [], None, []
+        self.offers, self.said = starttls, []
         sink = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -68,18 +83,42 @@ class Sink:
                 good = sink.signed_in[-1] == [b"user", b"s3cret"]
                 self.say("235 fine" if good else "535 no")
 
+            def start_tls(self):
+                self.say("220 go on")
+                self.connection = context.wrap_socket(self.connection, server_side=True)
+                self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+
+            def greet(self):
+                self.say("250-sink")
+                if isinstance(self.connection, ssl.SSLSocket):
+                    self.say("250-AUTH PLAIN")
+                elif sink.offers:
+                    self.say("250-STARTTLS")
+                self.say("250 8BITMIME")
+
             def handle(self):
+                try:
+                    self.talk()
+                except OSError:
+                    pass  # it does not trust us, or has hung up
+                finally:
+                    self.connection.close()
+
+            def talk(self):
                 self.to = []
                 self.say("220 sink")
                 while line := self.rfile.readline().decode().strip():
                     word = line.upper()
+                    sink.said.append((word.split()[0], isinstance(self.connection, ssl.SSLSocket)))
+                    if word == "STARTTLS" and sink.offers:
+                        self.start_tls()
+                        continue
                     if word.startswith("RCPT TO:"):
                         self.to.append(line[8:].strip("<> "))
                     if word == "DATA":
                         self.take()
                     elif word.startswith("EHLO") and context:
-                        self.say("250-sink")
-                        self.say("250 AUTH PLAIN")
+                        self.greet()
                     elif word.startswith("AUTH PLAIN"):
                         self.sign_in(line[10:].strip())
                     elif word.startswith("RCPT TO:") and sink.refuse:
@@ -94,7 +133,7 @@ class Sink:
             daemon_threads = True
 
         self.server = Server(("127.0.0.1", 0), Handler)
-        if context:
+        if context and not starttls:
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -247,6 +247,13 @@ static int fault_guest(void *impl, struct hv_domid domid, struct vm_guest *ret_g
 	return 0;
 }
 
+static void fault_stats_prepare(void *impl)
+{
+	struct fault *f = impl;
+
+	f->ops->stats_prepare(f->impl);
+}
+
 static int fault_stats(void *impl, struct hv_host_stats *ret_host,
 		       struct hv_domain_stats *ret_domains, size_t max, size_t *ret_n,
 		       struct mu_error *err)
@@ -375,6 +382,7 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 	    .op_start = fault_op_start,
 	    .op_cancel = fault_op_cancel,
 	    .config = fault_config,
+	    .stats_prepare = under_ops->stats_prepare ? fault_stats_prepare : NULL,
 	    .emergency_destroy = under_ops->emergency_destroy ? fault_emergency_destroy : NULL,
 	    .host_details = under_ops->host_details ? fault_host_details : NULL,
 	    .cpupools = under_ops->cpupools ? fault_cpupools : NULL,

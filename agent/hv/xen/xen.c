@@ -2,7 +2,8 @@
 /*
  * The driver for a real Xen host. Three threads, each with its own handles:
  *
- *     loop thread     hypercalls only: list, statistics, emergency destroy    (xc)
+ *     loop thread     hypercalls: list, statistics, emergency destroy         (xc)
+ *                     and what QEMUs count                 xen_qmp.c
  *     libxl thread    operations                        xen_ops.c             (libxl, xc)
  *     store thread    watches and facts                 xen_store.c           (xenstore, xc)
  *
@@ -18,6 +19,7 @@
 #include "agent/hv/xen/xen_ops.h"
 #include "agent/hv/xen/xen_pause.h"
 #include "agent/hv/xen/xen_pci.h"
+#include "agent/hv/xen/xen_qmp.h"
 #include "agent/hv/xen/xen_readback.h"
 #include "agent/hv/xen/xen_stats.h"
 #include "agent/hv/xen/xen_store.h"
@@ -33,6 +35,7 @@ struct xen {
 	xc_interface *xch;
 	struct xen_domains *domains;
 	struct xen_readback *readback;
+	struct xen_qmp *qmp;
 	struct xen_ops *ops;
 	struct xen_store *store;
 	struct xen_cpupool_names pools;
@@ -160,7 +163,17 @@ static int xen_stats(void *impl, struct hv_host_stats *ret_host,
 {
 	struct xen *x = impl;
 
-	return xen_stats_read(x->domains, x->xch, ret_host, ret_domains, max, ret_n, err);
+	if (xen_stats_read(x->domains, x->xch, ret_host, ret_domains, max, ret_n, err) < 0)
+		return MU_FAILED;
+	xen_qmp_take(x->qmp, ret_domains, *ret_n);
+	return 0;
+}
+
+static void xen_stats_prepare(void *impl)
+{
+	struct xen *x = impl;
+
+	xen_qmp_ask(x->qmp);
 }
 
 static int xen_console(void *impl, struct hv_domid domid, enum hv_console_kind kind,
@@ -273,6 +286,7 @@ static int xen_emergency_destroy(void *impl, struct hv_domid domid, struct mu_er
 static void discard(struct xen *x)
 {
 	xen_readback_free(x->readback);
+	xen_qmp_free(x->qmp);
 	xen_domains_free(x->domains);
 	xen_pci_owners_free(x->pci_owners);
 	if (x->xch)
@@ -333,6 +347,7 @@ static const struct hv_ops ops = {
     .list = xen_list,
     .guest = xen_guest,
     .stats = xen_stats,
+    .stats_prepare = xen_stats_prepare,
     .watch = xen_watch,
     .op_start = xen_op_start,
     .op_cancel = xen_op_cancel,
@@ -383,6 +398,7 @@ int hv_xen_new(struct mu_loop *loop, const struct hv_ops **ret_ops, void **ret_i
 	x->loop = loop;
 	x->log = xen_log_new();
 	x->domains = xen_domains_new();
+	x->qmp = xen_qmp_new(loop, XEN_RUN_DIR);
 	if (open_all(x, err) < 0) {
 		xen_free(x, NULL, NULL);
 		return MU_FAILED;

@@ -10,6 +10,8 @@
 
 /* Where libxl keeps what it records about domains. */
 #define XEN_LIBXL_DIR "/var/lib/xen"
+/* Where it puts the sockets of the QEMUs that it starts. */
+#define XEN_RUN_DIR "/run/xen"
 
 struct xs_handle;
 

@@ -9,7 +9,7 @@
  * dom0 sees the other end of a vif: what it receives the guest has sent. The numbers are turned
  * round here, once, so that everything above speaks from the guest's point of view.
  *
- * Disks that QEMU serves (qcow2 files) have no backend in the kernel and no counters here.
+ * Disks that QEMU serves (qcow2 files) have no backend in the kernel: xen_qmp.c asks for theirs.
  */
 #include "agent/hv/xen/xen_stats.h"
 

@@ -118,6 +118,68 @@ Test(sample, first_has_gauges_and_no_rates)
 	expect(&out, 0xaa, "hostload", 0.5);
 }
 
+static bool has_series(const struct metric_list *l, const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->series[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* As QEMU's disks are: counted at their own times, with how long requests took. */
+Test(sample, disk_with_times_of_its_own)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+	struct hv_vbd_stats *v = &d.vbds[0];
+
+	step(s, 1000, &d, &out);
+	cr_assert_not(has_series(&out, "vbd_xvda_read_latency"), "nobody tells it");
+	v->timed = true;
+	v->at = 5000;
+	step(s, 6000, &d, &out);
+	expect_unknown(&out, 1, "vbd_xvda_read");
+	expect_unknown(&out, 1, "vbd_xvda_read_latency");
+
+	v->at += 4000; /* of which the sample's five seconds know nothing */
+	v->rd_bytes += 8000;
+	v->rd_reqs += 20;
+	v->rd_ns += 100000000;
+	v->wr_reqs += 20;
+	v->wr_ns += 300000000;
+	step(s, 11000, &d, &out);
+	expect(&out, 1, "vbd_xvda_read", 2000);
+	expect(&out, 1, "vbd_xvda_iops_total", 10);
+	expect(&out, 1, "vbd_aggr_read", 2000);
+	expect(&out, 1, "vbd_xvda_read_latency", 0.005);
+	expect(&out, 1, "vbd_xvda_write_latency", 0.015);
+	expect(&out, 1, "vbd_xvda_latency", 0.01);
+	expect(&out, 1, "vbd_xvda_avgqu_sz", 0.1);
+
+	v->at += 5000; /* nothing was done: no latency, which is not one of 0 */
+	step(s, 16000, &d, &out);
+	expect(&out, 1, "vbd_xvda_read", 0);
+	expect(&out, 1, "vbd_xvda_avgqu_sz", 0);
+	expect_unknown(&out, 1, "vbd_xvda_latency");
+
+	v->at = 0; /* did not answer, and then does again */
+	v->rd_bytes = v->rd_reqs = v->rd_ns = HV_COUNTER_UNKNOWN;
+	v->wr_bytes = v->wr_reqs = v->wr_ns = HV_COUNTER_UNKNOWN;
+	step(s, 21000, &d, &out);
+	expect_unknown(&out, 1, "vbd_xvda_read");
+	expect_unknown(&out, 1, "vbd_xvda_avgqu_sz");
+	d.more_vbds = true;
+	v->at = 24000;
+	v->rd_bytes = v->rd_reqs = v->rd_ns = v->wr_bytes = v->wr_reqs = v->wr_ns = 7;
+	step(s, 26000, &d, &out);
+	expect_unknown(&out, 1, "vbd_xvda_write");
+	v->at += 5000;
+	step(s, 31000, &d, &out);
+	expect(&out, 1, "vbd_xvda_write", 0);
+	expect_unknown(&out, 1, "vbd_aggr_write"); /* of the other disks nothing is known */
+}
+
 Test(sample, vm_without_devices_has_twenty_too)
 {
 	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);

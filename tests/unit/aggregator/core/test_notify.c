@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct notify *n;
@@ -14,9 +15,44 @@ static mu_msec now;
 static const struct mu_uuid target_a = {{0xa}};
 static const struct mu_uuid target_b = {{0xb}};
 
+/* What is remembered. */
+static struct notify_kept kept[2 * NOTIFY_QUEUE_MAX];
+static size_t n_kept;
+
+static size_t kept_at(const struct mu_uuid *target, const struct mu_uuid *alarm)
+{
+	size_t i = 0;
+
+	while (i < n_kept && !(mu_uuid_equal(&kept[i].target, target) &&
+			       mu_uuid_equal(&kept[i].notice.alarm.id, alarm)))
+		i++;
+	return i;
+}
+
+static void keep(void *ctx, const struct notify_kept *k)
+{
+	size_t i = kept_at(&k->target, &k->notice.alarm.id);
+
+	cr_assert_eq(ctx, &n);
+	cr_assert_lt(i, MU_ARRAY_SIZE(kept));
+	kept[i] = *k;
+	n_kept += i == n_kept;
+}
+
+static void forget(void *ctx, const struct mu_uuid *target, const struct mu_uuid *alarm)
+{
+	size_t i = kept_at(target, alarm);
+
+	cr_assert_eq(ctx, &n);
+	cr_assert_lt(i, n_kept, "what is forgotten was kept");
+	kept[i] = kept[--n_kept];
+}
+
+static const struct notify_keeper keeper = {keep, forget, &n};
+
 static void setup(void)
 {
-	n = notify_new();
+	n = notify_new(&keeper);
 	arena = mu_arena_new();
 	now = 1000000;
 }
@@ -334,4 +370,132 @@ Test(notify, not_too_many)
 	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:30");
 	cr_expect_str_eq(sent(NOTIFY_SENT), "");
 	cr_expect_geq(notify_wait(n, now), NOTIFY_EVERY_MS - 10);
+}
+
+/* --- a restart --- */
+
+static int by_seq(const void *a, const void *b)
+{
+	const struct notify_kept *x = a, *y = b;
+
+	return (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+/* The program ends, or is killed, and begins `later` afterwards with what was kept. */
+static void restart(mu_msec later)
+{
+	static struct notify_kept before[MU_ARRAY_SIZE(kept)];
+	size_t n_before = n_kept;
+
+	memcpy(before, kept, n_before * sizeof *before);
+	qsort(before, n_before, sizeof *before, by_seq);
+	notify_free(n);
+	n = notify_new(&keeper);
+	now = 50; /* another clock */
+	add(&target_a, ALARM_WARNING);
+	for (size_t i = 0; i < n_before; i++)
+		cr_assert(notify_restore(n, &before[i], now, 5 + later));
+}
+
+Test(notify, what_waits_outlives_a_restart)
+{
+	add(&target_a, ALARM_WARNING);
+	raised(3);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:3");
+	cr_assert_eq(n_kept, 0, "what was told is not");
+	raised(1);
+	raised(2);
+	cleared(3);
+	cr_assert_eq(n_kept, 3);
+	cr_expect_str_eq(sent(NOTIFY_LATER), "a:raised:1");
+	restart(0);
+	cr_expect_str_eq(sent(NOTIFY_LATER), "a:raised:1", "no waiting after a restart");
+	cr_expect_eq(notify_wait(n, now), 2000, "but the tries count on");
+	now += 2000;
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:1");
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:2");
+	raised(4);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:cleared:3");
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:4");
+	cr_assert_eq(n_kept, 0);
+}
+
+/* Nobody knows whether it had arrived: its end is told. Of the others none had been sent. */
+Test(notify, killed_while_it_is_being_sent)
+{
+	struct notify_notice notice;
+	struct mu_uuid target, delivery;
+
+	add(&target_a, ALARM_WARNING);
+	raised(1);
+	raised(2);
+	cr_assert(notify_next(n, now, &target, &notice));
+	delivery = notice.delivery;
+	restart(0);
+	cr_assert(notify_next(n, now, &target, &notice));
+	cr_expect(mu_uuid_equal(&notice.delivery, &delivery), "it can be known again");
+	restart(0);
+	cleared(1);
+	cleared(2);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:cleared:1");
+	cr_expect_str_eq(sent(NOTIFY_SENT), "");
+	cr_assert_eq(n_kept, 0);
+}
+
+Test(notify, killed_with_news_of_what_is_being_sent)
+{
+	struct notify_notice notice;
+	struct mu_uuid target;
+
+	add(&target_a, ALARM_WARNING);
+	raised(1);
+	cr_assert(notify_next(n, now, &target, &notice));
+	cleared(1);
+	cr_assert(notify_result(n, &target, NOTIFY_SENT, now));
+	restart(0);
+	cr_assert(notify_next(n, now, &target, &notice));
+	cr_assert_eq(notice.what, ALARMS_CLEARED);
+	raised(1);
+	cleared(1); /* came and went, while the end of the one before is being sent */
+	restart(0);
+	cr_expect_str_eq(sent(NOTIFY_NEVER), "a:cleared:1");
+	cr_assert_eq(n_kept, 0);
+}
+
+Test(notify, a_day_goes_on_over_a_restart)
+{
+	add(&target_a, ALARM_WARNING);
+	raised(1);
+	raised(2);
+	restart(NOTIFY_GIVE_UP_MS);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:1", "it has a last try");
+	restart(-7); /* the clock was set back */
+	cr_expect_str_eq(sent(NOTIFY_LATER), "a:raised:2");
+}
+
+Test(notify, nobody_to_be_told_any_more)
+{
+	struct notify_kept k = {.target = target_b, .notice = {.what = ALARMS_RAISED}};
+
+	add(&target_a, ALARM_WARNING);
+	cr_expect_not(notify_restore(n, &k, now, 5));
+	k.target = target_a;
+	for (unsigned i = 0; i < NOTIFY_QUEUE_MAX; i++) {
+		k.seq = i;
+		memcpy(k.notice.alarm.id.bytes, &i, sizeof i);
+		cr_assert(notify_restore(n, &k, now, 5));
+	}
+	cr_expect_not(notify_restore(n, &k, now, 5), "there is no room");
+}
+
+Test(notify, names_of_what_is_told)
+{
+	static const enum alarms_what told[] = {ALARMS_RAISED, ALARMS_LEVEL, ALARMS_CLEARED};
+	enum alarms_what what;
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(told); i++) {
+		cr_assert(notify_what_parse(notify_what_name(told[i]), &what));
+		cr_expect_eq(what, told[i]);
+	}
+	cr_expect_not(notify_what_parse("test", &what));
 }

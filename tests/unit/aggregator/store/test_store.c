@@ -385,7 +385,7 @@ Test(store, every_step_from_its_own_dump)
 
 Test(store, every_step_down_undoes_the_step_up)
 {
-	enum { NEWEST = 7 };
+	enum { NEWEST = 8 };
 	struct mu_error err = MU_ERROR_INIT;
 	char *schemas[NEWEST + 1] = {NULL};
 
@@ -709,7 +709,7 @@ Test(store, storing_goes_on_by_itself_when_there_is_room)
 {
 	sqlite3 *db;
 
-	open_store(70);
+	open_store(80);
 	put_big("ballast", 100000, STORE_OR_FAIL, "b");
 	wait_for(1);
 	put_big("one", 150000, STORE_KEEP, "1");
@@ -962,4 +962,36 @@ Test(store, alarms_their_rules_and_targets)
 	store_commit(tx, STORE_KEEP, done, NULL);
 	wait_for(3);
 	cr_assert_eq(alarm_rows().n_alarms, 0);
+}
+
+static void see_notice(const struct notify_kept *k, void *arg)
+{
+	*(struct notify_kept *)arg = *k;
+}
+
+/* A target's go with it. */
+Test(store, notices_that_wait)
+{
+	struct notify_kept k = {.target = beta.uuid, .seq = 4, .since = 3, .n_tries = 2}, got = {0};
+	struct store_tx *tx;
+
+	open_store(0);
+	k.notice = (struct notify_notice){.what = ALARMS_LEVEL, .delivery = alpha.uuid, .wall = 8};
+	k.notice.alarm = (struct alarm){.id = gamma_.uuid, .level = ALARM_CRITICAL, .name = "x"};
+	tx = store_begin(store);
+	store_alarm_notices_put(tx, &k); /* of nobody */
+	store_alarm_targets_add(tx, &beta.uuid, "two", "{}");
+	store_commit(tx, STORE_OR_FAIL, done, NULL);
+	wait_for(1);
+	cr_assert_eq(store_alarm_notices_list(store, see_notice, &got, NULL), 0);
+	cr_assert_eq(got.seq, 0);
+	tx = store_begin(store);
+	store_alarm_notices_put(tx, &k);
+	store_commit(tx, STORE_KEEP, done, NULL);
+	wait_for(2);
+	cr_assert_eq(store_alarm_notices_list(store, see_notice, &got, NULL), 0);
+	cr_assert(got.seq == 4 && got.since == 3 && got.n_tries == 2 && !got.raised_unsent);
+	cr_assert(got.notice.what == ALARMS_LEVEL && got.notice.wall == 8);
+	cr_assert(mu_uuid_equal(&got.notice.delivery, &alpha.uuid));
+	cr_assert_eq(got.notice.alarm.level, ALARM_CRITICAL);
 }

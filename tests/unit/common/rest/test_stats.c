@@ -84,6 +84,10 @@ Test(stats, a_vm_as_xen_orchestra_shows_it)
 	    "vbd_aggr_read",
 	    "vbd_xvda_iops_total",
 	    "vbd_hdc_read",
+	    "vbd_xvda_read_latency",
+	    "vbd_xvda_write_latency",
+	    "vbd_xvda_latency",
+	    "vbd_xvda_avgqu_sz",
 	};
 	struct http_request *r = get(VM(""));
 
@@ -98,7 +102,9 @@ Test(stats, a_vm_as_xen_orchestra_shows_it)
 	    "\"xvds\":{\"r\":{\"a\":[25.0,26.0],\"hdc\":[33.0,34.0]},\"w\":{\"a\":[27.0,28.0]}},"
 	    "\"iops\":{\"total\":{\"a\":[31.0,32.0]}},"
 	    "\"ioThroughput\":{\"r\":{\"a\":[25.0,26.0],\"hdc\":[33.0,34.0]},"
-	    "\"w\":{\"a\":[27.0,28.0]},\"total\":{\"a\":[52.0,54.0]}}}}");
+	    "\"w\":{\"a\":[27.0,28.0]},\"total\":{\"a\":[52.0,54.0]}},"
+	    "\"vbdLatency\":{\"r\":{\"a\":[35000.0,36000.0]},\"w\":{\"a\":[37000.0,38000.0]}},"
+	    "\"vbdAvgLatency\":{\"a\":[39000.0,40000.0]},\"vbdAvgquSz\":{\"a\":[41.0,42.0]}}}");
 }
 
 Test(stats, a_host_as_xen_orchestra_shows_it)
