@@ -2,6 +2,8 @@
 """The aggregator's state on a disk that drops what was not flushed when its power goes (support/power_disk.py): ext4
 on a loop device over FUSE over NBD. The same on a machine of its own: lab/test_metrics.py."""
 
+import contextlib
+import ctypes
 import os
 import pathlib
 import random
@@ -20,6 +22,8 @@ from tests.support.rest import Rest, wait_until
 SEED = int(os.environ.get("MUSTER_SEED", "20261126"))
 SIZE = 96 << 20
 CUTS = int(os.environ.get("MUSTER_CUTS", "8"))
+SYNC_FILE_RANGE_WRITE = 2
+libc = ctypes.CDLL(None, use_errno=True)
 CUT_AFTER_MAX = 160  # writes and flushes of the disk until its power goes: up to fifteen steps
 
 
@@ -31,43 +35,56 @@ class Power(unittest.TestCase):
             self.skipTest("no qemu-storage-daemon (qemu-system-common), or no FUSE here")
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="muster-power-"))
         self.addCleanup(shutil.rmtree, self.top)
-        self.mount, self.image, self.loop = self.top / "mnt", self.top / "image", None
+        self.mount, self.loop, self.daemon, self.n_images = self.top / "mnt", None, None, 0
         self.mount.mkdir()
-        self.image.touch()
         self.disk = self.enterContext(PowerDisk(str(self.top / "disk"), SIZE))
-        self.export()
-        # Without a checksum over its superblock: that is two sectors, and ext4 does not mount one that is torn.
-        run("mkfs.ext4", "-q", "-F", "-O", "^metadata_csum", "-E", "lazy_itable_init=0,nodiscard", self.image)
         self.addCleanup(self.leave)
-        self.enter()
-
-    def export(self):
-        """The disk as a file, without a cache of its own."""
-        daemon = subprocess.Popen(
-            ["qemu-storage-daemon", "--blockdev", f"nbd,node-name=disk,server.type=unix,server.path={self.top}/disk",
-             "--export", f"fuse,id=file,node-name=disk,mountpoint={self.image},writable=on"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.addCleanup(daemon.stdout.close)
-        self.addCleanup(daemon.wait)
-        self.addCleanup(daemon.terminate)
-        wait_until("the disk to be there", lambda: daemon.poll() is not None or self.image.stat().st_size == SIZE)
-        if daemon.poll() is not None:
-            self.skipTest(f"no file over FUSE here: {daemon.stdout.read().strip()}")
-
-    def enter(self):
-        done = run("losetup", "--find", "--show", self.image, check=False)
-        if done.returncode != 0:
-            self.skipTest(f"no loop devices here: {done.stderr.strip()}")
-        self.loop = done.stdout.strip()
+        why = self.attach()
+        if why:
+            self.skipTest(why)
+        # Without a checksum over its superblock: that is two sectors, and ext4 does not mount one that is torn.
+        run("mkfs.ext4", "-q", "-O", "^metadata_csum", "-b", "4096", "-E", "lazy_itable_init=0,nodiscard",
+            self.loop)
         run("mount", "-t", "ext4", self.loop, self.mount)
 
+    def attach(self):
+        """A loop device over the disk as a file, which has no cache of its own. Why not, if it cannot be."""
+        self.n_images += 1
+        image = self.top / f"image{self.n_images}"
+        image.touch()
+        self.daemon = subprocess.Popen(
+            ["qemu-storage-daemon", "--blockdev", f"nbd,node-name=disk,server.type=unix,server.path={self.top}/disk",
+             "--export", f"fuse,id=file,node-name=disk,mountpoint={image},writable=on"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        wait_until("the disk to be there", lambda: self.daemon.poll() is not None or image.stat().st_size == SIZE)
+        if self.daemon.poll() is not None:
+            return f"no file over FUSE here: {self.daemon.stdout.read().strip()}"
+        done = run("losetup", "--find", "--show", image, check=False)
+        if done.returncode != 0:
+            return f"no loop devices here: {done.stderr.strip()}"
+        self.loop = done.stdout.strip()
+        return None
+
     def leave(self):
-        """What is cached goes with the mount: nothing of it can be written any more."""
+        """All that was mounted is cut off for good. Others may hold on to it, a mount namespace say, so it is not enough
+        to unmount: they would write again when the power is back."""
+        wait_until("the file system to go", lambda: not self.mount.is_mount()
+                   or run("umount", self.mount, check=False).returncode == 0)
         if self.loop:
-            wait_until("the file system to go", lambda: not self.mount.is_mount()
-                       or run("umount", self.mount, check=False).returncode == 0)
             run("losetup", "--detach", self.loop)
             self.loop = None
+        if self.daemon:
+            self.daemon.terminate()
+            self.daemon.wait()
+            self.daemon.stdout.close()
+            self.daemon = None
+
+    def write_early(self):
+        """The kernel writes what it has of the archives, without a flush, as it may at any time."""
+        with contextlib.suppress(OSError):  # the power may be gone
+            for path in (self.mount / "aggregator/metrics").iterdir():
+                with path.open("rb") as file:
+                    libc.sync_file_range(file.fileno(), ctypes.c_int64(0), ctypes.c_int64(0), SYNC_FILE_RANGE_WRITE)
 
     def test_what_was_acknowledged_is_there_after_any_cut(self):
         dice = random.Random(SEED)
@@ -77,25 +94,24 @@ class Power(unittest.TestCase):
         self.addCleanup(fleet.__exit__)
         # It sends to a store that is away, so that there are marks of remote_write as well.
         fleet.start_aggregator("--remote-write", "http://127.0.0.1:9/")
-        ca = self.top / "ca.crt"
-        shutil.copy(fleet.state / "ca.crt", ca)
-        fleet.rest = Rest(fleet.url, fleet.rest.token, ca)
-        fleet.anonymous = Rest(fleet.url, None, ca)
+        fleet.anonymous = Rest(fleet.url, None, fleet.state / "ca.crt")
         feed = Feed(self, fleet, time.time)
         for _ in range(CUTS):
             feed.begin()
             self.disk.cut_after(dice.randrange(1, CUT_AFTER_MAX), dice)
-            feed.send_until(self.disk.dead.is_set)
+            feed.send_until(self.disk.dead.is_set, self.write_early)
             fleet.aggregator.kill()
             feed.ended()
             self.leave()
             self.disk.power_on()
-            self.enter()
+            self.assertIsNone(self.attach())
+            run("mount", "-t", "ext4", self.loop, self.mount)
             fleet.restart_aggregator()
         feed.begin()
         print(f"{self.disk.n_cuts} cuts took {self.disk.n_cached} writes that were not flushed, {self.disk.n_torn} were "
               f"torn; {len(feed.sent)} steps")
         self.assertEqual(CUTS, self.disk.n_cuts)
+        self.assertGreater(self.disk.n_cached, 0)
 
 
 if __name__ == "__main__":

@@ -79,10 +79,11 @@ class Feed:
         self.take_acks()
         return self.acked == len(self.sent) and self.agent.acked == self.agent.seq
 
-    def send_until(self, ended):
-        """A step after the other, until the power is gone."""
+    def send_until(self, ended, between=lambda: None):
+        """A step after the other, until the power is gone; between() is called while one is under way."""
         for _ in range(STEPS_MAX):
             self.send()
+            between()
             wait_until("the step to be acknowledged, or the cut", lambda: self.all_acked() or ended(), step=0.02)
             if ended():
                 return
@@ -103,7 +104,7 @@ class Feed:
     def resume(self):
         agent = self.agent
         self.stream, welcome = agent.connect()
-        self.case.assertTrue(welcome.resume)
+        self.case.assertTrue(welcome.resume, f"{agent.acked} was acknowledged: {welcome}")
         self.case.assertGreaterEqual(welcome.resume_seq, agent.acked, "a state that was acknowledged")
         self.case.assertIn(welcome.metric_seq, (self.acked, len(self.sent)), "samples that were acknowledged")
         self.state_is(welcome.resume_seq)
