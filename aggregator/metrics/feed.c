@@ -117,7 +117,7 @@ static void tell(struct feed *f, enum archive_verdict verdict, const struct metr
 			       (long long)(now - b->at / 1000),
 			       verdict == ARCHIVE_TOO_NEW
 				   ? "its clock is ahead of ours; let both follow one time server"
-				   : "they are older than 10 minutes: sent late, or its clock is "
+				   : "they are older than 11 minutes: sent late, or its clock is "
 				     "behind ours");
 }
 

@@ -640,6 +640,12 @@ static void query_files(struct query *qu, const struct catalogue_object *o, uint
 	mu_work_start(&qu->work, qu->m->options.loop);
 }
 
+/* Who says since when sees all there are. */
+static uint32_t rows_kept(enum archive_level level)
+{
+	return level == ARCHIVE_STEPS ? ARCHIVE_STEPS_KEPT : archive_levels[level].n_rows;
+}
+
 void metrics_query(struct metrics *m, const struct stats_query *q,
 		   void (*done)(void *arg, const struct stats_result *r,
 				const struct mu_error *err),
@@ -653,8 +659,7 @@ void metrics_query(struct metrics *m, const struct stats_query *q,
 	m->n_queries++;
 	if (!o)
 		(void)mu_error_set(&qu->err, MU_E_NOT_FOUND, "no statistics are kept of it");
-	else if (stats_rows(q, now_s(), o->last, archive_levels[q->level].n_rows, &first, &n,
-			    &qu->err) == 0) {
+	else if (stats_rows(q, now_s(), o->last, rows_kept(q->level), &first, &n, &qu->err) == 0) {
 		if (q->level == ARCHIVE_HOURS || q->level == ARCHIVE_DAYS) {
 			query_files(qu, o, first, n);
 			return;

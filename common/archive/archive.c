@@ -28,7 +28,8 @@
 #include <string.h>
 
 enum {
-	STALE_MAX = ARCHIVE_STEPS_MAX / REDUCE_STEPS,
+	/* The steps in memory may begin within a minute, and end within one. */
+	STALE_MAX = ARCHIVE_STEPS_MAX / REDUCE_STEPS + 1,
 	HOURS_OPEN = 4,
 	STEPS_OF_HOUR = 720,
 	HOUR_SETTLES = 12, /* after the last minute that came late */
@@ -124,9 +125,9 @@ static uint32_t minute_of(uint32_t step)
 	return (step + REDUCE_STEPS - 1) / REDUCE_STEPS;
 }
 
-static void touch(const struct archive *a, struct shard *s, uint32_t minute)
+static void touch(struct shard *s, uint32_t minute)
 {
-	s->stale[minute % (a->options.n_steps / REDUCE_STEPS)] = minute;
+	s->stale[minute % STALE_MAX] = minute;
 }
 
 static struct shard *shard_new(const struct archive *a, uint32_t number)
@@ -148,7 +149,7 @@ static struct shard *shard_new(const struct archive *a, uint32_t number)
 	/* What came last before may not be in its minute. */
 	for (uint32_t i = 0; i < o->n_steps; i++)
 		if (s->step_row[i] != 0)
-			touch(a, s, minute_of(s->step_row[i]));
+			touch(s, minute_of(s->step_row[i]));
 	return s;
 }
 
@@ -204,7 +205,7 @@ static enum archive_verdict judge(const struct archive *a, uint32_t step)
 
 	if (step == 0 || step > a->now + ARCHIVE_AHEAD)
 		return ARCHIVE_TOO_NEW;
-	if ((uint64_t)(minute_of(step) - 1) * REDUCE_STEPS + a->options.n_steps < top)
+	if ((uint64_t)step + a->options.n_steps <= top)
 		return ARCHIVE_TOO_OLD;
 	return ARCHIVE_TAKEN;
 }
@@ -225,7 +226,7 @@ static float *open_step(const struct archive *a, struct shard *s, uint32_t step)
 		reduce_clear(s->step[at]);
 		row_end(&s->step_row[at], step);
 	}
-	touch(a, s, minute_of(step));
+	touch(s, minute_of(step));
 	return s->step[at];
 }
 

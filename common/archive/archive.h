@@ -20,7 +20,8 @@
 
 enum {
 	ARCHIVE_COLUMNS = 1024, /* of a shard */
-	/* Steps in memory: 120 to show, and 12 so that the oldest minute among them is whole. */
+	/* Steps in memory: ten minutes, and one in which a host that was away for so long comes
+	 * back. */
 	ARCHIVE_STEPS_KEPT = 132,
 	ARCHIVE_MINUTES_KEPT = 120,
 	ARCHIVE_STEPS_MAX = 768,
@@ -39,7 +40,7 @@ struct archive_run {
 
 enum archive_verdict {
 	ARCHIVE_TAKEN,
-	ARCHIVE_TOO_OLD, /* its minute is not in memory any more */
+	ARCHIVE_TOO_OLD, /* its place is that of a newer one */
 	ARCHIVE_TOO_NEW, /* more than ARCHIVE_AHEAD steps in the future, or no time at all */
 };
 

@@ -166,8 +166,19 @@ class LabHost:
             monitor("cont")
 
     def power_off(self):
-        """Pulls the plug: nothing in the host gets a chance to do anything. The host is gone for good."""
+        """Pulls the plug: nothing in the host gets a chance to do anything. The host is gone, unless it is booted again."""
         self.instance.power_off()
+
+    def boot_again(self):
+        """Power again after power_off(): what reached the disks by then is there, what dom0 had not written is not."""
+        self.instance.boot_again(Progress(True))
+        self.remote = self.instance.connected()
+
+    def plug_disk(self, name, nbd):
+        """Gives dom0 the disk /dev/disk/by-id/virtio-NAME, which an NBD server outside serves on that Unix socket."""
+        with self.instance.monitor() as monitor:
+            monitor.plug_disk(name, nbd)
+        self.wait_run(f"disk {name}", f"test -b /dev/disk/by-id/virtio-{name}")
 
     def unplug(self, card="n0", plugged=False):
         """Takes the network cable out of a card (n0: outside and this connection; n1: other hosts), or back in."""

@@ -60,7 +60,8 @@ class Stream:
             method, request_serializer=lambda m: m if isinstance(m, bytes) else m.SerializeToString(),
             response_deserializer=(answer or messages().AggregatorMessage).FromString)
         self._call = connect(iter(self._out.get, None))
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self):
         try:
@@ -114,6 +115,10 @@ class Stream:
                 break
             out.append(item)
         return out
+
+    def is_over(self):
+        """Has its end arrived? What came before it is there to be looked at."""
+        return not self._call.is_active() and not self._reader.is_alive()
 
     def close(self):
         self._out.put(None)

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import secrets
 import shutil
 import signal
@@ -16,6 +17,7 @@ from .remote import Remote
 RESTORE_DEADLINE_S = 180
 BOOT_DEADLINE_S = 900
 FRESH_BOOTS = 2
+DISKS = ("disk", "data")
 
 # dom0 wakes up as an exact copy: its clock stands, and every copy would draw the same random numbers (so the same
 # UUIDs), report the same boot id and have the same address on the lab's own network. Set it all in one command.
@@ -126,12 +128,16 @@ class Instance:
 
     def _start(self, where, boot, lan, progress):
         self.folder.mkdir(mode=0o700)
-        disks = []
-        for disk in ("disk", "data"):
-            overlay = self.folder / f"{disk}.qcow2"
-            run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", where / f"{disk}.qcow2", overlay])
-            disks.append(overlay)
-        argv = emulator.command_line(where, self.folder, *disks, lan=lan)
+        for disk in DISKS:
+            run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", where / f"{disk}.qcow2", self._disk(disk)])
+        self._run(where, boot, lan, progress)
+
+    def _disk(self, name):
+        return self.folder / f"{name}.qcow2"
+
+    def _run(self, where, boot, lan, progress):
+        """Starts the emulator on the disks that are there."""
+        argv = emulator.command_line(where, self.folder, *(self._disk(disk) for disk in DISKS), lan=lan)
         progress(f"{'booting' if boot else 'restoring'} host {self.name}")
         pid = emulator.start(argv, self.folder, None if boot else where / image.STATE)
         self.record = {"name": self.name, "pid": pid, "image": str(where), "key": str(where / "key"), "ports": {},
@@ -146,6 +152,19 @@ class Instance:
             raise EmulatorFailed("dom0 does not answer on ssh" if self.is_alive() else "the emulator has ended")
         progress("ssh answers")
         wait_for("dom0's xl", lambda: self._personalise(remote), RESTORE_DEADLINE_S, 1)
+
+    def boot_again(self, progress):
+        """After power_off(): boots from the disks as they were left. Ports that were forwarded are no longer."""
+        where = pathlib.Path(self.record["image"])
+        for attempt in range(1, FRESH_BOOTS + 1):
+            try:
+                self._run(where, True, None, progress)
+                return
+            except (EmulatorFailed, LabError) as error:
+                self._stop()
+                progress(f"attempt {attempt} failed: {error}")
+        raise EmulatorFailed(f"host {self.name} did not boot again in {FRESH_BOOTS} attempts; "
+                             f"its console: {self.folder}/serial.log")
 
     def _pick_lan_address(self):
         """An address that no other host of ours has; the same again for the same name, if it is free."""

@@ -117,8 +117,8 @@ Test(archive, times_that_cannot_be)
 {
 	cr_assert_eq(put_column(0, 0, 1), ARCHIVE_TOO_NEW);
 	archive_tick(k.archive, at(FIRST));
-	cr_assert_eq(put_column(0, FIRST - 120, 1), ARCHIVE_TAKEN, "the oldest whole minute");
-	cr_assert_eq(put_column(0, FIRST - 121, 1), ARCHIVE_TOO_OLD);
+	cr_assert_eq(put_column(0, FIRST - 131, 1), ARCHIVE_TAKEN, "the oldest place");
+	cr_assert_eq(put_column(0, FIRST - 132, 1), ARCHIVE_TOO_OLD);
 	cr_assert_eq(put_column(0, FIRST + ARCHIVE_AHEAD, 1), ARCHIVE_TAKEN);
 	cr_assert_eq(put_column(0, FIRST + ARCHIVE_AHEAD + 1, 1), ARCHIVE_TOO_NEW);
 	cr_assert_eq(put_column(0, FIRST - 120, 1), ARCHIVE_TOO_OLD, "its place is taken");
@@ -158,6 +158,27 @@ Test(archive, late_steps_lead_to_the_same_rows)
 		sum += (double)want[i];
 	cr_assert_float_eq(read_at(ARCHIVE_HOURS, ARCHIVE_AVERAGE, (begin - 1) / 720 + 1), sum / 60,
 			   1e-7);
+}
+
+/* A host that was away for ten minutes, and is back some seconds later: the oldest places are of a
+ * minute that is not whole any more, and the newest of one that has not ended. */
+Test(archive, every_place_is_filled_late)
+{
+	uint32_t newest = FIRST + 5, oldest = newest - ARCHIVE_STEPS_KEPT + 1;
+	uint32_t minute = (oldest - 1) / 12 + 1, known = minute * 12 - oldest + 1;
+
+	keeper_tick(&k, at(newest));
+	for (uint32_t step = newest; step >= oldest; step--)
+		cr_assert_eq(put_column(0, step, (float)(step - oldest)), ARCHIVE_TAKEN);
+	keeper_tick(&k, at(newest));
+	for (uint32_t step = oldest; step <= newest; step++)
+		cr_assert_eq(read_at(ARCHIVE_STEPS, ARCHIVE_AVERAGE, step), (float)(step - oldest));
+	cr_assert_neq(known, 12);
+	cr_assert_eq(read_at(ARCHIVE_MINUTES, ARCHIVE_AVERAGE, minute), (float)(known - 1) / 2);
+	cr_assert_eq(read_at(ARCHIVE_MINUTES, ARCHIVE_MAX, minute + 1), (float)known + 11);
+	put(newest + 7, 0);
+	keeper_tick(&k, at(newest + 8));
+	cr_assert_eq(read_at(ARCHIVE_MINUTES, ARCHIVE_MAX, minute + 11), ARCHIVE_STEPS_KEPT - 1);
 }
 
 /* Hours weigh minutes by what is known of them. */
