@@ -13,8 +13,11 @@ from tests.integration.test_metrics import crc32c
 from tests.support.fleet import Fleet
 from tests.support.rest import wait_until
 
-HEADER, STEPS, MINUTES, STRIDE, COLUMNS = 4096, 372, 480, 1032, 1024
-MINUTE_BYTES = 3 * STRIDE * 4 + COLUMNS // 2
+HEADER, STEPS, MINUTES, COLUMNS = 4096, 372, 480, 1024
+STEP_BYTES, MINUTE_BYTES = (COLUMNS + 8) * 4, (3 * COLUMNS + 16) * 4
+PARTIAL_AT = HEADER + (STEPS + MINUTES) * 4
+STEPS_AT = PARTIAL_AT + MINUTES
+MINUTES_AT = STEPS_AT + STEPS * STEP_BYTES
 
 
 def as_old_as_can_be(path):
@@ -22,12 +25,13 @@ def as_old_as_can_be(path):
     data = bytearray(path.read_bytes())
     at = 32
     while at < len(data):
-        length = struct.unpack_from("<I", data, at + 20)[0]
+        owner, length = bytes(data[at:at + 16]), struct.unpack_from("<I", data, at + 20)[0]
         at, end = at + 24, at + 24 + length
-        p = at + 1
+        p = at + 5
         while p < end:
             struct.pack_into("<I", data, p + 4, 1)
             p += 11 + data[p + 9] + data[p + 10]
+        struct.pack_into("<I", data, at + 1, crc32c(owner + bytes(data[at + 5:end])))
         at = end
     struct.pack_into("<I", data, 28, crc32c(bytes(data[32:])))
     path.write_bytes(data)
@@ -40,16 +44,17 @@ def fill(path, steps, minutes):
             at = (step - 1) % STEPS
             f.seek(HEADER + at * 4)
             f.write(struct.pack("<I", step))
-            f.seek(HEADER + (STEPS + MINUTES) * 4 + at * STRIDE * 4)
+            f.seek(STEPS_AT + at * STEP_BYTES)
             f.write(struct.pack("<f", v) * COLUMNS)
         for minute, v in minutes.items():
             at = minute % MINUTES
             f.seek(HEADER + (STEPS + at) * 4)
             f.write(struct.pack("<I", minute))
-            f.seek(HEADER + (STEPS + MINUTES) * 4 + STEPS * STRIDE * 4 + at * MINUTE_BYTES)
+            f.seek(PARTIAL_AT + at)
+            f.write(b"\0")
+            f.seek(MINUTES_AT + at * MINUTE_BYTES)
             for d in (0, -1, 1):
-                f.write(struct.pack("<f", v + d) * STRIDE)
-            f.write(b"\xcc" * (COLUMNS // 2))
+                f.write(struct.pack("<f", v + d) * COLUMNS)
 
 
 class Backfill(unittest.TestCase):
