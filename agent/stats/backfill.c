@@ -2,7 +2,7 @@
 /*
  * The plan is a list of rows, made when the stream begins:
  *
- *     2 h ago           10 min ago          oldest batch      now
+ *     2 h ago           645 s ago           oldest batch      now
  *        | minutes, oldest first | steps            | batches  |
  *
  * Steps come first, as the other side keeps them for the shortest time.
@@ -17,10 +17,10 @@
 
 enum {
 	STEPS_OF_MINUTE = 12,
-	/* Of these the other side is sure to have all steps in memory, even if its clock is a
-	 * little ahead of ours. */
-	MINUTES_OF_STEPS = 9,
-	PLAN_MAX = 512, /* more than a history has minutes, and steps of ten of them */
+	/* The newest for which the other side is sure to have a place, of its 132, even if its
+	 * clock is a little ahead of ours and they take some seconds to get there. */
+	STEPS_TAKEN = 129,
+	PLAN_MAX = 512, /* more than that and all minutes that the other side has */
 };
 
 struct column {
@@ -79,17 +79,16 @@ void backfill_end(struct backfill *b)
 
 /* --- the plan --- */
 
-/* The minute that `now` is in. */
-static uint32_t first_minute_of_steps(mu_msec now)
+static uint32_t first_step(mu_msec now)
 {
-	uint32_t minute = archive_row_of(ARCHIVE_MINUTES, now / 1000);
+	uint32_t step = archive_row_of(ARCHIVE_STEPS, now / 1000);
 
-	return minute > MINUTES_OF_STEPS ? minute - MINUTES_OF_STEPS : 1;
+	return step > STEPS_TAKEN ? step - STEPS_TAKEN + 1 : 1;
 }
 
 mu_msec backfill_limit(mu_msec now)
 {
-	return archive_row_end(ARCHIVE_MINUTES, first_minute_of_steps(now) - 1) * 1000 + 1;
+	return archive_row_end(ARCHIVE_STEPS, first_step(now) - 1) * 1000 + 1;
 }
 
 /* As the aggregator counts: of all series of the host itself the one of which most is known. */
@@ -167,12 +166,13 @@ static void take_series(struct backfill *b)
 size_t backfill_begin(struct backfill *b, const struct backfill_have *have, mu_msec now,
 		      mu_msec live)
 {
-	uint32_t minute = first_minute_of_steps(now);
+	uint32_t first = first_step(now);
+	/* The minute that the first step is in the midst of goes as such, too. */
+	uint32_t minute = (first + STEPS_OF_MINUTE - 2) / STEPS_OF_MINUTE + 1;
 	uint32_t live_step = live ? archive_row_of(ARCHIVE_STEPS, live / 1000) : UINT32_MAX;
 
 	backfill_end(b);
-	plan_rows(b, ARCHIVE_STEPS, have->last_step, have->steps, have->n_steps,
-		  (minute - 1) * STEPS_OF_MINUTE + 1, live_step);
+	plan_rows(b, ARCHIVE_STEPS, have->last_step, have->steps, have->n_steps, first, live_step);
 	plan_rows(b, ARCHIVE_MINUTES, have->last_minute, have->minutes, have->n_minutes, 1, minute);
 	if (b->n_plan > 0) {
 		take_series(b);

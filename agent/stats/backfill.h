@@ -4,7 +4,7 @@
  * are sent behind what is new, after a long cut or a restart of the agent in one. PURE.
  *
  * The aggregator tells with its Welcome what it has of the host's own series; what the history has
- * more of is sent: steps that are less than ten minutes old as steps, what is older as minutes, as
+ * more of is sent: steps that the other side has a place for as steps, what is older as minutes, as
  * far back as the other side takes them. One row at a time: the next when this one is acknowledged,
  * so that an aggregator that is busy is not kept busy by this. Nothing is remembered: on the next
  * stream all is compared anew, and a row that comes twice changes nothing.

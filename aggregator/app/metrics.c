@@ -254,8 +254,7 @@ void app_metrics_row(struct app *app, const struct fleet_row *row, struct fleet_
 	metrics_put_row(app->metrics, &r, batch_stored, batch_stored_new(app, receipt));
 }
 
-_Static_assert((int)FLEET_ROWS_MAX == (int)METRICS_MINUTES &&
-		   (int)FLEET_ROWS_MAX == (int)METRICS_STEPS,
+_Static_assert((int)FLEET_MINUTES == (int)METRICS_MINUTES && (int)FLEET_STEPS == (int)METRICS_STEPS,
 	       "all that there can be is told");
 
 void app_metrics_have(const struct app *app, const struct host_id *id, struct fleet_have *ret)

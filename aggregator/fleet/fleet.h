@@ -56,12 +56,12 @@ struct fleet_row {
 };
 
 /* What there is of the host's own series; a byte a row, the oldest first. */
-enum { FLEET_ROWS_MAX = 120 };
+enum { FLEET_MINUTES = 120, FLEET_STEPS = 129 };
 struct fleet_have {
 	uint32_t last_minute;
 	uint32_t last_step;
-	uint8_t minutes[FLEET_ROWS_MAX];
-	uint8_t steps[FLEET_ROWS_MAX];
+	uint8_t minutes[FLEET_MINUTES];
+	uint8_t steps[FLEET_STEPS];
 };
 
 struct fleet_result {

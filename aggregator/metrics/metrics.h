@@ -20,7 +20,7 @@ enum {
 	METRICS_QUOTA = 32768,       /* series of one host */
 	METRICS_KEEP_S = 30 * 86400, /* of an object that is gone */
 	METRICS_FRESH_S = 60,        /* a newest value that is older is none */
-	METRICS_STEPS = 120,         /* that are sure to be kept */
+	METRICS_STEPS = 129,         /* that are sure to be kept */
 };
 
 /* err NULL: it is done. */

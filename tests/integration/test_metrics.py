@@ -207,11 +207,11 @@ class Rows(MetricsCase):
         agent, now = self.agent(), step_now()
         s, welcome = agent.connect()
         self.assertEqual(bytes(120), welcome.metric_have.minutes)
-        self.assertEqual(bytes(120), welcome.metric_have.steps)
+        self.assertEqual(bytes(129), welcome.metric_have.steps)
         s.send(snapshot=agent.snapshot())
         self.feed(s, [agent.id], range(now - 59, now - 29))
         have = agent.connect()[1].metric_have
-        steps = {have.last_step - 119 + i for i, n in enumerate(have.steps) if n}
+        steps = {have.last_step - 128 + i for i, n in enumerate(have.steps) if n}
         self.assertEqual(set(range(now - 59, now - 29)), steps)
 
         def whole():

@@ -106,7 +106,7 @@ static void consolidate(uint32_t now)
 		;
 }
 
-static uint8_t minutes[ARCHIVE_MINUTES_KEPT], steps[120];
+static uint8_t minutes[ARCHIVE_MINUTES_KEPT], steps[129];
 
 static struct backfill_have have(uint32_t now)
 {
@@ -123,19 +123,23 @@ static struct backfill_have have(uint32_t now)
 	memset(minutes, 0, sizeof minutes);
 	memset(steps, 0, sizeof steps);
 	consolidate(now);
-	for (size_t s = 0; o && s < o->n_series; s++)
-		for (uint32_t i = 0; i < ARCHIVE_MINUTES_KEPT; i++) {
+	for (size_t s = 0; o && s < o->n_series; s++) {
+		for (uint32_t i = 0; i < sizeof minutes; i++) {
 			uint8_t known;
-			float v = NAN;
 
 			archive_read_known(archive, o->series[s].column,
-					   have.last_minute - ARCHIVE_MINUTES_KEPT + 1 + i, 1,
+					   have.last_minute - (uint32_t)sizeof minutes + 1 + i, 1,
 					   &known);
 			minutes[i] = known > minutes[i] ? known : minutes[i];
+		}
+		for (uint32_t i = 0; i < sizeof steps; i++) {
+			float v = NAN;
+
 			archive_read(archive, ARCHIVE_STEPS, ARCHIVE_AVERAGE, o->series[s].column,
-				     now - 119 + i, 1, &v);
+				     now - (uint32_t)sizeof steps + 1 + i, 1, &v);
 			steps[i] |= v == v;
 		}
+	}
 	return have;
 }
 
@@ -227,9 +231,9 @@ Test(backfill, an_aggregator_that_was_away_for_an_hour)
 
 	cr_assert_null(backfill_free(NULL));
 	samples(0, 720);
-	/* 50 minutes as such, the last ten (of which one has just begun) as steps. */
-	cr_assert_eq(begin(now, 0), 50 + 120);
-	cr_assert_eq(deliver(1000), 170);
+	/* 49 minutes as such, another as both, and what is newer as steps. */
+	cr_assert_eq(begin(now, 0), 50 + 129);
+	cr_assert_eq(deliver(1000), 179);
 	consolidate(now + 1);
 	expect_same(&host.uuid, "loadavg", ARCHIVE_MINUTES, minute, 59, 59);
 	expect_same(&host.uuid, "loadavg", ARCHIVE_STEPS, now - 119, 120, 120);
@@ -247,7 +251,7 @@ Test(backfill, twice_changes_nothing_and_a_break_begins_anew)
 	cr_assert_eq(deliver(130), 130);
 	backfill_end(b);
 	cr_assert_eq(deliver(1), 0, "there is no stream");
-	cr_assert_eq(begin(now, 0), 40);
+	cr_assert_eq(begin(now, 0), 49);
 	/* An aggregator that lost what it had acknowledged meanwhile asks for all of it. */
 	memset(minutes, 0, sizeof minutes);
 	memset(steps, 0, sizeof steps);
@@ -261,9 +265,9 @@ Test(backfill, twice_changes_nothing_and_a_break_begins_anew)
 		    .steps = steps,
 		};
 
-		cr_assert_eq(backfill_begin(b, &nothing, at(now), 0), 170);
+		cr_assert_eq(backfill_begin(b, &nothing, at(now), 0), 179);
 	}
-	cr_assert_eq(deliver(1000), 170);
+	cr_assert_eq(deliver(1000), 179);
 	consolidate(now + 1);
 	expect_same(&host.uuid, "loadavg", ARCHIVE_MINUTES, minute, 59, 59);
 	expect_same(&vm, "memory", ARCHIVE_MINUTES, minute, 59, 40);
@@ -277,8 +281,8 @@ Test(backfill, an_agent_that_restarts_within_a_cut)
 	restart_agent();
 	samples(302, 58);
 	/* What is sampled since is in its window, from step 302 on. */
-	cr_assert_eq(begin(now, FIRST + 302), 20 + 60);
-	cr_assert_eq(deliver(1000), 80);
+	cr_assert_eq(begin(now, FIRST + 302), 20 + 69);
+	cr_assert_eq(deliver(1000), 89);
 	for (uint32_t k = 302; k < 360; k++) {
 		const float live[] = {NAN, value_of(FIRST + k), value_of(FIRST + k) * 2};
 
@@ -309,8 +313,7 @@ Test(backfill, limits)
 	    .n_minutes = 3, .minutes = minutes, .n_steps = 3, .steps = steps};
 
 	cr_assert_eq(backfill_limit(0), 1, "a clock that stands at nothing");
-	/* The first step of the oldest minute of steps. */
-	cr_assert_eq(backfill_limit(at(FIRST + 719)), at(FIRST + 719 - 119) - 4999);
+	cr_assert_eq(backfill_limit(at(FIRST + 719)), at(FIRST + 719 - 128) - 4999);
 	samples(0, 1);
 	cr_assert_eq(backfill_begin(b, &there, 0, 0), 0);
 	there.last_step = there.last_minute = UINT32_MAX;
