@@ -83,6 +83,16 @@ struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec inter
 	return m;
 }
 
+void metrics_stop(struct metrics *m, mu_loop_cb done, void *ctx)
+{
+	mu_timer_cancel(m->timer);
+	mu_timer_cancel(m->prepare);
+	if (m->sensors)
+		sensors_stop(m->sensors, done, ctx);
+	else
+		mu_loop_post(m->loop, done, ctx);
+}
+
 struct metrics *metrics_free(struct metrics *m)
 {
 	if (!m)
