@@ -47,7 +47,8 @@ static void open_history(struct metrics *m, const char *dir)
 	m->file = history_file_open(dir);
 	m->history = history_new(app_host_id(m->app), history_file_rows, m->file);
 	history_file_load(m->file, &objects);
-	if (objects.len > 0 && !history_restore(m->history, objects.data, objects.len))
+	if (objects.len > 0 &&
+	    !history_restore(m->history, objects.data, objects.len, mu_clock_wall()))
 		mu_log_warning("statistics of before are damaged, they begin anew dir=%s", dir);
 }
 

@@ -203,7 +203,7 @@ static bool restore_all(struct history *h, const uint8_t *bytes, size_t len)
 	return pos == len;
 }
 
-bool history_restore(struct history *h, const void *bytes, size_t len)
+bool history_restore(struct history *h, const void *bytes, size_t len, mu_msec now)
 {
 	bool whole = restore_all(h, bytes, len);
 
@@ -213,6 +213,8 @@ bool history_restore(struct history *h, const void *bytes, size_t len)
 	}
 	catalogue_restored(h->catalogue);
 	archive_reserve(h->archive, catalogue_n_columns(h->catalogue));
+	archive_tick(h->archive, now / 1000);
+	consolidate(h);
 	return whole;
 }
 
