@@ -13,6 +13,8 @@
 
 struct history;
 
+enum { HISTORY_MINUTES = 480 }; /* eight hours; no level has more rows */
+
 /* `rows` and its `ctx` as in struct archive_options: NULL is memory that ends with the agent. */
 struct history *history_new(const struct host_id *host,
 			    void *(*rows)(void *ctx, uint32_t shard, size_t size), void *ctx);

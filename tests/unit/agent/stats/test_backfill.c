@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* The first step of an hour. */
 #define FIRST UINT32_C(357989761)
@@ -330,6 +331,23 @@ Test(backfill, limits)
 	cr_assert_eq(backfill_begin(b, &there, 0, 0), 0);
 	there.last_step = there.last_minute = UINT32_MAX;
 	cr_assert_eq(backfill_begin(b, &there, at(FIRST), 0), 0);
+}
+
+/* Of those only that can be here anything is looked at: to read the others would be a fault. */
+Test(backfill, an_aggregator_that_tells_of_years)
+{
+	enum { TOLD = 4 << 20, PAGE = 65536 };
+	uint32_t now = FIRST + 719;
+	uint8_t *told = mmap(NULL, TOLD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct backfill_have there = have(now);
+
+	cr_assert_neq(told, MAP_FAILED);
+	cr_assert_eq(mprotect(told + TOLD - PAGE, PAGE, PROT_READ), 0);
+	samples(0, 720);
+	there.minutes = there.steps = told;
+	there.n_minutes = there.n_steps = TOLD;
+	cr_assert_eq(backfill_begin(b, &there, at(now), 0), 50 + 129);
+	cr_assert_eq(munmap(told, TOLD), 0);
 }
 
 Test(backfill, a_column_that_was_anothers_before)
