@@ -265,7 +265,7 @@ int qmp_hear(struct qmp *q, const char *data, size_t len, struct mu_str *out, st
 
 		if (n > QMP_LINE_MAX - q->line.len)
 			return too_long(QMP_LINE_MAX, err);
-		q->n_heard += n;
+		q->n_heard += n + (end != NULL);
 		if (q->n_heard > QMP_HEARD_MAX)
 			return too_long(QMP_HEARD_MAX, err);
 		mu_str_add_bytes(&q->line, data, n);
