@@ -74,7 +74,8 @@ void backfill_end(struct backfill *b)
 	b->n_plan = b->at = 0;
 	b->told = b->waiting = false;
 	b->n = 0;
-	mu_arena_reset(b->arena);
+	mu_arena_free(b->arena);
+	b->arena = mu_arena_new();
 }
 
 /* --- the plan --- */
@@ -259,5 +260,7 @@ bool backfill_ack(struct backfill *b, uint64_t seq)
 	if (!b->waiting || seq != b->seq)
 		return false;
 	b->waiting = false;
+	if (b->at == b->n_plan)
+		backfill_end(b); /* of many VMs the dictionary takes megabytes */
 	return true;
 }
