@@ -47,7 +47,7 @@ struct hv_disk_stats {
 };
 
 struct hv_sensor {
-	char name[HV_SENSOR_NAME_MAX + 1]; /* "coretemp-0-1": of which driver, device and input */
+	char name[HV_SENSOR_NAME_MAX + 1]; /* "coretemp.0-temp2": of which device and input */
 	double celsius;
 };
 
