@@ -256,13 +256,6 @@ static bool has_vbd(const struct hv_domain_stats *d, const char *vdev)
 	return false;
 }
 
-static int by_vdev(const void *a, const void *b)
-{
-	const struct hv_vbd_stats *x = a, *y = b;
-
-	return strcmp(x->vdev, y->vdev);
-}
-
 static struct hv_vbd_stats not_known(const struct hv_vbd_stats *v)
 {
 	struct hv_vbd_stats r = {
@@ -289,7 +282,7 @@ static void take(struct asked *a, struct hv_domain_stats *d)
 		v.at = a->at;
 		d->vbds[d->n_vbds++] = a->state == ANSWERED ? v : not_known(&v);
 	}
-	qsort(d->vbds, d->n_vbds, sizeof d->vbds[0], by_vdev);
+	qsort(d->vbds, d->n_vbds, sizeof d->vbds[0], hv_vbd_compare);
 	d->more_vbds = !a->disks && !a->none;
 	a->state = IDLE;
 }
