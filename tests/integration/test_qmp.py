@@ -187,6 +187,11 @@ class Qmp(unittest.TestCase):
         self.assertGreater(after["wr_ns"], 0)
         self.assertGreater(after["at"], before["xvda"]["at"])
 
+    def test_without_a_qemu(self):
+        """What was never asked is not known; that there is nobody to be asked is an answer."""
+        self.assertEqual({"8": None}, self.round(8))
+        self.assertEqual({"8": {}}, self.round(8))
+
     def test_one_that_hangs(self):
         """Its disks are unknown, not gone and not 0; nobody else notices, and it is heard again when it is back."""
         q, _ = self.qemu(3), self.qemu(4)
@@ -227,7 +232,7 @@ class Qmp(unittest.TestCase):
         self.until("gone", lambda r: r == {"9": {}}, 9)
         self.qemu(9)
         self.until("known", lambda r: self.known(r, 9), 9)
-        self.assertEqual({"9": {}}, self.round("9:2"), "nothing of another guest's")
+        self.assertEqual({"9": None}, self.round("9:2"), "nothing of another guest's")
         self.until("known", lambda r: self.known(r, 9), "9:2")
         self.assertEqual({}, self.round())
 
