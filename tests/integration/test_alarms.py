@@ -378,6 +378,30 @@ class Notices(AlarmCase):
         self.assertIn("VM noticed \u00fc\u00e4\u20ac", mail.get_content())
         s.close()
 
+    def test_mail_of_which_one_address_is_refused(self):
+        sink = Sink()
+        self.addCleanup(sink.close)
+        target = self.target(name="mail", type="mail", url=f"smtp://127.0.0.1:{sink.port}",
+                             to=["gone@example.org", "b@example.org"], **{"from": "m@example.org"})
+        sink.refuse, sink.refuse_only = "550 no such user", "gone@"
+        status, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+        self.assertEqual((204, 1), (status, len(sink.mails)), reply)
+
+    def test_mail_that_is_put_off_while_signing_in(self):
+        """A server that cannot check a password now is asked again; nothing is given up."""
+        sink = Sink(self.context())
+        self.addCleanup(sink.close)
+        sink.later = ["454 4.7.0 temporary authentication failure", "421 4.3.2 closing"]
+        self.target(name="mail", type="mail", url=f"smtps://localhost:{sink.port}", to=["a@example.org"],
+                    user="user", secret="s3cret", ca=(self.fleet.state / "ca.crt").read_text(),
+                    **{"from": "m@example.org"})
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        self.expression()
+        wait_until("the mail", lambda: sink.mails)
+        self.assertEqual([[b"user", b"s3cret"]] * 3, sink.signed_in)
+        s.close()
+
     def test_mail_over_tls_and_signed_in(self):
         sink = Sink(self.context())
         self.addCleanup(sink.close)
