@@ -43,7 +43,10 @@ struct notify_target {
 /* MU_E_INVALID names the member. */
 int notify_target_read(struct notify_target *ret, const struct mu_uuid *id,
 		       const struct mu_value *v, struct mu_error *err);
-/* `secrets`: with them, for the store; otherwise it says `hasSecret`. */
+/* What only a new one is asked, so that what is stored stays readable: no user in its URL. */
+int notify_target_check_new(const struct notify_target *t, struct mu_error *err);
+/* `secrets`: with them, for the store; otherwise it says `hasSecret`, and of the URL scheme and
+ * host. */
 struct mu_value *notify_target_value(struct mu_arena *a, const struct notify_target *t,
 				     bool secrets);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/notify/send.h"
 
+#include "common/base/url.h"
 #include "common/http/client.h"
 #include "common/http/mail.h"
 #include "common/tls/tls.h"
@@ -24,6 +25,7 @@ static void send_webhook(struct send *s)
 	char hmac[TLS_FINGERPRINT_TEXT];
 	char signature[sizeof hmac + sizeof "sha256="];
 	char id[MU_UUID_TEXT];
+	char origin[MU_URL_ORIGIN_TEXT];
 	struct http_client_header headers[HEADERS_MAX] = {
 	    {"Content-Type", "application/json"},
 	    {"X-Muster-Delivery", mu_uuid_format(&s->delivery, id)},
@@ -49,8 +51,8 @@ static void send_webhook(struct send *s)
 		return;
 	s->outcome = judge(response.status);
 	if (s->outcome != NOTIFY_SENT)
-		mu_error_set(&s->err, MU_E_UNAVAILABLE, "%s answers %d", s->target.url,
-			     response.status);
+		mu_error_set(&s->err, MU_E_UNAVAILABLE, "%s answers %d",
+			     mu_url_origin(s->target.url, origin), response.status);
 }
 
 static void send_mail(struct send *s)

@@ -3,6 +3,7 @@
 
 #include "common/base/assert.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "common/http/curl.h"
 
 #include <curl/curl.h>
@@ -86,7 +87,8 @@ static void set_mail(struct sending *s)
 static int explain(const struct sending *s, CURLcode rc, struct mu_error *err)
 {
 	const char *why = s->why[0] ? s->why : curl_easy_strerror(rc);
-	const char *url = s->mail->url;
+	char origin[MU_URL_ORIGIN_TEXT];
+	const char *url = mu_url_origin(s->mail->url, origin);
 	long code = 0;
 
 	if (mu_cancel_check(s->mail->cancel, err) < 0)

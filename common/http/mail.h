@@ -27,7 +27,7 @@ struct http_mail {
 };
 
 /* 0: the server has it, for one of `to` at least. MU_E_DENIED: it does not want it, and will not
- * later; others may work another time. */
+ * later; others may work another time. The text has the URL's scheme and host only. */
 int http_mail_send(const struct http_mail *m, struct mu_error *err);
 
 #endif

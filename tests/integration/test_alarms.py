@@ -238,7 +238,7 @@ class CommandLine(AlarmCase):
         self.muster("alarm-target", "create", "ops", "type=webhook",
                     f"url=http://127.0.0.1:{hook.port}/", "secret=s3cret", "level=critical")
         self.assertRegex(self.muster("alarm-target", "list"),
-                         r"(?m)^ops +webhook +critical +http://127.0.0.1:\d+/ ")
+                         r"(?m)^ops +webhook +critical +http://127.0.0.1:\d+ ")
         self.muster("alarm-target", "test", "ops")
         self.assertEqual(["test"], [e["event"] for e in hook.events()])
         self.muster("alarm-target", "delete", "ops")
@@ -266,10 +266,14 @@ class Notices(AlarmCase):
         """Not of a target that is not there, nor of one where nobody listens."""
         status, _, reply = self.rest.request("POST", f"/alarm-targets/{self.new_id()}/actions/test")
         self.assertEqual(404, status, reply)
-        target = self.target(name="nobody", type="webhook", url="http://127.0.0.1:1/")
+        target = self.target(name="nobody", type="webhook", url="http://127.0.0.1:1/k3y?k3y")
         status, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
         self.assertEqual(503, status, reply)
-        self.assertIn("cannot connect to http://127.0.0.1:1/", json.dumps(reply))
+        self.assertIn("cannot connect to http://127.0.0.1:1: ", json.dumps(reply))
+        self.assertNotIn("k3y", json.dumps(reply))
+        status, _, reply = self.rest.request("POST", "/alarm-targets", {"name": "n", "url": "https://u:p4ss@h/"})
+        self.assertEqual(422, status)
+        self.assertIn("body.url: a URL with a user in it", json.dumps(reply))
         status, _, reply = self.rest.request("POST", "/alarm-targets", {"name": "n", "url": "x"})
         self.assertEqual(422, status)
         self.assertIn("body.url: a webhook needs one that begins with https://", json.dumps(reply))
@@ -337,7 +341,8 @@ class Notices(AlarmCase):
     def test_a_server_that_refuses_for_good(self):
         hook = Hook()
         self.addCleanup(hook.close)
-        self.target(name="plain", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        target = self.target(name="plain", type="webhook", url=f"http://127.0.0.1:{hook.port}/k3y?k3y")
+        self.assertEqual(f"http://127.0.0.1:{hook.port}/...", target["url"])
         hook.answers = [404]
         agent, vm = self.agent(), self.new_id()
         s = agent.live(agent.vm(vm, "noticed"))
@@ -349,7 +354,9 @@ class Notices(AlarmCase):
                          [(e["event"], e["alarm"]["body"]["name"], e["dropped"])
                           for e in hook.events()])
         self.assertNotIn("X-Muster-Signature", hook.posts[0][0])
-        self.assertIn("is given up", self.fleet.aggregator.text())
+        self.assertIn(f'is given up target="plain" err="http://127.0.0.1:{hook.port} answers 404"',
+                      self.fleet.aggregator.text())
+        self.assertNotIn("k3y", self.fleet.aggregator.text() + json.dumps(self.rest.get("/alarm-targets")))
         s.close()
 
     def test_mail(self):

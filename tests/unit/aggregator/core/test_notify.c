@@ -86,6 +86,9 @@ static const char *text_of(const struct notify_target *t, bool secrets)
 	return text;
 }
 
+#define HOOK "\"name\":\"n\",\"type\":\"webhook\",\"url\":\"http://h\""
+#define MAIL "\"name\":\"n\",\"type\":\"mail\",\"url\":\"smtp://h\""
+
 Test(notify, targets_are_read_and_shown)
 {
 	static const char hook[] = "{\"type\":\"webhook\",\"level\":\"critical\",\"name\":\"hook\","
@@ -100,18 +103,41 @@ Test(notify, targets_are_read_and_shown)
 
 	cr_assert_eq(read_target(&t, hook, &err), 0, "%s", err.text);
 	cr_expect_str_eq(text_of(&t, true), hook);
-	cr_expect_str_eq(text_of(&t, false),
-			 "{\"type\":\"webhook\",\"level\":\"critical\",\"name\":\"hook\","
-			 "\"url\":\"https://example.org/x\",\"hasSecret\":true,\"ca\":\"a\\nb\"}");
+	cr_expect_str_eq(
+	    text_of(&t, false),
+	    "{\"type\":\"webhook\",\"level\":\"critical\",\"name\":\"hook\","
+	    "\"url\":\"https://example.org/...\",\"hasSecret\":true,\"ca\":\"a\\nb\"}");
 	cr_assert_eq(read_target(&t, mail, &err), 0, "%s", err.text);
 	cr_expect_str_eq(text_of(&t, true), mail);
 	cr_expect(strstr(text_of(&t, false), "\"hasSecret\":false"));
+	cr_expect(strstr(text_of(&t, false), "\"url\":\"smtp://localhost\""));
+}
+
+/* One that was stored before that was refused is read and sent to, and its user is not shown. */
+Test(notify, no_user_in_a_new_url)
+{
+	static const char *const cases[][2] = {
+	    {"{" HOOK "}", NULL},
+	    {"{\"name\":\"n\",\"url\":\"https://u:p4ss@h/\"}", "path or query"},
+	    {"{\"name\":\"n\",\"type\":\"mail\",\"url\":\"smtps://u:p4ss@h\",\"from\":\"a@b\","
+	     "\"to\":[\"a@b\"]}",
+	     "'user' and 'secret' sign in"},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		struct mu_error err = MU_ERROR_INIT;
+		struct notify_target t;
+
+		cr_assert_eq(read_target(&t, cases[i][0], &err), 0, "%s", err.text);
+		cr_expect_null(strstr(text_of(&t, false), "p4ss"));
+		cr_expect_eq(notify_target_check_new(&t, &err) < 0, cases[i][1] != NULL);
+		cr_expect(!cases[i][1] || strstr(err.text, cases[i][1]), "%s", err.text);
+		cr_expect_null(strstr(err.text, "p4ss"));
+	}
 }
 
 Test(notify, targets_that_cannot_be)
 {
-#define HOOK "\"name\":\"n\",\"type\":\"webhook\",\"url\":\"http://h\""
-#define MAIL "\"name\":\"n\",\"type\":\"mail\",\"url\":\"smtp://h\""
 	static const struct {
 		const char *json;
 		const char *why;
