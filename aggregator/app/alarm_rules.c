@@ -263,7 +263,7 @@ static void rule_try(void *ctx, const struct alarm_rule *rule,
 
 	*t = (struct trial){.app = app, .done = done, .arg = arg};
 	if (app->alarming->n_trials == TRIALS_MAX) {
-		mu_error_set(&t->err, MU_E_EXHAUSTED,
+		mu_error_set(&t->err, MU_E_UNAVAILABLE,
 			     "%d rules are being tried; hint: ask again in a moment", TRIALS_MAX);
 		mu_loop_post(app->loop, trial_refused, t);
 		return;

@@ -47,7 +47,8 @@ static void send_webhook(struct send *s)
 	tls_hmac_sha256_hex(s->target.secret, s->text.data, s->text.len, hmac);
 	(void)snprintf(signature, sizeof signature, "sha256=%s", hmac);
 	s->outcome = NOTIFY_LATER;
-	if (http_client_call(&request, &response, &s->err) < 0)
+	/* Whatever it says at length beside its status: nobody reads it. */
+	if (http_client_call(&request, &response, &s->err) < 0 && s->err.code != MU_E_TOO_LARGE)
 		return;
 	s->outcome = judge(response.status);
 	if (s->outcome != NOTIFY_SENT)
@@ -78,7 +79,6 @@ static void send_mail(struct send *s)
 	if (http_mail_send(&mail, &s->err) == 0)
 		return;
 	s->outcome = s->err.code == MU_E_DENIED ? NOTIFY_NEVER : NOTIFY_LATER;
-	s->err.code = MU_E_UNAVAILABLE; /* whoever asks for a test may do so */
 }
 
 static void run(struct mu_job *j)
@@ -89,6 +89,8 @@ static void run(struct mu_job *j)
 		send_mail(s);
 	else
 		send_webhook(s);
+	if (s->outcome != NOTIFY_SENT)
+		s->err.code = MU_E_UNAVAILABLE; /* whoever asks for a test may do so */
 }
 
 static void done(struct mu_job *j)

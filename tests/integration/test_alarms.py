@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alarms by rules: from what hosts say to the list, the events, and who is told."""
 
+import concurrent.futures
 import contextlib
 import email
 import email.policy
@@ -358,6 +359,39 @@ class Notices(AlarmCase):
                       self.fleet.aggregator.text())
         self.assertNotIn("k3y", self.fleet.aggregator.text() + json.dumps(self.rest.get("/alarm-targets")))
         s.close()
+
+    def test_what_a_test_says(self):
+        """204, or 503 with the reason: that of the target never looks like one of who asks. A status counts, however
+        much stands below it."""
+        hook, safe = Hook(), Hook(self.context())
+        self.addCleanup(hook.close)
+        self.addCleanup(safe.close)
+        plain = self.target(name="plain", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        trusted = self.target(name="not trusted", type="webhook", url=f"https://localhost:{safe.port}/")
+        hook.says = b"x" * 100000
+        for target, answer, want, text in ((plain, 200, 204, ""), (plain, 500, 503, "answers 500"),
+                                           (trusted, 204, 503, "is not trusted")):
+            hook.answers = [answer]
+            status, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+            self.assertEqual(want, status, reply)
+            self.assertIn(text, str(reply))
+
+    def test_too_many_tests(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        target = self.target(name="hangs", type="webhook", url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        path = f"/alarm-targets/{target['id']}/actions/test"
+
+        def one_too_many():
+            with concurrent.futures.ThreadPoolExecutor(5) as pool:
+                asked = [pool.submit(self.rest.request, "POST", path) for _ in range(5)]
+                first = next(concurrent.futures.as_completed(asked)).result()
+                refused = "4 targets are being tested" in json.dumps(first[2])
+                for _ in range(4 if refused else 0):
+                    silent.accept()[0].close()
+                self.assertEqual({503}, {f.result()[0] for f in asked}, first)
+            return refused
+        wait_until("one that is refused", one_too_many)
 
     def test_mail(self):
         sink = Sink()

@@ -10,10 +10,11 @@ import threading
 
 
 class Hook:
-    """A web server that keeps what is posted to it; `answers` are the next statuses, then 204."""
+    """A web server that keeps what is posted to it; `answers` are the next statuses, then 204; `says` is
+    what stands below other statuses than 204."""
 
     def __init__(self, context=None):
-        self.posts, self.answers, self.answered_with = [], [], []
+        self.posts, self.answers, self.answered_with, self.says = [], [], [], b""
         hook = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -22,9 +23,14 @@ class Hook:
                 status = hook.answers.pop(0) if hook.answers else 204
                 hook.answered_with.append(status)
                 hook.posts.append((self.headers, body))
+                says = hook.says if status != 204 else b""
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(says)))
                 self.end_headers()
+                try:
+                    self.wfile.write(says)
+                except OSError:
+                    pass  # nobody reads so much
 
             def log_message(self, *args):
                 pass
