@@ -15,6 +15,7 @@ enum {
 	NOTIFY_EVERY_MS = 10 * 1000, /* one more, after a burst */
 	NOTIFY_RETRY_MS = 1000,      /* after the first failure; doubled by each */
 	NOTIFY_RETRY_MAX_MS = 300 * 1000,
+	NOTIFY_TRIES_FIRST = 5, /* then the others come before it */
 	NOTIFY_GIVE_UP_MS = 24 * 3600 * 1000,
 	NOTIFY_URL_MAX = 511,
 	NOTIFY_SECRET_MAX = 255,

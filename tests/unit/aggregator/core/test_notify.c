@@ -251,6 +251,12 @@ static const char *sent(enum notify_outcome outcome)
 	return text;
 }
 
+static const char *next_try(enum notify_outcome outcome)
+{
+	now += notify_wait(n, now);
+	return sent(outcome);
+}
+
 Test(notify, in_order_and_once)
 {
 	add(&target_a, ALARM_WARNING);
@@ -333,13 +339,14 @@ Test(notify, tries)
 	now += 1000;
 	cr_expect_str_eq(sent(NOTIFY_LATER), "a:raised:1");
 	cr_expect_eq(notify_wait(n, now), 2000);
-	for (int i = 0; i < 20; i++) {
-		now += notify_wait(n, now);
-		cr_expect_str_eq(sent(NOTIFY_LATER), "a:raised:1");
-	}
-	cr_expect_eq(notify_wait(n, now), NOTIFY_RETRY_MAX_MS);
-	now += NOTIFY_RETRY_MAX_MS;
-	cr_expect_str_eq(sent(NOTIFY_NEVER), "a:raised:1");
+	for (int i = 2; i < NOTIFY_TRIES_FIRST; i++)
+		cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:1");
+	for (int i = 0; i < NOTIFY_TRIES_FIRST; i++)
+		cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:2", "it is away");
+	cr_expect_eq(notify_wait(n, now), NOTIFY_RETRY_MAX_MS, "whichever is tried");
+	cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:1", "in turn");
+	cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:2");
+	cr_expect_str_eq(next_try(NOTIFY_NEVER), "a:raised:1");
 	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:2+", "one was dropped");
 	raised(3);
 	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:3", "that has been said");
@@ -485,6 +492,52 @@ Test(notify, killed_with_news_of_what_is_being_sent)
 	cleared(1); /* came and went, while the end of the one before is being sent */
 	restart(0);
 	cr_expect_str_eq(sent(NOTIFY_NEVER), "a:cleared:1");
+	cr_assert_eq(n_kept, 0);
+}
+
+/* One that a target cannot take holds up the others for some tries, and not again. */
+Test(notify, one_that_is_never_taken)
+{
+	add(&target_a, ALARM_WARNING);
+	raised(1);
+	for (int i = 0; i < NOTIFY_TRIES_FIRST; i++)
+		cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:1");
+	raised(2);
+	raised(3);
+	cr_expect_str_eq(next_try(NOTIFY_SENT), "a:raised:2");
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:3", "at once");
+	cr_expect_str_eq(sent(NOTIFY_LATER), "a:raised:1");
+	cr_expect_eq(notify_wait(n, now), 1000, "the others were taken: it is not away");
+	raised(4);
+	restart(0);
+	raised(5);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:4", "it knows its tries");
+	cleared(4);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:5");
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:cleared:4");
+	cleared(1);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:cleared:1", "with what is so by now");
+	cr_assert_eq(n_kept, 0);
+}
+
+Test(notify, killed_while_another_than_the_oldest_is_sent)
+{
+	struct notify_notice notice;
+	struct mu_uuid target;
+
+	add(&target_a, ALARM_WARNING);
+	raised(1);
+	for (int i = 0; i < NOTIFY_TRIES_FIRST; i++)
+		cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:1");
+	raised(2);
+	raised(3);
+	now += notify_wait(n, now);
+	cr_assert(notify_next(n, now, &target, &notice));
+	restart(0);
+	cleared(2);
+	cleared(3);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:cleared:2", "it may have arrived");
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:1");
 	cr_assert_eq(n_kept, 0);
 }
 
