@@ -18,6 +18,15 @@ struct pick {
 	uint16_t series;
 };
 
+/* Hosts name their objects: a VM may have the id of another host's SR. */
+struct watch_key {
+	struct mu_uuid id;
+	uint32_t of; /* enum alarm_of */
+};
+
+_Static_assert(sizeof(struct watch_key) == sizeof(struct mu_uuid) + sizeof(uint32_t),
+	       "nothing between them: it is compared as bytes");
+
 /* What is remembered of an object. */
 struct watch {
 	uint64_t applies; /* a bit for each rule that means it */
@@ -40,7 +49,7 @@ struct alarm_look {
 	uint64_t of[_ALARM_OF_COUNT]; /* the rules of each kind */
 	struct mu_arena *filters;
 	struct mu_arena *arena; /* for one object */
-	struct mu_map *watches; /* struct watch by object */
+	struct mu_map *watches; /* struct watch by struct watch_key */
 };
 
 struct alarm_look *alarm_look_new(const struct alarm_look_options *options)
@@ -85,7 +94,11 @@ struct alarm_look *alarm_look_free(struct alarm_look *l)
 
 void alarm_look_forget(struct alarm_look *l, const struct mu_uuid *object)
 {
-	watch_free(mu_map_remove(l->watches, object, sizeof *object));
+	for (uint32_t of = 0; of < _ALARM_OF_COUNT; of++) {
+		const struct watch_key key = {*object, of};
+
+		watch_free(mu_map_remove(l->watches, &key, sizeof key));
+	}
 }
 
 /* They were checked when the rule was made. */
@@ -132,6 +145,7 @@ static bool is_true(struct alarm_look *l, enum alarm_of of, const struct mu_uuid
 
 static struct watch *watch_new(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object)
 {
+	const struct watch_key key = {*object, of};
 	struct watch *w = mu_xcalloc(1, sizeof *w);
 
 	for (uint64_t left = l->of[of]; left; left &= left - 1) {
@@ -144,7 +158,7 @@ static struct watch *watch_new(struct alarm_look *l, enum alarm_of of, const str
 		if (p->expression && is_true(l, of, object, p->expression))
 			w->matches |= UINT64_C(1) << slot;
 	}
-	(void)mu_map_put(l->watches, object, sizeof *object, w);
+	(void)mu_map_put(l->watches, &key, sizeof key, w);
 	return w;
 }
 
@@ -248,7 +262,8 @@ void alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid 
 		   void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
 		   void *arg)
 {
-	struct watch *w = mu_map_find(l->watches, object, sizeof *object);
+	const struct watch_key key = {*object, of};
+	struct watch *w = mu_map_find(l->watches, &key, sizeof key);
 	const struct catalogue_object *o =
 	    !sr && l->options.metrics ? metrics_fresh(l->options.metrics, object) : NULL;
 	size_t k = 0;

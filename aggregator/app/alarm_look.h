@@ -27,7 +27,7 @@ struct alarm_look *alarm_look_new(const struct alarm_look_options *options);
 struct alarm_look *alarm_look_free(struct alarm_look *l);
 
 void alarm_look_rules_changed(struct alarm_look *l);
-/* It changed, or is gone. */
+/* It changed, or is gone; whatever has that id. */
 void alarm_look_forget(struct alarm_look *l, const struct mu_uuid *object);
 
 /* Every rule that means the object, with what it reads. `sr`: of an SR, else NULL. */

@@ -312,3 +312,25 @@ Test(alarm_look, how_full_an_sr_is)
 	put("*_percent");
 	cr_expect_str_eq(seen_as(ALARM_OF_SR, &sr.id, &sr), "0:91percent ");
 }
+
+/* A host can report a VM with the id of somebody's SR. */
+Test(alarm_look, an_id_that_two_have)
+{
+	struct model_object sr;
+
+	model_object_init(&sr, OBJECT_SR);
+	sr.id = vm;
+	sr.sr.data_percent = 85;
+	rule.of = ALARM_OF_SR;
+	put("data_percent");
+	cr_expect_str_eq(seen(), "", "no rule means the VM");
+	cr_expect_str_eq(seen_as(ALARM_OF_SR, &sr.id, &sr), "0:85percent ");
+	(void)snprintf(rule.filter, sizeof rule.filter, "a:b");
+	put("data_percent");
+	does_match = true;
+	cr_expect_str_eq(seen(), "");
+	cr_expect_str_eq(seen_as(ALARM_OF_SR, &sr.id, &sr), "0:85percent ");
+	does_match = false;
+	alarm_look_forget(look, &vm);
+	cr_expect_str_eq(seen_as(ALARM_OF_SR, &sr.id, &sr), "", "it changed, not the VM");
+}
