@@ -292,6 +292,8 @@ int app_alarms_open(struct app *app, struct mu_error *err)
 	app->notifier = notifier_new(&options);
 	al->app = app;
 	al->alarms = alarms_new();
+	mu_link_init(&al->rules_changing);
+	mu_link_init(&al->targets_changing);
 	for (size_t i = 0; alarm_rule_builtin(i, &rule); i++)
 		mu_assert(alarms_rule_put(al->alarms, &rule, NULL) == 0);
 	if (store_alarm_rules_list(app->store, load_rule, al, err) < 0 ||

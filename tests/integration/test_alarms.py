@@ -189,6 +189,78 @@ class Alarms(AlarmCase):
         self.assertEqual(64, len(self.rest.get("/alarm-rules")))
 
 
+class AtOnce(AlarmCase):
+    """Several changes before the first one is stored, whichever that is."""
+
+    def database(self):
+        return sqlite3.connect(self.fleet.state / "muster.db", timeout=60, isolation_level=None)
+
+    def at_once(self, *requests):
+        """[(status, reply)] of requests, begun while nothing can be stored; by the time that one is answered
+        all must have been (the others are not); None: that took longer than the store waits."""
+        with contextlib.closing(self.database()) as db, \
+                concurrent.futures.ThreadPoolExecutor(len(requests)) as pool:
+            db.execute("BEGIN IMMEDIATE")
+            asked = [pool.submit(self.rest.request, *r) for r in requests]
+            next(concurrent.futures.as_completed(asked))
+            db.execute("ROLLBACK")
+            answers = [f.result() for f in asked]
+        if any(status >= 500 and status != 507 for status, _, _ in answers):
+            return None
+        return [(status, reply) for status, _, reply in answers]
+
+    def test_two_changes_of_a_rule(self):
+        path = f"/alarm-rules/{self.rule()['id']}"
+        changes = {"for": 7}, {"name": "other"}
+        answers = wait_until("both", lambda: self.at_once(*(("PATCH", path, c) for c in changes)))
+        self.assertEqual([200, 409], sorted(status for status, _ in answers), answers)
+        self.assertIn("another change of it is being stored; hint: ask again in a moment", str(answers))
+        refused = changes[[status for status, _ in answers].index(409)]
+        self.assertEqual(200, self.rest.request("PATCH", path, refused)[0])
+        self.assertEqual((7, "other"), tuple(self.rest.get(path)[k] for k in ("for", "name")))
+
+    def test_a_rule_that_is_deleted_stays_so(self):
+        def both():
+            path = f"/alarm-rules/{self.rule()['id']}"
+            answers = self.at_once(("DELETE", path), ("PATCH", path, {"for": 7}))
+            return answers and (path, [status for status, _ in answers])
+        path, (deleted, changed) = wait_until("both", both)
+        self.assertIn((deleted, changed), ((204, 409), (409, 200)))
+        self.assertEqual(404 if deleted == 204 else 200, self.rest.request("GET", path)[0])
+
+    def test_two_deletions_of_a_target(self):
+        def both():
+            body = {"name": "n", "type": "webhook", "url": "http://127.0.0.1:1/"}
+            path = f"/alarm-targets/{self.rest.request('POST', '/alarm-targets', body)[2]['id']}"
+            return self.at_once(("DELETE", path), ("DELETE", path))
+        answers = wait_until("both", both)
+        self.assertEqual([204, 409], sorted(status for status, _ in answers), answers)
+
+    def beyond_the_limit(self, path, table, n, body):
+        """There is room for one of two: the other one is refused, not stored and forgotten."""
+        def both():
+            for one in self.rest.get(path):
+                self.rest.request("DELETE", f"{path}/{one['id']}")
+            for _ in range(n - len(self.rest.get(path)) - 1):
+                self.assertEqual(201, self.rest.request("POST", path, body)[0])
+            return self.at_once(("POST", path, body), ("POST", path, body))
+        answers = wait_until("both", both)
+        self.assertEqual([201, 507], sorted(status for status, _ in answers), answers)
+        ids = {one["id"] for one in self.rest.get(path)}
+        with contextlib.closing(self.database()) as db:
+            stored = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        self.assertEqual(len(ids) - sum(one.get("builtin", False) for one in self.rest.get(path)), stored)
+        for one in ids:
+            self.rest.request("DELETE", f"{path}/{one}")
+
+    def test_two_rules_and_room_for_one(self):
+        self.beyond_the_limit("/alarm-rules", "alarm_rules", 64, {"name": "n", "series": "s", "warning": 1})
+
+    def test_two_targets_and_room_for_one(self):
+        self.beyond_the_limit("/alarm-targets", "alarm_targets", 16,
+                              {"name": "n", "type": "webhook", "url": "http://127.0.0.1:1/"})
+
+
 class CommandLine(AlarmCase):
     def muster(self, *args, code=0):
         done = subprocess.run(
