@@ -262,11 +262,11 @@ class AtOnce(AlarmCase):
 
 
 class CommandLine(AlarmCase):
-    def muster(self, *args, code=0):
+    def muster(self, *args, code=0, says=None):
         done = subprocess.run(
             [BUILD / "aggregator/cli/muster", *args, "--url", self.fleet.url, "--ca",
              self.fleet.state / "ca.crt"], capture_output=True, text=True,
-            env={**os.environ, "MUSTER_TOKEN": self.rest.token})
+            input=says, env={**os.environ, "MUSTER_TOKEN": self.rest.token})
         self.assertEqual(code, done.returncode, done.stderr)
         return done.stdout if code == 0 else done.stderr
 
@@ -308,13 +308,19 @@ class CommandLine(AlarmCase):
     def test_targets(self):
         hook = Hook()
         self.addCleanup(hook.close)
-        self.muster("alarm-target", "create", "ops", "type=webhook",
-                    f"url=http://127.0.0.1:{hook.port}/", "secret=s3cret", "level=critical")
+        self.assertRegex(self.muster("alarm-target", "--help"), r"create NAME .*; secrets: --json -")
+        secrets = {"url": f"http://127.0.0.1:{hook.port}/", "secret": "s3cret"}
+        self.muster("alarm-target", "create", "ops", "type=webhook", "level=critical", "--json", "-",
+                    says=json.dumps(secrets))
         self.assertRegex(self.muster("alarm-target", "list"),
                          r"(?m)^ops +webhook +critical +http://127.0.0.1:\d+ ")
         self.muster("alarm-target", "test", "ops")
         self.assertEqual(["test"], [e["event"] for e in hook.events()])
+        self.assertIn("X-Muster-Signature", hook.posts[0][0])
         self.muster("alarm-target", "delete", "ops")
+        self.muster("alarm-target", "create", "all", "--json", "-",
+                    says=json.dumps({**secrets, "type": "webhook"}))
+        self.muster("alarm-target", "delete", "all")
         self.assertEqual("", self.muster("alarm-target", "list", "--no-header"))
 
 
