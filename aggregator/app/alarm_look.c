@@ -218,8 +218,9 @@ static bool aggregate(enum alarm_aggregate how, const float *values, uint32_t n,
 	return true;
 }
 
-static void read_series(const struct alarm_look *l, const struct alarm_rule *rule,
-			const struct catalogue_object *o, size_t i, struct alarm_reading *ret)
+/* How many steps it read. */
+static size_t read_series(const struct alarm_look *l, const struct alarm_rule *rule,
+			  const struct catalogue_object *o, size_t i, struct alarm_reading *ret)
 {
 	uint32_t n = (uint32_t)rule->window_s / ARCHIVE_STEP_S;
 	float values[STEPS_MAX];
@@ -230,6 +231,7 @@ static void read_series(const struct alarm_look *l, const struct alarm_rule *rul
 	metrics_steps(l->options.metrics, o, i, n, values);
 	if (aggregate(rule->aggregate, values, n, &value))
 		add(rule, ret, value, o->series[i].metric->unit);
+	return n;
 }
 
 /* What a state has of series: how full an SR is. */
@@ -257,15 +259,16 @@ static void finish(const struct alarm_rule *rule, bool matches, struct alarm_rea
 		*r = (struct alarm_reading){true, r->known ? 0 : 1, NULL};
 }
 
-void alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object,
-		   const struct model_object *sr,
-		   void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
-		   void *arg)
+size_t alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object,
+		     const struct model_object *sr,
+		     void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
+		     void *arg)
 {
 	const struct watch_key key = {*object, of};
 	struct watch *w = mu_map_find(l->watches, &key, sizeof key);
 	const struct catalogue_object *o =
 	    !sr && l->options.metrics ? metrics_fresh(l->options.metrics, object) : NULL;
+	size_t cost = ALARM_LOOK_COST;
 	size_t k = 0;
 
 	if (!w)
@@ -280,8 +283,10 @@ void alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid 
 		if (sr)
 			read_sr(rule, sr, &r);
 		for (; o && k < w->n_picks && w->picks[k].slot <= slot; k++)
-			read_series(l, rule, o, w->picks[k].series, &r);
+			cost += read_series(l, rule, o, w->picks[k].series, &r);
 		finish(rule, w->matches >> slot & 1, &r);
 		each(arg, slot, &r);
+		cost++;
 	}
+	return cost;
 }

@@ -257,9 +257,12 @@ static void trial_slice(void *ctx)
 {
 	struct trial *t = ctx;
 
-	for (size_t n = 0; n < ALARM_SLICE && t->walk.next < t->walk.n_items; n++) {
+	for (size_t cost = 0; cost < ALARM_SLICE && t->walk.next < t->walk.n_items;) {
+		size_t n;
+
 		t->item = &t->walk.items[t->walk.next++];
-		(void)alarm_walk_at(t->app, t->item, t->look, trial_reading, t);
+		n = alarm_walk_at(t->app, t->item, t->look, trial_reading, t);
+		cost += n ? n : ALARM_LOOK_COST;
 	}
 	if (t->walk.next < t->walk.n_items && !t->app->stopping) {
 		mu_loop_post(t->app->loop, trial_slice, t);

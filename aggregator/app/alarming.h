@@ -19,16 +19,16 @@ struct alarm_walk {
 	size_t next;
 };
 
-/* A slice of a walk, between two turns of the loop. */
-enum { ALARM_SLICE = 2000 };
+/* A slice of a walk, between two turns of the loop: so much work, as alarm_look_at() counts it. */
+enum { ALARM_SLICE = 40000 };
 
 void alarm_walk_begin(struct app *app, struct alarm_walk *w);
 void alarm_walk_deinit(struct alarm_walk *w);
-/* One object: `each` as in alarm_look_at(), and true; false when nothing can be said of it now: it
- * is gone, or its host is away. */
-bool alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct alarm_look *look,
-		   void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
-		   void *arg);
+/* One object, as alarm_look_at(); 0 when nothing can be said of it now: it is gone, or its host is
+ * away. */
+size_t alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct alarm_look *look,
+		     void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
+		     void *arg);
 
 /* A change of a rule or target that is being stored. */
 struct alarm_changing {
