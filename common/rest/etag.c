@@ -32,7 +32,8 @@ bool rest_etag_listed(const char *header, const char *etag)
 	return false;
 }
 
-/* Of the object that a path begins with: "/rest/v0/vms/ID..." */
+/* Of the object that a path begins with: "/rest/v0/vms/ID/...". Not of an object's contents,
+ * "/vdis/ID.raw", which have a tag of their own, and not of what a host has of an upload. */
 static const struct rest_type *type_of_path(const char *path, const char *id)
 {
 	static const struct rest_type *const types[] = {
@@ -48,9 +49,13 @@ static const struct rest_type *type_of_path(const char *path, const char *id)
 	path += sizeof prefix - 1;
 	for (size_t i = 0; i < MU_ARRAY_SIZE(types); i++) {
 		size_t len = strlen(types[i]->collection);
+		const char *behind;
 
-		if (strncmp(path, types[i]->collection, len) == 0 && path[len] == '/' &&
-		    mu_str_has_prefix(path + len + 1, id))
+		if (strncmp(path, types[i]->collection, len) != 0 || path[len] != '/' ||
+		    !mu_str_has_prefix(path + len + 1, id))
+			continue;
+		behind = path + len + 1 + strlen(id);
+		if (!*behind || (*behind == '/' && !mu_str_has_prefix(behind, "/uploads/")))
 			return types[i];
 	}
 	return NULL;
