@@ -15,7 +15,7 @@ struct pool_reading {
 	const struct rest_backend *backend;
 	struct http_request *request; /* NULL: the peer left */
 	struct stats_query query;
-	char *series; /* NULL: not asked for */
+	struct stats_names names;
 	struct mu_uuid *hosts;
 	size_t n;
 	size_t next; /* that is asked */
@@ -25,7 +25,7 @@ struct pool_reading {
 static void reading_free(struct pool_reading *pr)
 {
 	mu_str_deinit(&pr->text);
-	free(pr->series);
+	stats_names_deinit(&pr->names);
 	free(pr->hosts);
 	free(pr);
 }
@@ -68,9 +68,9 @@ static void write_host(struct pool_reading *pr, const struct stats_result *r,
 	struct mu_value *v;
 
 	if (!err)
-		v = rest_stats_value(a, STATS_HOST, &pr->query, pr->series, r);
+		v = rest_stats_value(a, STATS_HOST, &pr->query, &pr->names, r);
 	else if (err->code == MU_E_NOT_FOUND)
-		v = rest_stats_nothing(a, STATS_HOST, &pr->query, pr->series);
+		v = rest_stats_nothing(a, STATS_HOST, &pr->query, &pr->names);
 	else
 		v = failed(a, err);
 	mu_str_printf(&pr->text, "%s\"%s\":", pr->next > 0 ? "," : "",
@@ -120,9 +120,9 @@ static bool add_host(const struct model_host *h, void *arg)
 struct http_reply *rest_get_pool_stats(struct rest_call *c)
 {
 	const struct rest_backend *b = &c->rest->backend;
-	const char *series = http_request_query(c->request, "series");
 	struct stats_query query = {.level = ARCHIVE_STEPS};
 	struct mu_error err = MU_ERROR_INIT;
+	struct stats_names names;
 	struct pool_reading *pr;
 	struct http_reply *reply;
 
@@ -130,14 +130,14 @@ struct http_reply *rest_get_pool_stats(struct rest_call *c)
 		return rest_not_found(c, "pool", c->id);
 	if (!b->stats)
 		return rest_unsupported(c, "statistics");
-	if (rest_stats_query(c, &query, &err) < 0)
+	if (rest_stats_query(c, &query, &names, &err) < 0)
 		return rest_error(c, &err);
 	pr = mu_xcalloc(1, sizeof *pr);
 	*pr = (struct pool_reading){
 	    .backend = b,
 	    .request = c->request,
 	    .query = query,
-	    .series = series ? mu_xstrdup(series) : NULL,
+	    .names = names,
 	};
 	b->each_host(b->ctx, add_host, pr);
 	if (pr->n == 0) {
