@@ -241,7 +241,8 @@ struct rest *rest_free(struct rest *rest)
 	if (!rest)
 		return NULL;
 	mu_assert(mu_list_empty(&rest->waiters) && mu_list_empty(&rest->host_groups));
-	mu_assert(mu_list_empty(&rest->sessions) && rest->n_exports == 0);
+	mu_assert(mu_list_empty(&rest->sessions) && rest->n_exports == 0 &&
+		  rest->n_export_bytes == 0);
 	rest->session_timer = mu_timer_free(rest->session_timer);
 	rest->keys = rest_keys_free(rest->keys);
 	rest->alarms = rest_alarms_free(rest->alarms);
