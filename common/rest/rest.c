@@ -220,7 +220,8 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
 	mu_assert(backend->authenticate && backend->each_host && backend->each_vm &&
 		  backend->each_task && backend->each_object && backend->each_report &&
 		  backend->host_find && backend->vm_find && backend->object_find &&
-		  backend->task_find && backend->pool && backend->vm_op && backend->task_abort);
+		  backend->task_find && backend->pool && backend->vm_op && backend->task_abort &&
+		  !backend->each_alarm == !backend->alarm_find);
 	rest->loop = loop;
 	rest->backend = *backend;
 	rest->ping_every = REST_PING_EVERY_MS;
