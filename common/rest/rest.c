@@ -2,8 +2,9 @@
 /*
  * The dispatcher: find the route, find out who asks, call the resource.
  *
- * Whoever is not known learns nothing, not even which paths exist: authentication comes before 404
- * and 405. Changing anything takes an administrator.
+ * Whoever is not known learns nothing of what is here: authentication comes before 404 and 405.
+ * Which paths there may be is no secret, the contract is open. Changing anything takes an
+ * administrator.
  */
 #include "common/base/assert.h"
 #include "common/base/str.h"
