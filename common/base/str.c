@@ -226,3 +226,12 @@ bool mu_hex_decode(void *dst, size_t len, const char *hex)
 	}
 	return true;
 }
+
+uint64_t mu_fnv1a(uint64_t before, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		before = (before ^ p[i]) * 0x100000001b3u;
+	return before;
+}

@@ -10,12 +10,8 @@
 
 void rest_etag_of(char etag[static REST_ETAG_TEXT], const void *text, size_t len)
 {
-	const unsigned char *p = text;
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a: for equality, not against forgery */
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
-	(void)snprintf(etag, REST_ETAG_TEXT, "\"%016llx\"", (unsigned long long)h);
+	(void)snprintf(etag, REST_ETAG_TEXT, "\"%016llx\"",
+		       (unsigned long long)mu_fnv1a(MU_FNV1A, text, len));
 }
 
 bool rest_etag_listed(const char *header, const char *etag)

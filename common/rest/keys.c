@@ -242,25 +242,17 @@ static void on_stored(void *arg, const struct mu_error *err)
 	free(k);
 }
 
-static uint64_t hash(uint64_t h, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < len; i++) /* FNV-1a: who forges it fools himself only */
-		h = (h ^ p[i]) * 0x100000001b3u;
-	return h;
-}
-
+/* Who forges it fools himself only. */
 static uint64_t request_hash(const struct http_request *r)
 {
 	const char *seen = http_request_header(r, "if-match");
-	uint64_t h = hash(0xcbf29ce484222325u, &r->method, sizeof r->method);
+	uint64_t h = mu_fnv1a(MU_FNV1A, &r->method, sizeof r->method);
 
-	h = hash(h, r->path, strlen(r->path) + 1);
-	h = hash(h, r->query, strlen(r->query) + 1);
+	h = mu_fnv1a(h, r->path, strlen(r->path) + 1);
+	h = mu_fnv1a(h, r->query, strlen(r->query) + 1);
 	if (seen)
-		h = hash(h, seen, strlen(seen) + 1);
-	return hash(h, r->body, r->body_len);
+		h = mu_fnv1a(h, seen, strlen(seen) + 1);
+	return mu_fnv1a(h, r->body, r->body_len);
 }
 
 static int check_key(const char *text, struct mu_error *err)

@@ -136,3 +136,14 @@ Test(str, hex)
 	cr_assert_not(mu_hex_decode(back, 3, "00ff1g"));
 	cr_assert_not(mu_hex_decode(back, 3, "00ff-1"));
 }
+
+/* Of the authors' own list, and in two parts. */
+Test(str, fnv1a)
+{
+	uint64_t whole = UINT64_C(0x85944171f73967e8);
+
+	cr_assert_eq(mu_fnv1a(MU_FNV1A, "", 0), MU_FNV1A);
+	cr_assert_eq(mu_fnv1a(MU_FNV1A, "a", 1), UINT64_C(0xaf63dc4c8601ec8c));
+	cr_assert_eq(mu_fnv1a(MU_FNV1A, "foobar", 6), whole);
+	cr_assert_eq(mu_fnv1a(mu_fnv1a(MU_FNV1A, "foo", 3), "bar", 3), whole);
+}
