@@ -313,35 +313,15 @@ static const char *cookie_value(struct mu_arena *a, const char *cookies, const c
 	return NULL;
 }
 
-static int base64_digit(char c)
-{
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c ? strchr(digits, c) : NULL;
-
-	return p ? (int)(p - digits) : -1;
-}
-
 /* NULL when it is not base64. */
 static char *base64_decode(struct mu_arena *a, const char *text)
 {
-	char *out = mu_arena_alloc(a, strlen(text) + 1);
-	unsigned bits = 0;
-	unsigned n_bits = 0;
-	size_t n = 0;
+	size_t len = strcspn(text, "=");
+	char *out = mu_arena_alloc(a, MU_BASE64_BYTES(len) + 1);
+	size_t n;
 
-	for (; *text && *text != '='; text++) {
-		int digit = base64_digit(*text);
-
-		if (digit < 0)
-			return NULL;
-		bits = (bits << 6 | (unsigned)digit) & 0xffffu;
-		n_bits += 6;
-		if (n_bits >= 8) {
-			n_bits -= 8;
-			out[n++] = (char)(unsigned char)(bits >> n_bits);
-		}
-	}
+	if (!mu_base64_decode(out, &n, text, len))
+		return NULL;
 	out[n] = '\0';
 	return out;
 }
