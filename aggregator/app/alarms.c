@@ -249,6 +249,11 @@ void app_each_alarm(struct app *app, bool (*each)(const struct alarm *a, void *a
 	alarms_each(app->alarming->alarms, each, arg);
 }
 
+const struct alarm *app_alarm_find(const struct app *app, const struct mu_uuid *id)
+{
+	return alarms_find(app->alarming->alarms, id);
+}
+
 /* --- begin and end --- */
 
 static void load_rule(const struct mu_uuid *id, const char *json, void *arg)
