@@ -6,6 +6,7 @@
 #include "aggregator/metrics/metrics.h"
 #include "aggregator/metrics/shard_file.h"
 #include "common/os/clock.h"
+#include "common/os/file.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -461,4 +462,28 @@ Test(metrics, a_shard_file_that_cannot_be_synchronised)
 	cr_assert_eq(put_values(2, 5), 0);
 	cr_assert_eq(n_good, 1);
 	cr_assert_eq(minutes_in_file(), 7);
+}
+
+/* Of a shard that no column led to at start: nobody has looked at its file yet. */
+Test(metrics, a_file_of_another_version_beside_a_new_catalogue)
+{
+	static const uint8_t old[TILE_FILE_HEADER_BYTES] = "MUSTARC1";
+	const struct shard_place place = {dir, {{9}}};
+	MU_CLEANUP(mu_free) char *again = NULL;
+	struct mu_error err = MU_ERROR_INIT;
+	char path[64], aside[80];
+
+	(void)snprintf(path, sizeof path, "%s/shard-0000.arc", dir);
+	(void)snprintf(aside, sizeof aside, "%s.damaged-1", path);
+	cr_assert_eq(mu_file_replace(path, old, sizeof old, 0600, &err), 0, "%s", err.text);
+	cr_assert_eq(truncate(path, TILE_FILE_BYTES), 0);
+	map(&vm);
+	cr_assert_eq(put_values(2, 5), 0);
+	wall += 60000;
+	cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(access(aside, F_OK), 0);
+	cr_assert_eq(shard_file_check(&place, 0, &again, &err), 1, "%s", err.text);
+	cr_assert_null(again);
+	cr_assert_eq(minutes_in_file(), 1);
 }
