@@ -142,11 +142,19 @@ static const float *values_of(struct feed_slots *s, const float *values, size_t 
 	return room;
 }
 
-static void heard_of(const struct feed_slots *s, uint32_t step)
+/* What is ahead of all that is taken is of a clock that was wrong, and nothing newer comes for
+ * long.
+ */
+static void heard_of(const struct feed_slots *s, uint32_t step, int64_t now)
 {
-	for (size_t i = 0; i < s->map.n_objects; i++)
-		if (step > s->map.objects[i]->last)
-			s->map.objects[i]->last = step;
+	uint32_t limit = archive_row_ended(ARCHIVE_STEPS, now) + ARCHIVE_AHEAD;
+
+	for (size_t i = 0; i < s->map.n_objects; i++) {
+		uint32_t *last = &s->map.objects[i]->last;
+
+		if (step > *last || *last > limit)
+			*last = step;
+	}
 }
 
 static void record_of(const struct feed *f, const struct feed_slots *s, const float *values,
@@ -173,9 +181,9 @@ bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, 
 	tell(f, verdict, b, now);
 	if (verdict != ARCHIVE_TAKEN)
 		return false;
-	if (b->at > f->intake.last)
+	if (b->at > f->intake.last || f->intake.last / 1000 > now + ARCHIVE_AHEAD * ARCHIVE_STEP_S)
 		f->intake.last = b->at;
-	heard_of(&f->live, step);
+	heard_of(&f->live, step, now);
 	*ret = (struct record){.epoch = b->epoch, .seq = b->seq, .now = now, .row = step};
 	record_of(f, &f->live, values, f->live.n, ret);
 	return true;
@@ -219,7 +227,7 @@ bool feed_put_row(struct feed *f, struct archive *a, const struct metrics_row *r
 	f->intake.n_rows_refused += verdict != ARCHIVE_TAKEN;
 	if (verdict != ARCHIVE_TAKEN)
 		return false;
-	heard_of(&f->kept, minute ? row->row * (60 / ARCHIVE_STEP_S) : row->row);
+	heard_of(&f->kept, minute ? row->row * (60 / ARCHIVE_STEP_S) : row->row, now);
 	*ret = (struct record){
 	    .kind = minute ? RECORD_MINUTE : RECORD_STEP, .now = now, .row = row->row};
 	record_of(f, &f->kept, values, minute ? 4 * f->kept.n : f->kept.n, ret);

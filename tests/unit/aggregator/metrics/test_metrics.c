@@ -487,3 +487,19 @@ Test(metrics, a_file_of_another_version_beside_a_new_catalogue)
 	cr_assert_null(again);
 	cr_assert_eq(minutes_in_file(), 1);
 }
+
+Test(metrics, a_clock_that_was_ahead)
+{
+	float values[CATALOGUE_OBJECT_MAX];
+	struct metrics_intake in;
+
+	map(&vm);
+	wall += DAY;
+	cr_assert_eq(put_values(2, 5), 0);
+	wall -= DAY;
+	cr_assert_eq(put_values(2, 6), 0);
+	cr_assert_not_null(metrics_newest(metrics, &vm, values));
+	cr_assert_eq(values[0], 6);
+	metrics_intake(metrics, &host, &in);
+	cr_assert_eq(in.last, wall);
+}
