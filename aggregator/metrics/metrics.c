@@ -218,7 +218,9 @@ static void replay_record(void *ctx, const struct record *r)
 		collect_changes(rp);
 		rp->now = r->now;
 	}
-	if (r->kind == RECORD_MINUTE) {
+	if (r->kind == RECORD_IMAGE) {
+		(void)archive_merge_minute(m->archive, (const void *)r->values);
+	} else if (r->kind == RECORD_MINUTE) {
 		step *= 60 / ARCHIVE_STEP_S;
 		(void)archive_put_minute(m->archive, r->row, r->runs, r->n_runs, r->values,
 					 r->n_values / 4);
@@ -356,20 +358,6 @@ void metrics_host_away(struct metrics *m, const struct mu_uuid *host)
 	feed_map_rows(f, m->catalogue, NULL, 0, 0);
 }
 
-static void append_record(struct metrics *m, const struct record *r)
-{
-	static const uint8_t zeros[4096];
-	size_t n = record_bytes(r), at = m->records.len;
-
-	for (size_t left = n; left > 0;) {
-		size_t piece = left < sizeof zeros ? left : sizeof zeros;
-
-		mu_str_add_bytes(&m->records, zeros, piece);
-		left -= piece;
-	}
-	record_encode(r, (uint8_t *)m->records.data + at);
-}
-
 /* `done` when all records that there are by now are on the disk. */
 static void await_flush(struct metrics *m, metrics_done done, void *ctx)
 {
@@ -390,7 +378,7 @@ void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done 
 	mu_assert(!m->closing);
 	archive_tick(m->archive, now);
 	if (feed_put(feed_of(m, &b->host), m->archive, b, now, &r))
-		append_record(m, &r);
+		writer_add_record(&m->records, &r);
 	await_flush(m, done, ctx);
 }
 
@@ -402,7 +390,7 @@ void metrics_put_row(struct metrics *m, const struct metrics_row *row, metrics_d
 	mu_assert(!m->closing);
 	archive_tick(m->archive, now);
 	if (feed_put_row(feed_of(m, &row->host), m->archive, row, now, &r))
-		append_record(m, &r);
+		writer_add_record(&m->records, &r);
 	await_flush(m, done, ctx);
 }
 
@@ -456,7 +444,8 @@ static void gather_rows(struct metrics *m)
 	struct archive_change change;
 	struct writer_row *row;
 
-	archive_tick(m->archive, now_s());
+	m->writer.now = now_s();
+	archive_tick(m->archive, m->writer.now);
 	while (m->writer.n_rows < WRITER_ROWS_MAX && archive_next(m->archive, &change)) {
 		row = writer_add(&m->writer, &change);
 		fill_row(m, row);

@@ -96,6 +96,7 @@ struct archive_change {
 	uint32_t shard;
 	enum archive_level level; /* ARCHIVE_MINUTES, ARCHIVE_HOURS */
 	uint32_t row;
+	bool late; /* a minute of elsewhere came after it was written: steps cannot make it again */
 };
 
 /* Consolidate what has ended and hand out one change; false: none is left. */
@@ -119,6 +120,8 @@ void archive_encode_minute(const struct archive *a, const struct archive_change 
 			   uint8_t *ret);
 /* At start: take a minute back. False: damaged, of another shard, or none. */
 bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *bytes);
+/* The same of any shard, into what is there: where it knows more. */
+bool archive_merge_minute(struct archive *a, const uint8_t *bytes);
 
 /* An hour of a shard, made of its minutes: as row of each of its tiles (tile.h). */
 struct archive_cells;
