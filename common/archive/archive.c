@@ -33,6 +33,7 @@ enum {
 	HOURS_OPEN = 4,
 	STEPS_OF_HOUR = 720,
 	HOUR_SETTLES = 12, /* after the last minute that came late */
+	HOUR_WAITS = 120,  /* at most, after the first of them */
 	/* Rows do not begin at the same place of the processor's cache. */
 	STRIDE = ARCHIVE_COLUMNS + 8,
 	MINUTE_PAD = 16,
@@ -66,6 +67,7 @@ struct shard {
 	bool late[ARCHIVE_MINUTES_MAX];               /* of an unwritten one */
 	uint32_t hours[HOURS_OPEN];                   /* to be made; 0 = none */
 	uint32_t hours_at[HOURS_OPEN];                /* not before this step */
+	uint32_t hours_since[HOURS_OPEN];             /* when it was first put off */
 	struct counters *counters;                    /* NULL: it has none */
 	void *heap;                                   /* the rows, if they are ours */
 };
@@ -320,6 +322,22 @@ static void open_hour(struct shard *s, uint32_t minute, uint32_t not_before)
 	s->hours_at[hour % HOURS_OPEN] = not_before;
 }
 
+/* Late minutes come by the dozen: after the last of them. But one host after the other may send,
+ * and the minutes do not stay for ever; and an hour that is due anyway is. */
+static void put_off_hour(const struct archive *a, struct shard *s, uint32_t minute)
+{
+	uint32_t hour = (minute + 59) / 60, not_before = a->now + HOUR_SETTLES;
+	size_t at = hour % HOURS_OPEN;
+
+	if (s->hours[at] == hour && s->hours_at[at] == 0)
+		return;
+	if (s->hours[at] != hour)
+		s->hours_since[at] = a->now;
+	if (not_before > s->hours_since[at] + HOUR_WAITS)
+		not_before = s->hours_since[at] + HOUR_WAITS;
+	open_hour(s, minute, not_before);
+}
+
 static void set_known(struct shard *s, size_t at, const uint8_t *known)
 {
 	bool partial = !reduce_is_whole(known);
@@ -553,7 +571,7 @@ enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
 			continue;
 		s->late[at] |= written;
 		set_unwritten(s, at, true);
-		open_hour(s, minute, a->now + HOUR_SETTLES);
+		put_off_hour(a, s, minute);
 	}
 	return verdict;
 }

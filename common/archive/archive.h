@@ -85,7 +85,8 @@ enum archive_verdict archive_put_counters(struct archive *a, uint32_t step,
  * A minute that was made elsewhere: averages, minima, maxima and numbers of known steps, `n_slots`
  * of each, one behind the other. Taken where it knows more than what is there; the minute must have
  * ended and be one of those in memory. Its hour is made again when a minute has passed without
- * another of it, as they come by the dozen.
+ * another of it, as they come by the dozen, or ten minutes since the first; at once when it is due
+ * anyway, and at its end when it has not ended.
  */
 enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
 					const struct archive_run *runs, size_t n_runs,

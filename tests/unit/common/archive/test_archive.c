@@ -599,3 +599,27 @@ Test(archive, a_row_is_made_again_of_its_image)
 	keeper_restart(&k);
 	cr_assert_not(archive_merge_minute(k.archive, image), "there is no such shard");
 }
+
+/* Hosts that send for long, one after the other. */
+Test(archive, minutes_of_elsewhere_do_not_put_an_hour_off_for_long)
+{
+	uint32_t minute = (FIRST - 1) / 12 + 1, now = FIRST + 719 + 300;
+
+	for (uint32_t i = 0; i < 24; i++) {
+		keeper_tick(&k, at(now + i * 10));
+		cr_assert_eq(put_minute(minute + i, 4, 12), ARCHIVE_TAKEN);
+	}
+	cr_assert_eq(k.n_hours, 1);
+	keeper_tick(&k, at(now + 242));
+	cr_assert_eq(k.n_hours, 2);
+}
+
+Test(archive, an_hour_that_is_due_is_not_put_off)
+{
+	archive_tick(k.archive, at(FIRST + 719));
+	put(FIRST + 700, 1);
+	keeper_tick(&k, at(FIRST + 719));
+	cr_assert_eq(put_minute((FIRST - 1) / 12 + 3, 4, 12), ARCHIVE_TAKEN);
+	keeper_tick(&k, at(FIRST + 720));
+	cr_assert_eq(k.n_hours, 1);
+}
