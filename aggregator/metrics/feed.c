@@ -24,6 +24,7 @@ static void let_go(struct feed_slots *s)
 	free(s->map.objects);
 	free(s->map.runs);
 	free(s->values);
+	free(s->runs);
 	*s = (struct feed_slots){.n = 0};
 }
 
@@ -157,16 +158,6 @@ static void heard_of(const struct feed_slots *s, uint32_t step, int64_t now)
 	}
 }
 
-static void record_of(const struct feed *f, const struct feed_slots *s, const float *values,
-		      size_t n_values, struct record *ret)
-{
-	ret->host = f->host;
-	ret->runs = s->map.runs;
-	ret->n_runs = (uint32_t)s->map.n_runs;
-	ret->values = values;
-	ret->n_values = (uint32_t)n_values;
-}
-
 bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, int64_t now,
 	      struct record *ret)
 {
@@ -184,23 +175,49 @@ bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, 
 	if (b->at > f->intake.last || f->intake.last / 1000 > now + ARCHIVE_AHEAD * ARCHIVE_STEP_S)
 		f->intake.last = b->at;
 	heard_of(&f->live, step, now);
-	*ret = (struct record){.epoch = b->epoch, .seq = b->seq, .now = now, .row = step};
-	record_of(f, &f->live, values, f->live.n, ret);
+	*ret = (struct record){.host = f->host,
+			       .epoch = b->epoch,
+			       .seq = b->seq,
+			       .now = now,
+			       .row = step,
+			       .n_runs = (uint32_t)map->n_runs,
+			       .n_values = (uint32_t)f->live.n,
+			       .runs = map->runs,
+			       .values = values};
 	return true;
 }
 
+/* The runs of the first n_values slots, which may be few, and how many slots there are in them. */
+static size_t cut_runs(struct feed_slots *s, size_t n_values, uint32_t *ret_n_runs)
+{
+	const struct catalogue_map *map = &s->map;
+	size_t n_slots = 0;
+	uint32_t n = 0;
+
+	if (!s->runs)
+		s->runs = mu_xcalloc(map->n_runs + 1, sizeof *s->runs);
+	for (; n < map->n_runs && map->runs[n].slot < n_values; n++) {
+		struct archive_run *run = &s->runs[n];
+
+		*run = map->runs[n];
+		if (run->n > n_values - run->slot)
+			run->n = (uint32_t)n_values - run->slot;
+		n_slots = run->slot + run->n;
+	}
+	*ret_n_runs = n;
+	return n_slots;
+}
+
 /* As archive_put_minute() takes them. */
-static const float *minute_of(struct feed_slots *s, const struct metrics_row *row)
+static const float *minute_of(struct feed_slots *s, const struct metrics_row *row, size_t n)
 {
 	float *room = room_of(s, 4 * s->n);
 
-	for (size_t i = 0; i < s->n; i++) {
-		bool known = i < row->n_values;
-
-		room[i] = known ? row->average[i] : NAN;
-		room[s->n + i] = known ? row->min[i] : NAN;
-		room[2 * s->n + i] = known ? row->max[i] : NAN;
-		room[3 * s->n + i] = known ? row->known[i] : 0;
+	for (size_t i = 0; i < n; i++) {
+		room[i] = row->average[i];
+		room[n + i] = row->min[i];
+		room[2 * n + i] = row->max[i];
+		room[3 * n + i] = row->known[i];
 	}
 	return room;
 }
@@ -208,28 +225,30 @@ static const float *minute_of(struct feed_slots *s, const struct metrics_row *ro
 bool feed_put_row(struct feed *f, struct archive *a, const struct metrics_row *row, int64_t now,
 		  struct record *ret)
 {
-	bool minute = row->level == ARCHIVE_MINUTES;
-	const struct catalogue_map *map = &f->kept.map;
+	bool minute = row->level == ARCHIVE_MINUTES, changed = true;
+	struct record r = {
+	    .kind = minute ? RECORD_MINUTE : RECORD_STEP,
+	    .host = f->host,
+	    .now = now,
+	    .row = row->row,
+	};
+	size_t n = cut_runs(&f->kept, row->n_values, &r.n_runs);
 	enum archive_verdict verdict;
-	const float *values;
 
+	r.runs = f->kept.runs;
+	r.n_values = (uint32_t)(minute ? 4 * n : n);
 	if (minute) {
-		values = minute_of(&f->kept, row);
-		verdict =
-		    archive_put_minute(a, row->row, map->runs, map->n_runs, values, f->kept.n);
+		r.values = minute_of(&f->kept, row, n);
+		verdict = archive_put_minute(a, row->row, r.runs, r.n_runs, r.values, n, &changed);
 	} else {
-		/* The room is as large as a minute's. */
-		(void)room_of(&f->kept, 4 * f->kept.n);
-		values = values_of(&f->kept, row->average, row->n_values);
-		verdict = archive_put(a, row->row, map->runs, map->n_runs, values);
+		r.values = row->average;
+		verdict = archive_put(a, row->row, r.runs, r.n_runs, r.values);
 	}
 	f->intake.n_rows_taken += verdict == ARCHIVE_TAKEN;
 	f->intake.n_rows_refused += verdict != ARCHIVE_TAKEN;
 	if (verdict != ARCHIVE_TAKEN)
 		return false;
 	heard_of(&f->kept, minute ? row->row * (60 / ARCHIVE_STEP_S) : row->row, now);
-	*ret = (struct record){
-	    .kind = minute ? RECORD_MINUTE : RECORD_STEP, .now = now, .row = row->row};
-	record_of(f, &f->kept, values, minute ? 4 * f->kept.n : f->kept.n, ret);
-	return true;
+	*ret = r;
+	return changed && n > 0;
 }

@@ -223,7 +223,7 @@ static void replay_record(void *ctx, const struct record *r)
 	} else if (r->kind == RECORD_MINUTE) {
 		step *= 60 / ARCHIVE_STEP_S;
 		(void)archive_put_minute(m->archive, r->row, r->runs, r->n_runs, r->values,
-					 r->n_values / 4);
+					 r->n_values / 4, &(bool){false});
 	} else {
 		(void)archive_put(m->archive, step, r->runs, r->n_runs, r->values);
 	}

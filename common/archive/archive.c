@@ -553,11 +553,12 @@ static bool put_cell(struct shard *s, size_t at, size_t i, const float *v, size_
 
 enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
 					const struct archive_run *runs, size_t n_runs,
-					const float *values, size_t n_slots)
+					const float *values, size_t n_slots, bool *ret_changed)
 {
 	enum archive_verdict verdict = judge_minute(a, minute);
 	size_t at = minute_at(a, minute);
 
+	*ret_changed = false;
 	for (size_t i = 0; verdict == ARCHIVE_TAKEN && i < n_runs; i++) {
 		struct shard *s = shard_of(a, runs[i].column);
 		bool written = s->minute_row[at] == minute && !is_unwritten(s, at);
@@ -569,6 +570,7 @@ enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
 					    values + runs[i].slot + k, n_slots);
 		if (!changed)
 			continue;
+		*ret_changed = true;
 		s->late[at] |= written;
 		set_unwritten(s, at, true);
 		put_off_hour(a, s, minute);

@@ -86,11 +86,11 @@ enum archive_verdict archive_put_counters(struct archive *a, uint32_t step,
  * of each, one behind the other. Taken where it knows more than what is there; the minute must have
  * ended and be one of those in memory. Its hour is made again when a minute has passed without
  * another of it, as they come by the dozen, or ten minutes since the first; at once when it is due
- * anyway, and at its end when it has not ended.
+ * anyway, and at its end when it has not ended. *ret_changed: something of it was taken.
  */
 enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
 					const struct archive_run *runs, size_t n_runs,
-					const float *values, size_t n_slots);
+					const float *values, size_t n_slots, bool *ret_changed);
 
 /* A row of a shard that has changed and is to be written. */
 struct archive_change {

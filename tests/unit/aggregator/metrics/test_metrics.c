@@ -503,3 +503,49 @@ Test(metrics, a_clock_that_was_ahead)
 	metrics_intake(metrics, &host, &in);
 	cr_assert_eq(in.last, wall);
 }
+
+static size_t waiting_bytes(void)
+{
+	struct metrics_totals t;
+
+	metrics_totals(metrics, &t);
+	return t.waiting_bytes;
+}
+
+/* The dictionary's length does not matter, and what is known is not kept again. */
+Test(metrics, a_short_row_is_a_short_record)
+{
+	enum { N = 2000 };
+	static struct catalogue_want want[N];
+	static char names[N][8];
+	const float v[2] = {1, 2};
+	const uint8_t n_known[2] = {12, 12};
+	struct metrics_row row = {.host = host,
+				  .level = ARCHIVE_MINUTES,
+				  .row = (FIRST - 1) / 12 - 3,
+				  .n_values = 2,
+				  .average = v,
+				  .min = v,
+				  .max = v,
+				  .known = n_known};
+	unsigned n_left = 4;
+
+	for (size_t i = 0; i < N; i++) {
+		(void)snprintf(names[i], sizeof names[i], "x%zu", i);
+		want[i] = (struct catalogue_want){host, names[i], "s", false};
+	}
+	metrics_map_rows(metrics, &host, want, N);
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	cr_assert_eq(waiting_bytes(), 64 + 16 + 2 * 16); /* 12 for the run */
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	cr_assert_eq(waiting_bytes(), 112);
+	row.level = ARCHIVE_STEPS;
+	row.row = FIRST - 20;
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	cr_assert_eq(waiting_bytes(), 112 + 64 + 24); /* 12 and 8 */
+	row.n_values = 0;
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	cr_assert_eq(waiting_bytes(), 200);
+	mu_loop_run(loop);
+	cr_assert_eq(look(&host, ARCHIVE_MINUTES).last, 1);
+}

@@ -449,13 +449,15 @@ Test(archive, any_order_and_any_restart, .timeout = 60)
 
 /* --- minutes that were made elsewhere --- */
 
+static bool changed;
+
 static enum archive_verdict put_minute(uint32_t minute, float average, float known)
 {
 	static const struct archive_run run = {.slot = 0, .column = 0, .n = 2};
 	/* the second column's of no step */
 	const float values[] = {average, NAN, average - 1, NAN, average + 1, NAN, known, 0};
 
-	return archive_put_minute(k.archive, minute, &run, 1, values, 2);
+	return archive_put_minute(k.archive, minute, &run, 1, values, 2, &changed);
 }
 
 static uint8_t known_at(uint32_t minute)
@@ -481,10 +483,12 @@ Test(archive, minutes_of_elsewhere_where_they_know_more)
 	cr_assert_eq(put_minute(minute, INFINITY, 12), ARCHIVE_TAKEN);
 	cr_assert_eq(put_minute(minute, 9, NAN), ARCHIVE_TAKEN);
 	cr_assert_eq(known_at(minute), 6, "what makes no sense changes nothing");
+	cr_assert_not(changed);
 	k.n_minutes = 0;
 	keeper_tick(&k, at(FIRST + 12));
 	cr_assert_eq(k.n_minutes, 0);
 	cr_assert_eq(put_minute(minute, 9, 12), ARCHIVE_TAKEN);
+	cr_assert(changed);
 	keeper_tick(&k, at(FIRST + 12));
 	cr_assert_eq(k.n_minutes, 1, "it is written");
 	cr_assert_eq(known_at(minute), 12);
