@@ -43,30 +43,28 @@ static void *keep(const void *p, size_t size)
 	return size > 0 ? mu_xmemdup(p, size) : NULL;
 }
 
-static void map_slots(struct feed_slots *s, struct catalogue *c, const struct mu_uuid *host,
-		      const struct catalogue_want *want, size_t n, uint32_t step)
+static void take_map(struct feed_slots *s, const struct catalogue_map *map, size_t n)
 {
-	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
-	struct catalogue_map map;
-
 	let_go(s);
-	catalogue_map(c, a, host, want, n, step, &map);
-	for (size_t i = 0; i < map.n_objects; i++)
-		map.objects[i]->n_maps++;
+	for (size_t i = 0; i < map->n_objects; i++)
+		map->objects[i]->n_maps++;
 	/* It was made for the worst case; a host has few runs. */
-	s->map = map;
-	s->map.runs = keep(map.runs, map.n_runs * sizeof *map.runs);
-	s->map.objects = keep(map.objects, map.n_objects * sizeof(struct catalogue_object *));
+	s->map = *map;
+	s->map.runs = keep(map->runs, map->n_runs * sizeof *map->runs);
+	s->map.objects = keep(map->objects, map->n_objects * sizeof(struct catalogue_object *));
 	s->n = n;
 }
 
 void feed_map(struct feed *f, struct catalogue *c, const struct catalogue_want *want, size_t n,
 	      uint32_t step)
 {
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct catalogue_map map;
 	char text[MU_UUID_TEXT];
 	size_t n_dropped;
 
-	map_slots(&f->live, c, &f->host, want, n, step);
+	catalogue_map(c, a, &f->host, want, n, step, &map);
+	take_map(&f->live, &map, n);
 	n_dropped = f->live.map.n_dropped;
 	if (n_dropped > 0 && n_dropped != f->intake.n_dropped)
 		mu_log_warning("series of a host are not kept host=%s dropped=%zu kept=%zu "
@@ -82,20 +80,10 @@ void feed_map_rows(struct feed *f, struct catalogue *c, const struct catalogue_w
 		   uint32_t step)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
-	struct mu_uuid *hosts = mu_arena_calloc(a, n + 1, sizeof *hosts);
+	struct catalogue_map map;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct catalogue_object *o = catalogue_find(c, &want[i].object);
-
-		hosts[i] = o ? o->host : f->host;
-	}
-	map_slots(&f->kept, c, &f->host, want, n, step);
-	for (size_t i = 0; i < n; i++) {
-		struct catalogue_object *o = catalogue_find(c, &want[i].object);
-
-		if (o)
-			catalogue_move(c, o, &hosts[i]);
-	}
+	catalogue_map_before(c, a, &f->host, want, n, step, &map);
+	take_map(&f->kept, &map, n);
 }
 
 /* One line when it begins, one when it is over. */
