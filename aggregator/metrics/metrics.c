@@ -54,6 +54,8 @@ struct metrics {
 	struct mu_map *feeds; /* host's UUID -> struct feed */
 	uint32_t *born;       /* of each column: the step from which on it is its series' */
 	uint32_t n_born;
+	bool given_up;       /* a row of the catalogue, at start */
+	uint32_t free_since; /* columns that nobody had hold rows of before this step */
 	/* since the last flush began */
 	struct mu_str records;
 	struct queue queue;
@@ -159,6 +161,11 @@ static void metrics_free(struct metrics *m)
 struct catalogue *metrics_catalogue(struct metrics *m)
 {
 	return m->catalogue;
+}
+
+void metrics_given_up(struct metrics *m)
+{
+	m->given_up = true;
 }
 
 /* Columns may have been given out: shards for them, and when they were. */
@@ -283,6 +290,8 @@ int metrics_load(struct metrics *m, metrics_mark mark, void *ctx, struct mu_erro
 		shard_file_expect(&m->writer.place, shard + EXPECTED);
 		load_shard(m, shard);
 	}
+	if (m->given_up)
+		m->free_since = archive_row_of(ARCHIVE_STEPS, now_s());
 	rp.last = mu_xcalloc(m->n_born + 1, sizeof *rp.last);
 	r = journal_files_load(&m->writer.journal, m->dir, &m->options.pool, begin, replay_record,
 			       &rp, &found, err);
@@ -314,12 +323,16 @@ static struct feed *feed_of(struct metrics *m, const struct mu_uuid *host)
 	return f;
 }
 
-/* A host may send what it kept: its series are as old as that can be. */
-static uint32_t born_before(uint32_t n_steps)
+/* A host may send what it kept: its series are as old as that can be, but for what may be in their
+ * columns. */
+static uint32_t born_before(const struct metrics *m, uint32_t n_steps)
 {
 	uint32_t now = archive_row_of(ARCHIVE_STEPS, now_s());
+	uint32_t first = now > n_steps ? now - n_steps : 0;
 
-	return now > n_steps ? now - n_steps : 0;
+	if (first < m->free_since)
+		first = m->free_since < now ? m->free_since : now;
+	return first;
 }
 
 static void slots_changed(struct metrics *m, const struct feed_slots *s)
@@ -334,7 +347,7 @@ void metrics_map(struct metrics *m, const struct mu_uuid *host, const struct cat
 {
 	struct feed *f = feed_of(m, host);
 
-	feed_map(f, m->catalogue, want, n, born_before(ARCHIVE_STEPS_KEPT));
+	feed_map(f, m->catalogue, want, n, born_before(m, ARCHIVE_STEPS_KEPT));
 	slots_changed(m, &f->live);
 }
 
@@ -344,7 +357,7 @@ void metrics_map_rows(struct metrics *m, const struct mu_uuid *host,
 	struct feed *f = feed_of(m, host);
 
 	feed_map_rows(f, m->catalogue, want, n,
-		      born_before((ARCHIVE_MINUTES_KEPT + 1) * (60 / ARCHIVE_STEP_S)));
+		      born_before(m, (ARCHIVE_MINUTES_KEPT + 1) * (60 / ARCHIVE_STEP_S)));
 	slots_changed(m, &f->kept);
 }
 
@@ -395,18 +408,21 @@ void metrics_put_row(struct metrics *m, const struct metrics_row *row, metrics_d
 }
 
 /* The host itself is in all that it sends: what is known of any of its series counts. */
-static void have_of(const struct metrics *m, uint32_t column, uint32_t minute, uint8_t *minutes,
-		    uint32_t step, uint8_t *steps)
+static void have_of(const struct metrics *m, const struct catalogue_series *s, uint32_t minute,
+		    uint8_t *minutes, uint32_t step, uint8_t *steps)
 {
+	uint32_t first = minute - METRICS_MINUTES + 1;
 	uint8_t known[METRICS_MINUTES];
 	float values[METRICS_STEPS];
 
-	archive_read_known(m->archive, column, minute - METRICS_MINUTES + 1, METRICS_MINUTES,
-			   known);
-	for (size_t i = 0; i < METRICS_MINUTES; i++)
-		minutes[i] = known[i] > minutes[i] ? known[i] : minutes[i];
-	archive_read(m->archive, ARCHIVE_STEPS, ARCHIVE_AVERAGE, column, step - METRICS_STEPS + 1,
-		     METRICS_STEPS, values);
+	archive_read_known(m->archive, s->column, first, METRICS_MINUTES, known);
+	for (uint32_t i = 0; i < METRICS_MINUTES; i++)
+		if ((first + i) * (60 / ARCHIVE_STEP_S) >= s->born && known[i] > minutes[i])
+			minutes[i] = known[i];
+	first = step - METRICS_STEPS + 1;
+	archive_read(m->archive, ARCHIVE_STEPS, ARCHIVE_AVERAGE, s->column, first, METRICS_STEPS,
+		     values);
+	stats_mask(ARCHIVE_STEPS, s->born, first, METRICS_STEPS, values);
 	for (size_t i = 0; i < METRICS_STEPS; i++)
 		steps[i] |= values[i] == values[i];
 }
@@ -423,7 +439,7 @@ void metrics_have(const struct metrics *m, const struct mu_uuid *host, uint32_t 
 	*ret_last_minute = minute;
 	*ret_last_step = step;
 	for (size_t i = 0; o && minute > METRICS_MINUTES && i < o->n_series; i++)
-		have_of(m, o->series[i].column, minute, ret_minutes, step, ret_steps);
+		have_of(m, &o->series[i], minute, ret_minutes, step, ret_steps);
 }
 
 /* --- flushing --- */

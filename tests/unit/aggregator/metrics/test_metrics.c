@@ -113,17 +113,23 @@ static void on_mark(void *ctx, const struct mu_uuid *id, uint64_t epoch, uint64_
 	(void)ctx, (void)id, (void)epoch, (void)seq, (void)at;
 }
 
-static void setup(void)
+static void open_metrics(void)
 {
 	struct metrics_options options = {.pool = {{9}}, .store = store, .health = on_health};
+
+	options.loop = loop;
+	options.dir = dir;
+	metrics = metrics_new(&options);
+}
+
+static void setup(void)
+{
 	struct mu_error err = MU_ERROR_INIT;
 
 	wall = (mu_msec)FIRST * 5000;
 	cr_assert_not_null(mkdtemp(dir));
 	loop = mu_loop_new();
-	options.loop = loop;
-	options.dir = dir;
-	metrics = metrics_new(&options);
+	open_metrics();
 	catalogue_restored(metrics_catalogue(metrics));
 	cr_assert_eq(metrics_load(metrics, on_mark, NULL, &err), 0, "%s", err.text);
 }
@@ -548,4 +554,49 @@ Test(metrics, a_short_row_is_a_short_record)
 	cr_assert_eq(waiting_bytes(), 200);
 	mu_loop_run(loop);
 	cr_assert_eq(look(&host, ARCHIVE_MINUTES).last, 1);
+}
+
+/* Another's columns, with what it left in memory. */
+Test(metrics, a_row_of_the_catalogue_that_was_given_up)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	uint8_t minutes[METRICS_MINUTES], steps[METRICS_STEPS];
+	struct mu_error err = MU_ERROR_INIT;
+	const struct catalogue_want want = {other, "y", "s", false};
+	uint32_t minute, step;
+	const uint8_t *bytes;
+	size_t len, n = 0;
+
+	map(&vm);
+	for (int i = 0; i < 4; i++, wall += 60000)
+		cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(put_values(2, 5), 0);
+	catalogue_encode(catalogue_find(metrics_catalogue(metrics), &host), a, &bytes, &len);
+	metrics_close(metrics, stop_loop, NULL);
+	mu_loop_run(loop);
+	wall += 5000;
+	open_metrics();
+	cr_assert_eq(
+	    catalogue_restore(metrics_catalogue(metrics), &host, &host, FIRST, bytes, len, &err), 0,
+	    "%s", err.text);
+	metrics_given_up(metrics);
+	catalogue_restored(metrics_catalogue(metrics));
+	cr_assert_eq(metrics_load(metrics, on_mark, NULL, &err), 0, "%s", err.text);
+	metrics_map_rows(metrics, &other, &want, 1);
+	cr_assert_eq(catalogue_find(metrics_catalogue(metrics), &other)->series[0].column, 1);
+	metrics_have(metrics, &other, &minute, minutes, &step, steps);
+	for (size_t i = 0; i < METRICS_MINUTES; i++)
+		n += minutes[i];
+	for (size_t i = 0; i < METRICS_STEPS; i++)
+		n += steps[i];
+	cr_assert_eq(n, 0);
+	cr_assert_eq(look(&other, ARCHIVE_STEPS).n_known, 0);
+	cr_assert_eq(look(&other, ARCHIVE_MINUTES).n_known, 0);
+	metrics_have(metrics, &host, &minute, minutes, &step, steps);
+	cr_assert_eq(minutes[METRICS_MINUTES - 1], 1, "what is its own stays");
+	/* A start by a clock that was ahead hides nothing for long. */
+	wall -= DAY;
+	metrics_map_rows(metrics, &other, &want, 1);
+	cr_assert_leq(catalogue_find(metrics_catalogue(metrics), &other)->series[0].born,
+		      (uint32_t)(wall / 5000));
 }
