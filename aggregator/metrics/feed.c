@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KEPT_S = 3600 };
+
 struct feed *feed_new(const struct mu_uuid *host)
 {
 	struct feed *f = mu_xcalloc(1, sizeof *f);
@@ -77,13 +79,14 @@ void feed_map(struct feed *f, struct catalogue *c, const struct catalogue_want *
 
 /* What a host has of a VM that has left it meanwhile is of before. */
 void feed_map_rows(struct feed *f, struct catalogue *c, const struct catalogue_want *want, size_t n,
-		   uint32_t step)
+		   uint32_t step, int64_t now)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 	struct catalogue_map map;
 
 	catalogue_map_before(c, a, &f->host, want, n, step, &map);
 	take_map(&f->kept, &map, n);
+	f->kept_at = now;
 }
 
 /* One line when it begins, one when it is over. */
@@ -134,16 +137,9 @@ static const float *values_of(struct feed_slots *s, const float *values, size_t 
 /* What is ahead of all that is taken is of a clock that was wrong, and nothing newer comes for
  * long.
  */
-static void heard_of(const struct feed_slots *s, uint32_t step, int64_t now)
+static bool is_news(const struct catalogue_object *o, uint32_t step, int64_t now)
 {
-	uint32_t limit = archive_row_ended(ARCHIVE_STEPS, now) + ARCHIVE_AHEAD;
-
-	for (size_t i = 0; i < s->map.n_objects; i++) {
-		uint32_t *last = &s->map.objects[i]->last;
-
-		if (step > *last || *last > limit)
-			*last = step;
-	}
+	return step > o->last || o->last > archive_row_ended(ARCHIVE_STEPS, now) + ARCHIVE_AHEAD;
 }
 
 bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, int64_t now,
@@ -158,11 +154,15 @@ bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, 
 	f->intake.n_too_old += verdict == ARCHIVE_TOO_OLD;
 	f->intake.n_too_new += verdict == ARCHIVE_TOO_NEW;
 	tell(f, verdict, b, now);
+	if (now - f->kept_at > KEPT_S)
+		let_go(&f->kept);
 	if (verdict != ARCHIVE_TAKEN)
 		return false;
 	if (b->at > f->intake.last || f->intake.last / 1000 > now + ARCHIVE_AHEAD * ARCHIVE_STEP_S)
 		f->intake.last = b->at;
-	heard_of(&f->live, step, now);
+	for (size_t i = 0; i < map->n_objects; i++)
+		if (is_news(map->objects[i], step, now))
+			map->objects[i]->last = step;
 	*ret = (struct record){.host = f->host,
 			       .epoch = b->epoch,
 			       .seq = b->seq,
@@ -210,6 +210,39 @@ static const float *minute_of(struct feed_slots *s, const struct metrics_row *ro
 	return room;
 }
 
+static bool is_known(const struct archive *a, const struct catalogue_object *o,
+		     const struct metrics_row *row)
+{
+	for (size_t i = 0; i < o->n_series; i++) {
+		uint8_t known = 0;
+		float v = NAN;
+
+		if (row->level == ARCHIVE_MINUTES)
+			archive_read_known(a, o->series[i].column, row->row, 1, &known);
+		else
+			archive_read(a, ARCHIVE_STEPS, ARCHIVE_AVERAGE, o->series[i].column,
+				     row->row, 1, &v);
+		if (known > 0 || v == v)
+			return true;
+	}
+	return false;
+}
+
+/* The dictionary has all that the host kept anything of in the last hours: most of what is gone has
+ * no part in a row. */
+static void heard_of(const struct feed_slots *s, const struct archive *a,
+		     const struct metrics_row *row, int64_t now)
+{
+	uint32_t steps = archive_levels[row->level].seconds / ARCHIVE_STEP_S;
+
+	for (size_t i = 0; i < s->map.n_objects; i++) {
+		struct catalogue_object *o = s->map.objects[i];
+
+		if (is_news(o, row->row * steps, now) && is_known(a, o, row))
+			o->last = row->row * steps;
+	}
+}
+
 bool feed_put_row(struct feed *f, struct archive *a, const struct metrics_row *row, int64_t now,
 		  struct record *ret)
 {
@@ -223,6 +256,7 @@ bool feed_put_row(struct feed *f, struct archive *a, const struct metrics_row *r
 	size_t n = cut_runs(&f->kept, row->n_values, &r.n_runs);
 	enum archive_verdict verdict;
 
+	f->kept_at = now;
 	r.runs = f->kept.runs;
 	r.n_values = (uint32_t)(minute ? 4 * n : n);
 	if (minute) {
@@ -236,7 +270,7 @@ bool feed_put_row(struct feed *f, struct archive *a, const struct metrics_row *r
 	f->intake.n_rows_refused += verdict != ARCHIVE_TAKEN;
 	if (verdict != ARCHIVE_TAKEN)
 		return false;
-	heard_of(&f->kept, minute ? row->row * (60 / ARCHIVE_STEP_S) : row->row, now);
+	heard_of(&f->kept, a, row, now);
 	*ret = r;
 	return changed && n > 0;
 }

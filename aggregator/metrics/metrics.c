@@ -357,7 +357,7 @@ void metrics_map_rows(struct metrics *m, const struct mu_uuid *host,
 	struct feed *f = feed_of(m, host);
 
 	feed_map_rows(f, m->catalogue, want, n,
-		      born_before(m, (ARCHIVE_MINUTES_KEPT + 1) * (60 / ARCHIVE_STEP_S)));
+		      born_before(m, (ARCHIVE_MINUTES_KEPT + 1) * (60 / ARCHIVE_STEP_S)), now_s());
 	slots_changed(m, &f->kept);
 }
 
@@ -368,7 +368,7 @@ void metrics_host_away(struct metrics *m, const struct mu_uuid *host)
 	if (!f)
 		return;
 	feed_map(f, m->catalogue, NULL, 0, 0);
-	feed_map_rows(f, m->catalogue, NULL, 0, 0);
+	feed_map_rows(f, m->catalogue, NULL, 0, 0, 0);
 }
 
 /* `done` when all records that there are by now are on the disk. */

@@ -600,3 +600,41 @@ Test(metrics, a_row_of_the_catalogue_that_was_given_up)
 	cr_assert_leq(catalogue_find(metrics_catalogue(metrics), &other)->series[0].born,
 		      (uint32_t)(wall / 5000));
 }
+
+/* Of what is gone for hours a host's dictionary of rows still tells. */
+Test(metrics, rows_are_no_news_of_what_they_do_not_know)
+{
+	const struct catalogue_want want[] = {
+	    {host, "x", "s", false}, {vm, "x", "s", false}, {other, "x", "s", false}};
+	const float v[] = {1, NAN, 2};
+	const uint8_t n_known[] = {12, 0, 3};
+	struct metrics_row row = {.host = host,
+				  .level = ARCHIVE_MINUTES,
+				  .row = (FIRST - 1) / 12 - 3,
+				  .n_values = 3,
+				  .average = v,
+				  .min = v,
+				  .max = v,
+				  .known = n_known};
+	struct catalogue *c = metrics_catalogue(metrics);
+	unsigned n_left = 2;
+
+	metrics_map_rows(metrics, &host, want, 3);
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	cr_assert_eq(catalogue_find(c, &host)->last, row.row * 12);
+	cr_assert_eq(catalogue_find(c, &vm)->last, 0);
+	cr_assert_eq(catalogue_find(c, &other)->last, row.row * 12);
+	row.level = ARCHIVE_STEPS;
+	row.row = FIRST - 1;
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	mu_loop_run(loop);
+	cr_assert_eq(catalogue_find(c, &host)->last, FIRST - 1);
+	cr_assert_eq(catalogue_find(c, &vm)->last, 0);
+	map(&host);
+	for (int i = 0; i < 2; i++, wall += 1801 * 1000) {
+		cr_assert_eq(put_values(1, 1), 0);
+		cr_assert_eq(catalogue_find(c, &vm)->n_maps, 1);
+	}
+	cr_assert_eq(put_values(1, 1), 0);
+	cr_assert_eq(catalogue_find(c, &vm)->n_maps, 0, "no row has come for an hour");
+}
