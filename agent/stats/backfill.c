@@ -18,7 +18,8 @@
 enum {
 	STEPS_OF_MINUTE = 12,
 	/* The newest for which the other side is sure to have a place, of its 132, even if its
-	 * clock is a little ahead of ours and they take some seconds to get there. */
+	 * clock is a little ahead of ours and they take some seconds to get there. The aggregator
+	 * has the same number: METRICS_STEPS, FLEET_STEPS. */
 	STEPS_TAKEN = 129,
 	PLAN_MAX = 512, /* more than that and all minutes that the other side has */
 };

@@ -162,7 +162,8 @@ static enum archive_verdict take_row(const struct backfill_row *row)
 	memcpy(values + 2 * row->n, row->max, bytes);
 	for (size_t i = 0; i < row->n; i++)
 		values[3 * row->n + i] = row->known[i];
-	return archive_put_minute(archive, row->row, map.runs, map.n_runs, values, row->n);
+	return archive_put_minute(archive, row->row, map.runs, map.n_runs, values, row->n,
+				  &(bool){false});
 }
 
 /* Up to `n` rows of what there is to send. */
