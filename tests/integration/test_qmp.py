@@ -19,6 +19,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD") or TOP / "build")
 sys.path.insert(0, str(TOP))
 
+from tests.support.rest import wait_until  # noqa: E402
+
 PROBE = BUILD / "tests/integration/qmp_probe"
 QEMU = "qemu-system-x86_64"
 ROUND_MS = 500
@@ -47,21 +49,19 @@ class Qemu:
         self.execute("qmp_capabilities")
 
     def connect(self, path):
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            s = socket.socket(socket.AF_UNIX)
-            s.settimeout(PATIENCE_S)
-            try:
-                s.connect(str(path))
-                stream = s.makefile("rw")
-                s.close()
-                json.loads(stream.readline())
-                return stream
-            except OSError:
-                s.close()
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise
-                time.sleep(0.05)  # polls: QEMU makes its sockets when it has come so far
+        """Once QEMU has come so far as to have made it."""
+        def opened():
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(PATIENCE_S)
+                try:
+                    s.connect(str(path))
+                except OSError:
+                    assert self.process.poll() is None, f"QEMU ended with {self.process.returncode}"
+                    return None
+                return s.makefile("rw")
+        stream = wait_until(f"QEMU listens on {path}", opened, PATIENCE_S)
+        json.loads(stream.readline())
+        return stream
 
     def execute(self, command, **arguments):
         self.monitor.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
