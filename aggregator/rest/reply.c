@@ -157,10 +157,3 @@ struct admin_asker asker_of(struct http_request *r, const struct rest_user *user
 {
 	return (struct admin_asker){.user = user->name, .from = r->peer.address};
 }
-
-int need_admin(const struct rest_user *user, struct mu_error *err)
-{
-	if (user->admin)
-		return 0;
-	return mu_error_set(err, MU_E_DENIED, "only an administrator may do this");
-}

@@ -36,8 +36,6 @@ int id_read(const char *id, const char *what, struct mu_uuid *ret, struct mu_err
 void value_set_uuid(struct mu_arena *a, struct mu_value *object, const char *name,
 		    const struct mu_uuid *u); /* nil: left out */
 struct admin_asker asker_of(struct http_request *r, const struct rest_user *user);
-/* MU_E_DENIED unless an administrator asks. */
-int need_admin(const struct rest_user *user, struct mu_error *err);
 
 /* One per resource. */
 struct http_reply *admin_ca(struct http_request *r, const struct rest_user *user, const char *id,

@@ -74,9 +74,6 @@ struct http_reply *rest_change_call(struct rest_call *c, const struct rest_ask *
 struct http_reply *rest_created(struct http_request *r, const char *collection,
 				const struct mu_uuid *id);
 
-/* The one question about rights, until there are roles: may this user change anything, type into a
- * console included? */
-bool rest_may_change(const struct rest_user *user);
 /* NULL, or the refusal when the VM's host is not connected. */
 struct http_reply *rest_check_host(struct rest_call *c, const struct model_vm *vm);
 

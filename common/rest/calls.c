@@ -4,7 +4,7 @@
  * of a request without the host is said before a task is made: is the object there, do the
  * arguments fit, does the VM's state allow it.
  */
-#include "common/rest/render.h"
+#include "common/rest/access.h"
 
 #include "common/os/clock.h"
 #include "common/os/random.h"
@@ -158,6 +158,8 @@ struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_
 		return rest_bad_request(c, &err);
 	if (rest_body(c, NULL, &given, &err) < 0)
 		return rest_error(c, &err);
+	if ((refusal = rest_access_named(c, given)))
+		return refusal;
 	body = route->listed ? body_of_path(c, route->listed) : mu_value_copy(c->arena, given);
 	if (route->source == REST_FROM_NETWORK || route->source == REST_FROM_POOL_PIF ||
 	    route->source == REST_FROM_POOL_HOSTS)

@@ -10,6 +10,10 @@
  *
  * Ids grow across restarts (they begin at the clock), so an id of an earlier process is seen to be
  * too old. Nothing is rendered before the first client came.
+ *
+ * A client gets what its user may see: an object that comes into sight is added, one that leaves it
+ * is removed. What was missed is replayed only to who may see all of it: the ring does not know of
+ * what objects are made by now.
  */
 #include "common/base/assert.h"
 #include "common/base/map.h"
@@ -17,6 +21,7 @@
 #include "common/json/json.h"
 #include "common/os/clock.h"
 #include "common/os/random.h"
+#include "common/rest/access.h"
 #include "common/rest/relations.h"
 #include "common/rest/render.h"
 #include "common/rest/session.h"
@@ -77,6 +82,7 @@ struct subscription {
 	/* Object id -> hash of what was last sent, for subscriptions to some fields only: an
 	 * update that changes none of them is not sent. */
 	struct mu_map *sent;
+	struct mu_map *seen; /* ids that the client knows of; NULL: its user is an administrator */
 };
 
 struct client {
@@ -122,6 +128,7 @@ static void unsubscribe(struct subscription *s)
 {
 	s->arena = mu_arena_free(s->arena);
 	s->sent = mu_map_free(s->sent);
+	s->seen = mu_map_free(s->seen);
 	s->fields = NULL;
 }
 
@@ -257,17 +264,51 @@ static bool write_chosen(struct change *ch, struct subscription *s, struct mu_st
 	return ch->what == REST_ADD || before != now;
 }
 
-static void tell_client(struct change *ch, struct client *cl, size_t type_index)
+static void send_change(struct change *ch, struct client *cl, struct subscription *s)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str chosen = MU_STR_INIT;
-	struct subscription *s = &cl->subscriptions[type_index];
 
-	if (!s->arena)
-		return;
 	if (!s->fields)
 		(void)http_events_send(cl->events, event_name(ch->what), ch->id, whole(ch));
 	else if (write_chosen(ch, s, &chosen))
 		(void)http_events_send(cl->events, event_name(ch->what), ch->id, chosen.data);
+}
+
+/* What the change is to a user who may not see everything; false: nothing. */
+static bool change_seen(struct change *ch, struct client *cl, struct subscription *s,
+			enum rest_change *ret)
+{
+	const struct mu_uuid *id = ch->type->id(ch->object);
+	struct rest_sight sight;
+	struct rest_render r;
+	bool was, sees;
+
+	rest_sight_init(&sight, ch->feed->rest, &cl->session.user, ch->type, "read", ch->arena);
+	rest_render_init(&r, ch->feed->rest, ch->arena);
+	was = mu_map_find(s->seen, id, sizeof *id) != NULL;
+	sees = ch->what != REST_REMOVE && rest_sight_sees(&sight, &r, ch->object);
+	if (sees)
+		(void)mu_map_put(s->seen, id, sizeof *id, cl);
+	else if (was)
+		(void)mu_map_remove(s->seen, id, sizeof *id);
+	*ret = !sees ? REST_REMOVE : was ? ch->what : REST_ADD;
+	return sees || was;
+}
+
+static void tell_client(struct change *ch, struct client *cl, size_t type_index)
+{
+	struct subscription *s = &cl->subscriptions[type_index];
+	struct change as = *ch;
+
+	if (!s->arena)
+		return;
+	if (!s->seen) {
+		send_change(ch, cl, s);
+	} else if (change_seen(ch, cl, s, &as.what)) {
+		as.whole = (struct mu_str)MU_STR_INIT;
+		send_change(&as, cl, s);
+		mu_str_deinit(&as.whole);
+	}
 }
 
 static void record(struct rest_feed *feed, struct change *ch)
@@ -394,6 +435,38 @@ static int unknown_collection(const char *name, struct mu_error *err)
 			    name);
 }
 
+struct seeing {
+	struct subscription *subscription;
+	const struct rest_sight *sight;
+	struct rest_render render;
+};
+
+static bool see(const void *object, void *arg)
+{
+	struct seeing *se = arg;
+	const struct mu_uuid *id = se->sight->type->id(object);
+
+	mu_arena_reset(se->render.arena);
+	if (rest_sight_sees(se->sight, &se->render, object))
+		(void)mu_map_put(se->subscription->seen, id, sizeof *id, se->subscription);
+	return true;
+}
+
+/* What the client finds when it lists. */
+static void see_all(struct client *cl, struct subscription *s, const struct rest_type *type)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	MU_CLEANUP(mu_arena_free) struct mu_arena *scratch = mu_arena_new();
+	struct rest *rest = cl->feed->rest;
+	struct rest_sight sight;
+	struct seeing se = {.subscription = s, .sight = &sight};
+
+	s->seen = mu_map_new();
+	rest_sight_init(&sight, rest, &cl->session.user, type, "read", a);
+	rest_render_init(&se.render, rest, scratch);
+	type->each(&rest->backend, see, &se);
+}
+
 /* `fields` NULL: everything. */
 static void subscribe(struct client *cl, int type_index, const struct query_fields *fields)
 {
@@ -402,6 +475,8 @@ static void subscribe(struct client *cl, int type_index, const struct query_fiel
 
 	unsubscribe(s);
 	s->arena = a;
+	if (!cl->session.user.admin)
+		see_all(cl, s, types[type_index]);
 	if (!fields)
 		return;
 	s->fields = mu_arena_memdup(a, fields, sizeof *fields);
@@ -416,6 +491,14 @@ static bool is_missed(const struct client *cl, const struct record *rec, uint64_
 	return rec->id > last_id && cl->subscriptions[find_type(rec->type->name)].arena;
 }
 
+static bool sees_everything(const struct client *cl)
+{
+	for (size_t i = 0; i < N_TYPES; i++)
+		if (cl->subscriptions[i].seen)
+			return false;
+	return true;
+}
+
 /* What a returning client missed; false when the ring does not reach back so far, or when it is
  * more than the client may have waiting. */
 static bool replay(struct client *cl, uint64_t last_id)
@@ -425,7 +508,7 @@ static bool replay(struct client *cl, uint64_t last_id)
 	size_t n = feed->n_records < RING_MAX ? feed->n_records : RING_MAX;
 	size_t n_bytes = 0;
 
-	if (last_id + 1 < feed->next_id - n || last_id >= feed->next_id)
+	if (last_id + 1 < feed->next_id - n || last_id >= feed->next_id || !sees_everything(cl))
 		return false;
 	for (size_t i = feed->n_records - n; i < feed->n_records; i++)
 		if (is_missed(cl, &feed->ring[i % RING_MAX], last_id))
@@ -566,7 +649,7 @@ static struct client *find_client(struct rest_call *c)
 	{
 		struct client *cl = MU_CONTAINER_OF(it, struct client, link);
 
-		if (strcmp(cl->id, c->id) == 0)
+		if (strcmp(cl->id, c->id) == 0 && strcmp(cl->session.user.name, c->user.name) == 0)
 			return cl;
 	}
 	return NULL;

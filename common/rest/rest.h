@@ -22,11 +22,13 @@
 #include "common/model/vm.h"
 
 struct rest;
+struct rights;
 
 /* Who is asking, as far as it was established. */
 struct rest_user {
 	char name[MODEL_NAME_MAX + 1]; /* "admin", "root (local)" */
-	bool admin;
+	bool admin;                    /* may do everything */
+	struct mu_uuid account;        /* nil: none, as of local users */
 };
 
 struct rest_pool {
@@ -81,6 +83,9 @@ struct rest_backend {
 	 * (NULL when the request has none); the peer tells local sockets. */
 	int (*authenticate)(void *ctx, const char *token, const struct http_peer *peer,
 			    struct rest_user *ret_user, struct mu_error *err);
+	/* What an account that is no administrator's may; valid until the next loop turn. Optional:
+	 * NULL = nothing. */
+	const struct rights *(*rights)(void *ctx, const struct mu_uuid *account);
 	/* Walk the objects in a stable order; stop when `each` returns false. */
 	void (*each_host)(void *ctx, bool (*each)(const struct model_host *h, void *arg),
 			  void *arg);
@@ -204,11 +209,11 @@ void rest_task_changed(struct rest *rest, enum rest_change what, const struct mo
 void rest_alarm_changed(struct rest *rest, enum rest_change what, const struct alarm *a);
 
 /* Further routes of one process (enrolment, tokens): called when no common route matches; returns
- * NULL when it has none either. `user` is NULL for routes open to all (open = true entries). */
+ * NULL when it has none either. `user` is NULL for routes that are REST_OPEN. */
 struct rest_route {
 	enum http_method method;
 	const char *pattern; /* "/rest/v0/join-tokens/{id}": {id} is passed as `id` */
-	bool open;           /* no authentication */
+	const char *right;   /* as struct rest_route_info has it */
 	struct http_reply *(*handle)(struct http_request *r, const struct rest_user *user,
 				     const char *id, void *ctx);
 };
@@ -219,9 +224,17 @@ void rest_add_routes(struct rest *rest, const struct rest_route *routes, size_t 
 struct rest_route_info {
 	enum http_method method;
 	const char *pattern;
-	bool open;
+	/* The privilege that it takes ("vm:shutdown:clean", common/rights), for the object {id};
+	 * "vm:{action}": that of the path's action. GET without a variable, of common/rest: for
+	 * each object that is in the answer. Or one of the words below. Not stated (NULL):
+	 * REST_ADMIN. */
+	const char *right;
 	bool streams; /* the body comes in pieces */
 };
+#define REST_OPEN "open" /* to all, without authentication */
+#define REST_SIGNED_IN                                                                             \
+	"signed-in" /* to every user: the answer has only what is his, or to be seen */
+#define REST_ADMIN "admin"
 size_t rest_routes(const struct rest_route_info **ret_routes);
 
 /* Does the object match a filter, as in a list? False when there is none of the id. What is built

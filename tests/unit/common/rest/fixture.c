@@ -20,10 +20,19 @@ static int authenticate(void *ctx, const char *token, const struct http_peer *pe
 	if ((f->no_token || !mu_str_equal(token, "secret")) && !mu_str_equal(token, "look:only"))
 		return mu_error_set(err, MU_E_UNAUTHENTICATED, "%s",
 				    token ? "this token is not known" : "a token is needed");
+	ret_user->account.bytes[0] = 7;
 	ret_user->admin = token[0] == 's' && !f->no_admin;
 	(void)snprintf(ret_user->name, sizeof ret_user->name, "%s",
 		       ret_user->admin ? "admin" : "viewer");
 	return 0;
+}
+
+static const struct rights *rights(void *ctx, const struct mu_uuid *account)
+{
+	const struct fixture *f = ctx;
+
+	cr_expect_eq(account->bytes[0], 7);
+	return f->rights;
 }
 
 static void each_host(void *ctx, bool (*each)(const struct model_host *h, void *arg), void *arg)
@@ -480,12 +489,29 @@ const char *fixture_id(struct mu_uuid id)
 	return mu_uuid_format(&id, texts[next++ % 8]);
 }
 
+void fixture_allow(struct fixture *f, const struct rights_privilege *privileges, size_t n)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	rights_free(f->rights);
+	cr_assert_eq(rights_new(privileges, n, &f->rights, &err), 0, "%s", err.text);
+}
+
+/* What a viewer has, unless a test says otherwise. */
+static const struct rights_privilege everything_read[] = {
+    {.resource = "vm", .action = "read"},          {.resource = "vm", .action = "console:view"},
+    {.resource = "vm-snapshot", .action = "read"}, {.resource = "vm-template", .action = "read"},
+    {.resource = "host", .action = "read"},        {.resource = "pool", .action = "read"},
+    {.resource = "sr", .action = "read"},          {.resource = "vdi", .action = "read"},
+};
+
 struct fixture *fixture_new(void)
 {
 	struct fixture *f = mu_xcalloc(1, sizeof *f);
 	struct rest_backend backend = {
 	    .ctx = f,
 	    .authenticate = authenticate,
+	    .rights = rights,
 	    .each_host = each_host,
 	    .each_vm = each_vm,
 	    .each_object = each_object,
@@ -514,6 +540,7 @@ struct fixture *fixture_new(void)
 	make_srs(f);
 	make_vdis(f);
 	make_network(f);
+	fixture_allow(f, everything_read, MU_ARRAY_SIZE(everything_read));
 	f->loop = mu_loop_new();
 	f->rest = rest_new(f->loop, &backend);
 	return f;
@@ -523,6 +550,7 @@ struct fixture *fixture_free(struct fixture *f)
 {
 	rest_free(f->rest);
 	mu_loop_free(f->loop);
+	rights_free(f->rights);
 	free(f);
 	return NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "common/http/testing.h"
 #include "common/rest/rest.h"
+#include "common/rights/rights.h"
 
 #define HOST_1 "11111111-1111-4111-8111-111111111111"
 #define HOST_2 "22222222-2222-4222-8222-222222222222"
@@ -33,6 +34,7 @@
 enum { FIXTURE_VMS = 5, FIXTURE_REPORTS = 11, FIXTURE_TASKS_MAX = 4 };
 
 struct fixture {
+	struct rights *rights; /* of whoever comes with "look:only" */
 	struct mu_loop *loop;
 	struct rest *rest;
 	struct model_host hosts[2];
@@ -80,6 +82,7 @@ struct fixture {
 /* One for each test; freed by fixture_free(). */
 struct fixture *fixture_new(void);
 struct fixture *fixture_free(struct fixture *f);
+void fixture_allow(struct fixture *f, const struct rights_privilege *privileges, size_t n);
 
 /* By its place in `reports`. */
 enum fixture_report {

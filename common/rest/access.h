@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may do and see what: common/rights, asked about REST's routes and objects. */
+#ifndef MUSTER_REST_ACCESS_H
+#define MUSTER_REST_ACCESS_H
+
+#include "common/rest/render.h"
+#include "common/rights/rights.h"
+
+/* NULL, or the refusal: may the user have this route, of the objects that its variables name? */
+struct http_reply *rest_access_check(struct rest_call *c, const struct rest_route_info *info,
+				     const char *const vars[2]);
+/* NULL, or 404: a request's body may name, anywhere in it, what its user may see. */
+struct http_reply *rest_access_named(struct rest_call *c, const struct mu_value *body);
+/* May he do "vm:console:type" with the object? */
+bool rest_may(struct rest *rest, const struct rest_user *user, const char *right,
+	      const struct mu_uuid *id);
+/* 403 with the privilege that is missing; `id` NULL: of no object. */
+struct http_reply *rest_denied(struct rest_call *c, const char *resource, const char *action,
+			       const char *id);
+/* The right for POST /vms/{id}/actions/`verb`: "shutdown:clean" for clean_shutdown. */
+const char *rest_action_right(const char *verb);
+/* NULL: the resource has no objects here. */
+const struct rest_type *rest_type_of_resource(const char *resource);
+
+/* What a user may do an action with, of the objects of a type. For one turn of the loop. */
+struct rest_sight {
+	/* private */
+	struct rights_check check;
+	const struct rest_type *type;
+	const char *own; /* NULL: nothing is his because he made it */
+	bool used[REST_FIELDS_MAX];
+};
+void rest_sight_init(struct rest_sight *s, struct rest *rest, const struct rest_user *user,
+		     const struct rest_type *type, const char *action, struct mu_arena *a);
+/* What is built for it is in the render's arena. */
+bool rest_sight_sees(const struct rest_sight *s, struct rest_render *r, const void *object);
+
+/* The same for a walk over objects, with memory of its own. */
+struct rest_viewer {
+	struct rest_sight sight;
+	struct rest_render render;
+};
+void rest_viewer_init(struct rest_viewer *v, struct rest_call *c, const struct rest_type *type,
+		      const char *action);
+void rest_viewer_deinit(struct rest_viewer *v);
+MU_DEFINE_CLEANUP(rest_viewer_deinit, struct rest_viewer *);
+bool rest_viewer_sees(struct rest_viewer *v, const void *object);
+
+#endif
