@@ -29,6 +29,15 @@ struct http_reply *pending_new(struct http_request *r, struct pending **ret_pend
 	return http_reply_pending(r, on_gone, p);
 }
 
+void pending_again(struct http_request *r, struct pending **ret_pending)
+{
+	struct pending *p = mu_xcalloc(1, sizeof *p);
+
+	p->request = r;
+	*ret_pending = p;
+	http_request_watch(r, on_gone, p);
+}
+
 struct http_request *pending_take(struct pending *p)
 {
 	struct http_request *r = p->request;

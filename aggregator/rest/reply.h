@@ -10,6 +10,8 @@ struct pending;
 
 /* Return this from the handler; *ret_pending is the `arg` of the use case. */
 struct http_reply *pending_new(struct http_request *r, struct pending **ret_pending);
+/* The same for a request that is pending already: after pending_take(). */
+void pending_again(struct http_request *r, struct pending **ret_pending);
 /* The request, or NULL when its peer left. `p` is gone afterwards. */
 struct http_request *pending_take(struct pending *p);
 /* admin_done: 204, or the error. */

@@ -7,6 +7,7 @@
  */
 #include "common/base/assert.h"
 #include "common/base/str.h"
+#include "common/http/websocket.h"
 #include "common/os/clock.h"
 #include "common/rest/access.h"
 #include "common/rest/alarms.h"
@@ -349,53 +350,146 @@ static char *base64_decode(struct mu_arena *a, const char *text)
 	return out;
 }
 
-/* The token out of "Bearer TOKEN" or "Basic base64(name:TOKEN)"; "" when it is neither. */
-static const char *token_of_header(struct mu_arena *a, const char *header)
+/* What a request says about who asks. All NULL: nothing. */
+struct credentials {
+	const char *token; /* or a password */
+	const char *name;  /* of Basic authentication */
+};
+
+/* "Bearer TOKEN", or "Basic base64(NAME:PASSWORD)", which may be a token too. */
+static int of_header(struct mu_arena *a, const char *header, struct credentials *ret,
+		     struct mu_error *err)
 {
 	size_t scheme = strcspn(header, " ");
 	const char *rest = header + scheme + strspn(header + scheme, " ");
-	const char *decoded;
-	const char *colon;
+	char *decoded;
+	char *colon;
 
+	if (!*rest)
+		return mu_error_set(
+		    err, MU_E_PROTOCOL,
+		    "Authorization: nothing behind the scheme; hint: \"Bearer TOKEN\" "
+		    "or \"Basic ...\"");
+	ret->token = "";
 	if (scheme == 6 && strncasecmp(header, "Bearer", scheme) == 0)
-		return rest;
+		ret->token = rest;
 	if (scheme != 5 || strncasecmp(header, "Basic", scheme) != 0)
-		return "";
+		return 0;
 	decoded = base64_decode(a, rest);
 	colon = decoded ? strchr(decoded, ':') : NULL;
-	return colon ? colon + 1 : "";
+	if (!colon)
+		return 0;
+	*colon = '\0';
+	ret->name = decoded;
+	ret->token = colon + 1;
+	return 0;
 }
 
-static const char *token_of(struct rest_call *c)
+static int credentials_of(struct rest_call *c, struct credentials *ret, struct mu_error *err)
 {
 	const char *header = http_request_header(c->request, "authorization");
 	const char *cookies = http_request_header(c->request, "cookie");
-	const char *token = NULL;
+	const char *cookie = NULL;
 
-	if (header)
-		return token_of_header(c->arena, header);
+	*ret = (struct credentials){.token = NULL};
 	if (cookies)
-		token = cookie_value(c->arena, cookies, "authenticationToken");
-	if (cookies && !token)
-		token = cookie_value(c->arena, cookies, "token");
-	return token;
+		cookie = cookie_value(c->arena, cookies, "authenticationToken");
+	if (cookies && !cookie)
+		cookie = cookie_value(c->arena, cookies, "token");
+	if (header && cookie)
+		return mu_error_set(err, MU_E_PROTOCOL,
+				    "both Authorization and a cookie say who asks; hint: send one");
+	ret->token = cookie;
+	return header ? of_header(c->arena, header, ret, err) : 0;
 }
 
-/* NULL when c->user is known now. */
+static struct http_reply *not_known(struct rest_call *c, const struct mu_error *err)
+{
+	struct http_reply *reply = err->code == MU_E_EXHAUSTED
+				       ? http_reply_error_status(c->request, 429, err, NULL)
+				       : rest_error(c, err);
+
+	c->rest->counts.n_refused++;
+	if (err->code == MU_E_UNAUTHENTICATED)
+		http_reply_header(reply, "www-authenticate",
+				  "Bearer realm=\"muster\", Basic realm=\"muster\"");
+	return reply;
+}
+
+/* A request that waits for a password to be looked at. */
+struct signing {
+	struct rest *rest;
+	struct http_request *request; /* NULL: the peer left */
+};
+
+static struct http_reply *dispatch(struct rest_call *c);
+
+static void on_signed_in(void *arg, const struct rest_user *user, const struct mu_error *err)
+{
+	struct signing *s = arg;
+	struct http_request *r = s->request;
+	struct rest_call c = {.rest = s->rest, .request = r};
+	struct http_reply *reply;
+
+	free(s);
+	if (!r)
+		return;
+	http_request_release(r);
+	c.arena = r->arena;
+	if (user)
+		c.user = *user;
+	reply = user ? dispatch(&c) : not_known(&c, err);
+	if (http_reply_status(reply))
+		http_request_finish(r, reply);
+}
+
+static void on_signing_gone(void *ctx)
+{
+	struct signing *s = ctx;
+
+	s->request = NULL;
+}
+
+static struct http_reply *sign_in(struct rest_call *c, const struct credentials *who)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	const struct rest_sign_in in = {who->name, who->token,
+					http_request_query(c->request, "otp")};
+	struct mu_error err = MU_ERROR_INIT;
+	struct signing *s;
+
+	if (b->signed_in(b->ctx, &in, &c->user))
+		return dispatch(c);
+	if (c->request->body_total > c->request->body_len ||
+	    http_request_wants_websocket(c->request)) {
+		(void)mu_error_set(&err, MU_E_UNAUTHENTICATED,
+				   "this takes a token in the place of the password; hint: POST "
+				   "/rest/v0/auth/login");
+		return not_known(c, &err);
+	}
+	s = mu_xcalloc(1, sizeof *s);
+	s->rest = c->rest;
+	s->request = c->request;
+	b->sign_in(b->ctx, &in, c->request->peer.address, on_signed_in, s);
+	return http_reply_pending(c->request, on_signing_gone, s);
+}
+
+/* Find out who asks, and go on: now, or when it is known. */
 static struct http_reply *authenticate(struct rest_call *c)
 {
 	const struct rest_backend *b = &c->rest->backend;
 	struct mu_error err = MU_ERROR_INIT;
-	struct http_reply *reply;
+	struct credentials who;
 
-	c->token = token_of(c);
-	if (b->authenticate(b->ctx, c->token, &c->request->peer, &c->user, &err) == 0)
-		return NULL;
-	reply = rest_error(c, &err);
-	if (err.code == MU_E_UNAUTHENTICATED)
-		http_reply_header(reply, "www-authenticate",
-				  "Bearer realm=\"muster\", Basic realm=\"muster\"");
-	return reply;
+	if (credentials_of(c, &who, &err) < 0)
+		return not_known(c, &err);
+	if (b->authenticate(b->ctx, who.token, &c->request->peer, &c->user, &err) == 0) {
+		c->token = who.token;
+		return dispatch(c);
+	}
+	if (who.name && b->sign_in && err.code == MU_E_UNAUTHENTICATED)
+		return sign_in(c, &who);
+	return not_known(c, &err);
 }
 
 /* Routes */
@@ -583,21 +677,24 @@ static struct http_reply *with_key(struct rest_call *c, struct match *m)
 	return rest_keyed(c, key, carry_out, mu_arena_memdup(c->arena, m, sizeof *m));
 }
 
+/* c->user is known, or the route is open to all. */
+static struct http_reply *dispatch(struct rest_call *c)
+{
+	struct match m = find_route(c);
+	struct http_reply *refusal;
+
+	if (!found(&m))
+		return no_route(c, m.allowed);
+	if (!is_open(&m) && (refusal = rest_access_check(c, &m.info, m.vars)))
+		return refusal;
+	return with_key(c, &m);
+}
+
 struct http_reply *rest_handle(struct http_request *r, void *rest)
 {
 	struct rest_call c = {.rest = rest, .request = r, .arena = r->arena};
 	struct match m = find_route(&c);
-	bool open = is_open(&m);
-	struct http_reply *refusal = open ? NULL : authenticate(&c);
 
 	c.rest->counts.n_requests[r->method]++;
-	if (refusal) {
-		c.rest->counts.n_refused++;
-		return refusal;
-	}
-	if (!found(&m))
-		return no_route(&c, m.allowed);
-	if (!open && (refusal = rest_access_check(&c, &m.info, m.vars)))
-		return refusal;
-	return with_key(&c, &m);
+	return is_open(&m) ? dispatch(&c) : authenticate(&c);
 }

@@ -29,6 +29,13 @@ struct rest_user {
 	char name[MODEL_NAME_MAX + 1]; /* "admin", "root (local)" */
 	bool admin;                    /* may do everything */
 	struct mu_uuid account;        /* nil: none, as of local users */
+	struct mu_uuid token;          /* that he came with; nil: none */
+};
+
+struct rest_sign_in {
+	const char *name;
+	const char *password;
+	const char *otp; /* one-time or recovery code; NULL: none was given */
 };
 
 struct rest_pool {
@@ -83,6 +90,18 @@ struct rest_backend {
 	 * (NULL when the request has none); the peer tells local sockets. */
 	int (*authenticate)(void *ctx, const char *token, const struct http_peer *peer,
 			    struct rest_user *ret_user, struct mu_error *err);
+	/* By name and password. Asynchronous, as to look takes long: done(arg, user, NULL) or
+	 * done(arg, NULL, error), exactly once, never inside the call. MU_E_UNAUTHENTICATED;
+	 * MU_E_EXHAUSTED: too many wrong ones, later again. Optional: NULL = no passwords here. */
+	void (*sign_in)(void *ctx, const struct rest_sign_in *in, const char *from,
+			void (*done)(void *arg, const struct rest_user *user,
+				     const struct mu_error *err),
+			void *arg);
+	/* Has that been found good a moment ago, and is good still? With sign_in. */
+	bool (*signed_in)(void *ctx, const struct rest_sign_in *in, struct rest_user *ret_user);
+	/* Whoever signed in so may have been changed since, or be gone: MU_E_UNAUTHENTICATED. With
+	 * sign_in. */
+	int (*refresh)(void *ctx, struct rest_user *user, struct mu_error *err);
 	/* What an account that is no administrator's may; valid until the next loop turn. Optional:
 	 * NULL = nothing. */
 	const struct rights *(*rights)(void *ctx, const struct mu_uuid *account);

@@ -13,8 +13,13 @@ static bool may_go_on(struct rest_session *s, struct mu_error *err)
 	const struct rest_backend *b = &s->rest->backend;
 	struct rest_user user = {.admin = false};
 
-	if (b->authenticate(b->ctx, s->token, &s->peer, &user, err) < 0)
+	if (!s->token && !mu_uuid_is_nil(&s->user.account)) {
+		user = s->user;
+		if (b->refresh(b->ctx, &user, err) < 0)
+			return false;
+	} else if (b->authenticate(b->ctx, s->token, &s->peer, &user, err) < 0) {
 		return false;
+	}
 	s->user = user;
 	if (!s->right || rest_may(s->rest, &user, s->right, &s->object))
 		return true;
