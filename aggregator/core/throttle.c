@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,7 +74,7 @@ static struct entry *entry_for(struct throttle *t, const char *key)
 			best = e;
 	}
 	memset(best, 0, sizeof *best);
-	strncpy(best->key, key, THROTTLE_KEY_MAX);
+	(void)snprintf(best->key, sizeof best->key, "%s", key);
 	return best;
 }
 

@@ -48,7 +48,8 @@ static const struct rest_type *const types[] = {
     &rest_type_backup_archive,
 };
 
-const struct rest_type *rest_type_of_resource(const char *resource)
+/* NULL: the resource has no objects here. */
+static const struct rest_type *type_of_resource(const char *resource)
 {
 	for (size_t i = 0; i < MU_ARRAY_SIZE(types); i++)
 		if (strcasecmp(types[i]->name, resource) == 0)
@@ -159,7 +160,7 @@ bool rest_may(struct rest *rest, const struct rest_user *user, const char *right
 	if (user->admin)
 		return true;
 	rights_split(right, resource, &action);
-	type = rest_type_of_resource(resource);
+	type = type_of_resource(resource);
 	mu_assert(type);
 	return allowed(rest, user, type, action, id, a, &is_there);
 }
@@ -296,7 +297,7 @@ struct http_reply *rest_access_check(struct rest_call *c, const struct rest_rout
 	if (strcmp(info->right, REST_SIGNED_IN) == 0)
 		return NULL;
 	rights_split(info->right, q.resource, &action);
-	q.type = rest_type_of_resource(q.resource);
+	q.type = type_of_resource(q.resource);
 	if (lists && q.type && strcmp(action, "read") == 0) /* what is not to be seen is left out */
 		return NULL;
 	about(&q, info->pattern, vars[0]);

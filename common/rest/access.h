@@ -19,8 +19,6 @@ struct http_reply *rest_denied(struct rest_call *c, const char *resource, const 
 			       const char *id);
 /* The right for POST /vms/{id}/actions/`verb`: "shutdown:clean" for clean_shutdown. */
 const char *rest_action_right(const char *verb);
-/* NULL: the resource has no objects here. */
-const struct rest_type *rest_type_of_resource(const char *resource);
 
 /* What a user may do an action with, of the objects of a type. For one turn of the loop. */
 struct rest_sight {

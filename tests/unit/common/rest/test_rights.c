@@ -98,7 +98,7 @@ Test(selected, tasks)
 	(void)snprintf(f->tasks[0].user, sizeof f->tasks[0].user, "viewer");
 	fixture_expect(ask(HTTP_GET, "/rest/v0/tasks"), 200, TASK_1);
 	fixture_expect(ask(HTTP_GET, "/rest/v0/tasks/" TASK_1), 200, TASK_1);
-	fixture_expect(ask(HTTP_POST, "/rest/v0/tasks/" TASK_1 "/actions/abort"), 200, "true");
+	fixture_expect(ask(HTTP_POST, "/rest/v0/tasks/" TASK_1 "/actions/abort"), 204, NULL);
 	(void)snprintf(f->tasks[0].user, sizeof f->tasks[0].user, "somebody");
 	fixture_expect(ask(HTTP_GET, "/rest/v0/tasks"), 200, "[]");
 	fixture_expect(ask(HTTP_GET, "/rest/v0/tasks/" TASK_1), 403, "task:read");
