@@ -60,6 +60,7 @@ static const struct grant backup_operator[] = {
     {"sr", "import"},
     {"host", "upload"},
     {"pool", "create:vm"},
+    {"network", "attach"},
     {"task", "abort"},
 };
 

@@ -336,7 +336,7 @@ static const struct rest_route routes[] = {
     {HTTP_GET, V0 "/alarm-rules/{id}", "alarm-rule:read", rules_get},
     {HTTP_PATCH, V0 "/alarm-rules/{id}", "alarm-rule:update", rules_update},
     {HTTP_DELETE, V0 "/alarm-rules/{id}", "alarm-rule:delete", rules_delete},
-    {HTTP_POST, V0 "/alarm-rules/{id}/actions/test", "alarm-rule:read", rules_test},
+    {HTTP_POST, V0 "/alarm-rules/{id}/actions/test", "metrics:read", rules_test},
     {HTTP_POST, V0 "/alarms/{id}/actions/acknowledge", "alarm:acknowledge", acknowledge},
     {HTTP_GET, V0 "/alarm-targets", "alarm-target:read", targets_list},
     {HTTP_POST, V0 "/alarm-targets", "alarm-target:create", targets_create},

@@ -16,37 +16,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* First those that the body of a request may name. */
-enum { NAMED_TYPES = 10 };
-static const struct rest_type *const types[] = {
-    &rest_type_vm,
-    &rest_type_vm_snapshot,
-    &rest_type_vm_template,
-    &rest_type_vdi,
-    &rest_type_vdi_snapshot,
-    &rest_type_sr,
-    &rest_type_network,
-    &rest_type_pif,
-    &rest_type_pci,
-    &rest_type_host,
-    &rest_type_pool,
-    &rest_type_pbd,
-    &rest_type_vbd,
-    &rest_type_vif,
-    &rest_type_task,
-    &rest_type_alarm,
-    &rest_type_message,
-    &rest_type_server,
-    &rest_type_sm,
-    &rest_type_pgpu,
-    &rest_type_proxy,
-    &rest_type_schedule,
-    &rest_type_backup_job,
-    &rest_type_backup_log,
-    &rest_type_restore_log,
-    &rest_type_backup_repository,
-    &rest_type_backup_archive,
-};
+#define REST_TYPE_ENTRY(name) &rest_type_##name,
+static const struct rest_type *const types[] = {REST_NAMED_TYPES(REST_TYPE_ENTRY)
+						    REST_OTHER_TYPES(REST_TYPE_ENTRY)};
 
 /* NULL: the resource has no objects here. */
 static const struct rest_type *type_of_resource(const char *resource)
@@ -165,6 +137,18 @@ bool rest_may(struct rest *rest, const struct rest_user *user, const char *right
 	return allowed(rest, user, type, action, id, a, &is_there);
 }
 
+const char *rest_access_host_name(struct rest_call *c, const struct model_host *h)
+{
+	char *text;
+
+	if (!h)
+		return "(unknown)";
+	if (rest_may(c->rest, &c->user, "host:read", &h->id.uuid))
+		return h->name;
+	text = mu_arena_alloc(c->arena, MU_UUID_TEXT);
+	return mu_uuid_format(&h->id.uuid, text);
+}
+
 /* --- refusals --- */
 
 struct http_reply *rest_denied(struct rest_call *c, const char *resource, const char *action,
@@ -185,13 +169,41 @@ struct http_reply *rest_denied(struct rest_call *c, const char *resource, const 
 	return http_reply_error(c->request, &err, data);
 }
 
-static struct http_reply *only_admins(struct rest_call *c)
+struct http_reply *rest_access_admins(struct rest_call *c)
 {
 	struct mu_error err = MU_ERROR_INIT;
 
 	(void)mu_error_set(&err, MU_E_DENIED, "only administrators may do this, %s is none",
 			   c->user.name);
 	return rest_error(c, &err);
+}
+
+struct http_reply *rest_access_need(struct rest_call *c, const char *right,
+				    const struct mu_uuid *id)
+{
+	char resource[RIGHTS_RESOURCE_MAX + 1];
+	const struct rest_type *type;
+	struct rights_check check;
+	bool is_there = true, may;
+	const char *action;
+	char *text = NULL;
+
+	if (c->user.admin)
+		return NULL;
+	rights_split(right, resource, &action);
+	type = type_of_resource(resource);
+	mu_assert(type);
+	if (id) {
+		text = mu_arena_alloc(c->arena, MU_UUID_TEXT);
+		(void)mu_uuid_format(id, text);
+		may = allowed(c->rest, &c->user, type, action, id, c->arena, &is_there);
+	} else {
+		rights_check_init(&check, rights_of(c->rest, &c->user), resource, action, c->arena);
+		may = rights_check_object(&check, NULL);
+	}
+	if (!is_there)
+		return rest_not_found(c, type->name, text);
+	return may ? NULL : rest_denied(c, resource, action, text);
 }
 
 /* --- a request --- */
@@ -293,7 +305,7 @@ struct http_reply *rest_access_check(struct rest_call *c, const struct rest_rout
 	if (c->user.admin)
 		return NULL;
 	if (!info->right || strcmp(info->right, REST_ADMIN) == 0)
-		return only_admins(c);
+		return rest_access_admins(c);
 	if (strcmp(info->right, REST_SIGNED_IN) == 0)
 		return NULL;
 	rights_split(info->right, q.resource, &action);
@@ -310,52 +322,4 @@ struct http_reply *rest_access_check(struct rest_call *c, const struct rest_rout
 	}
 	return info->method == HTTP_PATCH && strcmp(action, "update") == 0 ? ask_update(&q)
 									   : ask(&q, action);
-}
-
-/* --- what a body names --- */
-
-struct naming {
-	struct rest_call *call;
-	struct mu_arena *arena; /* for one look */
-	struct rest_sight sights[NAMED_TYPES];
-};
-
-static struct http_reply *check_id(struct naming *n, const char *text, const struct mu_uuid *id)
-{
-	for (size_t i = 0; i < NAMED_TYPES; i++) {
-		struct looking l = {
-		    .rest = n->call->rest, .sight = &n->sights[i], .arena = n->arena};
-
-		mu_arena_reset(n->arena);
-		types[i]->find(n->call->rest, id, found, &l);
-		if (l.found && !l.seen)
-			return rest_not_found(n->call, types[i]->name, text);
-	}
-	return NULL;
-}
-
-/* NULL, or the refusal: an id in `v` is that of something that the user may not see. */
-static struct http_reply *check_named(struct naming *n, const struct mu_value *v)
-{
-	struct http_reply *refusal = NULL;
-	struct mu_uuid id;
-
-	if (v->kind == MU_VALUE_STRING && mu_uuid_parse(v->string, &id))
-		return check_id(n, v->string, &id);
-	for (const struct mu_value *m = v->first; m && !refusal; m = m->next)
-		refusal = check_named(n, m);
-	return refusal;
-}
-
-struct http_reply *rest_access_named(struct rest_call *c, const struct mu_value *body)
-{
-	MU_CLEANUP(mu_arena_free) struct mu_arena *a = NULL;
-	struct naming n = {.call = c};
-
-	if (c->user.admin)
-		return NULL;
-	n.arena = a = mu_arena_new();
-	for (size_t i = 0; i < NAMED_TYPES; i++)
-		rest_sight_init(&n.sights[i], c->rest, &c->user, types[i], "read", c->arena);
-	return check_named(&n, body);
 }

@@ -9,11 +9,27 @@
 /* NULL, or the refusal: may the user have this route, of the objects that its variables name? */
 struct http_reply *rest_access_check(struct rest_call *c, const struct rest_route_info *info,
 				     const char *const vars[2]);
-/* NULL, or 404: a request's body may name, anywhere in it, what its user may see. */
+/* NULL, 404 or 403: may he do "sr:import:vm" with the object? `id` NULL: with every one. */
+struct http_reply *rest_access_need(struct rest_call *c, const char *right,
+				    const struct mu_uuid *id);
+/* 403: what is the administrators' alone. */
+struct http_reply *rest_access_admins(struct rest_call *c);
+
+/* access_named.c. NULL, or 404: a request's body may name, anywhere in it, what its user may see.
+ */
 struct http_reply *rest_access_named(struct rest_call *c, const struct mu_value *body);
+/* NULL, or the refusal: a call's arguments may use what they name. They have passed call_check().
+ */
+struct http_reply *rest_access_arguments(struct rest_call *c, const struct rest_target *t,
+					 const struct mu_value *args);
+/* The same for a VM out of an archive, on an SR. */
+struct http_reply *rest_access_import(struct rest_call *c, const struct mu_uuid *sr,
+				      const struct mu_value *args);
 /* May he do "vm:console:type" with the object? */
 bool rest_may(struct rest *rest, const struct rest_user *user, const char *right,
 	      const struct mu_uuid *id);
+/* For an error's text: its id for who may not see it, which its VMs have too. NULL: "(unknown)". */
+const char *rest_access_host_name(struct rest_call *c, const struct model_host *h);
 /* 403 with the privilege that is missing; `id` NULL: of no object. */
 struct http_reply *rest_denied(struct rest_call *c, const char *resource, const char *action,
 			       const char *id);
@@ -41,7 +57,6 @@ struct rest_viewer {
 void rest_viewer_init(struct rest_viewer *v, struct rest_call *c, const struct rest_type *type,
 		      const char *action);
 void rest_viewer_deinit(struct rest_viewer *v);
-MU_DEFINE_CLEANUP(rest_viewer_deinit, struct rest_viewer *);
 bool rest_viewer_sees(struct rest_viewer *v, const void *object);
 
 #endif

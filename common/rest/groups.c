@@ -276,6 +276,9 @@ struct http_reply *rest_post_vm_group(struct rest_call *c)
 		return answer;
 	}
 	answer = rest_access_named(c, action.arguments);
+	if (!answer && action.method)
+		answer = rest_access_arguments(c, &(struct rest_target){.method = action.method},
+					       action.arguments);
 	if (answer) {
 		free(g);
 		return answer;

@@ -201,8 +201,8 @@ static const struct route routes[] = {
      rest_get_backup_jobs_of,
      &rest_type_vm},
     {{HTTP_GET, "/rest/v0/gui-routes", REST_OPEN}, get_gui_routes},
-    {{HTTP_GET, "/rest/v0/dashboard", "metrics:read"}, rest_get_dashboard},
-    {{HTTP_GET, "/rest/v0/pools/{id}/dashboard", "metrics:read"}, rest_get_pool_dashboard},
+    {{HTTP_GET, "/rest/v0/dashboard", REST_SIGNED_IN}, rest_get_dashboard},
+    {{HTTP_GET, "/rest/v0/pools/{id}/dashboard", "pool:read"}, rest_get_pool_dashboard},
     {{HTTP_GET, "/rest/v0/vms/{id}/dashboard", "vm:read"}, rest_get_vm_dashboard},
 };
 
