@@ -278,23 +278,6 @@ const char *rest_action_right(const char *verb)
 	return verb;
 }
 
-/* Of the pool's rights the object is the pool, whatever else the path names. */
-static void about(struct asking *q, const char *pattern, const char *first)
-{
-	struct rest_pool pool = {0};
-
-	if (q->type == &rest_type_pool) {
-		q->call->rest->backend.pool(q->call->rest->backend.ctx, &pool);
-		q->id = pool.id;
-		q->id_text = mu_arena_alloc(q->call->arena, MU_UUID_TEXT);
-		(void)mu_uuid_format(&pool.id, (char *)(uintptr_t)q->id_text);
-	} else if (strstr(pattern, "{id}")) {
-		q->id_text = first;
-		if (!mu_uuid_parse(first, &q->id))
-			q->id = (struct mu_uuid){{0}};
-	}
-}
-
 struct http_reply *rest_access_check(struct rest_call *c, const struct rest_route_info *info,
 				     const char *const vars[2])
 {
@@ -312,7 +295,11 @@ struct http_reply *rest_access_check(struct rest_call *c, const struct rest_rout
 	q.type = type_of_resource(q.resource);
 	if (lists && q.type && strcmp(action, "read") == 0) /* what is not to be seen is left out */
 		return NULL;
-	about(&q, info->pattern, vars[0]);
+	if (strstr(info->pattern, "{id}")) {
+		q.id_text = vars[0];
+		if (!mu_uuid_parse(vars[0], &q.id))
+			q.id = (struct mu_uuid){{0}};
+	}
 	if (strcmp(action, "{action}") == 0) {
 		action = rest_action_right(vars[q.id_text ? 1 : 0]);
 		/* A list of objects: each is asked for. */
