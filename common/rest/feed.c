@@ -11,9 +11,8 @@
  * Ids grow across restarts (they begin at the clock), so an id of an earlier process is seen to be
  * too old. Nothing is rendered before the first client came.
  *
- * A client gets what its user may see: an object that comes into sight is added, one that leaves it
- * is removed. What was missed is replayed only to who may see all of it: the ring does not know of
- * what objects are made by now.
+ * A client gets what its user may see: feed_watch.h. What it missed is what it would have been told
+ * then, out of the same ring.
  */
 #include "common/base/assert.h"
 #include "common/base/map.h"
@@ -21,7 +20,7 @@
 #include "common/json/json.h"
 #include "common/os/clock.h"
 #include "common/os/random.h"
-#include "common/rest/access.h"
+#include "common/rest/feed_watch.h"
 #include "common/rest/relations.h"
 #include "common/rest/render.h"
 #include "common/rest/session.h"
@@ -52,7 +51,7 @@ enum {
 };
 
 enum {
-	RING_MAX = 2048,
+	RING_MAX = FEED_RING_MAX,
 	N_TYPES = _INDEX_COUNT,
 };
 
@@ -82,7 +81,6 @@ struct subscription {
 	/* Object id -> hash of what was last sent, for subscriptions to some fields only: an
 	 * update that changes none of them is not sent. */
 	struct mu_map *sent;
-	struct mu_map *seen; /* ids that the client knows of; NULL: its user is an administrator */
 };
 
 struct client {
@@ -90,13 +88,15 @@ struct client {
 	struct rest_session session;
 	struct rest_feed *feed;
 	struct http_events *events;
+	struct feed_watch *watch; /* NULL: its user is an administrator */
 	char id[MU_UUID_TEXT];
 	struct subscription subscriptions[N_TYPES];
 };
 
 struct record {
 	uint64_t id;
-	const struct rest_type *type;
+	size_t type; /* its index */
+	struct mu_uuid object;
 	const char *event;
 	char *data;
 };
@@ -104,6 +104,7 @@ struct record {
 struct rest_feed {
 	struct rest *rest;
 	struct mu_link clients;
+	struct feed_watches *watches;
 	struct mu_timer *ping;
 	bool active; /* somebody listened once */
 	uint64_t next_id;
@@ -121,6 +122,7 @@ struct rest_feed *rest_feed_new(struct rest *rest)
 	feed->next_id = (uint64_t)mu_clock_wall() * 1000;
 	feed->ping = mu_timer_new(rest->loop, on_ping, feed);
 	mu_link_init(&feed->clients);
+	feed->watches = feed_watches_new(rest);
 	return feed;
 }
 
@@ -128,7 +130,6 @@ static void unsubscribe(struct subscription *s)
 {
 	s->arena = mu_arena_free(s->arena);
 	s->sent = mu_map_free(s->sent);
-	s->seen = mu_map_free(s->seen);
 	s->fields = NULL;
 }
 
@@ -140,6 +141,7 @@ struct rest_feed *rest_feed_free(struct rest_feed *feed)
 	for (size_t i = 0; i < RING_MAX; i++)
 		free(feed->ring[i].data);
 	feed->ping = mu_timer_free(feed->ping);
+	feed->watches = feed_watches_free(feed->watches);
 	free(feed);
 	return NULL;
 }
@@ -151,6 +153,8 @@ static void on_client_gone(void *ctx)
 	rest_session_end(&cl->session);
 	for (size_t i = 0; i < N_TYPES; i++)
 		unsubscribe(&cl->subscriptions[i]);
+	if (cl->watch)
+		feed_watch_leave(cl->watch);
 	mu_list_remove(&cl->link);
 	if (mu_list_empty(&cl->feed->clients))
 		mu_timer_cancel(cl->feed->ping);
@@ -202,7 +206,8 @@ struct change {
 	enum rest_change what;
 	uint64_t id;
 	struct mu_arena *arena;
-	struct mu_str whole;
+	struct mu_str whole;   /* as it is now */
+	struct mu_str removed; /* that it is gone, from somebody's sight at least */
 };
 
 static const char *event_name(enum rest_change what)
@@ -218,115 +223,119 @@ static const char *event_name(enum rest_change what)
 	return "remove";
 }
 
-static struct mu_value *removed_object(struct change *ch)
+static struct mu_value *removed_object(struct mu_arena *a, const struct rest_type *type,
+				       const struct mu_uuid *object)
 {
-	struct mu_value *v = mu_value_object(ch->arena);
+	struct mu_value *v = mu_value_object(a);
 	char id[MU_UUID_TEXT];
 
-	mu_value_set_string(ch->arena, v, "id", mu_uuid_format(ch->type->id(ch->object), id));
-	mu_value_set_string(ch->arena, v, "type", ch->type->name);
+	mu_value_set_string(a, v, "id", mu_uuid_format(object, id));
+	mu_value_set_string(a, v, "type", type->name);
+	mu_value_set_string(a, v, "$subscription", type->name);
 	return v;
 }
 
-static void write_object(struct change *ch, const struct query_fields *fields, struct mu_str *out)
+static void write_object(struct change *ch, enum rest_change what,
+			 const struct query_fields *fields, struct mu_str *out)
 {
 	struct rest_render r;
 	struct mu_value *v;
 
-	rest_render_init(&r, ch->feed->rest, ch->arena);
-	v = ch->what == REST_REMOVE ? removed_object(ch)
-				    : rest_render_object(&r, ch->type, ch->object, fields);
-	mu_value_set_string(ch->arena, v, "$subscription", ch->type->name);
+	if (what == REST_REMOVE) {
+		v = removed_object(ch->arena, ch->type, ch->type->id(ch->object));
+	} else {
+		rest_render_init(&r, ch->feed->rest, ch->arena);
+		v = rest_render_object(&r, ch->type, ch->object, fields);
+		mu_value_set_string(ch->arena, v, "$subscription", ch->type->name);
+	}
 	mu_json_write(out, v, false);
 }
 
-static const char *whole(struct change *ch)
+static const char *whole(struct change *ch, enum rest_change what)
 {
-	if (!ch->whole.len)
-		write_object(ch, NULL, &ch->whole);
-	return ch->whole.data;
+	struct mu_str *text = what == REST_REMOVE ? &ch->removed : &ch->whole;
+
+	if (!text->len)
+		write_object(ch, what, NULL, text);
+	return text->data;
 }
 
 /* The text of the chosen fields, or NULL when none of them changed. */
-static bool write_chosen(struct change *ch, struct subscription *s, struct mu_str *out)
+static bool write_chosen(struct change *ch, enum rest_change what, struct subscription *s,
+			 struct mu_str *out)
 {
 	const struct mu_uuid *id = ch->type->id(ch->object);
 	uintptr_t before = (uintptr_t)mu_map_find(s->sent, id, sizeof *id);
 	uintptr_t now;
 
-	write_object(ch, s->fields, out);
-	if (ch->what == REST_REMOVE) {
+	write_object(ch, what, s->fields, out);
+	if (what == REST_REMOVE) {
 		(void)mu_map_remove(s->sent, id, sizeof *id);
 		return true;
 	}
 	now = (uintptr_t)hash(out->data, out->len);
 	(void)mu_map_put(s->sent, id, sizeof *id, (void *)now);
-	return ch->what == REST_ADD || before != now;
+	return what == REST_ADD || before != now;
 }
 
-static void send_change(struct change *ch, struct client *cl, struct subscription *s)
+static void send_change(struct change *ch, enum rest_change what, struct client *cl,
+			struct subscription *s)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str chosen = MU_STR_INIT;
 
 	if (!s->fields)
-		(void)http_events_send(cl->events, event_name(ch->what), ch->id, whole(ch));
-	else if (write_chosen(ch, s, &chosen))
-		(void)http_events_send(cl->events, event_name(ch->what), ch->id, chosen.data);
+		(void)http_events_send(cl->events, event_name(what), ch->id, whole(ch, what));
+	else if (write_chosen(ch, what, s, &chosen))
+		(void)http_events_send(cl->events, event_name(what), ch->id, chosen.data);
 }
 
-/* What the change is to a user who may not see everything; false: nothing. */
-static bool change_seen(struct change *ch, struct client *cl, struct subscription *s,
-			enum rest_change *ret)
+/* What a change was to the client's user; false: nothing. */
+static bool told(const struct client *cl, size_t slot, enum rest_change *ret)
 {
-	const struct mu_uuid *id = ch->type->id(ch->object);
-	struct rest_sight sight;
-	struct rest_render r;
-	bool was, sees;
-
-	rest_sight_init(&sight, ch->feed->rest, &cl->session.user, ch->type, "read", ch->arena);
-	rest_render_init(&r, ch->feed->rest, ch->arena);
-	was = mu_map_find(s->seen, id, sizeof *id) != NULL;
-	sees = ch->what != REST_REMOVE && rest_sight_sees(&sight, &r, ch->object);
-	if (sees)
-		(void)mu_map_put(s->seen, id, sizeof *id, cl);
-	else if (was)
-		(void)mu_map_remove(s->seen, id, sizeof *id);
-	*ret = !sees ? REST_REMOVE : was ? ch->what : REST_ADD;
-	return sees || was;
+	switch (feed_watch_told(cl->watch, slot)) {
+	case FEED_TOLD_UNKNOWN:
+	case FEED_TOLD_NOTHING:
+		return false;
+	case FEED_TOLD_ADD:
+		*ret = REST_ADD;
+		return true;
+	case FEED_TOLD_UPDATE:
+		*ret = REST_UPDATE;
+		return true;
+	case FEED_TOLD_REMOVE:
+		break;
+	}
+	*ret = REST_REMOVE;
+	return true;
 }
 
-static void tell_client(struct change *ch, struct client *cl, size_t type_index)
+static void tell_client(struct change *ch, struct client *cl, size_t type_index, size_t slot)
 {
 	struct subscription *s = &cl->subscriptions[type_index];
-	struct change as = *ch;
+	enum rest_change what = ch->what;
 
-	if (!s->arena)
-		return;
-	if (!s->seen) {
-		send_change(ch, cl, s);
-	} else if (change_seen(ch, cl, s, &as.what)) {
-		as.whole = (struct mu_str)MU_STR_INIT;
-		send_change(&as, cl, s);
-		mu_str_deinit(&as.whole);
-	}
+	if (s->arena && (!cl->watch || told(cl, slot, &what)))
+		send_change(ch, what, cl, s);
 }
 
-static void record(struct rest_feed *feed, struct change *ch)
+static void record(struct rest_feed *feed, struct change *ch, size_t type_index)
 {
 	struct record *slot = &feed->ring[feed->n_records++ % RING_MAX];
 
 	free(slot->data);
 	*slot = (struct record){
 	    .id = ch->id,
-	    .type = ch->type,
+	    .type = type_index,
+	    .object = *ch->type->id(ch->object),
 	    .event = event_name(ch->what),
-	    .data = mu_xstrdup(whole(ch)),
+	    .data = mu_xstrdup(whole(ch, ch->what)),
 	};
 }
 
 static void changed(struct rest_feed *feed, size_t type_index, enum rest_change what,
 		    const void *object)
 {
+	size_t slot = feed->n_records % RING_MAX;
 	struct change ch = {
 	    .feed = feed, .type = types[type_index], .object = object, .what = what};
 
@@ -334,10 +343,12 @@ static void changed(struct rest_feed *feed, size_t type_index, enum rest_change 
 		return;
 	ch.id = feed->next_id++;
 	ch.arena = mu_arena_new();
+	feed_watches_change(feed->watches, slot, type_index, ch.type, what, object);
 	mu_list_each(it, &feed->clients)
-	    tell_client(&ch, MU_CONTAINER_OF(it, struct client, link), type_index);
-	record(feed, &ch);
+	    tell_client(&ch, MU_CONTAINER_OF(it, struct client, link), type_index, slot);
+	record(feed, &ch, type_index);
 	mu_str_deinit(&ch.whole);
+	mu_str_deinit(&ch.removed);
 	mu_arena_free(ch.arena);
 }
 
@@ -435,38 +446,6 @@ static int unknown_collection(const char *name, struct mu_error *err)
 			    name);
 }
 
-struct seeing {
-	struct subscription *subscription;
-	const struct rest_sight *sight;
-	struct rest_render render;
-};
-
-static bool see(const void *object, void *arg)
-{
-	struct seeing *se = arg;
-	const struct mu_uuid *id = se->sight->type->id(object);
-
-	mu_arena_reset(se->render.arena);
-	if (rest_sight_sees(se->sight, &se->render, object))
-		(void)mu_map_put(se->subscription->seen, id, sizeof *id, se->subscription);
-	return true;
-}
-
-/* What the client finds when it lists. */
-static void see_all(struct client *cl, struct subscription *s, const struct rest_type *type)
-{
-	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
-	MU_CLEANUP(mu_arena_free) struct mu_arena *scratch = mu_arena_new();
-	struct rest *rest = cl->feed->rest;
-	struct rest_sight sight;
-	struct seeing se = {.subscription = s, .sight = &sight};
-
-	s->seen = mu_map_new();
-	rest_sight_init(&sight, rest, &cl->session.user, type, "read", a);
-	rest_render_init(&se.render, rest, scratch);
-	type->each(&rest->backend, see, &se);
-}
-
 /* `fields` NULL: everything. */
 static void subscribe(struct client *cl, int type_index, const struct query_fields *fields)
 {
@@ -475,8 +454,8 @@ static void subscribe(struct client *cl, int type_index, const struct query_fiel
 
 	unsubscribe(s);
 	s->arena = a;
-	if (!cl->session.user.admin)
-		see_all(cl, s, types[type_index]);
+	if (cl->watch)
+		feed_watch_type(cl->watch, (size_t)type_index, types[type_index]);
 	if (!fields)
 		return;
 	s->fields = mu_arena_memdup(a, fields, sizeof *fields);
@@ -485,17 +464,51 @@ static void subscribe(struct client *cl, int type_index, const struct query_fiel
 	s->sent = mu_map_new();
 }
 
-/* Is it a record that the client is to have? */
-static bool is_missed(const struct client *cl, const struct record *rec, uint64_t last_id)
+/* A record as the client is to have it; false: not at all. */
+static bool is_missed(const struct client *cl, size_t slot, uint64_t last_id,
+		      const char **ret_event, bool *ret_gone)
 {
-	return rec->id > last_id && cl->subscriptions[find_type(rec->type->name)].arena;
+	const struct record *rec = &cl->feed->ring[slot];
+	enum rest_change what;
+
+	if (rec->id <= last_id || !cl->subscriptions[rec->type].arena)
+		return false;
+	*ret_event = rec->event;
+	*ret_gone = false;
+	if (!cl->watch)
+		return true;
+	if (!told(cl, slot, &what))
+		return false;
+	*ret_event = event_name(what);
+	*ret_gone = what == REST_REMOVE;
+	return true;
 }
 
-static bool sees_everything(const struct client *cl)
+static void send_missed(struct client *cl, const struct record *rec, const char *event, bool gone)
 {
-	for (size_t i = 0; i < N_TYPES; i++)
-		if (cl->subscriptions[i].seen)
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = NULL;
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+
+	if (gone) {
+		a = mu_arena_new();
+		mu_json_write(&text, removed_object(a, types[rec->type], &rec->object), false);
+	}
+	(void)http_events_send(cl->events, event, rec->id, gone ? text.data : rec->data);
+}
+
+/* Was the user listening all the time, to all that he wants now? */
+static bool is_known(const struct client *cl, uint64_t last_id)
+{
+	const struct rest_feed *feed = cl->feed;
+	size_t n = feed->n_records < RING_MAX ? feed->n_records : RING_MAX;
+
+	for (size_t i = feed->n_records - n; cl->watch && i < feed->n_records; i++) {
+		const struct record *rec = &feed->ring[i % RING_MAX];
+
+		if (rec->id > last_id && cl->subscriptions[rec->type].arena &&
+		    feed_watch_told(cl->watch, i % RING_MAX) == FEED_TOLD_UNKNOWN)
 			return false;
+	}
 	return true;
 }
 
@@ -507,20 +520,19 @@ static bool replay(struct client *cl, uint64_t last_id)
 	struct rest_feed *feed = cl->feed;
 	size_t n = feed->n_records < RING_MAX ? feed->n_records : RING_MAX;
 	size_t n_bytes = 0;
+	const char *event;
+	bool gone;
 
-	if (last_id + 1 < feed->next_id - n || last_id >= feed->next_id || !sees_everything(cl))
+	if (last_id + 1 < feed->next_id - n || last_id >= feed->next_id || !is_known(cl, last_id))
 		return false;
 	for (size_t i = feed->n_records - n; i < feed->n_records; i++)
-		if (is_missed(cl, &feed->ring[i % RING_MAX], last_id))
+		if (is_missed(cl, i % RING_MAX, last_id, &event, &gone))
 			n_bytes += strlen(feed->ring[i % RING_MAX].data) + OVERHEAD;
 	if (n_bytes > http_events_room(cl->events))
 		return false;
-	for (size_t i = feed->n_records - n; i < feed->n_records; i++) {
-		const struct record *rec = &feed->ring[i % RING_MAX];
-
-		if (is_missed(cl, rec, last_id))
-			(void)http_events_send(cl->events, rec->event, rec->id, rec->data);
-	}
+	for (size_t i = feed->n_records - n; i < feed->n_records; i++)
+		if (is_missed(cl, i % RING_MAX, last_id, &event, &gone))
+			send_missed(cl, &feed->ring[i % RING_MAX], event, gone);
 	return true;
 }
 
@@ -622,6 +634,8 @@ struct http_reply *rest_get_events(struct rest_call *c)
 	mu_list_push_back(&feed->clients, &cl->link);
 	cl->session.over = on_session_over;
 	rest_session_begin(&cl->session, c);
+	if (!c->user.admin)
+		cl->watch = feed_watch_join(feed->watches, &c->user);
 	reply = http_reply_events(c->request, &cl->events, on_client_gone, cl);
 	if (collections)
 		(void)each_collection(c, collections, cl, &err);

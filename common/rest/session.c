@@ -20,6 +20,10 @@ static bool may_go_on(struct rest_session *s, struct mu_error *err)
 	} else if (b->authenticate(b->ctx, s->token, &s->peer, &user, err) < 0) {
 		return false;
 	}
+	if (s->user.admin && !user.admin && !s->right) {
+		(void)mu_error_set(err, MU_E_DENIED, "%s is no administrator by now", user.name);
+		return false;
+	}
 	s->user = user;
 	if (!s->right || rest_may(s->rest, &user, s->right, &s->object))
 		return true;

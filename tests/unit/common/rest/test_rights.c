@@ -187,23 +187,90 @@ Test(selected, events)
 	http_request_for_test_free(r);
 }
 
-/* The ring has what others may see. */
-Test(selected, nothing_is_replayed)
+/* The newest event's id. */
+static void newest(const struct http_request *r, char id[static 24])
+{
+	const char *found = NULL;
+
+	for (const char *p = http_request_for_test_body(r); (p = strstr(p, "id: ")); p++)
+		found = p + 4;
+	cr_assert_not_null(found);
+	(void)snprintf(id, 24, "%.*s", (int)strcspn(found, "\n"), found);
+}
+
+static struct http_request *come_back(const char *collections, const char *id)
+{
+	char target[160];
+
+	(void)snprintf(target, sizeof target, "/rest/v0/events?collections=%s&lastEventId=%s",
+		       collections, id);
+	return ask(HTTP_GET, target);
+}
+
+/* What he missed is what he would have been told then. */
+Test(selected, what_was_missed)
+{
+	struct http_request *r = ask(HTTP_GET, "/rest/v0/events?collections=VM");
+	char id[24];
+
+	rest_vm_changed(f->rest, REST_UPDATE, &f->vms[0]);
+	newest(r, id);
+	http_request_for_test_free(r);
+	rest_vm_changed(f->rest, REST_UPDATE, &f->vms[1]); /* hidden, before and after */
+	rename_vm(0, "db");                                /* out of his sight */
+	rename_vm(1, "web");                               /* into it */
+	rest_vm_changed(f->rest, REST_UPDATE, &f->vms[1]);
+	rest_vm_changed(f->rest, REST_REMOVE, &f->vms[2]); /* never seen */
+	r = come_back("VM", id);
+	cr_expect_null(strstr(sent(r), "resync"), "%s", sent(r));
+	cr_expect_null(strstr(sent(r), "\"name_label\":\"db\""), "%s", sent(r));
+	cr_expect_null(strstr(sent(r), VM_FAR), "%s", sent(r));
+	cr_expect(strstr(sent(r), "event: remove\ndata: {\"id\":\"" VM_WEB "\",\"type\":\"VM\","
+				  "\"$subscription\":\"VM\"}\n"),
+		  "%s", sent(r));
+	cr_expect(strstr(sent(r), "event: add\ndata: {\"id\":\"" VM_DB), "%s", sent(r));
+	cr_expect(strstr(sent(r), "event: update\ndata: {\"id\":\"" VM_DB), "%s", sent(r));
+	http_request_for_test_free(r);
+}
+
+/* What nobody looked at with his eyes is not known: he has to list. */
+Test(selected, what_was_missed_and_not_looked_at)
 {
 	struct http_request *all =
 	    fixture_call(f, HTTP_GET, "/rest/v0/events?collections=VM", NULL);
 	struct http_request *r;
-	const char *id;
-	char target[96];
+	char id[24];
 
+	newest(all, id);
 	rest_vm_changed(f->rest, REST_UPDATE, &f->vms[1]);
-	id = strstr(sent(all), "id: ");
-	cr_assert_not_null(id);
-	(void)snprintf(target, sizeof target, "/rest/v0/events?collections=VM&lastEventId=%.16s",
-		       id + 4);
-	r = ask(HTTP_GET, target);
+	r = come_back("VM", id);
 	cr_expect(strstr(sent(r), "event: resync"), "%s", sent(r));
 	cr_expect_null(strstr(sent(r), VM_DB), "%s", sent(r));
 	http_request_for_test_free(r);
+	newest(all, id);
 	http_request_for_test_free(all);
+	r = ask(HTTP_GET, "/rest/v0/events?collections=VM");
+	http_request_for_test_free(r);
+	rest_host_changed(f->rest, REST_UPDATE, &f->hosts[0]);
+	r = come_back("VM,host", id);
+	cr_expect(strstr(sent(r), "event: resync"), "hosts were of no interest: %s", sent(r));
+	http_request_for_test_free(r);
+	r = come_back("VM", id);
+	cr_expect_null(strstr(sent(r), "event: resync"), "%s", sent(r));
+	http_request_for_test_free(r);
+}
+
+/* Two of one user see the same. */
+Test(selected, two_clients)
+{
+	struct http_request *one = ask(HTTP_GET, "/rest/v0/events?collections=VM");
+	struct http_request *two = ask(HTTP_GET, "/rest/v0/events?collections=VM,host");
+
+	rename_vm(1, "web");
+	cr_expect(strstr(sent(one), "event: add"), "%s", sent(one));
+	cr_expect(strstr(sent(two), "event: add"), "%s", sent(two));
+	http_request_for_test_free(one);
+	rename_vm(1, "db");
+	cr_expect(strstr(sent(two), "event: remove"), "%s", sent(two));
+	http_request_for_test_free(two);
 }
