@@ -7,6 +7,7 @@
  */
 #include "aggregator/app/app.h"
 
+#include "aggregator/app/refusals.h"
 #include "aggregator/app/sign_in.h"
 #include "aggregator/app/users.h"
 
@@ -79,6 +80,7 @@ static void app_free(void *ctx)
 	app_metrics_free(app);
 	app_alarms_free(app);
 	sign_ins_free(app->sign_ins);
+	refused_free(app->refused);
 	users_free(app->users);
 	app_access_free(app);
 	free(app->fleet_address);
@@ -126,6 +128,7 @@ int app_open(const struct app_options *options, struct app **ret_app, struct mu_
 	app->tokens = mu_map_new();
 	app->users = users_new(app);
 	app->sign_ins = sign_ins_new(app);
+	app->refused = refused_new(app);
 	app->enrolling = mu_map_new();
 	app_admin_ops(app, &app->admin);
 	if (open_state(app, err) < 0 || app_load(app, err) < 0) {
@@ -381,6 +384,7 @@ static void app_stop(void *ctx)
 	/* Both store something, which a store that is closing has to know in time. */
 	mu_timer_cancel(app->daily);
 	mu_timer_cancel(app->task_timer);
+	refused_stop(app->refused);
 	app_alarms_stop(app);
 	if (app->http)
 		http_server_stop(app->http, on_http_stopped, app);

@@ -27,6 +27,7 @@
 
 struct alarming;
 struct notifier;
+struct refused;
 struct sign_ins;
 struct users;
 
@@ -54,6 +55,7 @@ struct app {
 	struct mu_map *tokens;     /* secret's hash -> struct store_token */
 	struct users *users;       /* users.h */
 	struct sign_ins *sign_ins; /* sign_in.h */
+	struct refused *refused;   /* refusals.h */
 	struct mu_map *enrolling;  /* host ids whose enrolment is being stored */
 	struct mu_timer *daily;    /* certificates, what is over */
 	char *fleet_address;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* common/rest's view of the fleet: a table of functions over the inventory and the tasks. */
 #include "aggregator/app/app.h"
+#include "aggregator/app/refusals.h"
 #include "aggregator/app/sign_in.h"
 #include "aggregator/app/users.h"
 #include "common/base/mem.h"
@@ -38,6 +39,14 @@ static const struct rights *rights(void *ctx, const struct mu_uuid *account)
 	struct app *app = ctx;
 
 	return users_rights(app->users, account);
+}
+
+static void refused(void *ctx, const struct rest_user *user, const char *from, const char *what,
+		    const char *path, const struct mu_uuid *object)
+{
+	const struct app *app = ctx;
+
+	refused_note(app->refused, user ? user->name : "", from, what, path, object);
 }
 
 static void each_host(void *ctx, bool (*each)(const struct model_host *h, void *arg), void *arg)
@@ -238,6 +247,7 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .signed_in = signed_in,
 	    .refresh = refresh,
 	    .rights = rights,
+	    .refused = refused,
 	    .each_host = each_host,
 	    .each_vm = each_vm,
 	    .each_object = each_object,

@@ -45,8 +45,10 @@ static struct http_reply *check_id(struct naming *n, const char *text, const str
 
 		mu_arena_reset(n->arena);
 		types[i]->find(n->call->rest, id, found, &l);
-		if (l.hidden)
-			return rest_not_found(n->call, types[i]->name, text);
+		if (!l.hidden)
+			continue;
+		n->call->refused = true;
+		return rest_not_found(n->call, types[i]->name, text);
 	}
 	return NULL;
 }

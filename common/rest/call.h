@@ -53,10 +53,15 @@ struct rest_call {
 	struct mu_arena *arena; /* the request's */
 	struct rest_user user;
 	const char *token;            /* that the user came with, NULL = none */
+	bool refused;                 /* something, whatever is answered */
 	const char *id;               /* {id} of the pattern, NULL if it has none */
 	const char *name;             /* its second variable */
 	const struct rest_type *type; /* the route's, if it has one */
 };
+
+/* sign_in.c: find out who asks, and go on: now, or when it is known. */
+typedef struct http_reply *(*rest_next)(struct rest_call *c);
+struct http_reply *rest_authenticate(struct rest_call *c, rest_next next);
 
 /* 400: malformed. 422: understood, but wrong. 404 with {id, type}. */
 struct http_reply *rest_bad_request(struct rest_call *c, const struct mu_error *err);

@@ -105,6 +105,11 @@ struct rest_backend {
 	/* What an account that is no administrator's may; valid until the next loop turn. Optional:
 	 * NULL = nothing. */
 	const struct rights *(*rights)(void *ctx, const struct mu_uuid *account);
+	/* A request was refused because of who asked: a user without a privilege, or (`user` NULL)
+	 * a token that nobody has. `what` says which kind ("GET /rest/v0/vms/{id}"), `path` and
+	 * `object` (NULL: none) what it was about. Optional. */
+	void (*refused)(void *ctx, const struct rest_user *user, const char *from, const char *what,
+			const char *path, const struct mu_uuid *object);
 	/* Walk the objects in a stable order; stop when `each` returns false. */
 	void (*each_host)(void *ctx, bool (*each)(const struct model_host *h, void *arg),
 			  void *arg);

@@ -10,7 +10,7 @@ import struct
 import time
 
 from aggregator_case import AggregatorCase
-from tests.support.rest import Rest
+from tests.support.rest import Rest, wait_until
 
 PASSWORD = "correct horse: battery"
 
@@ -88,6 +88,33 @@ class AccessTest(AggregatorCase):
                 "roleId": copy, "resource": "vm", "action": "read", "effect": "allow", **bad})
             self.assertIn(status, (400, 422), reply)
             self.assertIn(says, reply["error"])
+
+    def test_refusals_are_written_down_once(self):
+        agent = self.agent("not for him")
+        self.user("curious")
+        rest = self.signed_in("curious")
+        guess = Rest(self.fleet.url, "mt1.guess", self.fleet.state / "ca.crt")
+        for _ in range(5):
+            self.assertEqual(403, self.status(rest, "GET", f"/hosts/{agent.id}"))
+            self.assertEqual(401, self.status(guess, "GET", "/hosts"))
+        self.assertEqual(403, self.status(rest, "GET", "/audit"))
+        self.fleet.anonymous.request("GET", "/users/me", headers=basic("curious", "guessed"))
+
+        def rows():
+            found = [row for row in self.rest.get("/audit?limit=1000")
+                     if row["result"] == "refused"]
+            return found if any("sign-in as curious" in row["detail"] for row in found) else None
+
+        found = wait_until("the refusals are in the log", rows)
+        his = [row for row in found if row["user"] == "curious" and " more " not in row["detail"]]
+        self.assertEqual(
+            ["GET /rest/v0/audit: /rest/v0/audit",
+             f"GET /rest/v0/hosts/{{id}}: /rest/v0/hosts/{agent.id}"],
+            [row["detail"] for row in his])
+        self.assertEqual(["", agent.id], [row["object"] for row in his])
+        self.assertTrue(all("127.0.0.1" in row["from"] for row in his), his)
+        self.assertTrue(any(row["detail"].startswith("token from 127.0.0.1") for row in found))
+        self.assertNotIn("guessed", str(found))
 
     def test_everything_is_there_after_a_crash(self):
         user = self.user("lasting")

@@ -35,6 +35,18 @@ static const struct rights *rights(void *ctx, const struct mu_uuid *account)
 	return f->rights;
 }
 
+static void refused(void *ctx, const struct rest_user *user, const char *from, const char *what,
+		    const char *path, const struct mu_uuid *object)
+{
+	struct fixture *f = ctx;
+	char id[MU_UUID_TEXT] = "";
+
+	(void)from;
+	f->n_refused++;
+	(void)snprintf(f->refused, sizeof f->refused, "%s|%s|%s|%s", user ? user->name : "", what,
+		       path, object ? mu_uuid_format(object, id) : "");
+}
+
 static void each_host(void *ctx, bool (*each)(const struct model_host *h, void *arg), void *arg)
 {
 	struct fixture *f = ctx;
@@ -512,6 +524,7 @@ struct fixture *fixture_new(void)
 	    .ctx = f,
 	    .authenticate = authenticate,
 	    .rights = rights,
+	    .refused = refused,
 	    .each_host = each_host,
 	    .each_vm = each_vm,
 	    .each_object = each_object,

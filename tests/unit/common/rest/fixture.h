@@ -53,6 +53,8 @@ struct fixture {
 	char definition[512]; /* as JSON; of a call: its arguments */
 	struct rest_ask ask;
 	unsigned n_aborts;
+	unsigned n_refused; /* what was said of the last one: */
+	char refused[160];
 	bool anyway;
 	struct host_read_op *read; /* under way */
 	unsigned n_read_cancels;
