@@ -230,3 +230,10 @@ Test(rights, splitting)
 	cr_expect_str_eq(resource, "vm");
 	cr_expect_str_eq(action, "shutdown:clean");
 }
+
+/* Of whom nothing is known: not the same as NULL, who may everything. */
+Test(rights, nothing)
+{
+	cr_expect_eq(rights_look(rights_nothing(), "vm", "read"), RIGHTS_NONE);
+	cr_expect_eq(rights_look(NULL, "vm", "read"), RIGHTS_ALL);
+}
