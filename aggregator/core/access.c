@@ -225,6 +225,21 @@ static int check_name(const char *name, bool colon, struct mu_error *err)
 	return 0;
 }
 
+/* Tasks are seen by the name that asked for them, and the audit log has those of others. */
+static int check_user_name(const char *name, struct mu_error *err)
+{
+	static const char local[] = "(local)";
+	size_t len = strlen(name);
+	bool is_local = len >= sizeof local - 1 && !strcmp(name + len - (sizeof local - 1), local);
+
+	if (check_name(name, false, err) < 0)
+		return MU_FAILED;
+	if (is_local || strncmp(name, "host ", 5) == 0)
+		return mu_error_set(err, MU_E_INVALID,
+				    "name: \"%s\" could be taken for what is no user", name);
+	return 0;
+}
+
 static bool is_last_admin(const struct access *a, const struct access_user *u)
 {
 	const struct access_user *other;
@@ -250,7 +265,7 @@ static int check_user_put(const struct access *a, const struct access_user *in,
 	const struct access_user *before = access_user_find(a, &in->id);
 	const struct access_user *same = access_user_named(a, in->name);
 
-	if (check_name(in->name, false, err) < 0)
+	if (check_user_name(in->name, err) < 0)
 		return MU_FAILED;
 	if (same && same != before)
 		return mu_error_set(err, MU_E_EXISTS, "there is a user \"%s\" already", in->name);
