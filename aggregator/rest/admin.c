@@ -37,14 +37,15 @@ static const struct rest_route routes[] = {
     {HTTP_DELETE, V0 "/users/{id}/authentication_tokens/{token}", REST_SIGNED_IN,
      admin_tokens_delete},
 
-    /* Whoever hands out privileges has them all: that is the administrators'. */
+    /* Whoever hands out privileges has them all: that is the administrators', also by way of a
+     * group that has roles. */
     {HTTP_GET, V0 "/groups", "group:read", groups_list},
     {HTTP_POST, V0 "/groups", "group:create", groups_create},
     {HTTP_GET, V0 "/groups/{id}", "group:read", groups_get},
     {HTTP_PATCH, V0 "/groups/{id}", "group:update:name", groups_update},
     {HTTP_DELETE, V0 "/groups/{id}", "group:delete", groups_delete},
     {HTTP_GET, V0 "/groups/{id}/users", "group:read", groups_users},
-    {HTTP_PUT, V0 "/groups/{id}/users/{user}", REST_ADMIN, groups_user_put},
+    {HTTP_PUT, V0 "/groups/{id}/users/{user}", "group:update:users", groups_user_put},
     {HTTP_DELETE, V0 "/groups/{id}/users/{user}", "group:update:users", groups_user_delete},
     {HTTP_GET, V0 "/groups/{id}/acl-roles", "group:read", groups_roles},
     {HTTP_GET, V0 "/acl-roles", "acl-role:read", roles_list},

@@ -25,6 +25,22 @@ static const struct access_group *need(const struct admin_ops *ops, const char *
 	return g;
 }
 
+/* Roles come with a group, also such that deny: to move people in and out, or to delete it, is to
+ * hand out privileges. */
+static int need_admin_for(const struct admin_ops *ops, const struct rest_user *user,
+			  const struct mu_uuid *group, struct mu_error *err)
+{
+	const struct access *access = ops->access(ops->ctx);
+	const struct access_link *l;
+
+	for (size_t i = 0; !user->admin && (l = access_link_next(access, &i));)
+		if (l->kind == ACCESS_ROLE_GROUP && mu_uuid_equal(&l->to, group))
+			return mu_error_set(
+			    err, MU_E_DENIED,
+			    "only administrators may do this to a group with roles");
+	return 0;
+}
+
 ADMIN_HANDLER(groups_list)
 {
 	const struct admin_ops *ops = ctx;
@@ -92,7 +108,7 @@ ADMIN_HANDLER(groups_delete)
 	struct mu_error err = MU_ERROR_INIT;
 	const struct access_group *g = need(ops, id, &err);
 
-	if (!g)
+	if (!g || need_admin_for(ops, user, &g->id, &err) < 0)
 		return refuse(r, &err);
 	c.id = g->id;
 	return access_answer(ops, r, user, &c, NULL, "group.delete",
@@ -145,7 +161,8 @@ static struct http_reply *member(const struct admin_ops *ops, struct http_reques
 	struct mu_error err = MU_ERROR_INIT;
 
 	if (id_read(id, "group", &c.link.of, &err) < 0 ||
-	    id_read(path_last(r), "user", &c.link.to, &err) < 0)
+	    id_read(path_last(r), "user", &c.link.to, &err) < 0 ||
+	    need_admin_for(ops, user, &c.link.of, &err) < 0)
 		return refuse(r, &err);
 	return access_answer(ops, r, user, &c, NULL, in ? "group.add-user" : "group.remove-user",
 			     path_last(r), NULL, NULL);

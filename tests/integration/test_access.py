@@ -89,6 +89,29 @@ class AccessTest(AggregatorCase):
             self.assertIn(status, (400, 422), reply)
             self.assertIn(says, reply["error"])
 
+    def test_a_group_with_roles_is_the_administrators(self):
+        clerk, other = self.user("clerk"), self.user("somebody else")
+        role = self.rest.post("/acl-roles", {"name": "clerks"})["id"]
+        for action in ("delete", "update"):
+            self.rest.post("/acl-privileges", {"roleId": role, "resource": "group",
+                                               "action": action, "effect": "allow"})
+        self.give(role, clerk)
+        rest = self.signed_in("clerk")
+        group = self.rest.post("/groups", {"name": "bound"})["id"]
+        path = f"/groups/{group}"
+        self.assertEqual(204, self.status(rest, "PUT", f"{path}/users/{other}"))
+        self.assertEqual(204, self.status(rest, "DELETE", f"{path}/users/{other}"))
+        self.assertEqual(204, self.status(rest, "PUT", f"{path}/users/{clerk}"))
+        self.assertEqual(204, self.status(self.rest, "PUT", f"/acl-roles/{role}{path}"))
+        for method, at in (("PUT", f"{path}/users/{other}"), ("DELETE", f"{path}/users/{clerk}"),
+                           ("DELETE", path)):
+            status, _, reply = rest.request(method, at)
+            self.assertEqual(403, status, reply)
+            self.assertIn("with roles", reply["error"])
+        self.assertEqual(204, self.status(rest, "PATCH", path, {"name": "still bound"}))
+        self.assertEqual(204, self.status(self.rest, "DELETE", f"/acl-roles/{role}{path}"))
+        self.assertEqual(204, self.status(rest, "DELETE", path))
+
     def test_refusals_are_written_down_once(self):
         agent = self.agent("not for him")
         self.user("curious")
