@@ -34,7 +34,7 @@
 enum { FIXTURE_VMS = 5, FIXTURE_REPORTS = 11, FIXTURE_TASKS_MAX = 4 };
 
 struct fixture {
-	struct rights *rights; /* of whoever comes with "look:only" */
+	struct rights *rights; /* of whoever comes with "look:only", and more of his name */
 	struct mu_loop *loop;
 	struct rest *rest;
 	struct model_host hosts[2];

@@ -283,6 +283,41 @@ Test(selected, what_was_missed_and_not_looked_at)
 	http_request_for_test_free(r);
 }
 
+static struct http_request *ask_as(int user, const char *target)
+{
+	char who[32];
+
+	(void)snprintf(who, sizeof who, "Bearer look:only %d", user);
+	return fixture_call_as(f, HTTP_GET, target, "authorization", who);
+}
+
+/* Whoever left is remembered, but not all of the world. */
+Test(selected, many_who_left)
+{
+	enum { MANY = 100, REMEMBERED = 64 };
+	static const char target[] = "/rest/v0/events?collections=VM";
+	char ids[MANY][24];
+	char back[96];
+
+	for (int i = 0; i < MANY; i++) {
+		struct http_request *r = ask_as(i, target);
+
+		rest_vm_changed(f->rest, REST_UPDATE, &f->vms[0]);
+		newest(r, ids[i]);
+		http_request_for_test_free(r);
+	}
+	rest_vm_changed(f->rest, REST_UPDATE, &f->vms[0]);
+	for (int i = 0; i < MANY; i += MANY - 1) {
+		struct http_request *r;
+
+		(void)snprintf(back, sizeof back, "%s&lastEventId=%.23s", target, ids[i]);
+		r = ask_as(i, back);
+		cr_expect_eq(!strstr(sent(r), "resync"), i >= MANY - REMEMBERED, "%d: %s", i,
+			     sent(r));
+		http_request_for_test_free(r);
+	}
+}
+
 /* Two of one user see the same. */
 Test(selected, two_clients)
 {
