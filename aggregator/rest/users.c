@@ -172,6 +172,9 @@ static int check_edit(const struct admin_ops *ops, const struct rest_user *user,
 {
 	bool own = user_is(ops, user, u);
 
+	if (!e->name && !e->password && !e->permission)
+		return mu_error_set(err, MU_E_INVALID,
+				    "body: nothing to change; hint: name, password or permission");
 	*ret_own = own && e->password && !ops->may(ops->ctx, user, "user", "update:password");
 	if ((e->name && need_right(ops, user, "user", "update:name", err) < 0) ||
 	    (e->permission && need_right(ops, user, "user", "update:permission", err) < 0))

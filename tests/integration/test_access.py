@@ -61,6 +61,30 @@ class AccessTest(AggregatorCase):
                              ("GET", "/groups"), ("POST", "/acl-roles"), ("POST", "/calls")):
             self.assertEqual(403, self.status(rest, method, path), path)
 
+    def test_nobody_reaches_another_user(self):
+        other = self.user("private")
+        self.user("nosy")
+        rest = self.signed_in("nosy")
+        at = f"/users/{other}"
+        token = self.signed_in("private").get("/users/me/authentication_tokens")[0]["uuid"]
+        code = {"secret": "A" * 32, "code": "000000"}
+        for status, method, path, body in (
+                (403, "GET", at, None), (403, "GET", at + "/groups", None),
+                (403, "GET", at + "/acl-privileges", None),
+                (403, "GET", at + "/authentication_tokens", None),
+                (403, "POST", at + "/authentication_tokens", {}),
+                (403, "DELETE", f"{at}/authentication_tokens/{token}", None),
+                (404, "DELETE", f"/users/me/authentication_tokens/{token}", None),
+                (403, "POST", at + "/otp", None), (403, "PUT", at + "/otp", code),
+                (403, "DELETE", at + "/otp", None), (403, "DELETE", at, None),
+                (403, "PATCH", at, {"name": "mine"}), (403, "PATCH", at, {"permission": "admin"}),
+                (403, "PATCH", at, {"password": PASSWORD, "oldPassword": PASSWORD}),
+                (422, "PATCH", at, {}), (403, "PATCH", "/users/me", {"name": "another"}),
+                (403, "POST", "/users", {"name": "more"}), (403, "GET", "/users", None)):
+            got, _, reply = rest.request(method, path, body)
+            self.assertEqual(status, got, f"{method} {path}: {reply}")
+            self.assertNotIn('"private', str(reply))
+
     def test_roles(self):
         agent = self.agent("seen")
         user = self.user("looker")
