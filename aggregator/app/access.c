@@ -4,6 +4,8 @@
  * is ever kept: looking one up by hash leaks nothing about the others through its timing.
  */
 #include "aggregator/app/app.h"
+#include "aggregator/app/sign_in.h"
+#include "aggregator/app/users.h"
 #include "aggregator/store/audit.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -26,11 +28,27 @@ static void copy_text(char *dst, size_t size, const char *src)
 	mu_utf8_sanitize(dst, size - 1, src, strlen(src));
 }
 
+/* To the minute. */
+static void mark_used(struct app *app, struct store_token *t, const struct http_peer *peer)
+{
+	mu_msec now = mu_clock_wall();
+	struct store_tx *tx;
+
+	if (now - t->used_at < MU_SEC(60) && strcmp(t->used_from, peer->address) == 0)
+		return;
+	t->used_at = now;
+	copy_text(t->used_from, sizeof t->used_from, peer->address);
+	tx = store_begin(app->store);
+	store_tokens_used(tx, &t->id, now, t->used_from);
+	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
+}
+
 int app_authenticate(struct app *app, const char *token, const struct http_peer *peer,
 		     struct rest_user *ret_user, struct mu_error *err)
 {
 	struct rest_user user = {.admin = true};
-	const struct store_token *t;
+	const struct access_user *u;
+	struct store_token *t;
 	char hash[TLS_FINGERPRINT_TEXT];
 
 	if (!token && peer->local && (peer->uid == 0 || peer->uid == geteuid())) {
@@ -45,12 +63,14 @@ int app_authenticate(struct app *app, const char *token, const struct http_peer 
 				    "make one with 'muster-aggregator token create'");
 	tls_sha256_hex(token, strlen(token), hash);
 	t = mu_map_find_str(app->tokens, hash);
-	if (!t)
-		return mu_error_set(err, MU_E_UNAUTHENTICATED, "this token is not known");
-	if (t->expires_at && t->expires_at <= mu_clock_wall())
+	u = t ? access_user_find(users_access(app->users), &t->user_id) : NULL;
+	if (!u || (t->expires_at && t->expires_at <= mu_clock_wall()))
 		return mu_error_set(err, MU_E_UNAUTHENTICATED,
-				    "this token has expired; hint: make another one");
-	copy_text(user.name, sizeof user.name, t->user);
+				    "this token is not known, or it has expired; hint: make "
+				    "another one");
+	mark_used(app, t, peer);
+	user = (struct rest_user){.admin = u->admin, .account = u->id, .token = t->id};
+	copy_text(user.name, sizeof user.name, u->name);
 	*ret_user = user;
 	return 0;
 }
@@ -70,6 +90,19 @@ void app_access_add_token(struct app *app, const struct store_token *t)
 void app_access_add_cert(struct app *app, const struct store_cert *c)
 {
 	free(mu_map_put_str(app->certs, c->fingerprint, mu_xmemdup(c, sizeof *c)));
+}
+
+void app_tokens_forget(struct app *app, const struct mu_uuid *user)
+{
+	const struct store_token *t;
+
+	/* Taking one out may move the others. */
+	for (size_t i = 0; (t = mu_map_next(app->tokens, &i, NULL, NULL));) {
+		if (!mu_uuid_equal(&t->user_id, user))
+			continue;
+		free(mu_map_remove_str(app->tokens, t->secret_hash));
+		i = 0;
+	}
 }
 
 static void map_free_all(struct mu_map *m)
@@ -95,10 +128,12 @@ void app_access_trim(struct app *app)
 	struct store_tx *tx = store_begin(app->store);
 	struct store_join *j;
 	struct store_cert *c;
+	struct store_token *t;
 
 	/* A day later than needed: who looks finds why a token did not work. */
 	store_joins_trim(tx, now - MU_SEC(86400));
 	store_certs_trim(tx, now - MU_SEC(86400));
+	store_tokens_trim(tx, now - MU_SEC(86400));
 	store_audit_trim(tx);
 	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
 	for (size_t i = 0; (j = mu_map_next(app->joins, &i, NULL, NULL));) {
@@ -108,6 +143,10 @@ void app_access_trim(struct app *app)
 	for (size_t i = 0; (c = mu_map_next(app->certs, &i, NULL, NULL));) {
 		if (c->not_after < now - MU_SEC(86400))
 			free(mu_map_remove_str(app->certs, c->fingerprint));
+	}
+	for (size_t i = 0; (t = mu_map_next(app->tokens, &i, NULL, NULL));) {
+		if (t->expires_at && t->expires_at < now - MU_SEC(86400))
+			free(mu_map_remove_str(app->tokens, t->secret_hash));
 	}
 }
 
@@ -291,7 +330,10 @@ static struct admin_token token_view(const struct store_token *t)
 {
 	return (struct admin_token){
 	    .id = t->id,
-	    .user = t->user,
+	    .user_id = t->user_id,
+	    .client = t->client,
+	    .used_at = t->used_at,
+	    .used_from = t->used_from,
 	    .description = t->description,
 	    .created_at = t->created_at,
 	    .expires_at = t->expires_at,
@@ -314,13 +356,43 @@ static void token_refused(void *ctx)
 	token_answer(req, &req->err);
 }
 
+/* The one that this client of the user has already, NULL if none. */
+static const struct store_token *token_of_client(struct app *app, const struct store_token *like)
+{
+	const struct store_token *t;
+
+	for (size_t i = 0; like->client[0] && (t = mu_map_next(app->tokens, &i, NULL, NULL));)
+		if (mu_uuid_equal(&t->user_id, &like->user_id) &&
+		    strcmp(t->client, like->client) == 0 && !mu_uuid_equal(&t->id, &like->id))
+			return t;
+	return NULL;
+}
+
 static void token_stored(void *ctx, const struct mu_error *err)
 {
 	struct token_request *req = ctx;
 
+	const struct store_token *old = err ? NULL : token_of_client(req->app, &req->token);
+
+	if (old)
+		free(mu_map_remove_str(req->app->tokens, old->secret_hash));
 	if (!err)
 		app_access_add_token(req->app, &req->token);
 	token_answer(req, err);
+}
+
+/* Local users act for an administrator: the first. */
+static const struct access_user *token_user(struct app *app, const struct mu_uuid *id)
+{
+	const struct access *access = users_access(app->users);
+	const struct access_user *u;
+
+	if (!mu_uuid_is_nil(id))
+		return access_user_find(access, id);
+	for (size_t i = 0; (u = access_user_next(access, &i));)
+		if (u->admin)
+			return u;
+	return NULL;
 }
 
 static void token_create(void *ctx, const struct admin_token *in, mu_msec lifetime,
@@ -330,15 +402,22 @@ static void token_create(void *ctx, const struct admin_token *in, mu_msec lifeti
 			 void *arg)
 {
 	struct app *app = ctx;
+	const struct access_user *u = token_user(app, &in->user_id);
 	struct token_request *req = mu_xcalloc(1, sizeof *req);
 	unsigned char secret[TOKEN_BYTES];
 	char hex[2 * TOKEN_BYTES + 1];
+	const struct store_token *old;
 	struct store_tx *tx;
 
 	*req = (struct token_request){.app = app, .done = done, .arg = arg};
 	if (mu_map_size(app->tokens) >= TOKENS_MAX) {
 		mu_error_set(&req->err, MU_E_EXHAUSTED,
 			     "there are %d API tokens; hint: delete some", TOKENS_MAX);
+		mu_loop_post(app->loop, token_refused, req);
+		return;
+	}
+	if (!u) {
+		mu_error_set(&req->err, MU_E_NOT_FOUND, "no such user");
 		mu_loop_post(app->loop, token_refused, req);
 		return;
 	}
@@ -349,9 +428,14 @@ static void token_create(void *ctx, const struct admin_token *in, mu_msec lifeti
 	req->token.id = mu_random_uuid();
 	req->token.created_at = mu_clock_wall();
 	req->token.expires_at = lifetime ? req->token.created_at + lifetime : 0;
-	copy_text(req->token.user, sizeof req->token.user, in->user);
+	req->token.user_id = u->id;
+	copy_text(req->token.user, sizeof req->token.user, u->name);
+	copy_text(req->token.client, sizeof req->token.client, in->client ? in->client : "");
 	copy_text(req->token.description, sizeof req->token.description, in->description);
 	tx = store_begin(app->store);
+	old = token_of_client(app, &req->token);
+	if (old)
+		store_tokens_delete(tx, &old->id);
 	store_tokens_add(tx, &req->token);
 	app_audit(app, tx, who, "token.create", &req->token.id, "success", req->token.description);
 	store_commit(tx, STORE_OR_FAIL, token_stored, req);
@@ -447,6 +531,55 @@ static void admin_metrics_of(void *ctx, const struct host_id *id, struct admin_m
 	};
 }
 
+static const struct access *admin_access(void *ctx)
+{
+	struct app *app = ctx;
+
+	return users_access(app->users);
+}
+
+static bool admin_may(void *ctx, const struct rest_user *user, const char *resource,
+		      const char *action)
+{
+	struct app *app = ctx;
+
+	return user->admin || rights_look(users_rights(app->users, &user->account), resource,
+					  action) == RIGHTS_ALL;
+}
+
+static void admin_access_change(void *ctx, const struct access_change *c, const char *password,
+				const struct admin_asker *who, const char *action,
+				const char *detail, admin_done done, void *arg)
+{
+	struct app *app = ctx;
+
+	if (password)
+		users_change_password(app->users, c, password, who, action, detail, done, arg);
+	else
+		users_change(app->users, c, who, action, detail, done, arg);
+}
+
+static void admin_sign_in(void *ctx, const struct rest_sign_in *in, const char *from,
+			  void (*done)(void *arg, const struct rest_user *user,
+				       const struct mu_error *err),
+			  void *arg)
+{
+	struct app *app = ctx;
+
+	sign_in_start(app->sign_ins, in, from, done, arg);
+}
+
+static void admin_hash(const char *text, char ret[static TLS_FINGERPRINT_TEXT])
+{
+	tls_sha256_hex(text, strlen(text), ret);
+}
+
+static bool admin_otp_check(void *ctx, const char *secret, const char *code, uint64_t *ret_number)
+{
+	(void)ctx;
+	return sign_in_otp(secret, code, 0, ret_number);
+}
+
 void app_admin_ops(struct app *app, struct admin_ops *ret)
 {
 	*ret = (struct admin_ops){
@@ -459,6 +592,12 @@ void app_admin_ops(struct app *app, struct admin_ops *ret)
 	    .token_create = token_create,
 	    .token_each = token_each,
 	    .token_delete = token_delete,
+	    .access = admin_access,
+	    .may = admin_may,
+	    .access_change = admin_access_change,
+	    .sign_in = admin_sign_in,
+	    .otp_check = admin_otp_check,
+	    .hash = admin_hash,
 	    .host_revoke = admin_host_revoke,
 	    .audit_list = admin_audit_rows,
 	    .metrics = admin_metrics_of,

@@ -7,6 +7,10 @@
  */
 #include "aggregator/app/app.h"
 
+#include "aggregator/app/refusals.h"
+#include "aggregator/app/sign_in.h"
+#include "aggregator/app/users.h"
+
 #include "aggregator/notify/notifier.h"
 #include "common/base/assert.h"
 #include "common/base/mem.h"
@@ -75,6 +79,9 @@ static void app_free(void *ctx)
 	mu_map_free(app->resync);
 	app_metrics_free(app);
 	app_alarms_free(app);
+	sign_ins_free(app->sign_ins);
+	refused_free(app->refused);
+	users_free(app->users);
 	app_access_free(app);
 	free(app->fleet_address);
 	mu_timer_free(app->task_timer);
@@ -119,6 +126,9 @@ int app_open(const struct app_options *options, struct app **ret_app, struct mu_
 	app->certs = mu_map_new();
 	app->joins = mu_map_new();
 	app->tokens = mu_map_new();
+	app->users = users_new(app);
+	app->sign_ins = sign_ins_new(app);
+	app->refused = refused_new(app);
 	app->enrolling = mu_map_new();
 	app_admin_ops(app, &app->admin);
 	if (open_state(app, err) < 0 || app_load(app, err) < 0) {
@@ -345,15 +355,22 @@ static void on_fleet_stopped(void *ctx)
 		on_remote_closed(app);
 }
 
+static void on_users_stopped(void *ctx)
+{
+	struct app *app = ctx;
+
+	if (app->fleet)
+		fleet_stop(app->fleet, on_fleet_stopped, app);
+	else
+		on_fleet_stopped(app);
+}
+
 static void on_http_stopped(void *ctx)
 {
 	struct app *app = ctx;
 
 	app->http = NULL;
-	if (app->fleet)
-		fleet_stop(app->fleet, on_fleet_stopped, app);
-	else
-		on_fleet_stopped(app);
+	users_stop(app->users, on_users_stopped, app);
 }
 
 static void app_stop(void *ctx)
@@ -367,6 +384,7 @@ static void app_stop(void *ctx)
 	/* Both store something, which a store that is closing has to know in time. */
 	mu_timer_cancel(app->daily);
 	mu_timer_cancel(app->task_timer);
+	refused_stop(app->refused);
 	app_alarms_stop(app);
 	if (app->http)
 		http_server_stop(app->http, on_http_stopped, app);

@@ -27,6 +27,9 @@
 
 struct alarming;
 struct notifier;
+struct refused;
+struct sign_ins;
+struct users;
 
 struct app {
 	const struct app_options *options;
@@ -47,11 +50,14 @@ struct app {
 	struct mu_map *resync;       /* host ids whose stored state could not be read */
 	size_t n_conflicts;          /* told today (state.c) */
 	/* who may come in (access.c) */
-	struct mu_map *certs;     /* fingerprint -> struct store_cert */
-	struct mu_map *joins;     /* secret's hash -> struct store_join */
-	struct mu_map *tokens;    /* secret's hash -> struct store_token */
-	struct mu_map *enrolling; /* host ids whose enrolment is being stored */
-	struct mu_timer *daily;   /* certificates, what is over */
+	struct mu_map *certs;      /* fingerprint -> struct store_cert */
+	struct mu_map *joins;      /* secret's hash -> struct store_join */
+	struct mu_map *tokens;     /* secret's hash -> struct store_token */
+	struct users *users;       /* users.h */
+	struct sign_ins *sign_ins; /* sign_in.h */
+	struct refused *refused;   /* refusals.h */
+	struct mu_map *enrolling;  /* host ids whose enrolment is being stored */
+	struct mu_timer *daily;    /* certificates, what is over */
 	char *fleet_address;
 	/* servers */
 	struct rpc *rpc;
@@ -133,6 +139,8 @@ void app_admin_ops(struct app *app, struct admin_ops *ret);
 void app_access_add_join(struct app *app, const struct store_join *j);
 void app_access_add_token(struct app *app, const struct store_token *t);
 void app_access_add_cert(struct app *app, const struct store_cert *c);
+/* A user is gone. */
+void app_tokens_forget(struct app *app, const struct mu_uuid *user);
 void app_access_free(struct app *app);
 /* Drop what is over, from memory and store. */
 void app_access_trim(struct app *app);

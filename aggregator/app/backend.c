@@ -1,12 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* common/rest's view of the fleet: a table of functions over the inventory and the tasks. */
 #include "aggregator/app/app.h"
+#include "aggregator/app/refusals.h"
+#include "aggregator/app/sign_in.h"
+#include "aggregator/app/users.h"
 #include "common/base/mem.h"
 
 static int authenticate(void *ctx, const char *token, const struct http_peer *peer,
 			struct rest_user *ret_user, struct mu_error *err)
 {
 	return app_authenticate(ctx, token, peer, ret_user, err);
+}
+
+static void sign_in(void *ctx, const struct rest_sign_in *in, const char *from,
+		    void (*done)(void *arg, const struct rest_user *user,
+				 const struct mu_error *err),
+		    void *arg)
+{
+	struct app *app = ctx;
+
+	sign_in_start(app->sign_ins, in, from, done, arg);
+}
+
+static bool signed_in(void *ctx, const struct rest_sign_in *in, struct rest_user *ret_user)
+{
+	struct app *app = ctx;
+
+	return sign_in_known(app->sign_ins, in, ret_user);
+}
+
+static int refresh(void *ctx, struct rest_user *user, struct mu_error *err)
+{
+	return sign_in_refresh(ctx, user, err);
+}
+
+static const struct rights *rights(void *ctx, const struct mu_uuid *account)
+{
+	struct app *app = ctx;
+
+	return users_rights(app->users, account);
+}
+
+static void refused(void *ctx, const struct rest_user *user, const char *from, const char *what,
+		    const char *path, const struct mu_uuid *object)
+{
+	const struct app *app = ctx;
+
+	refused_note(app->refused, user ? user->name : "", from, what, path, object);
 }
 
 static void each_host(void *ctx, bool (*each)(const struct model_host *h, void *arg), void *arg)
@@ -208,6 +248,11 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	*ret = (struct rest_backend){
 	    .ctx = app,
 	    .authenticate = authenticate,
+	    .sign_in = sign_in,
+	    .signed_in = signed_in,
+	    .refresh = refresh,
+	    .rights = rights,
+	    .refused = refused,
 	    .each_host = each_host,
 	    .each_vm = each_vm,
 	    .each_object = each_object,

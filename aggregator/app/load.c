@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Everything from the store into memory, once, before anything is served. */
 #include "aggregator/app/app.h"
+#include "aggregator/app/users.h"
 #include "aggregator/store/audit.h"
 #include "aggregator/store/hosts.h"
 #include "aggregator/store/tasks.h"
@@ -244,6 +245,7 @@ int app_load(struct app *app, struct mu_error *err)
 	if (load_reports(app, err) < 0 || store_tasks_list(app->store, load_task, app, err) < 0 ||
 	    store_certs_list(app->store, load_cert, app, err) < 0 ||
 	    store_joins_list(app->store, load_join, app, err) < 0 ||
+	    users_load(app->users, err) < 0 ||
 	    store_tokens_list(app->store, load_token, app, err) < 0)
 		return mu_error_prefix(err, "reading the database");
 	app_publish(app); /* conflicts; nobody listens for the rest yet */

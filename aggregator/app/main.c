@@ -71,7 +71,7 @@ static void join_created(void *arg, const struct admin_join *j, const char *text
 static void direct_token(struct app *app, struct outcome *out)
 {
 	const char *name = app->options->names;
-	struct admin_token in = {.user = "admin", .description = name ? name : ""};
+	struct admin_token in = {.description = name ? name : ""};
 
 	app->admin.token_create(app, &in, 0, &local_asker, token_created, out);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Alarms, their rules, and who is told. Rules and targets are named by `name`, or by id. */
-#include "aggregator/cli/pairs.h"
-#include "aggregator/cli/resolve.h"
+#include "aggregator/cli/named.h"
 #include "aggregator/cli/verbs.h"
 #include "aggregator/cli/when.h"
 #include "common/base/assert.h"
@@ -46,19 +45,13 @@ static const struct cli_column trial_columns[] = {
     {"ID", "object", CLI_CELL_TEXT, false},   {NULL, NULL, CLI_CELL_TEXT, false},
 };
 
-struct noun {
-	const char *noun;
-	const char *path;
-	const struct cli_column *columns;
-};
-
-static const struct noun nouns[] = {
+static const struct cli_named nouns[] = {
     {"alarm-rule", "/rest/v0/alarm-rules", rule_columns},
     {"alarm-target", "/rest/v0/alarm-targets", target_columns},
     {"alarm", "/rest/v0/alarms?fields=*", NULL},
 };
 
-static const struct noun *noun_of(const struct cli *cli)
+static const struct cli_named *noun_of(const struct cli *cli)
 {
 	for (size_t i = 0; i < MU_ARRAY_SIZE(nouns); i++)
 		if (strcmp(nouns[i].noun, cli->verb->noun) == 0)
@@ -66,103 +59,16 @@ static const struct noun *noun_of(const struct cli *cli)
 	mu_assert_unreachable();
 }
 
-/* By `name`, as others are found by their name_label. */
-static int find(struct cli *cli, const char *ref, const struct mu_value **ret, struct mu_error *err)
-{
-	const struct noun *noun = noun_of(cli);
-	const struct mu_value *list;
-	struct mu_value *named;
-
-	if (cli_api_call(cli->api, cli->arena, "GET", noun->path, NULL, &list, err) < 0)
-		return MU_FAILED;
-	named = mu_value_copy(cli->arena, list);
-	for (struct mu_value *o = named->first; o; o = o->next)
-		mu_value_set_string(cli->arena, o, "name_label",
-				    mu_value_as_string(mu_value_get(o, "name")));
-	if (cli_resolve(named, noun->noun, ref, ret, err) < 0)
-		return MU_FAILED;
-	mu_value_remove((struct mu_value *)(uintptr_t)*ret, "name_label");
-	return 0;
-}
-
-/* "/rest/v0/alarm-rules/ID<behind>" of what `ref` names. */
-static int path_of(struct cli *cli, const char *ref, const char *behind, const char **ret,
-		   struct mu_error *err)
-{
-	const struct noun *noun = noun_of(cli);
-	const struct mu_value *object;
-
-	if (find(cli, ref, &object, err) < 0)
-		return MU_FAILED;
-	*ret = mu_arena_printf(cli->arena, "%.*s/%s%s", (int)strcspn(noun->path, "?"), noun->path,
-			       mu_value_as_string(mu_value_get(object, "id")), behind);
-	return 0;
-}
-
 int cli_alarm_list(struct cli *cli, int argc, char **argv)
 {
-	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
-	const struct noun *noun = noun_of(cli);
-	struct cli_render render = cli_render_of(cli, noun->columns);
-	const struct mu_value *list;
-	int r = cli_get(cli, noun->path, &list);
-
 	(void)argc;
 	(void)argv;
-	if (r != CLI_OK)
-		return r;
-	cli_render_list(&out, &render, list);
-	return cli_print(&out);
+	return cli_named_list(cli, noun_of(cli));
 }
 
 int cli_alarm_show(struct cli *cli, int argc, char **argv)
 {
-	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
-	struct cli_render render = cli_render_of(cli, noun_of(cli)->columns);
-	int *exits = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *exits);
-	int r;
-
-	for (int i = 0; i < argc; i++) {
-		struct mu_error err = MU_ERROR_INIT;
-		const struct mu_value *object;
-
-		if (find(cli, argv[i], &object, &err) < 0) {
-			exits[i] = cli_fail(&err);
-			continue;
-		}
-		if (render.output == CLI_TABLE && out.len > 0)
-			mu_str_add_char(&out, '\n');
-		cli_render_object(&out, &render, object);
-	}
-	r = cli_exit_together(exits, (size_t)argc);
-	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
-}
-
-/* NAME=VALUE words, over --json. */
-static int read_body(struct cli *cli, int argc, char **argv, struct mu_value **ret,
-		     struct mu_error *err)
-{
-	struct mu_value *pairs;
-
-	*ret = mu_value_object(cli->arena);
-	if ((cli->options.json && cli_read_json(cli, cli->options.json, ret, err) < 0) ||
-	    cli_pairs_parse(cli->arena, argc, argv, &pairs, err) < 0)
-		return MU_FAILED;
-	for (const struct mu_value *v = pairs->first; v; v = v->next) {
-		mu_value_remove(*ret, v->name);
-		mu_value_set(cli->arena, *ret, v->name, mu_value_copy(cli->arena, v));
-	}
-	return 0;
-}
-
-static int print_object(struct cli *cli, const struct cli_column *columns,
-			const struct mu_value *object)
-{
-	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
-	struct cli_render render = cli_render_of(cli, columns);
-
-	cli_render_object(&out, &render, object);
-	return cli_print(&out);
+	return cli_named_show(cli, noun_of(cli), argc, argv);
 }
 
 /* The objects it would be an alarm of; JSON and YAML are all of the answer. */
@@ -181,12 +87,12 @@ static int print_trial(struct cli *cli, const struct mu_value *trial)
 
 int cli_alarm_create(struct cli *cli, int argc, char **argv)
 {
-	const struct noun *noun = noun_of(cli);
+	const struct cli_named *noun = noun_of(cli);
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *made;
 	struct mu_value *body;
 
-	if (read_body(cli, argc - 1, argv + 1, &body, &err) < 0)
+	if (cli_named_body(cli, argc - 1, argv + 1, &body, &err) < 0)
 		return cli_fail(&err);
 	mu_value_remove(body, "name");
 	mu_value_set_string(cli->arena, body, "name", argv[0]);
@@ -196,8 +102,7 @@ int cli_alarm_create(struct cli *cli, int argc, char **argv)
 			     : noun->path,
 			 body, &made, &err) < 0)
 		return cli_fail(&err);
-	return cli->options.dry_run ? print_trial(cli, made)
-				    : print_object(cli, noun->columns, made);
+	return cli->options.dry_run ? print_trial(cli, made) : cli_named_print(cli, noun, made);
 }
 
 static int edit(struct cli *cli, const char *ref, const struct mu_value *body)
@@ -206,10 +111,10 @@ static int edit(struct cli *cli, const char *ref, const struct mu_value *body)
 	const struct mu_value *made;
 	const char *path;
 
-	if (path_of(cli, ref, "", &path, &err) < 0 ||
+	if (cli_named_path(cli, noun_of(cli), ref, "", &path, &err) < 0 ||
 	    cli_api_call(cli->api, cli->arena, "PATCH", path, body, &made, &err) < 0)
 		return cli_fail(&err);
-	return print_object(cli, noun_of(cli)->columns, made);
+	return cli_named_print(cli, noun_of(cli), made);
 }
 
 int cli_alarm_edit(struct cli *cli, int argc, char **argv)
@@ -217,7 +122,7 @@ int cli_alarm_edit(struct cli *cli, int argc, char **argv)
 	struct mu_error err = MU_ERROR_INIT;
 	struct mu_value *body;
 
-	if (read_body(cli, argc - 1, argv + 1, &body, &err) < 0)
+	if (cli_named_body(cli, argc - 1, argv + 1, &body, &err) < 0)
 		return cli_fail(&err);
 	return edit(cli, argv[0], body);
 }
@@ -250,34 +155,19 @@ int cli_alarm_silence(struct cli *cli, int argc, char **argv)
 	return edit(cli, argv[0], body);
 }
 
-static int each(struct cli *cli, int argc, char **argv, const char *method, const char *behind)
-{
-	int *exits = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *exits);
-
-	for (int i = 0; i < argc; i++) {
-		struct mu_error err = MU_ERROR_INIT;
-		const char *path;
-
-		if (path_of(cli, argv[i], behind, &path, &err) < 0 ||
-		    cli_api_call(cli->api, cli->arena, method, path, NULL, NULL, &err) < 0)
-			exits[i] = cli_fail(&err);
-	}
-	return cli_exit_together(exits, (size_t)argc);
-}
-
 int cli_alarm_delete(struct cli *cli, int argc, char **argv)
 {
-	return each(cli, argc, argv, "DELETE", "");
+	return cli_named_each(cli, noun_of(cli), argc, argv, "DELETE", "");
 }
 
 int cli_alarm_acknowledge(struct cli *cli, int argc, char **argv)
 {
-	return each(cli, argc, argv, "POST", "/actions/acknowledge");
+	return cli_named_each(cli, noun_of(cli), argc, argv, "POST", "/actions/acknowledge");
 }
 
 int cli_alarm_target_test(struct cli *cli, int argc, char **argv)
 {
-	return each(cli, argc, argv, "POST", "/actions/test");
+	return cli_named_each(cli, noun_of(cli), argc, argv, "POST", "/actions/test");
 }
 
 int cli_alarm_rule_test(struct cli *cli, int argc, char **argv)
@@ -287,7 +177,7 @@ int cli_alarm_rule_test(struct cli *cli, int argc, char **argv)
 	const char *path;
 
 	(void)argc;
-	if (path_of(cli, argv[0], "/actions/test", &path, &err) < 0 ||
+	if (cli_named_path(cli, noun_of(cli), argv[0], "/actions/test", &path, &err) < 0 ||
 	    cli_api_call(cli->api, cli->arena, "POST", path, NULL, &trial, &err) < 0)
 		return cli_fail(&err);
 	return print_trial(cli, trial);

@@ -170,8 +170,9 @@ static int refused(const struct cli_api *api, struct mu_arena *a,
 	    mu_json_read(a, answer->body.data, answer->body.len, &body, NULL) == 0)
 		text = mu_value_as_string(mu_value_get(body, "error"));
 	if (answer->status == 401)
-		hint = api->options.token ? "; hint: is MUSTER_TOKEN (or --token) right?"
-					  : "; hint: set MUSTER_TOKEN, or use --token";
+		hint = api->options.token
+			   ? "; hint: is MUSTER_TOKEN (or --token) right? else: muster login"
+			   : "; hint: muster login, or set MUSTER_TOKEN";
 	if (text)
 		return mu_error_set(err, cli_api_code_of_status(answer->status), "%.*s%s",
 				    ERROR_TEXT_SHOWN, text, hint);

@@ -2,6 +2,7 @@
 /*
  * muster NOUN VERB [ARGUMENT...] [OPTION...]: a client of the REST API, and of nothing else.
  */
+#include "aggregator/cli/stored.h"
 #include "aggregator/cli/verbs.h"
 
 #include <locale.h>
@@ -13,6 +14,26 @@ static int usage(const struct mu_error *err)
 	return CLI_USAGE;
 }
 
+/* What `muster login` has left, where nothing else says it; not where a socket is named. */
+static int take_stored(struct cli *cli, struct mu_error *err)
+{
+	struct cli_options *o = &cli->options;
+	struct cli_stored login;
+
+	if (o->socket || (o->url && o->token))
+		return 0;
+	if (cli_stored_load(cli->arena, &login, err) < 0)
+		return MU_FAILED;
+	if (!login.url || (o->url && strcmp(o->url, login.url) != 0))
+		return 0;
+	o->url = login.url;
+	if (!o->token)
+		o->token = login.token;
+	if (!o->ca)
+		o->ca = login.ca;
+	return 0;
+}
+
 static int connect_api(struct cli *cli, struct mu_error *err)
 {
 	struct cli_options *o = &cli->options;
@@ -20,6 +41,8 @@ static int connect_api(struct cli *cli, struct mu_error *err)
 	    .token = o->token, .ca = o->ca, .insecure = o->insecure, .verbose = o->verbose};
 
 	cli_options_environment(o);
+	if ((!cli->verb || cli->verb->run != cli_logout) && take_stored(cli, err) < 0)
+		return MU_FAILED;
 	api.token = o->token;
 	api.ca = o->ca;
 	api.url = o->url;
@@ -31,7 +54,7 @@ static int connect_api(struct cli *cli, struct mu_error *err)
 static void complete_objects(struct cli *cli, const char *collection)
 {
 	const char *path =
-	    mu_arena_printf(cli->arena, "/rest/v0/%s?fields=id,name_label", collection);
+	    mu_arena_printf(cli->arena, "/rest/v0/%s?fields=id,name_label,name", collection);
 	const struct mu_value *list;
 
 	if (cli_api_call(cli->api, cli->arena, "GET", path, NULL, &list, NULL) < 0)
@@ -40,6 +63,8 @@ static void complete_objects(struct cli *cli, const char *collection)
 	{
 		const char *name = mu_value_as_string(mu_value_get(object, "name_label"));
 
+		if (!name)
+			name = mu_value_as_string(mu_value_get(object, "name"));
 		if (!name)
 			name = mu_value_as_string(mu_value_get(object, "id"));
 		if (name && !strpbrk(name, "\n\r"))

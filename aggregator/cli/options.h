@@ -32,6 +32,7 @@ enum {
 	CLI_OPT_DRY_RUN = 1 << 13,
 	CLI_OPT_TOP = 1 << 14,
 	CLI_OPT_RRD = 1 << 15,
+	CLI_OPT_LOGIN = 1 << 16,
 };
 
 struct cli_options {
@@ -69,6 +70,7 @@ struct cli_options {
 	const char *name;
 	bool resume;
 	bool dry_run;
+	const char *otp;
 	const char *url;
 	const char *token;
 	const char *ca;

@@ -83,6 +83,22 @@ int cli_terminal_begin(int fd, struct mu_error *err)
 	return 0;
 }
 
+int cli_terminal_begin_hidden(int fd, struct mu_error *err)
+{
+	static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
+	struct termios hidden;
+
+	if (cli_terminal_begin(fd, err) < 0)
+		return MU_FAILED;
+	catch_all(ending, sizeof ending / sizeof ending[0]);
+	hidden = saved.before;
+	hidden.c_lflag &= ~(tcflag_t)ECHO;
+	hidden.c_cc[VSUSP] = _POSIX_VDISABLE;
+	if (tcsetattr(fd, TCSAFLUSH, &hidden) < 0)
+		return mu_error_errno(err, errno, "the terminal cannot be set up");
+	return 0;
+}
+
 int cli_terminal_begin_screen(int fd, int out, struct mu_error *err)
 {
 	static const int ending[] = {SIGINT, SIGTERM, SIGHUP};

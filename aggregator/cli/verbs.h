@@ -63,6 +63,25 @@ int cli_call_method(struct cli *cli, const char *label, const char *method, cons
 		    const char *host, struct mu_value *arguments);
 /* The answer to a request for a call: waits and prints what comes back, as the options say. */
 int cli_call_finish(struct cli *cli, const char *label, const struct mu_value *answer);
+int cli_account_list(struct cli *cli, int argc, char **argv); /* user, group, role */
+int cli_account_show(struct cli *cli, int argc, char **argv);
+int cli_account_create(struct cli *cli, int argc, char **argv);
+int cli_account_edit(struct cli *cli, int argc, char **argv);
+int cli_account_delete(struct cli *cli, int argc, char **argv);
+int cli_account_privileges(struct cli *cli, int argc, char **argv);
+int cli_user_passwd(struct cli *cli, int argc, char **argv);
+int cli_group_add(struct cli *cli, int argc, char **argv);
+int cli_group_remove(struct cli *cli, int argc, char **argv);
+int cli_role_copy(struct cli *cli, int argc, char **argv);
+int cli_role_grant(struct cli *cli, int argc, char **argv);
+int cli_role_revoke(struct cli *cli, int argc, char **argv);
+int cli_role_assign(struct cli *cli, int argc, char **argv);
+int cli_role_unassign(struct cli *cli, int argc, char **argv);
+int cli_token_list(struct cli *cli, int argc, char **argv);
+int cli_token_create(struct cli *cli, int argc, char **argv);
+int cli_token_delete(struct cli *cli, int argc, char **argv);
+int cli_login(struct cli *cli, int argc, char **argv);
+int cli_logout(struct cli *cli, int argc, char **argv);
 int cli_top(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_ping(struct cli *cli, int argc, char **argv);

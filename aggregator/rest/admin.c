@@ -2,24 +2,70 @@
 /* The route table. */
 #include "aggregator/rest/admin.h"
 
-#include "aggregator/rest/reply.h"
+#include "aggregator/rest/access.h"
 #include "common/base/mem.h"
 
 #define V0 "/rest/v0"
 
 static const struct rest_route routes[] = {
-    {HTTP_GET, V0 "/ca", true, admin_ca},
-    {HTTP_POST, V0 "/enrol", true, admin_enrol},
-    {HTTP_GET, V0 "/join-tokens", false, admin_joins_list},
-    {HTTP_POST, V0 "/join-tokens", false, admin_joins_create},
-    {HTTP_DELETE, V0 "/join-tokens/{id}", false, admin_joins_delete},
-    {HTTP_GET, V0 "/users/me/authentication_tokens", false, admin_tokens_list},
-    {HTTP_POST, V0 "/users/me/authentication_tokens", false, admin_tokens_create},
-    {HTTP_DELETE, V0 "/users/me/authentication_tokens/{id}", false, admin_tokens_delete},
-    {HTTP_POST, V0 "/hosts/{id}/actions/revoke", false, admin_hosts_revoke},
-    {HTTP_DELETE, V0 "/hosts/{id}", false, admin_hosts_delete},
-    {HTTP_GET, V0 "/hosts/{id}/metrics", false, admin_hosts_metrics},
-    {HTTP_GET, V0 "/audit", false, admin_audit},
+    {HTTP_GET, V0 "/ca", REST_OPEN, admin_ca},
+    {HTTP_POST, V0 "/enrol", REST_OPEN, admin_enrol},
+    {HTTP_GET, V0 "/join-tokens", "host:join", admin_joins_list},
+    {HTTP_POST, V0 "/join-tokens", "host:join", admin_joins_create},
+    {HTTP_DELETE, V0 "/join-tokens/{id}", "host:join", admin_joins_delete},
+    {HTTP_POST, V0 "/hosts/{id}/actions/revoke", "host:detach", admin_hosts_revoke},
+    {HTTP_DELETE, V0 "/hosts/{id}", "host:forget", admin_hosts_delete},
+    {HTTP_GET, V0 "/hosts/{id}/metrics", "host:read", admin_hosts_metrics},
+    {HTTP_GET, V0 "/audit", "audit:read", admin_audit},
+
+    {HTTP_POST, V0 "/auth/login", REST_OPEN, auth_login},
+    {HTTP_POST, V0 "/auth/logout", REST_SIGNED_IN, auth_logout},
+
+    /* With {id} "me", or his own, for everybody: the handlers ask for more where it takes more. */
+    {HTTP_GET, V0 "/users", "user:read", users_list},
+    {HTTP_POST, V0 "/users", "user:create", users_create},
+    {HTTP_GET, V0 "/users/{id}", REST_SIGNED_IN, users_get},
+    {HTTP_PATCH, V0 "/users/{id}", REST_SIGNED_IN, users_update},
+    {HTTP_DELETE, V0 "/users/{id}", "user:delete", users_delete},
+    {HTTP_GET, V0 "/users/{id}/groups", REST_SIGNED_IN, users_groups},
+    {HTTP_GET, V0 "/users/{id}/acl-privileges", REST_SIGNED_IN, users_privileges},
+    {HTTP_POST, V0 "/users/{id}/otp", REST_SIGNED_IN, users_otp_new},
+    {HTTP_PUT, V0 "/users/{id}/otp", REST_SIGNED_IN, users_otp_put},
+    {HTTP_DELETE, V0 "/users/{id}/otp", REST_SIGNED_IN, users_otp_delete},
+    {HTTP_GET, V0 "/users/{id}/authentication_tokens", REST_SIGNED_IN, admin_tokens_list},
+    {HTTP_POST, V0 "/users/{id}/authentication_tokens", REST_SIGNED_IN, admin_tokens_create},
+    {HTTP_DELETE, V0 "/users/{id}/authentication_tokens/{token}", REST_SIGNED_IN,
+     admin_tokens_delete},
+
+    /* Whoever hands out privileges has them all: that is the administrators', also by way of a
+     * group that has roles. */
+    {HTTP_GET, V0 "/groups", "group:read", groups_list},
+    {HTTP_POST, V0 "/groups", "group:create", groups_create},
+    {HTTP_GET, V0 "/groups/{id}", "group:read", groups_get},
+    {HTTP_PATCH, V0 "/groups/{id}", "group:update:name", groups_update},
+    {HTTP_DELETE, V0 "/groups/{id}", "group:delete", groups_delete},
+    {HTTP_GET, V0 "/groups/{id}/users", "group:read", groups_users},
+    {HTTP_PUT, V0 "/groups/{id}/users/{user}", "group:update:users", groups_user_put},
+    {HTTP_DELETE, V0 "/groups/{id}/users/{user}", "group:update:users", groups_user_delete},
+    {HTTP_GET, V0 "/groups/{id}/acl-roles", "group:read", groups_roles},
+    {HTTP_GET, V0 "/acl-roles", "acl-role:read", roles_list},
+    {HTTP_POST, V0 "/acl-roles", REST_ADMIN, roles_create},
+    {HTTP_GET, V0 "/acl-roles/{id}", "acl-role:read", roles_get},
+    {HTTP_PATCH, V0 "/acl-roles/{id}", REST_ADMIN, roles_update},
+    {HTTP_DELETE, V0 "/acl-roles/{id}", REST_ADMIN, roles_delete},
+    {HTTP_POST, V0 "/acl-roles/{id}/actions/copy", REST_ADMIN, roles_copy},
+    {HTTP_GET, V0 "/acl-roles/{id}/privileges", "acl-privilege:read", roles_privileges},
+    {HTTP_GET, V0 "/acl-roles/{id}/users", "acl-role:read", roles_users},
+    {HTTP_PUT, V0 "/acl-roles/{id}/users/{user}", REST_ADMIN, roles_user_put},
+    {HTTP_DELETE, V0 "/acl-roles/{id}/users/{user}", REST_ADMIN, roles_user_delete},
+    {HTTP_GET, V0 "/acl-roles/{id}/groups", "acl-role:read", roles_groups},
+    {HTTP_PUT, V0 "/acl-roles/{id}/groups/{group}", REST_ADMIN, roles_group_put},
+    {HTTP_DELETE, V0 "/acl-roles/{id}/groups/{group}", REST_ADMIN, roles_group_delete},
+    {HTTP_GET, V0 "/acl-privileges", "acl-privilege:read", privileges_list},
+    {HTTP_POST, V0 "/acl-privileges", REST_ADMIN, privileges_create},
+    {HTTP_GET, V0 "/acl-privileges/{id}", "acl-privilege:read", privileges_get},
+    {HTTP_PATCH, V0 "/acl-privileges/{id}", REST_ADMIN, privileges_update},
+    {HTTP_DELETE, V0 "/acl-privileges/{id}", REST_ADMIN, privileges_delete},
 };
 
 void admin_routes_add(struct rest *rest, const struct admin_ops *ops)

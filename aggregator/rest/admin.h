@@ -9,6 +9,7 @@
 #ifndef MUSTER_AGGREGATOR_REST_ADMIN_H
 #define MUSTER_AGGREGATOR_REST_ADMIN_H
 
+#include "aggregator/core/access.h"
 #include "common/rest/rest.h"
 
 struct admin_enrol {
@@ -37,10 +38,13 @@ struct admin_join {
 
 struct admin_token {
 	struct mu_uuid id;
-	const char *user;
+	struct mu_uuid user_id; /* to make one: nil = the first administrator's */
 	const char *description;
+	const char *client; /* "": none */
 	mu_msec created_at;
 	mu_msec expires_at; /* 0 = never */
+	mu_msec used_at;    /* 0 = not yet */
+	const char *used_from;
 };
 
 struct admin_audit {
@@ -91,7 +95,8 @@ struct admin_ops {
 			  void *arg);
 	void (*join_delete)(void *ctx, const struct mu_uuid *id, const struct admin_asker *who,
 			    admin_done done, void *arg);
-	/* `in`: description, user; `lifetime` 0 = for ever. */
+	/* `in`: description, user_id, client; `lifetime` 0 = for ever. A client's older token goes.
+	 */
 	void (*token_create)(void *ctx, const struct admin_token *in, mu_msec lifetime,
 			     const struct admin_asker *who,
 			     void (*done)(void *arg, const struct admin_token *t, const char *text,
@@ -101,6 +106,24 @@ struct admin_ops {
 			   void *arg);
 	void (*token_delete)(void *ctx, const struct mu_uuid *id, const struct admin_asker *who,
 			     admin_done done, void *arg);
+	/* Users, groups, roles: to be read, until the next turn of the loop. */
+	const struct access *(*access)(void *ctx);
+	/* May the user do this with all there is? */
+	bool (*may)(void *ctx, const struct rest_user *user, const char *resource,
+		    const char *action);
+	/* `action` and `detail` are for the audit log, `action` static. `password` NULL: stays, or
+	 * of ACCESS_USER_PUT the new one. */
+	void (*access_change)(void *ctx, const struct access_change *c, const char *password,
+			      const struct admin_asker *who, const char *action, const char *detail,
+			      admin_done done, void *arg);
+	void (*sign_in)(void *ctx, const struct rest_sign_in *in, const char *from,
+			void (*done)(void *arg, const struct rest_user *user,
+				     const struct mu_error *err),
+			void *arg);
+	/* SHA-256 in hex. */
+	void (*hash)(const char *text, char ret[static 65]);
+	/* Is it the secret's code now? */
+	bool (*otp_check)(void *ctx, const char *secret, const char *code, uint64_t *ret_number);
 	/* Revoke all certificates of the host; `forget`: it and its VMs leave the inventory too. */
 	void (*host_revoke)(void *ctx, const struct host_id *id, bool forget,
 			    const struct admin_asker *who, admin_done done, void *arg);

@@ -24,8 +24,8 @@ static struct http_reply *get_docs(struct http_request *r, const struct rest_use
 }
 
 static const struct rest_route routes[] = {
-    {HTTP_GET, "/rest/v0/docs", true, get_docs},
-    {HTTP_GET, "/rest/v0/docs/swagger.json", true, get_contract},
+    {HTTP_GET, "/rest/v0/docs", REST_OPEN, get_docs},
+    {HTTP_GET, "/rest/v0/docs/swagger.json", REST_OPEN, get_contract},
 };
 
 void contract_routes_add(struct rest *rest)

@@ -363,11 +363,11 @@ static struct http_reply *get_http_sd(struct http_request *r, const struct rest_
 }
 
 static const struct rest_route routes[] = {
-    {HTTP_GET, "/metrics", false, get_self},
-    {HTTP_GET, "/metrics/fleet", false, get_fleet},
-    {HTTP_GET, "/metrics/hosts/{id}", false, get_host},
-    {HTTP_GET, "/metrics/http_sd", false, get_http_sd},
-    {HTTP_GET, "/openmetrics/metrics", false, get_openmetrics},
+    {HTTP_GET, "/metrics", "metrics:read", get_self},
+    {HTTP_GET, "/metrics/fleet", "metrics:read", get_fleet},
+    {HTTP_GET, "/metrics/hosts/{id}", "metrics:read", get_host},
+    {HTTP_GET, "/metrics/http_sd", "metrics:read", get_http_sd},
+    {HTTP_GET, "/openmetrics/metrics", "metrics:read", get_openmetrics},
 };
 
 void exposition_routes_add(struct rest *rest, struct exposition *ex)

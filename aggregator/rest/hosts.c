@@ -11,7 +11,7 @@ static struct http_reply *revoke(struct http_request *r, const struct rest_user 
 	struct pending *p;
 	struct http_reply *reply;
 
-	if (need_admin(user, &err) < 0 || id_read(id, "host", &host.uuid, &err) < 0)
+	if (id_read(id, "host", &host.uuid, &err) < 0)
 		return http_reply_error(r, &err, NULL);
 	reply = pending_new(r, &p);
 	ops->host_revoke(ops->ctx, &host, forget, &who, pending_done_empty, p);

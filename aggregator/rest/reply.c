@@ -29,6 +29,15 @@ struct http_reply *pending_new(struct http_request *r, struct pending **ret_pend
 	return http_reply_pending(r, on_gone, p);
 }
 
+void pending_again(struct http_request *r, struct pending **ret_pending)
+{
+	struct pending *p = mu_xcalloc(1, sizeof *p);
+
+	p->request = r;
+	*ret_pending = p;
+	http_request_watch(r, on_gone, p);
+}
+
 struct http_request *pending_take(struct pending *p)
 {
 	struct http_request *r = p->request;
@@ -156,11 +165,4 @@ void value_set_uuid(struct mu_arena *a, struct mu_value *object, const char *nam
 struct admin_asker asker_of(struct http_request *r, const struct rest_user *user)
 {
 	return (struct admin_asker){.user = user->name, .from = r->peer.address};
-}
-
-int need_admin(const struct rest_user *user, struct mu_error *err)
-{
-	if (user->admin)
-		return 0;
-	return mu_error_set(err, MU_E_DENIED, "only an administrator may do this");
 }

@@ -10,6 +10,8 @@ struct pending;
 
 /* Return this from the handler; *ret_pending is the `arg` of the use case. */
 struct http_reply *pending_new(struct http_request *r, struct pending **ret_pending);
+/* The same for a request that is pending already: after pending_take(). */
+void pending_again(struct http_request *r, struct pending **ret_pending);
 /* The request, or NULL when its peer left. `p` is gone afterwards. */
 struct http_request *pending_take(struct pending *p);
 /* admin_done: 204, or the error. */
@@ -36,8 +38,6 @@ int id_read(const char *id, const char *what, struct mu_uuid *ret, struct mu_err
 void value_set_uuid(struct mu_arena *a, struct mu_value *object, const char *name,
 		    const struct mu_uuid *u); /* nil: left out */
 struct admin_asker asker_of(struct http_request *r, const struct rest_user *user);
-/* MU_E_DENIED unless an administrator asks. */
-int need_admin(const struct rest_user *user, struct mu_error *err);
 
 /* One per resource. */
 struct http_reply *admin_ca(struct http_request *r, const struct rest_user *user, const char *id,

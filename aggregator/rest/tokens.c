@@ -3,7 +3,9 @@
  * Join tokens (for hosts) and API tokens (for people and programs). A token's text is in the
  * answer that creates it and nowhere else.
  */
-#include "aggregator/rest/reply.h"
+#include "aggregator/rest/access.h"
+
+#include <string.h>
 
 /* Bounds as Xen Orchestra has them: a minute at least; a year here. */
 enum { LIFETIME_MIN_MS = 60 * 1000 };
@@ -53,11 +55,8 @@ struct http_reply *admin_joins_list(struct http_request *r, const struct rest_us
 {
 	const struct admin_ops *ops = ctx;
 	struct listing l = {r->arena, mu_value_list(r->arena)};
-	struct mu_error err = MU_ERROR_INIT;
 
-	(void)id;
-	if (need_admin(user, &err) < 0)
-		return http_reply_error(r, &err, NULL);
+	(void)user, (void)id;
 	ops->join_each(ops->ctx, join_listed, &l);
 	return http_reply_json(r, 200, l.list);
 }
@@ -97,7 +96,7 @@ struct http_reply *admin_joins_create(struct http_request *r, const struct rest_
 	struct http_reply *reply;
 
 	(void)id;
-	if (need_admin(user, &err) < 0 || body_read(r, fields, MU_ARRAY_SIZE(fields), &err) < 0 ||
+	if (body_read(r, fields, MU_ARRAY_SIZE(fields), &err) < 0 ||
 	    lifetime_check(lifetime, &err) < 0)
 		return http_reply_error(r, &err, NULL);
 	if (replace && !mu_uuid_parse(replace, &in.replaces.uuid)) {
@@ -119,7 +118,7 @@ struct http_reply *admin_joins_delete(struct http_request *r, const struct rest_
 	struct pending *p;
 	struct http_reply *reply;
 
-	if (need_admin(user, &err) < 0 || id_read(id, "join token", &uuid, &err) < 0)
+	if (id_read(id, "join token", &uuid, &err) < 0)
 		return http_reply_error(r, &err, NULL);
 	reply = pending_new(r, &p);
 	ops->join_delete(ops->ctx, &uuid, &who, pending_done_empty, p);
@@ -128,45 +127,70 @@ struct http_reply *admin_joins_delete(struct http_request *r, const struct rest_
 
 /* --- API tokens --- */
 
-static struct mu_value *token_value(struct mu_arena *a, const struct admin_token *t)
+/* Xen Orchestra's. A host's owner has none: what he makes is for programs that nobody looks after.
+ */
+#define TOKEN_LIFETIME MU_SEC(30 * 86400)
+#define TOKEN_LIFETIME_MAX MU_SEC(183 * 86400)
+
+struct mu_value *token_value(struct mu_arena *a, const struct admin_token *t)
 {
 	struct mu_value *v = mu_value_object(a);
+	struct mu_value *uses, *use;
 
 	value_set_uuid(a, v, "uuid", &t->id);
-	mu_value_set_string(a, v, "user_id", t->user);
+	value_set_uuid(a, v, "user_id", &t->user_id);
 	mu_value_set_string(a, v, "description", t->description);
+	if (t->client[0])
+		mu_value_set_string(a, mu_value_set(a, v, "client", mu_value_object(a)), "id",
+				    t->client);
 	mu_value_set_int(a, v, "created_at", t->created_at);
 	if (t->expires_at)
 		mu_value_set_int(a, v, "expiration", t->expires_at);
+	uses = mu_value_set(a, v, "last_uses", mu_value_object(a));
+	if (t->used_at) {
+		use = mu_value_set(a, uses, t->used_from, mu_value_object(a));
+		mu_value_set_int(a, use, "timestamp", t->used_at);
+	}
 	return v;
 }
 
 struct token_listing {
 	struct listing l;
-	const char *user;
+	const struct mu_uuid *user;
 };
 
 static void token_listed(const struct admin_token *t, void *arg)
 {
 	struct token_listing *tl = arg;
 
-	if (mu_str_equal(t->user, tl->user))
+	if (mu_uuid_equal(&t->user_id, tl->user))
 		mu_value_push(tl->l.list, token_value(tl->l.arena, t));
 }
 
-/* Local users act for the administrator: there is one account in this version. */
-static const char *account_of(const struct rest_user *user)
+/* His own; administrators, anybody's. */
+static const struct access_user *owner_need(const struct admin_ops *ops,
+					    const struct rest_user *user, const char *id,
+					    struct mu_error *err)
 {
-	return user->admin ? "admin" : user->name;
+	const struct access_user *u = user_need(ops, user, id, err);
+
+	if (!u || user->admin || user_is(ops, user, u))
+		return u;
+	(void)mu_error_set(err, MU_E_DENIED, "the tokens of others are for administrators");
+	return NULL;
 }
 
 struct http_reply *admin_tokens_list(struct http_request *r, const struct rest_user *user,
 				     const char *id, void *ctx)
 {
 	const struct admin_ops *ops = ctx;
-	struct token_listing tl = {{r->arena, mu_value_list(r->arena)}, account_of(user)};
+	struct mu_error err = MU_ERROR_INIT;
+	const struct access_user *u = owner_need(ops, user, id, &err);
+	struct token_listing tl = {{r->arena, mu_value_list(r->arena)}, NULL};
 
-	(void)id;
+	if (!u)
+		return http_reply_error(r, &err, NULL);
+	tl.user = &u->id;
 	ops->token_each(ops->ctx, token_listed, &tl);
 	return http_reply_json(r, 200, tl.l.list);
 }
@@ -192,28 +216,68 @@ static void token_created(void *arg, const struct admin_token *t, const char *te
 	http_request_finish(r, http_reply_json(r, 201, v));
 }
 
+static int read_token(struct http_request *r, struct admin_token *in, mu_msec *lifetime,
+		      struct mu_error *err)
+{
+	struct mu_value *body;
+
+	if (body_parse(r, &body, err) < 0)
+		return MU_FAILED;
+	mu_value_each(v, body)
+	{
+		const char *text = mu_value_as_string(v);
+
+		if (strcmp(v->name, "description") == 0 && text)
+			in->description = text;
+		else if (strcmp(v->name, "client") == 0 &&
+			 mu_value_as_string(mu_value_get(v, "id")))
+			in->client = mu_value_as_string(mu_value_get(v, "id"));
+		else if (strcmp(v->name, "expiresIn") != 0)
+			return mu_error_set(
+			    err, MU_E_INVALID,
+			    "body.%.60s: there is no such field, or it is of another "
+			    "kind",
+			    v->name);
+		else if (body_lifetime(v, lifetime, err) < 0)
+			return MU_FAILED;
+	}
+	if (*lifetime && (*lifetime < LIFETIME_MIN_MS || *lifetime > TOKEN_LIFETIME_MAX))
+		return mu_error_set(err, MU_E_INVALID, "body.expiresIn: from a minute to 183 days");
+	return 0;
+}
+
 struct http_reply *admin_tokens_create(struct http_request *r, const struct rest_user *user,
 				       const char *id, void *ctx)
 {
 	const struct admin_ops *ops = ctx;
-	struct admin_token in = {.user = account_of(user), .description = ""};
+	struct admin_token in = {.description = "", .client = ""};
 	struct admin_asker who = asker_of(r, user);
-	int64_t lifetime = 0;
-	const struct body_field fields[] = {
-	    {"description", MU_VALUE_STRING, false, &in.description},
-	    {"expiresIn", MU_VALUE_INT, false, &lifetime},
-	};
+	mu_msec lifetime = mu_uuid_is_nil(&user->account) ? 0 : TOKEN_LIFETIME;
 	struct mu_error err = MU_ERROR_INIT;
+	const struct access_user *u = owner_need(ops, user, id, &err);
 	struct pending *p;
 	struct http_reply *reply;
 
-	(void)id;
-	if (body_read(r, fields, MU_ARRAY_SIZE(fields), &err) < 0 ||
-	    lifetime_check(lifetime, &err) < 0)
+	if (!u || read_token(r, &in, &lifetime, &err) < 0)
 		return http_reply_error(r, &err, NULL);
+	in.user_id = u->id;
 	reply = pending_new(r, &p);
 	ops->token_create(ops->ctx, &in, lifetime, &who, token_created, p);
 	return reply;
+}
+
+struct token_search {
+	const struct mu_uuid *user;
+	const struct mu_uuid *token;
+	bool found;
+};
+
+static void token_sought(const struct admin_token *t, void *arg)
+{
+	struct token_search *s = arg;
+
+	s->found =
+	    s->found || (mu_uuid_equal(&t->id, s->token) && mu_uuid_equal(&t->user_id, s->user));
 }
 
 struct http_reply *admin_tokens_delete(struct http_request *r, const struct rest_user *user,
@@ -223,11 +287,19 @@ struct http_reply *admin_tokens_delete(struct http_request *r, const struct rest
 	struct admin_asker who = asker_of(r, user);
 	struct mu_error err = MU_ERROR_INIT;
 	struct mu_uuid uuid;
+	struct token_search search = {.token = &uuid};
+	const struct access_user *u = owner_need(ops, user, id, &err);
 	struct pending *p;
 	struct http_reply *reply;
 
-	if (need_admin(user, &err) < 0 || id_read(id, "token", &uuid, &err) < 0)
+	if (!u || id_read(path_last(r), "token", &uuid, &err) < 0)
 		return http_reply_error(r, &err, NULL);
+	search.user = &u->id;
+	ops->token_each(ops->ctx, token_sought, &search);
+	if (!search.found) {
+		(void)mu_error_set(&err, MU_E_NOT_FOUND, "no such token: %.60s", path_last(r));
+		return http_reply_error(r, &err, NULL);
+	}
 	reply = pending_new(r, &p);
 	ops->token_delete(ops->ctx, &uuid, &who, pending_done_empty, p);
 	return reply;

@@ -73,8 +73,12 @@ int store_tokens_list(struct store *s, void (*each)(const struct store_token *t,
 		    .id = stmt_column_uuid(st, 0),
 		    .created_at = sqlite3_column_int64(st, 4),
 		    .expires_at = sqlite3_column_int64(st, 5),
+		    .user_id = stmt_column_uuid(st, 6),
+		    .used_at = sqlite3_column_int64(st, 8),
 		};
 
+		stmt_column_text(st, 7, t.client, sizeof t.client);
+		stmt_column_text(st, 9, t.used_from, sizeof t.used_from);
 		stmt_column_text(st, 1, t.secret_hash, sizeof t.secret_hash);
 		stmt_column_text(st, 2, t.user, sizeof t.user);
 		stmt_column_text(st, 3, t.description, sizeof t.description);
@@ -145,9 +149,24 @@ void store_tokens_add(struct store_tx *tx, const struct store_token *t)
 {
 	struct stmt_value v[] = {stmt_uuid(&t->id),       stmt_text(t->secret_hash),
 				 stmt_text(t->user),      stmt_text(t->description),
-				 stmt_int(t->created_at), stmt_int(t->expires_at)};
+				 stmt_int(t->created_at), stmt_int(t->expires_at),
+				 stmt_uuid(&t->user_id),  stmt_text(t->client)};
 
 	store_tx_add(tx, STMT_TOKEN_ADD, v, MU_ARRAY_SIZE(v));
+}
+
+void store_tokens_used(struct store_tx *tx, const struct mu_uuid *id, mu_msec at, const char *from)
+{
+	struct stmt_value v[] = {stmt_uuid(id), stmt_int(at), stmt_text(from)};
+
+	store_tx_add(tx, STMT_TOKEN_USED, v, MU_ARRAY_SIZE(v));
+}
+
+void store_tokens_trim(struct store_tx *tx, mu_msec before)
+{
+	struct stmt_value v = stmt_int(before);
+
+	store_tx_add(tx, STMT_TOKEN_TRIM, &v, 1);
 }
 
 void store_tokens_delete(struct store_tx *tx, const struct mu_uuid *id)

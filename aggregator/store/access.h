@@ -41,6 +41,10 @@ struct store_token {
 	char description[MODEL_TEXT_MAX + 1];
 	mu_msec created_at;
 	mu_msec expires_at; /* 0 = never */
+	struct mu_uuid user_id;
+	char client[MODEL_NAME_MAX + 1]; /* "": none; a client has one token */
+	mu_msec used_at;                 /* to the minute; 0 = not yet */
+	char used_from[64];
 };
 
 /* At start, in order of time. */
@@ -64,6 +68,9 @@ void store_joins_delete(struct store_tx *tx, const struct mu_uuid *id);
 void store_joins_trim(struct store_tx *tx, mu_msec before);
 
 void store_tokens_add(struct store_tx *tx, const struct store_token *t);
+void store_tokens_used(struct store_tx *tx, const struct mu_uuid *id, mu_msec at, const char *from);
+/* Drop those that ended before `before`. */
+void store_tokens_trim(struct store_tx *tx, mu_msec before);
 void store_tokens_delete(struct store_tx *tx, const struct mu_uuid *id);
 
 #endif

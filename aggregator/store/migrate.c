@@ -230,6 +230,54 @@ static const struct {
 		 " n_tries INTEGER NOT NULL,"
 		 " PRIMARY KEY (target, alarm)) STRICT;",
 	   .down = "DROP TABLE alarm_notices;"},
+    /* Users, groups, roles. Whoever had a token was the administrator: that is a user from now on.
+     * An older program knows no other, so the others' tokens are gone. */
+    [9] = {.up = "CREATE TABLE users("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " name TEXT NOT NULL UNIQUE,"
+		 " admin INTEGER NOT NULL,"
+		 " password TEXT NOT NULL,"
+		 " otp TEXT NOT NULL,"
+		 " otp_used INTEGER NOT NULL,"
+		 " recovery TEXT NOT NULL) STRICT;"
+		 "INSERT INTO users VALUES (randomblob(16), 'admin', 1, '', '', 0, '');"
+		 "CREATE TABLE acl_groups("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " name TEXT NOT NULL UNIQUE) STRICT;"
+		 "CREATE TABLE acl_roles("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " name TEXT NOT NULL UNIQUE,"
+		 " description TEXT NOT NULL) STRICT;"
+		 "CREATE TABLE acl_privileges("
+		 " id BLOB NOT NULL PRIMARY KEY CHECK (length(id) = 16),"
+		 " role BLOB NOT NULL REFERENCES acl_roles(id) ON DELETE CASCADE,"
+		 " resource TEXT NOT NULL,"
+		 " action TEXT NOT NULL,"
+		 " selector TEXT NOT NULL,"
+		 " deny INTEGER NOT NULL) STRICT;"
+		 "CREATE INDEX acl_privileges_role ON acl_privileges(role);"
+		 "CREATE TABLE acl_links(" /* who is in which group and has which role */
+		 " kind INTEGER NOT NULL,"
+		 " of_id BLOB NOT NULL," /* a role may be a built-in one, which has no row */
+		 " to_id BLOB NOT NULL,"
+		 " PRIMARY KEY (kind, of_id, to_id)) STRICT;"
+		 "CREATE INDEX acl_links_to ON acl_links(to_id);"
+		 "ALTER TABLE api_tokens ADD COLUMN user_id BLOB;"
+		 "ALTER TABLE api_tokens ADD COLUMN client TEXT NOT NULL DEFAULT '';"
+		 "ALTER TABLE api_tokens ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;"
+		 "ALTER TABLE api_tokens ADD COLUMN used_from TEXT NOT NULL DEFAULT '';"
+		 "UPDATE api_tokens SET user_id = (SELECT id FROM users);",
+	   .down = "DELETE FROM api_tokens WHERE user_id IS NOT"
+		   " (SELECT id FROM users WHERE name = 'admin');"
+		   "ALTER TABLE api_tokens DROP COLUMN used_from;"
+		   "ALTER TABLE api_tokens DROP COLUMN used_at;"
+		   "ALTER TABLE api_tokens DROP COLUMN client;"
+		   "ALTER TABLE api_tokens DROP COLUMN user_id;"
+		   "DROP TABLE acl_links;"
+		   "DROP TABLE acl_privileges;"
+		   "DROP TABLE acl_roles;"
+		   "DROP TABLE acl_groups;"
+		   "DROP TABLE users;"},
 };
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)

@@ -103,11 +103,56 @@ static const struct {
 
     [STMT_TOKEN_ADD] = {"token_add",
 			"INSERT INTO api_tokens(id, secret_hash, user, description, created_at,"
-			" expires_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"},
+			" expires_at, user_id, client)"
+			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"},
+    [STMT_TOKEN_USED] = {"token_used", "UPDATE api_tokens SET used_at = ?2, used_from = ?3"
+				       " WHERE id = ?1"},
+    [STMT_TOKEN_DELETE_OF] = {"token_delete_of", "DELETE FROM api_tokens WHERE user_id = ?1"},
+    [STMT_TOKEN_TRIM] = {"token_trim",
+			 "DELETE FROM api_tokens WHERE expires_at > 0 AND expires_at < ?1"},
     [STMT_TOKEN_DELETE] = {"token_delete", "DELETE FROM api_tokens WHERE id = ?1"},
-    [STMT_TOKEN_LIST] = {"token_list",
-			 "SELECT id, secret_hash, user, description, created_at, expires_at"
-			 " FROM api_tokens ORDER BY created_at, id"},
+    [STMT_TOKEN_LIST] =
+	{"token_list",
+	 "SELECT id, secret_hash, user, description, created_at, expires_at,"
+	 " user_id, client, used_at, used_from FROM api_tokens ORDER BY created_at, id"},
+
+    [STMT_USER_PUT] = {"user_put",
+		       "INSERT INTO users(id, name, admin, password, otp, otp_used, recovery)"
+		       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(id) DO UPDATE SET"
+		       " name = excluded.name, admin = excluded.admin,"
+		       " password = excluded.password, otp = excluded.otp,"
+		       " otp_used = excluded.otp_used, recovery = excluded.recovery"},
+    [STMT_USER_DELETE] = {"user_delete", "DELETE FROM users WHERE id = ?1"},
+    [STMT_USER_LIST] = {"user_list", "SELECT id, name, admin, password, otp, otp_used, recovery"
+				     " FROM users ORDER BY rowid"},
+    [STMT_GROUP_PUT] = {"group_put", "INSERT INTO acl_groups(id, name) VALUES (?1, ?2)"
+				     " ON CONFLICT(id) DO UPDATE SET name = excluded.name"},
+    [STMT_GROUP_DELETE] = {"group_delete", "DELETE FROM acl_groups WHERE id = ?1"},
+    [STMT_GROUP_LIST] = {"group_list", "SELECT id, name FROM acl_groups ORDER BY rowid"},
+    [STMT_ROLE_PUT] = {"role_put",
+		       "INSERT INTO acl_roles(id, name, description) VALUES (?1, ?2, ?3)"
+		       " ON CONFLICT(id) DO UPDATE SET name = excluded.name,"
+		       " description = excluded.description"},
+    [STMT_ROLE_DELETE] = {"role_delete", "DELETE FROM acl_roles WHERE id = ?1"},
+    [STMT_ROLE_LIST] = {"role_list", "SELECT id, name, description FROM acl_roles ORDER BY rowid"},
+    [STMT_PRIVILEGE_PUT] =
+	{"privilege_put",
+	 "INSERT INTO acl_privileges(id, role, resource, action, selector, deny)"
+	 " VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(id) DO UPDATE SET role = excluded.role,"
+	 " resource = excluded.resource, action = excluded.action,"
+	 " selector = excluded.selector, deny = excluded.deny"},
+    [STMT_PRIVILEGE_DELETE] = {"privilege_delete", "DELETE FROM acl_privileges WHERE id = ?1"},
+    [STMT_PRIVILEGE_DELETE_OF] = {"privilege_delete_of",
+				  "DELETE FROM acl_privileges WHERE role = ?1"},
+    [STMT_PRIVILEGE_LIST] = {"privilege_list", "SELECT id, role, resource, action, selector, deny"
+					       " FROM acl_privileges ORDER BY rowid"},
+    [STMT_LINK_ADD] = {"link_add", "INSERT OR IGNORE INTO acl_links(kind, of_id, to_id)"
+				   " VALUES (?1, ?2, ?3)"},
+    [STMT_LINK_DELETE] = {"link_delete", "DELETE FROM acl_links"
+					 " WHERE kind = ?1 AND of_id = ?2 AND to_id = ?3"},
+    [STMT_LINK_DELETE_OF] = {"link_delete_of",
+			     "DELETE FROM acl_links WHERE of_id = ?1 OR to_id = ?1"},
+    [STMT_LINK_LIST] = {"link_list", "SELECT kind, of_id, to_id FROM acl_links ORDER BY rowid"},
 
     [STMT_METRIC_PUT] =
 	{"metric_put", "INSERT INTO metric_objects(id, host, last, series) VALUES (?1, ?2, ?3, ?4)"

@@ -4,7 +4,7 @@
  * checked now, ask the backend, answer when it has. The peer may leave in between; the backend's
  * answer then finds `request` NULL.
  */
-#include "common/rest/render.h"
+#include "common/rest/access.h"
 
 #include "common/os/clock.h"
 
@@ -71,7 +71,7 @@ struct http_reply *rest_check_host(struct rest_call *c, const struct model_vm *v
 		return NULL;
 	(void)mu_error_set(&err, MU_E_UNAVAILABLE,
 			   "host %s of VM %s is not connected; hint: is muster-agent running there",
-			   h ? h->name : "(unknown)", vm->name);
+			   rest_access_host_name(c, h), vm->name);
 	return rest_error(c, &err);
 }
 

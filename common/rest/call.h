@@ -54,10 +54,15 @@ struct rest_call {
 	struct mu_arena *arena; /* the request's */
 	struct rest_user user;
 	const char *token;            /* that the user came with, NULL = none */
+	bool refused;                 /* something, whatever is answered */
 	const char *id;               /* {id} of the pattern, NULL if it has none */
 	const char *name;             /* its second variable */
 	const struct rest_type *type; /* the route's, if it has one */
 };
+
+/* sign_in.c: find out who asks, and go on: now, or when it is known. */
+typedef struct http_reply *(*rest_next)(struct rest_call *c);
+struct http_reply *rest_authenticate(struct rest_call *c, rest_next next);
 
 /* 400: malformed. 422: understood, but wrong. 404 with {id, type}. */
 struct http_reply *rest_bad_request(struct rest_call *c, const struct mu_error *err);
@@ -75,9 +80,6 @@ struct http_reply *rest_change_call(struct rest_call *c, const struct rest_ask *
 struct http_reply *rest_created(struct http_request *r, const char *collection,
 				const struct mu_uuid *id);
 
-/* The one question about rights, until there are roles: may this user change anything, type into a
- * console included? */
-bool rest_may_change(const struct rest_user *user);
 /* NULL, or the refusal when the VM's host is not connected. */
 struct http_reply *rest_check_host(struct rest_call *c, const struct model_vm *vm);
 

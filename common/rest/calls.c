@@ -4,7 +4,7 @@
  * of a request without the host is said before a task is made: is the object there, do the
  * arguments fit, does the VM's state allow it.
  */
-#include "common/rest/render.h"
+#include "common/rest/access.h"
 
 #include "common/os/clock.h"
 #include "common/os/random.h"
@@ -24,7 +24,7 @@ static struct http_reply *check_vm(struct rest_call *c, const struct rest_target
 		(void)mu_error_set(&err, MU_E_UNAVAILABLE,
 				   "host %s of VM %s is not connected; hint: is muster-agent "
 				   "running there",
-				   h ? h->name : "(unknown)", t->vm->name);
+				   rest_access_host_name(c, h), t->vm->name);
 		return rest_error(c, &err);
 	}
 	if (!t->vm->managed) {
@@ -71,7 +71,7 @@ static struct http_reply *check_mac(struct rest_call *c, const struct model_vm *
 	const struct rest_backend *b = &c->rest->backend;
 	struct holder h = {.mac = mu_value_as_string(mac), .not_of = not_of};
 	const struct model_host *host;
-	struct mu_error err;
+	struct mu_error err = MU_ERROR_INIT;
 
 	if (!h.mac || !*h.mac)
 		return NULL;
@@ -79,8 +79,12 @@ static struct http_reply *check_mac(struct rest_call *c, const struct model_vm *
 	if (!h.vm)
 		return NULL;
 	host = b->host_find(b->ctx, &h.vm->host);
-	(void)mu_error_set(&err, MU_E_EXISTS, "MAC: %s is that of VIF %u of VM \"%s\" on host %s",
-			   h.mac, (unsigned)h.nic->device, h.vm->name, host ? host->name : "?");
+	if (rest_may(c->rest, &c->user, "vm:read", &h.vm->id.uuid))
+		(void)mu_error_set(
+		    &err, MU_E_EXISTS, "MAC: %s is that of VIF %u of VM \"%s\" on host %s", h.mac,
+		    (unsigned)h.nic->device, h.vm->name, rest_access_host_name(c, host));
+	else
+		(void)mu_error_set(&err, MU_E_EXISTS, "MAC: %s is another VM's", h.mac);
 	return rest_error(c, &err);
 }
 
@@ -158,6 +162,8 @@ struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_
 		return rest_bad_request(c, &err);
 	if (rest_body(c, NULL, &given, &err) < 0)
 		return rest_error(c, &err);
+	if ((refusal = rest_access_named(c, given)))
+		return refusal;
 	body = route->listed ? body_of_path(c, route->listed) : mu_value_copy(c->arena, given);
 	if (route->source == REST_FROM_NETWORK || route->source == REST_FROM_POOL_PIF ||
 	    route->source == REST_FROM_POOL_HOSTS)
@@ -169,6 +175,8 @@ struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_
 		return rest_bad_request(c, &err);
 	if (call_check(t.method, body, &err) < 0)
 		return rest_error(c, &err);
+	if ((refusal = rest_access_arguments(c, &t, body)))
+		return refusal;
 	if ((t.vm && (refusal = check_vm(c, &t))) || (refusal = check_macs(c, &t, body)))
 		return refusal;
 	rest_call_choose_id(c, t.method, body);

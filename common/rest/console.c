@@ -9,6 +9,7 @@
  * status that stands for the error, with its text as the reason: 4401 when the token that it was
  * opened with counts no longer.
  */
+#include "common/rest/access.h"
 #include "common/rest/render.h"
 #include "common/rest/session.h"
 
@@ -151,14 +152,15 @@ static int read_request(struct rest_call *c, struct rest_console *ret, struct mu
 	return 0;
 }
 
-/* Whoever may change things may type; everybody who is known may look. */
+/* Whoever may look was let in; to type takes more. */
 static int check_rights(struct rest_call *c, const struct rest_console *rq, struct mu_error *err)
 {
 	if (!http_request_is_same_origin(c->request))
 		return mu_error_set(err, MU_E_DENIED,
 				    "a page of another origin may not open consoles here");
-	if (rq->write && !rest_may_change(&c->user))
-		return mu_error_set(err, MU_E_DENIED, "%s may look but not type; hint: ?mode=read",
+	if (rq->write && !rest_may(c->rest, &c->user, "vm:console:type", &rq->vm.uuid))
+		return mu_error_set(err, MU_E_DENIED,
+				    "%s may look but not type (vm:console:type); hint: ?mode=read",
 				    c->user.name);
 	return 0;
 }
@@ -201,7 +203,8 @@ static struct http_reply *open_console(struct rest_call *c, const struct rest_co
 		free(console);
 		return rest_error(c, &err);
 	}
-	console->session.changes = rq->write;
+	console->session.right = rq->write ? "vm:console:type" : "vm:console:view";
+	console->session.object = rq->vm.uuid;
 	console->session.over = on_session_over;
 	rest_session_begin(&console->session, c);
 	return http_reply_websocket(c->request, &limits, &ws_ops, console, &console->ws);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Xen Orchestra's dashboards: sums over what is known now, made when they are asked for. What only
- * backups or a distribution's updates would know is said to be empty or not permitted, in the words
- * that Xen Orchestra has for that.
+ * Xen Orchestra's dashboards: sums over what the user may see now, made when they are asked for.
+ * What only backups or a distribution's updates would know is said to be empty or not permitted, in
+ * the words that Xen Orchestra has for that.
  */
+#include "common/rest/access.h"
 #include "common/rest/fields.h"
 
 #include <math.h>
@@ -37,6 +38,7 @@ static void offer(struct tops *t, const void *object, double percent)
 
 struct sums {
 	const struct rest_backend *backend;
+	struct rest_viewer viewer; /* of what is being walked */
 	int64_t n_hosts, n_enabled, n_disabled, n_away;
 	int64_t cpus, memory;
 	struct tops ram, cpu, srs;
@@ -58,6 +60,8 @@ static bool add_host(const struct model_host *h, void *arg)
 	int64_t used = h->memory_total_bytes - h->memory_free_bytes;
 	double cpu = (double)NAN;
 
+	if (!rest_viewer_sees(&s->viewer, h))
+		return true;
 	s->n_hosts++;
 	s->cpus += h->cpus;
 	s->memory += h->memory_total_bytes;
@@ -81,7 +85,7 @@ static bool add_vm(const struct model_vm *vm, void *arg)
 	struct sums *s = arg;
 	const struct model_host *h;
 
-	if (vm->kind != VM_KIND_VM)
+	if (vm->kind != VM_KIND_VM || !rest_viewer_sees(&s->viewer, vm))
 		return true;
 	h = s->backend->host_find(s->backend->ctx, &vm->host);
 	s->n_vms++;
@@ -96,7 +100,8 @@ static bool add_sr(const struct model_object *o, void *arg)
 {
 	struct sums *s = arg;
 
-	if (o->sr.iso || o->sr.size_bytes <= 0 || o->sr.used_bytes < 0)
+	if (o->sr.iso || o->sr.size_bytes <= 0 || o->sr.used_bytes < 0 ||
+	    !rest_viewer_sees(&s->viewer, o))
 		return true;
 	s->sr_known = true;
 	s->sr_size += o->sr.size_bytes;
@@ -105,14 +110,30 @@ static bool add_sr(const struct model_object *o, void *arg)
 	return true;
 }
 
-static struct sums sum_up(const struct rest_backend *b)
+static struct sums sum_up(struct rest_call *c)
 {
+	const struct rest_backend *b = &c->rest->backend;
 	struct sums s = {.backend = b};
 
+	rest_viewer_init(&s.viewer, c, &rest_type_host, "read");
 	b->each_host(b->ctx, add_host, &s);
+	rest_viewer_deinit(&s.viewer);
+	rest_viewer_init(&s.viewer, c, &rest_type_vm, "read");
 	b->each_vm(b->ctx, add_vm, &s);
+	rest_viewer_deinit(&s.viewer);
+	rest_viewer_init(&s.viewer, c, &rest_type_sr, "read");
 	b->each_object(b->ctx, OBJECT_SR, add_sr, &s);
+	rest_viewer_deinit(&s.viewer);
 	return s;
+}
+
+static bool sees_pool(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct rest_pool pool;
+
+	b->pool(b->ctx, &pool);
+	return rest_may(c->rest, &c->user, "pool:read", &pool.id);
 }
 
 /* Values */
@@ -169,20 +190,21 @@ static struct mu_value *sr_sizes(struct mu_arena *a, const struct sums *s)
 /* GET /dashboard */
 struct http_reply *rest_get_dashboard(struct rest_call *c)
 {
-	const struct sums s = sum_up(&c->rest->backend);
+	const struct sums s = sum_up(c);
 	struct mu_arena *a = c->arena;
 	struct mu_value *v = mu_value_object(a);
-	bool connected = s.n_away < s.n_hosts;
+	bool pool = sees_pool(c);
+	bool connected = pool && s.n_away < s.n_hosts;
 
-	mu_value_set_int(a, v, "nPools", 1);
+	mu_value_set_int(a, v, "nPools", pool);
 	mu_value_set_int(a, v, "nHosts", s.n_hosts);
 	mu_value_set(a, v, "hostsStatus",
 		     COUNTS(a, {"running", s.n_enabled}, {"disabled", s.n_disabled}, {"halted", 0},
 			    {"unknown", s.n_away}, {"total", s.n_hosts}));
 	mu_value_set(a, v, "vmsStatus", vms_status(a, &s));
 	mu_value_set(a, v, "poolsStatus",
-		     COUNTS(a, {"connected", connected}, {"disconnected", !connected},
-			    {"unreachable", 0}, {"unknown", 0}, {"total", 1}));
+		     COUNTS(a, {"connected", connected}, {"disconnected", pool && !connected},
+			    {"unreachable", 0}, {"unknown", 0}, {"total", pool}));
 	mu_value_set(a, v, "missingPatches", one_flag(a, "hasAuthorization", false));
 	mu_value_set(a, v, "resourcesOverview",
 		     s.n_hosts ? COUNTS(a, {"nCpus", s.cpus}, {"memorySize", s.memory},
@@ -220,26 +242,29 @@ static struct mu_value *top_list(struct rest_render *r, const struct rest_type *
 }
 
 struct alarms {
-	struct rest_render *render;
+	struct mu_arena *arena;
+	struct rest_viewer viewer;
 	struct mu_value *list;
 	const struct mu_uuid *of; /* NULL: all */
 };
 
 static bool add_alarm(const void *object, void *arg)
 {
-	const struct alarms *all = arg;
+	struct alarms *all = arg;
 	const struct alarm *a = object;
 
-	if (!all->of || mu_uuid_equal(&a->object, all->of))
-		mu_value_push(all->list, rest_uuid(all->render->arena, &a->id));
+	if ((!all->of || mu_uuid_equal(&a->object, all->of)) && rest_viewer_sees(&all->viewer, a))
+		mu_value_push(all->list, rest_uuid(all->arena, &a->id));
 	return true;
 }
 
-static struct mu_value *alarm_ids(struct rest_render *r, const struct mu_uuid *of)
+static struct mu_value *alarm_ids(struct rest_call *c, const struct mu_uuid *of)
 {
-	struct alarms all = {.render = r, .list = mu_value_list(r->arena), .of = of};
+	struct alarms all = {.arena = c->arena, .list = mu_value_list(c->arena), .of = of};
 
-	rest_type_alarm.each(&r->rest->backend, add_alarm, &all);
+	rest_viewer_init(&all.viewer, c, &rest_type_alarm, "read");
+	rest_type_alarm.each(&c->rest->backend, add_alarm, &all);
+	rest_viewer_deinit(&all.viewer);
 	return all.list;
 }
 
@@ -268,7 +293,7 @@ struct http_reply *rest_get_pool_dashboard(struct rest_call *c)
 
 	if (!rest_pool_is_ours(c))
 		return rest_not_found(c, "pool", c->id);
-	s = sum_up(&c->rest->backend);
+	s = sum_up(c);
 	rest_render_init(&r, c->rest, a);
 	v = mu_value_object(a);
 	mu_value_set(a, v, "hosts", pool_hosts(&r, &s));
@@ -277,7 +302,7 @@ struct http_reply *rest_get_pool_dashboard(struct rest_call *c)
 	part = mu_value_set(a, v, "srs", mu_value_object(a));
 	mu_value_set(a, part, "topFiveUsage",
 		     top_list(&r, &rest_type_sr, &s.srs, "size", "physical_usage"));
-	mu_value_set(a, v, "alarms", alarm_ids(&r, NULL));
+	mu_value_set(a, v, "alarms", alarm_ids(c, NULL));
 	part = mu_value_set(a, v, "cpuProvisioning", mu_value_object(a));
 	mu_value_set_int(a, part, "total", s.cpus);
 	mu_value_set_int(a, part, "assigned", s.vcpus);
@@ -323,7 +348,7 @@ struct http_reply *rest_get_vm_dashboard(struct rest_call *c)
 	rest_render_init(&r, c->rest, a);
 	v = mu_value_object(a);
 	mu_value_set(a, v, "quickInfo", quick_info(&r, vm));
-	mu_value_set(a, v, "alarms", alarm_ids(&r, &id.uuid));
+	mu_value_set(a, v, "alarms", alarm_ids(c, &id.uuid));
 	backups = mu_value_set(a, v, "backupsInfo", mu_value_object(a));
 	mu_value_set(a, backups, "lastRuns", mu_value_list(a));
 	mu_value_set_string(a, backups, "vmProtection", "not-in-active-job");

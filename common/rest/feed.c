@@ -5,23 +5,23 @@
  * As in Xen Orchestra: GET /events opens a stream whose first event, `init`, names the client;
  * POST /events/{id}/subscriptions adds a collection to it. Ours besides: GET
  * /events?collections=VM,task subscribes at once, every event has an id, and a client that comes
- * back with Last-Event-ID gets what it missed from a ring of the last RING_MAX events, or a
+ * back with Last-Event-ID gets what it missed from a ring of the last FEED_RING_MAX events, or a
  * `resync` event when that is not enough: list again then.
  *
  * Ids grow across restarts (they begin at the clock), so an id of an earlier process is seen to be
  * too old. Nothing is rendered before the first client came.
+ *
+ * A client gets what its user may see: feed_watch.h. What it missed is what it would have been told
+ * then, out of the same ring.
  */
 #include "common/base/assert.h"
 #include "common/base/map.h"
 #include "common/base/str.h"
 #include "common/json/json.h"
 #include "common/os/clock.h"
-#include "common/os/random.h"
+#include "common/rest/feed_priv.h"
 #include "common/rest/relations.h"
-#include "common/rest/render.h"
-#include "common/rest/session.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,12 +46,9 @@ enum {
 	_INDEX_COUNT,
 };
 
-enum {
-	RING_MAX = 2048,
-	N_TYPES = _INDEX_COUNT,
-};
+_Static_assert((int)_INDEX_COUNT < (int)FEED_TYPES_MAX, "the last is NULL");
 
-static const struct rest_type *const types[N_TYPES] = {
+const struct rest_type *const feed_types[FEED_TYPES_MAX] = {
     [VM_INDEX] = &rest_type_vm,
     [VM_SNAPSHOT_INDEX] = &rest_type_vm_snapshot,
     [VM_TEMPLATE_INDEX] = &rest_type_vm_template,
@@ -71,58 +68,16 @@ static const struct rest_type *const types[N_TYPES] = {
     [MESSAGE_INDEX] = &rest_type_message,
 };
 
-struct subscription {
-	struct mu_arena *arena; /* NULL: not subscribed */
-	struct query_fields *fields;
-	/* Object id -> hash of what was last sent, for subscriptions to some fields only: an
-	 * update that changes none of them is not sent. */
-	struct mu_map *sent;
-};
-
-struct client {
-	struct mu_link link;
-	struct rest_session session;
-	struct rest_feed *feed;
-	struct http_events *events;
-	char id[MU_UUID_TEXT];
-	struct subscription subscriptions[N_TYPES];
-};
-
-struct record {
-	uint64_t id;
-	const struct rest_type *type;
-	const char *event;
-	char *data;
-};
-
-struct rest_feed {
-	struct rest *rest;
-	struct mu_link clients;
-	struct mu_timer *ping;
-	bool active; /* somebody listened once */
-	uint64_t next_id;
-	size_t n_records; /* ever; the ring's next slot is n_records % RING_MAX */
-	struct record ring[RING_MAX];
-};
-
-static void on_ping(void *ctx);
-
 struct rest_feed *rest_feed_new(struct rest *rest)
 {
 	struct rest_feed *feed = mu_xcalloc(1, sizeof *feed);
 
 	feed->rest = rest;
 	feed->next_id = (uint64_t)mu_clock_wall() * 1000;
-	feed->ping = mu_timer_new(rest->loop, on_ping, feed);
+	feed->ping = mu_timer_new(rest->loop, feed_on_ping, feed);
 	mu_link_init(&feed->clients);
+	feed->watches = feed_watches_new(rest);
 	return feed;
-}
-
-static void unsubscribe(struct subscription *s)
-{
-	s->arena = mu_arena_free(s->arena);
-	s->sent = mu_map_free(s->sent);
-	s->fields = NULL;
 }
 
 struct rest_feed *rest_feed_free(struct rest_feed *feed)
@@ -130,50 +85,12 @@ struct rest_feed *rest_feed_free(struct rest_feed *feed)
 	if (!feed)
 		return NULL;
 	mu_assert(mu_list_empty(&feed->clients));
-	for (size_t i = 0; i < RING_MAX; i++)
+	for (size_t i = 0; i < FEED_RING_MAX; i++)
 		free(feed->ring[i].data);
 	feed->ping = mu_timer_free(feed->ping);
+	feed->watches = feed_watches_free(feed->watches);
 	free(feed);
 	return NULL;
-}
-
-static void on_client_gone(void *ctx)
-{
-	struct client *cl = ctx;
-
-	rest_session_end(&cl->session);
-	for (size_t i = 0; i < N_TYPES; i++)
-		unsubscribe(&cl->subscriptions[i]);
-	mu_list_remove(&cl->link);
-	if (mu_list_empty(&cl->feed->clients))
-		mu_timer_cancel(cl->feed->ping);
-	free(cl);
-}
-
-/* Whoever listens may not any more: on_client_gone() follows. */
-static void on_session_over(struct rest_session *s, const struct mu_error *why)
-{
-	struct client *cl = MU_CONTAINER_OF(s, struct client, session);
-
-	(void)why; /* a client that comes back is told */
-	for (size_t i = 0; i < N_TYPES; i++)
-		unsubscribe(&cl->subscriptions[i]);
-	http_events_close(cl->events);
-}
-
-static void on_ping(void *ctx)
-{
-	struct rest_feed *feed = ctx;
-	char data[48];
-
-	(void)snprintf(data, sizeof data, "{\"ping\":%lld}", (long long)mu_clock_wall());
-	mu_list_each(it, &feed->clients)
-	{
-		struct client *cl = MU_CONTAINER_OF(it, struct client, link);
-
-		(void)http_events_send(cl->events, "ping", 0, data);
-	}
-	mu_timer_set(feed->ping, feed->rest->ping_every);
 }
 
 /* Changes */
@@ -193,10 +110,11 @@ struct change {
 	enum rest_change what;
 	uint64_t id;
 	struct mu_arena *arena;
-	struct mu_str whole;
+	struct mu_str whole;   /* as it is now */
+	struct mu_str removed; /* that it is gone, from somebody's sight at least */
 };
 
-static const char *event_name(enum rest_change what)
+const char *feed_event_name(enum rest_change what)
 {
 	switch (what) {
 	case REST_ADD:
@@ -209,92 +127,131 @@ static const char *event_name(enum rest_change what)
 	return "remove";
 }
 
-static struct mu_value *removed_object(struct change *ch)
+struct mu_value *feed_removed(struct mu_arena *a, const struct rest_type *type,
+			      const struct mu_uuid *object)
 {
-	struct mu_value *v = mu_value_object(ch->arena);
+	struct mu_value *v = mu_value_object(a);
 	char id[MU_UUID_TEXT];
 
-	mu_value_set_string(ch->arena, v, "id", mu_uuid_format(ch->type->id(ch->object), id));
-	mu_value_set_string(ch->arena, v, "type", ch->type->name);
+	mu_value_set_string(a, v, "id", mu_uuid_format(object, id));
+	mu_value_set_string(a, v, "type", type->name);
+	mu_value_set_string(a, v, "$subscription", type->name);
 	return v;
 }
 
-static void write_object(struct change *ch, const struct query_fields *fields, struct mu_str *out)
+static void write_object(struct change *ch, enum rest_change what,
+			 const struct query_fields *fields, struct mu_str *out)
 {
 	struct rest_render r;
 	struct mu_value *v;
 
-	rest_render_init(&r, ch->feed->rest, ch->arena);
-	v = ch->what == REST_REMOVE ? removed_object(ch)
-				    : rest_render_object(&r, ch->type, ch->object, fields);
-	mu_value_set_string(ch->arena, v, "$subscription", ch->type->name);
+	if (what == REST_REMOVE) {
+		v = feed_removed(ch->arena, ch->type, ch->type->id(ch->object));
+	} else {
+		rest_render_init(&r, ch->feed->rest, ch->arena);
+		v = rest_render_object(&r, ch->type, ch->object, fields);
+		mu_value_set_string(ch->arena, v, "$subscription", ch->type->name);
+	}
 	mu_json_write(out, v, false);
 }
 
-static const char *whole(struct change *ch)
+static const char *whole(struct change *ch, enum rest_change what)
 {
-	if (!ch->whole.len)
-		write_object(ch, NULL, &ch->whole);
-	return ch->whole.data;
+	struct mu_str *text = what == REST_REMOVE ? &ch->removed : &ch->whole;
+
+	if (!text->len)
+		write_object(ch, what, NULL, text);
+	return text->data;
 }
 
 /* The text of the chosen fields, or NULL when none of them changed. */
-static bool write_chosen(struct change *ch, struct subscription *s, struct mu_str *out)
+static bool write_chosen(struct change *ch, enum rest_change what, struct feed_subscription *s,
+			 struct mu_str *out)
 {
 	const struct mu_uuid *id = ch->type->id(ch->object);
 	uintptr_t before = (uintptr_t)mu_map_find(s->sent, id, sizeof *id);
 	uintptr_t now;
 
-	write_object(ch, s->fields, out);
-	if (ch->what == REST_REMOVE) {
+	write_object(ch, what, s->fields, out);
+	if (what == REST_REMOVE) {
 		(void)mu_map_remove(s->sent, id, sizeof *id);
 		return true;
 	}
 	now = (uintptr_t)hash(out->data, out->len);
 	(void)mu_map_put(s->sent, id, sizeof *id, (void *)now);
-	return ch->what == REST_ADD || before != now;
+	return what == REST_ADD || before != now;
 }
 
-static void tell_client(struct change *ch, struct client *cl, size_t type_index)
+static void send_change(struct change *ch, enum rest_change what, struct feed_client *cl,
+			struct feed_subscription *s)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str chosen = MU_STR_INIT;
-	struct subscription *s = &cl->subscriptions[type_index];
 
-	if (!s->arena)
-		return;
 	if (!s->fields)
-		(void)http_events_send(cl->events, event_name(ch->what), ch->id, whole(ch));
-	else if (write_chosen(ch, s, &chosen))
-		(void)http_events_send(cl->events, event_name(ch->what), ch->id, chosen.data);
+		(void)http_events_send(cl->events, feed_event_name(what), ch->id, whole(ch, what));
+	else if (write_chosen(ch, what, s, &chosen))
+		(void)http_events_send(cl->events, feed_event_name(what), ch->id, chosen.data);
 }
 
-static void record(struct rest_feed *feed, struct change *ch)
+bool feed_told(const struct feed_client *cl, size_t slot, enum rest_change *ret)
 {
-	struct record *slot = &feed->ring[feed->n_records++ % RING_MAX];
+	switch (feed_watch_told(cl->watch, slot)) {
+	case FEED_TOLD_UNKNOWN:
+	case FEED_TOLD_NOTHING:
+		return false;
+	case FEED_TOLD_ADD:
+		*ret = REST_ADD;
+		return true;
+	case FEED_TOLD_UPDATE:
+		*ret = REST_UPDATE;
+		return true;
+	case FEED_TOLD_REMOVE:
+		break;
+	}
+	*ret = REST_REMOVE;
+	return true;
+}
+
+static void tell_client(struct change *ch, struct feed_client *cl, size_t type_index, size_t slot)
+{
+	struct feed_subscription *s = &cl->subscriptions[type_index];
+	enum rest_change what = ch->what;
+
+	if (s->arena && (!cl->watch || feed_told(cl, slot, &what)))
+		send_change(ch, what, cl, s);
+}
+
+static void record(struct rest_feed *feed, struct change *ch, size_t type_index)
+{
+	struct feed_record *slot = &feed->ring[feed->n_records++ % FEED_RING_MAX];
 
 	free(slot->data);
-	*slot = (struct record){
+	*slot = (struct feed_record){
 	    .id = ch->id,
-	    .type = ch->type,
-	    .event = event_name(ch->what),
-	    .data = mu_xstrdup(whole(ch)),
+	    .type = type_index,
+	    .object = *ch->type->id(ch->object),
+	    .event = feed_event_name(ch->what),
+	    .data = mu_xstrdup(whole(ch, ch->what)),
 	};
 }
 
 static void changed(struct rest_feed *feed, size_t type_index, enum rest_change what,
 		    const void *object)
 {
+	size_t slot = feed->n_records % FEED_RING_MAX;
 	struct change ch = {
-	    .feed = feed, .type = types[type_index], .object = object, .what = what};
+	    .feed = feed, .type = feed_types[type_index], .object = object, .what = what};
 
 	if (!feed->active)
 		return;
 	ch.id = feed->next_id++;
 	ch.arena = mu_arena_new();
+	feed_watches_change(feed->watches, slot, type_index, ch.type, what, object);
 	mu_list_each(it, &feed->clients)
-	    tell_client(&ch, MU_CONTAINER_OF(it, struct client, link), type_index);
-	record(feed, &ch);
+	    tell_client(&ch, MU_CONTAINER_OF(it, struct feed_client, link), type_index, slot);
+	record(feed, &ch, type_index);
 	mu_str_deinit(&ch.whole);
+	mu_str_deinit(&ch.removed);
 	mu_arena_free(ch.arena);
 }
 
@@ -371,266 +328,4 @@ void rest_feed_host_changed(struct rest_feed *feed, enum rest_change what,
 			    const struct model_host *h)
 {
 	changed(feed, HOST_INDEX, what, h);
-}
-
-/* Clients */
-
-static int find_type(const char *name)
-{
-	for (int i = 0; i < N_TYPES; i++)
-		if (strcmp(types[i]->name, name) == 0)
-			return i;
-	return -1;
-}
-
-static int unknown_collection(const char *name, struct mu_error *err)
-{
-	return mu_error_set(err, MU_E_INVALID,
-			    "no collection \"%s\" has events; hint: VM, VM-snapshot, VM-template, "
-			    "VBD, VIF, SR, PBD, VDI, VDI-snapshot, network, PIF, PCI, host, pool, "
-			    "alarm, message or task",
-			    name);
-}
-
-/* `fields` NULL: everything. */
-static void subscribe(struct client *cl, int type_index, const struct query_fields *fields)
-{
-	struct subscription *s = &cl->subscriptions[type_index];
-	struct mu_arena *a = mu_arena_new();
-
-	unsubscribe(s);
-	s->arena = a;
-	if (!fields)
-		return;
-	s->fields = mu_arena_memdup(a, fields, sizeof *fields);
-	for (size_t i = 0; i < fields->n_names; i++)
-		s->fields->names[i] = mu_arena_strdup(a, fields->names[i]);
-	s->sent = mu_map_new();
-}
-
-/* Is it a record that the client is to have? */
-static bool is_missed(const struct client *cl, const struct record *rec, uint64_t last_id)
-{
-	return rec->id > last_id && cl->subscriptions[find_type(rec->type->name)].arena;
-}
-
-/* What a returning client missed; false when the ring does not reach back so far, or when it is
- * more than the client may have waiting. */
-static bool replay(struct client *cl, uint64_t last_id)
-{
-	enum { OVERHEAD = 64 }; /* "id: ", "event: ", ... */
-	struct rest_feed *feed = cl->feed;
-	size_t n = feed->n_records < RING_MAX ? feed->n_records : RING_MAX;
-	size_t n_bytes = 0;
-
-	if (last_id + 1 < feed->next_id - n || last_id >= feed->next_id)
-		return false;
-	for (size_t i = feed->n_records - n; i < feed->n_records; i++)
-		if (is_missed(cl, &feed->ring[i % RING_MAX], last_id))
-			n_bytes += strlen(feed->ring[i % RING_MAX].data) + OVERHEAD;
-	if (n_bytes > http_events_room(cl->events))
-		return false;
-	for (size_t i = feed->n_records - n; i < feed->n_records; i++) {
-		const struct record *rec = &feed->ring[i % RING_MAX];
-
-		if (is_missed(cl, rec, last_id))
-			(void)http_events_send(cl->events, rec->event, rec->id, rec->data);
-	}
-	return true;
-}
-
-/* "VM,task": subscribe the client that is about to be, or (cl NULL) only check. */
-static int each_collection(struct rest_call *c, const char *list, struct client *cl,
-			   struct mu_error *err)
-{
-	while (*list) {
-		size_t len = strcspn(list, ",");
-		const char *name = mu_arena_strndup(c->arena, list, len);
-		int type = find_type(name);
-
-		if (type < 0)
-			return unknown_collection(name, err);
-		if (cl)
-			subscribe(cl, type, NULL);
-		list += len;
-		if (*list == ',')
-			list++;
-	}
-	return 0;
-}
-
-static int last_event_id(struct rest_call *c, const char *since, bool *ret_given, uint64_t *ret_id,
-			 struct mu_error *err)
-{
-	const char *text = http_request_header(c->request, "last-event-id");
-
-	/* What a browser saw last on this very stream is newer than what its page was made with. */
-	if (since && !text) {
-		*ret_given = true;
-		if (mu_parse_u64(since, ret_id))
-			return 0;
-		return mu_error_set(err, MU_E_PROTOCOL,
-				    "since: \"%s\" is not an id of ours; hint: that of an event",
-				    since);
-	}
-
-	if (!text)
-		text = http_request_query(c->request, "lastEventId");
-	*ret_given = text && text[0];
-	if (*ret_given && !mu_parse_u64(text, ret_id))
-		return mu_error_set(err, MU_E_PROTOCOL,
-				    "Last-Event-ID: \"%s\" is not an id of ours", text);
-	return 0;
-}
-
-/* What is missing, in so many words. */
-static void send_gap(struct client *cl, uint64_t since)
-{
-	const struct rest_feed *feed = cl->feed;
-	uint64_t n = feed->n_records < RING_MAX ? feed->n_records : RING_MAX;
-	char data[160];
-
-	(void)snprintf(data, sizeof data,
-		       "{\"since\":%llu,\"oldest\":%llu,\"newest\":%llu,\"reason\":\"events were "
-		       "missed: list again\"}",
-		       (unsigned long long)since, (unsigned long long)(feed->next_id - n),
-		       (unsigned long long)(feed->next_id - 1));
-	(void)http_events_send(cl->events, "gap", 0, data);
-}
-
-static void subscribe_to_all(struct client *cl)
-{
-	for (int i = 0; i < N_TYPES; i++)
-		subscribe(cl, i, NULL);
-}
-
-static void send_init(struct client *cl)
-{
-	char data[64];
-
-	(void)snprintf(data, sizeof data, "{\"id\":\"%s\"}", cl->id);
-	(void)http_events_send(cl->events, "init", cl->feed->next_id - 1, data);
-}
-
-struct http_reply *rest_get_events(struct rest_call *c)
-{
-	const char *collections = http_request_query(c->request, "collections");
-	const char *since = http_request_query(c->request, "since");
-	struct rest_feed *feed = c->rest->feed;
-	struct mu_error err = MU_ERROR_INIT;
-	struct http_reply *reply;
-	struct mu_uuid id = mu_random_uuid();
-	uint64_t last_id = 0;
-	bool resumes = false;
-	struct client *cl;
-
-	if ((collections && each_collection(c, collections, NULL, &err) < 0) ||
-	    last_event_id(c, since, &resumes, &last_id, &err) < 0)
-		return rest_error(c, &err);
-	feed->active = true;
-	rest_relations_need(c->rest->relations);
-	cl = mu_xcalloc(1, sizeof *cl);
-	cl->feed = feed;
-	(void)mu_uuid_format(&id, cl->id);
-	if (mu_list_empty(&feed->clients))
-		mu_timer_set(feed->ping, feed->rest->ping_every);
-	mu_list_push_back(&feed->clients, &cl->link);
-	cl->session.over = on_session_over;
-	rest_session_begin(&cl->session, c);
-	reply = http_reply_events(c->request, &cl->events, on_client_gone, cl);
-	if (collections)
-		(void)each_collection(c, collections, cl, &err);
-	else if (since)
-		subscribe_to_all(cl);
-	/* A returning client's first id is that of what it missed, not that of now. */
-	if (!resumes) {
-		send_init(cl);
-	} else if (replay(cl, last_id)) {
-		;
-	} else if (since) {
-		send_gap(cl, last_id);
-		send_init(cl);
-	} else {
-		send_init(cl);
-		(void)http_events_send(cl->events, "resync", 0,
-				       "{\"reason\":\"events were missed: list again\"}");
-	}
-	return reply;
-}
-
-static struct client *find_client(struct rest_call *c)
-{
-	mu_list_each(it, &c->rest->feed->clients)
-	{
-		struct client *cl = MU_CONTAINER_OF(it, struct client, link);
-
-		if (strcmp(cl->id, c->id) == 0)
-			return cl;
-	}
-	return NULL;
-}
-
-/* "*", or a list of names. */
-static int parse_fields(const struct mu_value *v, struct query_fields *ret, struct mu_error *err)
-{
-	struct query_fields f = {0};
-
-	if (!v || mu_str_equal(mu_value_as_string(v), "*")) {
-		ret->all = true;
-		return 0;
-	}
-	if (v->kind != MU_VALUE_LIST)
-		return mu_error_set(err, MU_E_INVALID,
-				    "body: fields: \"*\" or a list of names is expected");
-	mu_value_each(item, v)
-	{
-		if (item->kind != MU_VALUE_STRING || f.n_names == QUERY_FIELDS_MAX)
-			return mu_error_set(err, MU_E_INVALID,
-					    "body: fields: at most %d names are expected, no %s",
-					    QUERY_FIELDS_MAX, mu_value_kind_name(item->kind));
-		f.names[f.n_names++] = item->string;
-	}
-	*ret = f;
-	return 0;
-}
-
-struct http_reply *rest_post_subscription(struct rest_call *c)
-{
-	static const char *const known[] = {"collection", "fields", NULL};
-	struct client *cl = find_client(c);
-	struct mu_error err = MU_ERROR_INIT;
-	const struct mu_value *body = NULL;
-	struct query_fields fields = {0};
-	const char *collection = NULL;
-	struct mu_value *v;
-
-	if (!cl)
-		return rest_not_found(c, "event client", c->id);
-	if (rest_body(c, known, &body, &err) < 0 ||
-	    rest_body_string(body, "collection", &collection, &err) < 0 ||
-	    parse_fields(mu_value_get(body, "fields"), &fields, &err) < 0)
-		return rest_error(c, &err);
-	if (!collection)
-		(void)mu_error_set(&err, MU_E_INVALID, "body: collection is missing");
-	else if (find_type(collection) < 0)
-		(void)unknown_collection(collection, &err);
-	if (err.code != MU_E_NONE)
-		return rest_error(c, &err);
-	subscribe(cl, find_type(collection), fields.all ? NULL : &fields);
-	v = mu_value_object(c->arena);
-	mu_value_set_string(c->arena, v, "id", collection);
-	return http_reply_json(c->request, 201, v);
-}
-
-struct http_reply *rest_delete_subscription(struct rest_call *c)
-{
-	struct client *cl = find_client(c);
-	int type = find_type(c->name);
-
-	if (!cl)
-		return rest_not_found(c, "event client", c->id);
-	if (type < 0 || !cl->subscriptions[type].arena)
-		return rest_not_found(c, "subscription", c->name);
-	unsubscribe(&cl->subscriptions[type]);
-	return http_reply_empty(c->request, 204);
 }

@@ -4,11 +4,12 @@
  * a task of its own, or the reason why not; the reply lists them in order. What an action needs is
  * checked by the backend for each, as one that cannot be done must not hold up the others.
  */
-#include "common/rest/render.h"
+#include "common/rest/access.h"
 
 #include "common/os/clock.h"
 #include "common/os/random.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,6 +73,7 @@ static int add_ids(struct group *g, const struct mu_value *ids, struct mu_error 
 
 struct filtering {
 	struct rest_render render;
+	struct rest_sight sight; /* only what may be seen is found */
 	const struct query_filter *filter;
 	struct group *group;
 	bool full;
@@ -85,7 +87,8 @@ static bool add_matching(const struct model_vm *vm, void *arg)
 	if (vm->kind != VM_KIND_VM)
 		return true;
 	mu_arena_reset(f->render.arena);
-	if (query_filter_match(f->filter, rest_render_object(&f->render, &rest_type_vm, vm, NULL)))
+	if (rest_sight_sees(&f->sight, &f->render, vm) &&
+	    query_filter_match(f->filter, rest_render_object(&f->render, &rest_type_vm, vm, NULL)))
 		f->full = add(f->group, &vm->id, f->err) < 0;
 	return !f->full;
 }
@@ -102,6 +105,7 @@ static int add_filtered(struct rest_call *c, struct group *g, const char *text,
 		return MU_FAILED;
 	f.filter = filter;
 	rest_render_init(&f.render, c->rest, a);
+	rest_sight_init(&f.sight, c->rest, &c->user, &rest_type_vm, "read", c->arena);
 	b->each_vm(b->ctx, add_matching, &f);
 	return f.full ? MU_FAILED : 0;
 }
@@ -195,13 +199,32 @@ static void ask_call(struct rest_call *c, const struct action *action, struct me
 	b->call(b->ctx, &ask, &c->user, c->request->peer.address, on_member, m);
 }
 
+/* Those that the user may not do it with are over at once. */
+static void check_rights(struct rest_call *c, struct group *g)
+{
+	const char *action = rest_action_right(c->id);
+	char right[RIGHTS_TEXT_MAX + 64];
+
+	(void)snprintf(right, sizeof right, "vm:%s", action);
+	for (size_t i = 0; i < g->n; i++) {
+		struct member *m = &g->members[i];
+
+		if (rest_may(c->rest, &c->user, right, &m->vm.uuid))
+			g->n_open++;
+		else
+			(void)mu_error_set(&m->err, MU_E_DENIED, "%s has no privilege %s",
+					   c->user.name, right);
+	}
+}
+
 static struct http_reply *ask_all(struct rest_call *c, const struct action *action, struct group *g)
 {
 	const struct rest_backend *b = &c->rest->backend;
 
 	g->request = c->request;
-	g->n_open = g->n;
 	for (size_t i = 0; i < g->n; i++) {
+		if (g->members[i].err.code != MU_E_NONE)
+			continue;
 		if (action->method)
 			ask_call(c, action, &g->members[i]);
 		else
@@ -247,12 +270,23 @@ struct http_reply *rest_post_vm_group(struct rest_call *c)
 	if (action.method && !c->rest->backend.call)
 		return rest_unsupported(c, action.method->name);
 	g = mu_xcalloc(1, sizeof *g);
-	if (read_action(c, &action, g, &err) < 0)
+	if (read_action(c, &action, g, &err) < 0) {
 		answer = rest_error(c, &err);
-	else if (g->n)
+		free(g);
+		return answer;
+	}
+	answer = rest_access_named(c, action.arguments);
+	if (!answer && action.method)
+		answer = rest_access_arguments(c, &(struct rest_target){.method = action.method},
+					       action.arguments);
+	if (answer) {
+		free(g);
+		return answer;
+	}
+	check_rights(c, g);
+	if (g->n_open)
 		return ask_all(c, &action, g);
-	else
-		answer = reply(c->request, g);
+	answer = reply(c->request, g);
 	free(g);
 	return answer;
 }

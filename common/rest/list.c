@@ -6,14 +6,14 @@
  * sent in turns: of the rest only the ids are noted, and each is looked up, and written, when the
  * peer has taken what came before. So the memory is that of the ids, whatever the list's length,
  * and the first byte does not wait for the last object. An object that has gone in between is left
- * out, as one that the filter has come not to match.
+ * out, as one that the filter has come not to match, or that the user may see no more.
  *
  * With `sort` or `cursor` the ids are noted first, with what they are put in order by.
  */
 #include "common/base/str.h"
 #include "common/json/json.h"
 #include "common/query/sort.h"
-#include "common/rest/render.h"
+#include "common/rest/access.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +29,7 @@ struct row {
 /* What is built of a type's objects. */
 struct shape {
 	const struct rest_type *type;
+	struct rest_sight sight; /* what the user may see; for one turn */
 	bool chosen[REST_FIELDS_MAX];
 	bool used[REST_FIELDS_MAX]; /* by the filter */
 	bool keys[REST_FIELDS_MAX]; /* by the order */
@@ -36,7 +37,8 @@ struct shape {
 
 struct list {
 	struct rest_render render;
-	struct mu_arena *arena;            /* the request's; keys are in it */
+	struct mu_arena *arena; /* the request's; keys are in it */
+	struct rest_user user;
 	const struct query_filter *filter; /* NULL: everything */
 	struct query_fields fields;
 	struct query_sort sort;
@@ -156,6 +158,8 @@ static struct mu_value *href_value(struct list *l, const struct rest_type *type,
 static bool matches(struct list *l, const struct shape *s, const void *object)
 {
 	mu_arena_reset(l->render.arena);
+	if (!rest_sight_sees(&s->sight, &l->render, object))
+		return false;
 	return !l->filter || query_filter_match(l->filter, rest_render_chosen(&l->render, s->type,
 									      object, s->used));
 }
@@ -224,6 +228,7 @@ static void walk_type(struct list *l, const struct rest_type *type,
 	struct shape *s = &l->shapes[l->n_types++];
 
 	s->type = type;
+	rest_sight_init(&s->sight, l->render.rest, &l->user, type, "read", l->arena);
 	rest_render_choose(type, &l->fields, s->chosen);
 	for (size_t i = 0; i < type->n_fields; i++) {
 		s->used[i] = l->filter && query_filter_uses(l->filter, type->fields[i].name);
@@ -270,6 +275,11 @@ static void write_row(struct list *l, const struct row *row)
 /* As many as make a piece; the end of the text with the last. */
 static void write_rows(struct list *l)
 {
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+
+	for (size_t i = 0; i < l->n_types; i++)
+		rest_sight_init(&l->shapes[i].sight, l->render.rest, &l->user, l->shapes[i].type,
+				"read", a);
 	while (l->next < l->n_rows && l->text.len <= PIECE_MAX)
 		write_row(l, &l->rows[l->next++]);
 	if (l->next == l->n_rows && !l->ndjson)
@@ -356,6 +366,7 @@ struct http_reply *rest_list_all(struct rest_call *c, const struct rest_type *co
 	const char *next = NULL;
 
 	l->arena = c->arena;
+	l->user = c->user;
 	l->keep = keep;
 	l->keep_arg = arg;
 	if (parse_list(c, l, &err) < 0 || parse_order(c, l, types, n_types, &err) < 0)

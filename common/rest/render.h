@@ -39,34 +39,40 @@ struct rest_type {
 		     void (*found)(const void *object, void *arg), void *arg);
 };
 
-extern const struct rest_type rest_type_vm;
-extern const struct rest_type rest_type_vm_snapshot;
-extern const struct rest_type rest_type_vm_template;
-extern const struct rest_type rest_type_sr;
-extern const struct rest_type rest_type_vdi;
-extern const struct rest_type rest_type_vdi_snapshot;
-extern const struct rest_type rest_type_network;
-extern const struct rest_type rest_type_pif;
-extern const struct rest_type rest_type_pci;
-extern const struct rest_type rest_type_pbd;
-extern const struct rest_type rest_type_vbd;
-extern const struct rest_type rest_type_vif;
-extern const struct rest_type rest_type_host;
-extern const struct rest_type rest_type_pool;
-extern const struct rest_type rest_type_task;
-extern const struct rest_type rest_type_alarm;
-extern const struct rest_type rest_type_message;
-extern const struct rest_type rest_type_server;
-extern const struct rest_type rest_type_sm;
-/* nothing_yet.c */
-extern const struct rest_type rest_type_pgpu;
-extern const struct rest_type rest_type_proxy;
-extern const struct rest_type rest_type_schedule;
-extern const struct rest_type rest_type_backup_job;
-extern const struct rest_type rest_type_backup_log;
-extern const struct rest_type rest_type_restore_log;
-extern const struct rest_type rest_type_backup_repository;
-extern const struct rest_type rest_type_backup_archive;
+/* All that there are: one that is in no list is not declared. First those that the body of a
+ * request may name. */
+#define REST_NAMED_TYPES(TYPE)                                                                     \
+	TYPE(vm)                                                                                   \
+	TYPE(vm_snapshot)                                                                          \
+	TYPE(vm_template)                                                                          \
+	TYPE(vdi)                                                                                  \
+	TYPE(vdi_snapshot)                                                                         \
+	TYPE(sr)                                                                                   \
+	TYPE(network)                                                                              \
+	TYPE(pif)                                                                                  \
+	TYPE(pci)                                                                                  \
+	TYPE(host)
+#define REST_OTHER_TYPES(TYPE)                                                                     \
+	TYPE(pool)                                                                                 \
+	TYPE(pbd)                                                                                  \
+	TYPE(vbd)                                                                                  \
+	TYPE(vif)                                                                                  \
+	TYPE(task)                                                                                 \
+	TYPE(alarm)                                                                                \
+	TYPE(message)                                                                              \
+	TYPE(server)                                                                               \
+	TYPE(sm)                                                                                   \
+	TYPE(pgpu) /* from here on: nothing_yet.c */                                               \
+	TYPE(proxy)                                                                                \
+	TYPE(schedule)                                                                             \
+	TYPE(backup_job)                                                                           \
+	TYPE(backup_log)                                                                           \
+	TYPE(restore_log)                                                                          \
+	TYPE(backup_repository)                                                                    \
+	TYPE(backup_archive)
+#define REST_TYPE_DECLARE(name) extern const struct rest_type rest_type_##name;
+REST_NAMED_TYPES(REST_TYPE_DECLARE)
+REST_OTHER_TYPES(REST_TYPE_DECLARE)
 
 /* What these two types take. */
 struct rest_server {

@@ -3,12 +3,13 @@
  * The dispatcher: find the route, find out who asks, call the resource.
  *
  * Whoever is not known learns nothing of what is here: authentication comes before 404 and 405.
- * Which paths there may be is no secret, the contract is open. Changing anything takes an
- * administrator.
+ * Which paths there may be is no secret, the contract is open. What a route takes is in the tables;
+ * access.c compares it with what the user has.
  */
 #include "common/base/assert.h"
 #include "common/base/str.h"
 #include "common/os/clock.h"
+#include "common/rest/access.h"
 #include "common/rest/alarms.h"
 #include "common/rest/etag.h"
 #include "common/rest/keys.h"
@@ -87,117 +88,122 @@ static struct http_reply *get_gui_routes(struct rest_call *c)
 }
 
 /* A collection that is only looked at. */
-#define LOOK(collection, of)                                                                       \
-	{{HTTP_GET, "/rest/v0/" collection, false}, rest_get_list, &(of)},                         \
+#define LOOK(collection, of, resource)                                                             \
+	{{HTTP_GET, "/rest/v0/" collection, resource ":read"}, rest_get_list, &(of)},              \
 	{                                                                                          \
-		{HTTP_GET, "/rest/v0/" collection "/{id}", false}, rest_get_one, &(of)             \
+		{HTTP_GET, "/rest/v0/" collection "/{id}", resource ":read"}, rest_get_one, &(of)  \
 	}
-#define OF_ONE(collection, part, handler, of)                                                      \
+#define OF_ONE(collection, part, handler, of, resource)                                            \
 	{                                                                                          \
-		{HTTP_GET, "/rest/v0/" collection "/{id}/" part, false}, handler, &(of)            \
+		{HTTP_GET, "/rest/v0/" collection "/{id}/" part, resource ":read"}, handler, &(of) \
 	}
-#define ALARMS(collection, of) OF_ONE(collection, "alarms", rest_get_alarms_of, of)
-#define MESSAGES(collection, of) OF_ONE(collection, "messages", rest_get_messages_of, of)
-#define TASKS(collection, of) OF_ONE(collection, "tasks", rest_get_tasks_of, of)
+#define ALARMS(collection, of, resource)                                                           \
+	OF_ONE(collection, "alarms", rest_get_alarms_of, of, resource)
+#define MESSAGES(collection, of, resource)                                                         \
+	OF_ONE(collection, "messages", rest_get_messages_of, of, resource)
+#define TASKS(collection, of, resource) OF_ONE(collection, "tasks", rest_get_tasks_of, of, resource)
 /* The same, with what has been of each. */
-#define LOOK_ALL(collection, of)                                                                   \
-	LOOK(collection, of), ALARMS(collection, of), MESSAGES(collection, of),                    \
-	    TASKS(collection, of)
+#define LOOK_ALL(collection, of, resource)                                                         \
+	LOOK(collection, of, resource), ALARMS(collection, of, resource),                          \
+	    MESSAGES(collection, of, resource), TASKS(collection, of, resource)
 
 static const struct route routes[] = {
-    {{HTTP_GET, "/rest/v0", true}, get_index},
-    {{HTTP_GET, "/rest/v0/ping", true}, get_ping},
-    {{HTTP_GET, "/rest/v0/hosts", false}, rest_get_hosts},
-    {{HTTP_GET, "/rest/v0/hosts/{id}", false}, rest_get_host},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/tasks", false}, rest_get_host_tasks},
-    {{HTTP_POST, "/rest/v0/hosts/{id}/vms", false}, rest_post_host_vm},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/details", false}, rest_get_host_details},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/dmesg", false}, rest_get_host_dmesg},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/journal", false}, rest_get_host_journal},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/boots", false}, rest_get_host_boots},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/smt", false}, rest_get_host_smt},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/stats", false}, rest_get_host_stats},
-    {{HTTP_GET, "/rest/v0/vms/{id}.{format}", false}, rest_get_vm_content},
-    {{HTTP_GET, "/rest/v0/vm-snapshots/{id}.{format}", false}, rest_get_vm_content},
-    {{HTTP_GET, "/rest/v0/vm-templates/{id}.{format}", false}, rest_get_vm_content},
-    LOOK_ALL("vms", rest_type_vm),
-    {{HTTP_GET, "/rest/v0/vms/{id}/actions", false}, rest_get_vm_actions},
-    {{HTTP_POST, "/rest/v0/vms/{id}/actions/{action}", false}, rest_post_vm_action},
-    {{HTTP_POST, "/rest/v0/vms/actions/{action}", false}, rest_post_vm_group},
-    {{HTTP_GET, "/rest/v0/vms/{id}/vdis", false}, rest_get_vm_vdis, &rest_type_vm},
-    LOOK_ALL("vm-snapshots", rest_type_vm_snapshot),
-    {{HTTP_GET, "/rest/v0/vm-snapshots/{id}/vdis", false},
+    {{HTTP_GET, "/rest/v0", REST_OPEN}, get_index},
+    {{HTTP_GET, "/rest/v0/ping", REST_OPEN}, get_ping},
+    {{HTTP_GET, "/rest/v0/hosts", "host:read"}, rest_get_hosts},
+    {{HTTP_GET, "/rest/v0/hosts/{id}", "host:read"}, rest_get_host},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/tasks", "host:read"}, rest_get_host_tasks},
+    {{HTTP_POST, "/rest/v0/hosts/{id}/vms", REST_ADMIN}, rest_post_host_vm},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/details", "host:read"}, rest_get_host_details},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/dmesg", "host:log"}, rest_get_host_dmesg},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/journal", "host:log"}, rest_get_host_journal},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/boots", "host:log"}, rest_get_host_boots},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/smt", "host:log"}, rest_get_host_smt},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/stats", "host:read"}, rest_get_host_stats},
+    {{HTTP_GET, "/rest/v0/vms/{id}.{format}", "vm:export"}, rest_get_vm_content},
+    {{HTTP_GET, "/rest/v0/vm-snapshots/{id}.{format}", "vm-snapshot:export"}, rest_get_vm_content},
+    {{HTTP_GET, "/rest/v0/vm-templates/{id}.{format}", "vm-template:export"}, rest_get_vm_content},
+    LOOK_ALL("vms", rest_type_vm, "vm"),
+    {{HTTP_GET, "/rest/v0/vms/{id}/actions", "vm:read"}, rest_get_vm_actions},
+    {{HTTP_POST, "/rest/v0/vms/{id}/actions/{action}", "vm:{action}"}, rest_post_vm_action},
+    {{HTTP_POST, "/rest/v0/vms/actions/{action}", "vm:{action}"}, rest_post_vm_group},
+    {{HTTP_GET, "/rest/v0/vms/{id}/vdis", "vm:read"}, rest_get_vm_vdis, &rest_type_vm},
+    LOOK_ALL("vm-snapshots", rest_type_vm_snapshot, "vm-snapshot"),
+    {{HTTP_GET, "/rest/v0/vm-snapshots/{id}/vdis", "vm-snapshot:read"},
      rest_get_vm_vdis,
      &rest_type_vm_snapshot},
-    LOOK_ALL("vm-templates", rest_type_vm_template),
-    {{HTTP_GET, "/rest/v0/vm-templates/{id}/vdis", false},
+    LOOK_ALL("vm-templates", rest_type_vm_template, "vm-template"),
+    {{HTTP_GET, "/rest/v0/vm-templates/{id}/vdis", "vm-template:read"},
      rest_get_vm_vdis,
      &rest_type_vm_template},
-    {{HTTP_GET, "/rest/v0/vdis/{id}.{format}", false}, rest_get_vdi_content},
-    {{HTTP_GET, "/rest/v0/vdi-snapshots/{id}.{format}", false}, rest_get_vdi_content},
-    {{HTTP_POST, "/rest/v0/pools/{id}/vms", false, true}, rest_post_pool_vm},
-    {{HTTP_PUT, "/rest/v0/vdis/{id}.{format}", false, true}, rest_put_vdi_content},
-    {{HTTP_POST, "/rest/v0/srs/{id}/vdis", false, true}, rest_post_sr_vdi},
-    {{HTTP_POST, "/rest/v0/srs/{id}/uploads", false}, rest_post_sr_upload},
-    {{HTTP_POST, "/rest/v0/vdis/{id}/uploads", false}, rest_post_vdi_upload},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/uploads", false}, rest_get_uploads},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/uploads/{upload}", false}, rest_get_upload},
-    {{HTTP_PATCH, "/rest/v0/hosts/{id}/uploads/{upload}", false, true}, rest_patch_upload},
-    {{HTTP_DELETE, "/rest/v0/hosts/{id}/uploads/{upload}", false}, rest_delete_upload},
-    LOOK_ALL("srs", rest_type_sr),
-    {{HTTP_GET, "/rest/v0/srs/{id}/stats", false}, rest_get_sr_stats},
-    ALARMS("hosts", rest_type_host),
-    LOOK("alarms", rest_type_alarm),
-    LOOK("messages", rest_type_message),
-    LOOK_ALL("vdis", rest_type_vdi),
-    LOOK_ALL("vdi-snapshots", rest_type_vdi_snapshot),
-    LOOK_ALL("networks", rest_type_network),
-    LOOK_ALL("pifs", rest_type_pif),
-    LOOK("pcis", rest_type_pci),
-    LOOK("pbds", rest_type_pbd),
-    LOOK_ALL("vbds", rest_type_vbd),
-    LOOK_ALL("vifs", rest_type_vif),
-    {{HTTP_GET, "/rest/v0/vms/{id}/stats", false}, rest_get_vm_stats},
-    {{HTTP_GET, "/rest/v0/vms/{id}/stats.xml", false}, rest_get_vm_rrd},
-    {{HTTP_GET, "/rest/v0/hosts/{id}/stats.xml", false}, rest_get_host_rrd},
-    {{HTTP_GET, "/rest/v0/stats", false}, rest_get_newest_stats},
+    {{HTTP_GET, "/rest/v0/vdis/{id}.{format}", "vdi:export-content"}, rest_get_vdi_content},
+    {{HTTP_GET, "/rest/v0/vdi-snapshots/{id}.{format}", "vdi-snapshot:export"},
+     rest_get_vdi_content},
+    {{HTTP_POST, "/rest/v0/pools/{id}/vms", "pool:create:vm", true}, rest_post_pool_vm},
+    {{HTTP_PUT, "/rest/v0/vdis/{id}.{format}", "vdi:import-content", true}, rest_put_vdi_content},
+    {{HTTP_POST, "/rest/v0/srs/{id}/vdis", "sr:import:vdi", true}, rest_post_sr_vdi},
+    {{HTTP_POST, "/rest/v0/srs/{id}/uploads", "sr:import:vdi"}, rest_post_sr_upload},
+    {{HTTP_POST, "/rest/v0/vdis/{id}/uploads", "vdi:import-content"}, rest_post_vdi_upload},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/uploads", "host:upload"}, rest_get_uploads},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/uploads/{upload}", "host:upload"}, rest_get_upload},
+    {{HTTP_PATCH, "/rest/v0/hosts/{id}/uploads/{upload}", "host:upload", true}, rest_patch_upload},
+    {{HTTP_DELETE, "/rest/v0/hosts/{id}/uploads/{upload}", "host:upload"}, rest_delete_upload},
+    LOOK_ALL("srs", rest_type_sr, "sr"),
+    {{HTTP_GET, "/rest/v0/srs/{id}/stats", "sr:read"}, rest_get_sr_stats},
+    ALARMS("hosts", rest_type_host, "host"),
+    LOOK("alarms", rest_type_alarm, "alarm"),
+    LOOK("messages", rest_type_message, "message"),
+    LOOK_ALL("vdis", rest_type_vdi, "vdi"),
+    LOOK_ALL("vdi-snapshots", rest_type_vdi_snapshot, "vdi-snapshot"),
+    LOOK_ALL("networks", rest_type_network, "network"),
+    LOOK_ALL("pifs", rest_type_pif, "pif"),
+    LOOK("pcis", rest_type_pci, "pci"),
+    LOOK("pbds", rest_type_pbd, "pbd"),
+    LOOK_ALL("vbds", rest_type_vbd, "vbd"),
+    LOOK_ALL("vifs", rest_type_vif, "vif"),
+    {{HTTP_GET, "/rest/v0/vms/{id}/stats", "vm:read"}, rest_get_vm_stats},
+    {{HTTP_GET, "/rest/v0/vms/{id}/stats.xml", "vm:read"}, rest_get_vm_rrd},
+    {{HTTP_GET, "/rest/v0/hosts/{id}/stats.xml", "host:read"}, rest_get_host_rrd},
+    {{HTTP_GET, "/rest/v0/stats", REST_SIGNED_IN}, rest_get_newest_stats},
     /* xcp-rrdd's paths. */
-    {{HTTP_GET, "/vm_rrd", false}, rest_get_vm_rrd_query},
-    {{HTTP_GET, "/host_rrd", false}, rest_get_host_rrd_query},
-    {{HTTP_GET, "/rrd_updates", false}, rest_get_rrd_updates},
-    {{HTTP_GET, "/rest/v0/vms/{id}/console", false}, rest_get_vm_console},
-    {{HTTP_GET, "/rest/v0/pools", false}, rest_get_pools},
-    {{HTTP_GET, "/rest/v0/pools/{id}", false}, rest_get_pool},
-    {{HTTP_GET, "/rest/v0/pools/{id}/stats", false}, rest_get_pool_stats},
-    {{HTTP_GET, "/rest/v0/tasks", false}, rest_get_tasks},
-    {{HTTP_GET, "/rest/v0/tasks/{id}", false}, rest_get_task},
-    {{HTTP_POST, "/rest/v0/tasks/{id}/actions/abort", false}, rest_post_task_abort},
+    {{HTTP_GET, "/vm_rrd", "vm:read"}, rest_get_vm_rrd_query},
+    {{HTTP_GET, "/host_rrd", "host:read"}, rest_get_host_rrd_query},
+    {{HTTP_GET, "/rrd_updates", REST_SIGNED_IN}, rest_get_rrd_updates},
+    {{HTTP_GET, "/rest/v0/vms/{id}/console", "vm:console:view"}, rest_get_vm_console},
+    {{HTTP_GET, "/rest/v0/pools", "pool:read"}, rest_get_pools},
+    {{HTTP_GET, "/rest/v0/pools/{id}", "pool:read"}, rest_get_pool},
+    {{HTTP_GET, "/rest/v0/pools/{id}/stats", "pool:read"}, rest_get_pool_stats},
+    {{HTTP_GET, "/rest/v0/tasks", "task:read"}, rest_get_tasks},
+    {{HTTP_GET, "/rest/v0/tasks/{id}", "task:read"}, rest_get_task},
+    {{HTTP_POST, "/rest/v0/tasks/{id}/actions/abort", "task:abort"}, rest_post_task_abort},
     /* The path that existing Go clients use. */
-    {{HTTP_POST, "/rest/v0/tasks/{id}/abort", false}, rest_post_task_abort_told},
-    {{HTTP_GET, "/rest/v0/events", false}, rest_get_events},
-    {{HTTP_POST, "/rest/v0/events/{id}/subscriptions", false}, rest_post_subscription},
-    {{HTTP_DELETE, "/rest/v0/events/{id}/subscriptions/{collection}", false},
+    {{HTTP_POST, "/rest/v0/tasks/{id}/abort", "task:abort"}, rest_post_task_abort_told},
+    {{HTTP_GET, "/rest/v0/events", REST_SIGNED_IN}, rest_get_events},
+    {{HTTP_POST, "/rest/v0/events/{id}/subscriptions", REST_SIGNED_IN}, rest_post_subscription},
+    {{HTTP_DELETE, "/rest/v0/events/{id}/subscriptions/{collection}", REST_SIGNED_IN},
      rest_delete_subscription},
-    ALARMS("pools", rest_type_pool),
-    MESSAGES("hosts", rest_type_host),
-    MESSAGES("pools", rest_type_pool),
-    TASKS("pools", rest_type_pool),
-    TASKS("servers", rest_type_server),
-    LOOK("servers", rest_type_server),
-    LOOK("sms", rest_type_sm),
-    LOOK("pgpus", rest_type_pgpu),
-    LOOK("proxies", rest_type_proxy),
-    LOOK("schedules", rest_type_schedule),
-    LOOK("backup-jobs", rest_type_backup_job),
-    LOOK("backup-logs", rest_type_backup_log),
-    LOOK("restore-logs", rest_type_restore_log),
-    LOOK("backup-repositories", rest_type_backup_repository),
-    LOOK("backup-archives", rest_type_backup_archive),
-    {{HTTP_GET, "/rest/v0/vms/{id}/backup-jobs", false}, rest_get_backup_jobs_of, &rest_type_vm},
-    {{HTTP_GET, "/rest/v0/gui-routes", true}, get_gui_routes},
-    {{HTTP_GET, "/rest/v0/dashboard", false}, rest_get_dashboard},
-    {{HTTP_GET, "/rest/v0/pools/{id}/dashboard", false}, rest_get_pool_dashboard},
-    {{HTTP_GET, "/rest/v0/vms/{id}/dashboard", false}, rest_get_vm_dashboard},
+    ALARMS("pools", rest_type_pool, "pool"),
+    MESSAGES("hosts", rest_type_host, "host"),
+    MESSAGES("pools", rest_type_pool, "pool"),
+    TASKS("pools", rest_type_pool, "pool"),
+    TASKS("servers", rest_type_server, "server"),
+    LOOK("servers", rest_type_server, "server"),
+    LOOK("sms", rest_type_sm, "sm"),
+    LOOK("pgpus", rest_type_pgpu, "pgpu"),
+    LOOK("proxies", rest_type_proxy, "proxy"),
+    LOOK("schedules", rest_type_schedule, "schedule"),
+    LOOK("backup-jobs", rest_type_backup_job, "backup-job"),
+    LOOK("backup-logs", rest_type_backup_log, "backup-log"),
+    LOOK("restore-logs", rest_type_restore_log, "restore-log"),
+    LOOK("backup-repositories", rest_type_backup_repository, "backup-repository"),
+    LOOK("backup-archives", rest_type_backup_archive, "backup-archive"),
+    {{HTTP_GET, "/rest/v0/vms/{id}/backup-jobs", "vm:read"},
+     rest_get_backup_jobs_of,
+     &rest_type_vm},
+    {{HTTP_GET, "/rest/v0/gui-routes", REST_OPEN}, get_gui_routes},
+    {{HTTP_GET, "/rest/v0/dashboard", REST_SIGNED_IN}, rest_get_dashboard},
+    {{HTTP_GET, "/rest/v0/pools/{id}/dashboard", "pool:read"}, rest_get_pool_dashboard},
+    {{HTTP_GET, "/rest/v0/vms/{id}/dashboard", "vm:read"}, rest_get_vm_dashboard},
 };
 
 size_t rest_routes(const struct rest_route_info **ret_routes)
@@ -295,86 +301,6 @@ void rest_task_changed(struct rest *rest, enum rest_change what, const struct mo
 	rest_host_groups_task_changed(rest, t);
 }
 
-/* Who asks */
-
-static const char *cookie_value(struct mu_arena *a, const char *cookies, const char *name)
-{
-	size_t name_len = strlen(name);
-
-	while (*cookies) {
-		size_t len = strcspn(cookies, ";");
-
-		if (len > name_len && strncmp(cookies, name, name_len) == 0 &&
-		    cookies[name_len] == '=')
-			return mu_arena_strndup(a, cookies + name_len + 1, len - name_len - 1);
-		cookies += len;
-		cookies += strspn(cookies, "; ");
-	}
-	return NULL;
-}
-
-/* NULL when it is not base64. */
-static char *base64_decode(struct mu_arena *a, const char *text)
-{
-	size_t len = strcspn(text, "=");
-	char *out = mu_arena_alloc(a, MU_BASE64_BYTES(len) + 1);
-	size_t n;
-
-	if (!mu_base64_decode(out, &n, text, len))
-		return NULL;
-	out[n] = '\0';
-	return out;
-}
-
-/* The token out of "Bearer TOKEN" or "Basic base64(name:TOKEN)"; "" when it is neither. */
-static const char *token_of_header(struct mu_arena *a, const char *header)
-{
-	size_t scheme = strcspn(header, " ");
-	const char *rest = header + scheme + strspn(header + scheme, " ");
-	const char *decoded;
-	const char *colon;
-
-	if (scheme == 6 && strncasecmp(header, "Bearer", scheme) == 0)
-		return rest;
-	if (scheme != 5 || strncasecmp(header, "Basic", scheme) != 0)
-		return "";
-	decoded = base64_decode(a, rest);
-	colon = decoded ? strchr(decoded, ':') : NULL;
-	return colon ? colon + 1 : "";
-}
-
-static const char *token_of(struct rest_call *c)
-{
-	const char *header = http_request_header(c->request, "authorization");
-	const char *cookies = http_request_header(c->request, "cookie");
-	const char *token = NULL;
-
-	if (header)
-		return token_of_header(c->arena, header);
-	if (cookies)
-		token = cookie_value(c->arena, cookies, "authenticationToken");
-	if (cookies && !token)
-		token = cookie_value(c->arena, cookies, "token");
-	return token;
-}
-
-/* NULL when c->user is known now. */
-static struct http_reply *authenticate(struct rest_call *c)
-{
-	const struct rest_backend *b = &c->rest->backend;
-	struct mu_error err = MU_ERROR_INIT;
-	struct http_reply *reply;
-
-	c->token = token_of(c);
-	if (b->authenticate(b->ctx, c->token, &c->request->peer, &c->user, &err) == 0)
-		return NULL;
-	reply = rest_error(c, &err);
-	if (err.code == MU_E_UNAUTHENTICATED)
-		http_reply_header(reply, "www-authenticate",
-				  "Bearer realm=\"muster\", Basic realm=\"muster\"");
-	return reply;
-}
-
 /* Routes */
 
 static const char *const method_names[_HTTP_METHOD_COUNT] = {
@@ -429,6 +355,7 @@ static bool path_matches(struct mu_arena *a, const char *pattern, const char *pa
 }
 
 struct match {
+	struct rest_route_info info; /* of what was found */
 	const struct route *route;
 	const struct rest_call_route *call;
 	const struct rest_route *more; /* of a route set */
@@ -452,6 +379,7 @@ static bool consider(struct rest_call *c, struct match *m, const struct rest_rou
 	m->allowed |= 1u << info->method;
 	if (found(m) || info->method != c->request->method)
 		return false;
+	m->info = *info;
 	memcpy(m->vars, vars, sizeof vars);
 	return true;
 }
@@ -470,7 +398,7 @@ static struct match find_route(struct rest_call *c)
 	for (size_t s = 0; s < c->rest->n_route_sets; s++)
 		for (size_t i = 0; i < c->rest->route_sets[s].n_routes; i++) {
 			const struct rest_route *more = &c->rest->route_sets[s].routes[i];
-			struct rest_route_info info = {more->method, more->pattern, more->open,
+			struct rest_route_info info = {more->method, more->pattern, more->right,
 						       false};
 
 			if (consider(c, &m, &info)) {
@@ -507,17 +435,17 @@ void rest_counts(const struct rest *rest, struct rest_counts *ret)
 	*ret = rest->counts;
 }
 
-bool rest_may_change(const struct rest_user *user)
-{
-	return user->admin;
-}
-
 bool rest_streams(struct http_request *r, void *rest)
 {
 	struct rest_call c = {.rest = rest, .request = r, .arena = r->arena};
 	struct match m = find_route(&c);
 
 	return m.route && m.route->info.streams;
+}
+
+static bool is_open(const struct match *m)
+{
+	return found(m) && mu_str_equal(m->info.right, REST_OPEN);
 }
 
 static struct http_reply *carry_out(struct rest_call *c, void *arg)
@@ -528,7 +456,7 @@ static struct http_reply *carry_out(struct rest_call *c, void *arg)
 	if (c->request->method != HTTP_GET && (refusal = rest_etag_check(c, m->vars[0])))
 		return refusal;
 	if (m->more)
-		return m->more->handle(c->request, m->more->open ? NULL : &c->user, m->vars[0],
+		return m->more->handle(c->request, is_open(m) ? NULL : &c->user, m->vars[0],
 				       m->more_ctx);
 	c->id = m->vars[0];
 	c->name = m->vars[1];
@@ -558,25 +486,41 @@ static struct http_reply *with_key(struct rest_call *c, struct match *m)
 	return rest_keyed(c, key, carry_out, mu_arena_memdup(c->arena, m, sizeof *m));
 }
 
+static void note_refusal(struct rest_call *c, const struct match *m)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	const char *method = method_names[c->request->method];
+	struct mu_uuid id;
+	bool has_id = m->vars[0] && mu_uuid_parse(m->vars[0], &id);
+
+	if (b->refused)
+		b->refused(b->ctx, &c->user, c->request->peer.address,
+			   mu_arena_printf(c->arena, "%s %s", method, m->info.pattern),
+			   c->request->path, has_id ? &id : NULL);
+}
+
+/* c->user is known, or the route is open to all. */
+static struct http_reply *dispatch(struct rest_call *c)
+{
+	struct match m = find_route(c);
+	struct http_reply *reply = NULL;
+
+	if (!found(&m))
+		return no_route(c, m.allowed);
+	if (!is_open(&m))
+		reply = rest_access_check(c, &m.info, m.vars);
+	if (!reply)
+		reply = with_key(c, &m);
+	if (c->refused || (!is_open(&m) && http_reply_status(reply) == 403))
+		note_refusal(c, &m);
+	return reply;
+}
+
 struct http_reply *rest_handle(struct http_request *r, void *rest)
 {
 	struct rest_call c = {.rest = rest, .request = r, .arena = r->arena};
 	struct match m = find_route(&c);
-	bool open = m.route ? m.route->info.open : m.more && m.more->open;
-	struct http_reply *refusal = open ? NULL : authenticate(&c);
 
 	c.rest->counts.n_requests[r->method]++;
-	if (refusal) {
-		c.rest->counts.n_refused++;
-		return refusal;
-	}
-	if (!found(&m))
-		return no_route(&c, m.allowed);
-	if (!open && r->method != HTTP_GET && !rest_may_change(&c.user)) {
-		struct mu_error err = MU_ERROR_INIT;
-
-		(void)mu_error_set(&err, MU_E_DENIED, "%s may look but not change", c.user.name);
-		return rest_error(&c, &err);
-	}
-	return with_key(&c, &m);
+	return is_open(&m) ? dispatch(&c) : rest_authenticate(&c, dispatch);
 }

@@ -22,11 +22,20 @@
 #include "common/model/vm.h"
 
 struct rest;
+struct rights;
 
 /* Who is asking, as far as it was established. */
 struct rest_user {
 	char name[MODEL_NAME_MAX + 1]; /* "admin", "root (local)" */
-	bool admin;
+	bool admin;                    /* may do everything */
+	struct mu_uuid account;        /* nil: none, as of local users */
+	struct mu_uuid token;          /* that he came with; nil: none */
+};
+
+struct rest_sign_in {
+	const char *name;
+	const char *password;
+	const char *otp; /* one-time or recovery code; NULL: none was given */
 };
 
 struct rest_pool {
@@ -81,6 +90,26 @@ struct rest_backend {
 	 * (NULL when the request has none); the peer tells local sockets. */
 	int (*authenticate)(void *ctx, const char *token, const struct http_peer *peer,
 			    struct rest_user *ret_user, struct mu_error *err);
+	/* By name and password. Asynchronous, as to look takes long: done(arg, user, NULL) or
+	 * done(arg, NULL, error), exactly once, never inside the call. MU_E_UNAUTHENTICATED;
+	 * MU_E_EXHAUSTED: too many wrong ones, later again. Optional: NULL = no passwords here. */
+	void (*sign_in)(void *ctx, const struct rest_sign_in *in, const char *from,
+			void (*done)(void *arg, const struct rest_user *user,
+				     const struct mu_error *err),
+			void *arg);
+	/* Has that been found good a moment ago, and is good still? With sign_in. */
+	bool (*signed_in)(void *ctx, const struct rest_sign_in *in, struct rest_user *ret_user);
+	/* Whoever signed in so may have been changed since, or be gone: MU_E_UNAUTHENTICATED. With
+	 * sign_in. */
+	int (*refresh)(void *ctx, struct rest_user *user, struct mu_error *err);
+	/* What an account that is no administrator's may; valid until the next loop turn. Optional:
+	 * NULL = nothing. */
+	const struct rights *(*rights)(void *ctx, const struct mu_uuid *account);
+	/* A request was refused because of who asked: a user without a privilege, or (`user` NULL)
+	 * a token that nobody has. `what` says which kind ("GET /rest/v0/vms/{id}"), `path` and
+	 * `object` (NULL: none) what it was about. Optional. */
+	void (*refused)(void *ctx, const struct rest_user *user, const char *from, const char *what,
+			const char *path, const struct mu_uuid *object);
 	/* Walk the objects in a stable order; stop when `each` returns false. */
 	void (*each_host)(void *ctx, bool (*each)(const struct model_host *h, void *arg),
 			  void *arg);
@@ -206,11 +235,11 @@ void rest_task_changed(struct rest *rest, enum rest_change what, const struct mo
 void rest_alarm_changed(struct rest *rest, enum rest_change what, const struct alarm *a);
 
 /* Further routes of one process (enrolment, tokens): called when no common route matches; returns
- * NULL when it has none either. `user` is NULL for routes open to all (open = true entries). */
+ * NULL when it has none either. `user` is NULL for routes that are REST_OPEN. */
 struct rest_route {
 	enum http_method method;
 	const char *pattern; /* "/rest/v0/join-tokens/{id}": {id} is passed as `id` */
-	bool open;           /* no authentication */
+	const char *right;   /* as struct rest_route_info has it */
 	struct http_reply *(*handle)(struct http_request *r, const struct rest_user *user,
 				     const char *id, void *ctx);
 };
@@ -221,9 +250,17 @@ void rest_add_routes(struct rest *rest, const struct rest_route *routes, size_t 
 struct rest_route_info {
 	enum http_method method;
 	const char *pattern;
-	bool open;
+	/* The privilege that it takes ("vm:shutdown:clean", common/rights), for the object {id};
+	 * "vm:{action}": that of the path's action. GET without a variable, of common/rest: for
+	 * each object that is in the answer. Or one of the words below. Not stated (NULL):
+	 * REST_ADMIN. */
+	const char *right;
 	bool streams; /* the body comes in pieces */
 };
+#define REST_OPEN "open" /* to all, without authentication */
+#define REST_SIGNED_IN                                                                             \
+	"signed-in" /* to every user: the answer has only what is his, or to be seen */
+#define REST_ADMIN "admin"
 size_t rest_routes(const struct rest_route_info **ret_routes);
 
 /* Does the object match a filter, as in a list? False when there is none of the id. What is built

@@ -5,10 +5,12 @@
  *
  *     GET /vms|hosts/{id}/stats.xml?flavour=rrdtool|xapi, /vm_rrd?uuid=, /host_rrd[?uuid=]
  */
+#include "common/rest/access.h"
 #include "common/rest/export.h"
 #include "common/rrd/dump.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct filing {
 	struct export export;
@@ -102,10 +104,13 @@ static struct http_reply *start(struct rest_call *c, const struct mu_uuid *id, e
 static struct http_reply *start_text(struct rest_call *c, const char *kind, const char *id,
 				     enum rrd_flavour flavour)
 {
+	const char *resource = strcmp(kind, "VM") == 0 ? "vm" : "host";
 	struct mu_uuid uuid;
 
 	if (!mu_uuid_parse(id, &uuid))
 		return rest_not_found(c, kind, id);
+	if (!rest_may(c->rest, &c->user, *resource == 'v' ? "vm:read" : "host:read", &uuid))
+		return rest_denied(c, resource, "read", id);
 	return start(c, &uuid, flavour);
 }
 

@@ -5,6 +5,7 @@
  * is written in turns.
  */
 #include "common/os/clock.h"
+#include "common/rest/access.h"
 #include "common/rest/export.h"
 #include "common/rest/stats.h"
 #include "common/rrd/xport.h"
@@ -65,22 +66,46 @@ static bool is_of(const struct updating *u, const struct host_id *host)
 	return mu_uuid_is_nil(&u->of.uuid) || mu_uuid_equal(&u->of.uuid, &host->uuid);
 }
 
+struct adding {
+	struct updating *updating;
+	struct rest_viewer viewer;
+};
+
 static bool add_host(const struct model_host *h, void *arg)
 {
-	struct updating *u = arg;
+	struct adding *ad = arg;
 
-	if (is_of(u, &h->id))
-		add_item(u, true, &h->id.uuid);
+	if (is_of(ad->updating, &h->id) && rest_viewer_sees(&ad->viewer, h))
+		add_item(ad->updating, true, &h->id.uuid);
 	return true;
 }
 
 static bool add_vm(const struct model_vm *vm, void *arg)
 {
-	struct updating *u = arg;
+	struct adding *ad = arg;
 
-	if (vm->kind == VM_KIND_VM && vm->power != VM_HALTED && is_of(u, &vm->host))
-		add_item(u, false, &vm->id.uuid);
+	if (vm->kind == VM_KIND_VM && vm->power != VM_HALTED && is_of(ad->updating, &vm->host) &&
+	    rest_viewer_sees(&ad->viewer, vm))
+		add_item(ad->updating, false, &vm->id.uuid);
 	return true;
+}
+
+static void add_hosts(struct rest_call *c, struct updating *u)
+{
+	struct adding ad = {.updating = u};
+
+	rest_viewer_init(&ad.viewer, c, &rest_type_host, "read");
+	c->rest->backend.each_host(c->rest->backend.ctx, add_host, &ad);
+	rest_viewer_deinit(&ad.viewer);
+}
+
+static void add_vms(struct rest_call *c, struct updating *u)
+{
+	struct adding ad = {.updating = u};
+
+	rest_viewer_init(&ad.viewer, c, &rest_type_vm, "read");
+	c->rest->backend.each_vm(c->rest->backend.ctx, add_vm, &ad);
+	rest_viewer_deinit(&ad.viewer);
 }
 
 /* NULL, or the refusal. */
@@ -99,12 +124,14 @@ static struct http_reply *choose(struct rest_call *c, struct updating *u)
 	}
 	if (vm && *vm && !mu_uuid_parse(vm, &id))
 		return rest_not_found(c, "VM", vm);
+	if (vm && *vm && !rest_may(c->rest, &c->user, "vm:read", &id))
+		return rest_denied(c, "vm", "read", vm);
 	if (hosts)
-		b->each_host(b->ctx, add_host, u);
+		add_hosts(c, u);
 	if (vm && *vm)
 		add_item(u, false, &id);
 	else
-		b->each_vm(b->ctx, add_vm, u);
+		add_vms(c, u);
 	return NULL;
 }
 

@@ -2,21 +2,32 @@
 #include "common/rest/session.h"
 
 #include "common/base/mem.h"
+#include "common/rest/access.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* False with *err: it is to end. */
-static bool may_go_on(const struct rest_session *s, struct mu_error *err)
+static bool may_go_on(struct rest_session *s, struct mu_error *err)
 {
 	const struct rest_backend *b = &s->rest->backend;
-	struct rest_user user;
+	struct rest_user user = {.admin = false};
 
-	if (b->authenticate(b->ctx, s->token, &s->peer, &user, err) < 0)
+	if (!s->token && !mu_uuid_is_nil(&s->user.account)) {
+		user = s->user;
+		if (b->refresh(b->ctx, &user, err) < 0)
+			return false;
+	} else if (b->authenticate(b->ctx, s->token, &s->peer, &user, err) < 0) {
 		return false;
-	if (!s->changes || rest_may_change(&user))
+	}
+	if (s->user.admin && !user.admin && !s->right) {
+		(void)mu_error_set(err, MU_E_DENIED, "%s is no administrator by now", user.name);
+		return false;
+	}
+	s->user = user;
+	if (!s->right || rest_may(s->rest, &user, s->right, &s->object))
 		return true;
-	(void)mu_error_set(err, MU_E_DENIED, "%s may look but not change by now", user.name);
+	(void)mu_error_set(err, MU_E_DENIED, "%s has no privilege %s by now", user.name, s->right);
 	return false;
 }
 
@@ -52,6 +63,7 @@ void rest_session_begin(struct rest_session *s, const struct rest_call *c)
 	s->rest = c->rest;
 	s->token = c->token ? mu_xstrdup(c->token) : NULL;
 	s->peer = c->request->peer;
+	s->user = c->user;
 	mu_list_push_back(&c->rest->sessions, &s->link);
 	if (first)
 		arm(c->rest);

@@ -2,7 +2,7 @@
 /*
  * What stays open after its request was answered: consoles, event streams. Whoever asked for one is
  * asked for again every few seconds, as a request of his would be: a token that was deleted or has
- * expired, a user who is gone or may look only by now, ends it. Embedded in its user. Loop thread.
+ * expired, a user who is gone or may do less by now, ends it. Embedded in its user. Loop thread.
  */
 #ifndef MUSTER_REST_SESSION_H
 #define MUSTER_REST_SESSION_H
@@ -11,10 +11,12 @@
 
 struct rest_session {
 	/* inputs */
-	bool changes; /* it is for who may change things */
+	const char *right; /* that it takes, NULL = none; static */
+	struct mu_uuid object;
 	/* Once at most, from the loop: rest_session_end() was called. */
 	void (*over)(struct rest_session *s, const struct mu_error *why);
 	/* private */
+	struct rest_user user; /* as he was when asked for last */
 	struct mu_link link;
 	struct rest *rest;
 	char *token; /* NULL: the request had none */

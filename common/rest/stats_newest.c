@@ -8,6 +8,7 @@
 #include "common/base/map.h"
 #include "common/json/json.h"
 #include "common/os/clock.h"
+#include "common/rest/access.h"
 #include "common/rest/export.h"
 #include "common/rest/render.h"
 #include "common/rest/stats_shape.h"
@@ -56,17 +57,42 @@ static void add_id(struct newest *n, const struct mu_uuid *id)
 	n->ids[n->n_ids++] = *id;
 }
 
+struct adding {
+	struct newest *newest;
+	struct rest_viewer viewer;
+};
+
 static bool add_host(const struct model_host *h, void *arg)
 {
-	add_id(arg, &h->id.uuid);
+	struct adding *ad = arg;
+
+	if (rest_viewer_sees(&ad->viewer, h))
+		add_id(ad->newest, &h->id.uuid);
 	return true;
 }
 
 static bool add_vm(const struct model_vm *vm, void *arg)
 {
-	if (vm->kind == VM_KIND_VM && vm->power != VM_HALTED)
-		add_id(arg, &vm->id.uuid);
+	struct adding *ad = arg;
+
+	if (vm->kind == VM_KIND_VM && vm->power != VM_HALTED && rest_viewer_sees(&ad->viewer, vm))
+		add_id(ad->newest, &vm->id.uuid);
 	return true;
+}
+
+/* What the user may see. */
+static void add_ids(struct newest *n, struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct adding ad = {.newest = n};
+
+	rest_viewer_init(&ad.viewer, c, &rest_type_host, "read");
+	b->each_host(b->ctx, add_host, &ad);
+	rest_viewer_deinit(&ad.viewer);
+	n->n_hosts = n->n_ids;
+	rest_viewer_init(&ad.viewer, c, &rest_type_vm, "read");
+	b->each_vm(b->ctx, add_vm, &ad);
+	rest_viewer_deinit(&ad.viewer);
 }
 
 /* --- an object --- */
@@ -192,9 +218,7 @@ struct http_reply *rest_get_newest_stats(struct rest_call *c)
 		newest_free(n);
 		return reply;
 	}
-	b->each_host(b->ctx, add_host, n);
-	n->n_hosts = n->n_ids;
-	b->each_vm(b->ctx, add_vm, n);
+	add_ids(n, c);
 	mu_str_printf(&n->export.text, "{\"time\":%lld,\"hosts\":[", (long long)mu_clock_wall());
 	mu_loop_post(c->rest->loop, go_on, n);
 	return reply;

@@ -5,6 +5,7 @@
  * many values, and other requests come in between.
  */
 #include "common/json/json.h"
+#include "common/rest/access.h"
 #include "common/rest/export.h"
 #include "common/rest/stats.h"
 
@@ -86,10 +87,18 @@ static void on_host(void *arg, const struct stats_result *r, const struct mu_err
 		finish(pr);
 }
 
+struct adding {
+	struct pool_reading *pr;
+	struct rest_viewer viewer;
+};
+
 static bool add_host(const struct model_host *h, void *arg)
 {
-	struct pool_reading *pr = arg;
+	struct adding *ad = arg;
+	struct pool_reading *pr = ad->pr;
 
+	if (!rest_viewer_sees(&ad->viewer, h))
+		return true;
 	pr->hosts = mu_xrealloc(pr->hosts, pr->n + 1, sizeof *pr->hosts);
 	pr->hosts[pr->n++] = h->id.uuid;
 	return true;
@@ -101,8 +110,9 @@ struct http_reply *rest_get_pool_stats(struct rest_call *c)
 	struct stats_query query = {.level = ARCHIVE_STEPS};
 	struct mu_error err = MU_ERROR_INIT;
 	struct stats_names names;
-	struct pool_reading *pr;
 	struct http_reply *reply;
+	struct pool_reading *pr;
+	struct adding ad;
 
 	if (!rest_pool_is_ours(c))
 		return rest_not_found(c, "pool", c->id);
@@ -116,7 +126,10 @@ struct http_reply *rest_get_pool_stats(struct rest_call *c)
 	    .query = query,
 	    .names = names,
 	};
-	b->each_host(b->ctx, add_host, pr);
+	ad.pr = pr;
+	rest_viewer_init(&ad.viewer, c, &rest_type_host, "read");
+	b->each_host(b->ctx, add_host, &ad);
+	rest_viewer_deinit(&ad.viewer);
 	if (pr->n == 0) {
 		reading_free(pr);
 		return http_reply_json(c->request, 200, mu_value_object(c->arena));

@@ -7,6 +7,7 @@
  *   PUT  /vdis/{id}.{format}      another content of one
  *   POST /pools/{id}/vms          a VM, of an OVA
  */
+#include "common/rest/access.h"
 #include "common/rest/uploads_priv.h"
 
 #include <inttypes.h>
@@ -184,6 +185,8 @@ struct http_reply *rest_post_pool_vm(struct rest_call *c)
 	rest_call_choose_id(c, call_find("vm.import_ova"), arguments);
 	if (check_vm(arguments, c->arena, &err) < 0)
 		return rest_error(c, &err);
+	if ((refusal = rest_access_import(c, &o->id, arguments)))
+		return refusal;
 	s = step_for(c, o);
 	s->name = http_request_query(c->request, "name_label");
 	s->vm = arguments;

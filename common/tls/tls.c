@@ -460,3 +460,13 @@ void tls_hmac_sha256_hex(const char *key, const void *data, size_t len,
 	mu_assert(HMAC(EVP_sha256(), key, (int)strlen(key), data, len, md, &md_len));
 	mu_hex_encode(ret_hex, md, md_len);
 }
+
+void tls_hmac_sha1(const void *key, size_t key_len, const void *data, size_t len,
+		   unsigned char ret[static 20])
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned int md_len = 0;
+
+	mu_assert(HMAC(EVP_sha1(), key, (int)key_len, data, len, md, &md_len) && md_len == 20);
+	memcpy(ret, md, 20);
+}

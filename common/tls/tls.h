@@ -54,4 +54,8 @@ void tls_sha256_hex(const void *data, size_t len, char ret_hex[static TLS_FINGER
 void tls_hmac_sha256_hex(const char *key, const void *data, size_t len,
 			 char ret_hex[static TLS_FINGERPRINT_TEXT]);
 
+/* HMAC-SHA1, which one-time codes are made of. */
+void tls_hmac_sha1(const void *key, size_t key_len, const void *data, size_t len,
+		   unsigned char ret[static 20]);
+
 #endif

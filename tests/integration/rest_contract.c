@@ -9,6 +9,7 @@
 #include "common/rest/render.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void print_fields(const struct rest_type *type)
 {
@@ -16,8 +17,10 @@ static void print_fields(const struct rest_type *type)
 		printf("field %s %s\n", type->name, type->fields[i].name);
 }
 
-static void print_route(enum http_method method, const char *pattern, bool open, const char *part)
+static void print_route(enum http_method method, const char *pattern, const char *right,
+			const char *part)
 {
+	bool open = right && strcmp(right, REST_OPEN) == 0;
 	static const char *const methods[_HTTP_METHOD_COUNT] = {"get",   "post",   "put",
 								"patch", "delete", "other"};
 
@@ -54,7 +57,7 @@ int main(void)
 	struct rest rest = {0};
 
 	for (size_t i = 0; i < n_routes; i++)
-		print_route(routes[i].method, routes[i].pattern, routes[i].open, "common");
+		print_route(routes[i].method, routes[i].pattern, routes[i].right, "common");
 	admin_routes_add(&rest, NULL);
 	alarm_routes_add(&rest, NULL);
 	exposition_routes_add(&rest, NULL);
@@ -63,7 +66,7 @@ int main(void)
 		for (size_t i = 0; i < rest.route_sets[set].n_routes; i++) {
 			const struct rest_route *r = &rest.route_sets[set].routes[i];
 
-			print_route(r->method, r->pattern, r->open, "aggregator");
+			print_route(r->method, r->pattern, r->right, "aggregator");
 		}
 	for (size_t i = 0; i < MU_ARRAY_SIZE(types); i++)
 		print_fields(types[i]);

@@ -23,7 +23,7 @@ from tests.support.xo_openapi import Description
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/xo-compatibility.md"
-SERVED_AT_LEAST = 174
+SERVED_AT_LEAST = 205
 # What refuses some objects by its nature: statistics of a VM that is halted.
 REFUSED = {"GET /vms/{id}/stats": 422}
 OF_THE_WRITTEN = {"pifs": ("eth0", "bond0", "vlan"), "networks": ("network",)}
@@ -299,7 +299,53 @@ def unsubscribe(case):
     return [(path, *case.rest.request("DELETE", path)[::2])]
 
 
+def access(method, path, body=None):
+    """With a user, a group and a role of its own, that have each other."""
+    def ask(case):
+        rest, name = case.rest, case.new_id()
+        user = rest.post("/users", {"name": name, "password": "a long one"})["id"]
+        group = rest.post("/groups", {"name": name})["id"]
+        role = rest.post("/acl-roles", {"name": name})["id"]
+        rights = {"roleId": role, "resource": "vm", "action": "read", "effect": "allow"}
+        privilege = rest.post("/acl-privileges", rights)["id"]
+        for link in (f"/groups/{group}/users/{user}", f"/acl-roles/{role}/users/{user}",
+                     f"/acl-roles/{role}/groups/{group}"):
+            case.assertEqual(204, rest.request("PUT", link)[0])
+        ids = {"users": user, "groups": group, "acl-roles": role, "acl-privileges": privilege}
+        one = path.replace("{id}", ids[path.split("/")[1]])
+        one = one.replace("{userId}", user).replace("{groupId}", group)
+        new = {"name": case.new_id()} if body == "name" else body
+        if body == "rights":
+            new = rights
+        return [(one, *rest.request(method, one, new)[::2])]
+    return ask
+
+
+ACCESS = {
+    "POST /users": {"name": "conforming", "password": "a long one"},
+    "PATCH /users/{id}": "name",
+    "DELETE /users/{id}": None,
+    "POST /users/{id}/authentication_tokens": {"description": "x"},
+    "POST /groups": "name",
+    "PATCH /groups/{id}": "name",
+    "DELETE /groups/{id}": None,
+    "PUT /groups/{id}/users/{userId}": None,
+    "DELETE /groups/{id}/users/{userId}": None,
+    "POST /acl-roles": "name",
+    "PATCH /acl-roles/{id}": "name",
+    "DELETE /acl-roles/{id}": None,
+    "POST /acl-roles/{id}/actions/copy": "name",
+    "PUT /acl-roles/{id}/users/{userId}": None,
+    "DELETE /acl-roles/{id}/users/{userId}": None,
+    "PUT /acl-roles/{id}/groups/{groupId}": None,
+    "DELETE /acl-roles/{id}/groups/{groupId}": None,
+    "POST /acl-privileges": "rights",
+    "PATCH /acl-privileges/{id}": {"action": "start"},
+    "DELETE /acl-privileges/{id}": None,
+}
+
 SPECIAL = {
+    **{operation: access(*operation.split(), body) for operation, body in ACCESS.items()},
     "GET /vms/{id}.{format}": content("GET", "/vms/{}.ova", "vm"),
     "GET /vm-templates/{id}.{format}": content("GET", "/vm-templates/{}.ova", "template"),
     "GET /vm-snapshots/{id}.{format}": content("GET", "/vm-snapshots/{}.ova", "snapshot"),

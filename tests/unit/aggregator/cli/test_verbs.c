@@ -127,7 +127,7 @@ Test(verbs, completion_knows_what_comes_next)
 	cr_expect_str_eq(before_options(print(complete)),
 			 "host\nvm\nvbd\nvif\nsnapshot\ntemplate\nsr\nalarm\nalarm-rule\nalarm-"
 			 "target\nmessage\nvdi\nnetwork\npif\ncpu"
-			 "pool\ntask\ncall"
+			 "pool\ntask\nuser\ngroup\nrole\ntoken\nlogin\nlogout\ncall"
 			 "\nevents\ntop\nping\n");
 	words("task");
 	cr_expect_str_eq(before_options(print(complete)), "list\nshow\nwait\nabort\n");
@@ -147,6 +147,10 @@ Test(verbs, completion_knows_which_objects_a_verb_takes)
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "tasks");
 	words("vdi show");
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "vdis");
+	words("role assign");
+	cr_expect_str_eq(cli_verb_objects(argc, argv), "acl-roles");
+	words("user passwd");
+	cr_expect_null(cli_verb_objects(argc, argv)); /* [USER]: need not be one */
 	words("network show");
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "networks");
 	words("vm define");

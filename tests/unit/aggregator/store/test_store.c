@@ -385,7 +385,7 @@ Test(store, every_step_from_its_own_dump)
 
 Test(store, every_step_down_undoes_the_step_up)
 {
-	enum { NEWEST = 8 };
+	enum { NEWEST = 9 };
 	struct mu_error err = MU_ERROR_INIT;
 	char *schemas[NEWEST + 1] = {NULL};
 
@@ -666,7 +666,7 @@ Test(store, full_disk_fails_who_waits_and_keeps_what_was_promised)
 	struct mu_error err = MU_ERROR_INIT;
 	struct mu_timer *tick;
 
-	open_store(60);
+	open_store(80);
 	put_big("ballast", 100000, STORE_OR_FAIL, "b");
 	wait_for(1);
 	cr_assert_eq(seen.n_failed, 0, "%s", seen.err.text);
@@ -691,7 +691,7 @@ Test(store, full_disk_fails_who_waits_and_keeps_what_was_promised)
 	cr_assert_eq(seen.n_done, 3);
 	cr_assert_str_eq(seen.order, "b!!", "closing gives up what could not be stored");
 	memset(&seen, 0, sizeof seen);
-	open_store(120);
+	open_store(140);
 	put_big("kept", 150000, STORE_KEEP, "k");
 	put_big("asked", 10, STORE_OR_FAIL, "a");
 	wait_for(2);
@@ -709,7 +709,7 @@ Test(store, storing_goes_on_by_itself_when_there_is_room)
 {
 	sqlite3 *db;
 
-	open_store(80);
+	open_store(100);
 	put_big("ballast", 100000, STORE_OR_FAIL, "b");
 	wait_for(1);
 	put_big("one", 150000, STORE_KEEP, "1");

@@ -16,15 +16,38 @@ static int authenticate(void *ctx, const char *token, const struct http_peer *pe
 			struct rest_user *ret_user, struct mu_error *err)
 {
 	const struct fixture *f = ctx;
+	bool looks = token && mu_str_has_prefix(token, "look:only");
 
 	(void)peer;
-	if ((f->no_token || !mu_str_equal(token, "secret")) && !mu_str_equal(token, "look:only"))
+	if ((f->no_token || !mu_str_equal(token, "secret")) && !looks)
 		return mu_error_set(err, MU_E_UNAUTHENTICATED, "%s",
 				    token ? "this token is not known" : "a token is needed");
+	ret_user->account.bytes[0] = 7;
 	ret_user->admin = token[0] == 's' && !f->no_admin;
-	(void)snprintf(ret_user->name, sizeof ret_user->name, "%s",
-		       ret_user->admin ? "admin" : "viewer");
+	(void)snprintf(ret_user->name, sizeof ret_user->name, "%s%s",
+		       ret_user->admin ? "admin" : "viewer",
+		       looks ? token + strlen("look:only") : "");
 	return 0;
+}
+
+static const struct rights *rights(void *ctx, const struct mu_uuid *account)
+{
+	const struct fixture *f = ctx;
+
+	cr_expect_eq(account->bytes[0], 7);
+	return f->rights;
+}
+
+static void refused(void *ctx, const struct rest_user *user, const char *from, const char *what,
+		    const char *path, const struct mu_uuid *object)
+{
+	struct fixture *f = ctx;
+	char id[MU_UUID_TEXT] = "";
+
+	(void)from;
+	f->n_refused++;
+	(void)snprintf(f->refused, sizeof f->refused, "%s|%s|%s|%s", user ? user->name : "", what,
+		       path, object ? mu_uuid_format(object, id) : "");
 }
 
 static void each_host(void *ctx, bool (*each)(const struct model_host *h, void *arg), void *arg)
@@ -481,12 +504,30 @@ const char *fixture_id(struct mu_uuid id)
 	return mu_uuid_format(&id, texts[next++ % 8]);
 }
 
+void fixture_allow(struct fixture *f, const struct rights_privilege *privileges, size_t n)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	rights_free(f->rights);
+	cr_assert_eq(rights_new(privileges, n, &f->rights, &err), 0, "%s", err.text);
+}
+
+/* What a viewer has, unless a test says otherwise. */
+static const struct rights_privilege everything_read[] = {
+    {.resource = "vm", .action = "read"},          {.resource = "vm", .action = "console:view"},
+    {.resource = "vm-snapshot", .action = "read"}, {.resource = "vm-template", .action = "read"},
+    {.resource = "host", .action = "read"},        {.resource = "pool", .action = "read"},
+    {.resource = "sr", .action = "read"},          {.resource = "vdi", .action = "read"},
+};
+
 struct fixture *fixture_new(void)
 {
 	struct fixture *f = mu_xcalloc(1, sizeof *f);
 	struct rest_backend backend = {
 	    .ctx = f,
 	    .authenticate = authenticate,
+	    .rights = rights,
+	    .refused = refused,
 	    .each_host = each_host,
 	    .each_vm = each_vm,
 	    .each_object = each_object,
@@ -515,6 +556,7 @@ struct fixture *fixture_new(void)
 	make_srs(f);
 	make_vdis(f);
 	make_network(f);
+	fixture_allow(f, everything_read, MU_ARRAY_SIZE(everything_read));
 	f->loop = mu_loop_new();
 	f->rest = rest_new(f->loop, &backend);
 	return f;
@@ -524,6 +566,7 @@ struct fixture *fixture_free(struct fixture *f)
 {
 	rest_free(f->rest);
 	mu_loop_free(f->loop);
+	rights_free(f->rights);
 	free(f);
 	return NULL;
 }

@@ -10,6 +10,7 @@
 #include "common/base/str.h"
 #include "common/http/testing.h"
 #include "common/rest/rest.h"
+#include "common/rights/rights.h"
 
 #define HOST_1 "11111111-1111-4111-8111-111111111111"
 #define HOST_2 "22222222-2222-4222-8222-222222222222"
@@ -34,6 +35,7 @@
 enum { FIXTURE_VMS = 5, FIXTURE_REPORTS = 11, FIXTURE_TASKS_MAX = 4 };
 
 struct fixture {
+	struct rights *rights; /* of whoever comes with "look:only", and more of his name */
 	struct mu_loop *loop;
 	struct rest *rest;
 	struct model_host hosts[2];
@@ -52,6 +54,8 @@ struct fixture {
 	char definition[512]; /* as JSON; of a call: its arguments */
 	struct rest_ask ask;
 	unsigned n_aborts;
+	unsigned n_refused; /* what was said of the last one: */
+	char refused[160];
 	bool anyway;
 	struct host_read_op *read; /* under way */
 	unsigned n_read_cancels;
@@ -81,6 +85,7 @@ struct fixture {
 /* One for each test; freed by fixture_free(). */
 struct fixture *fixture_new(void);
 struct fixture *fixture_free(struct fixture *f);
+void fixture_allow(struct fixture *f, const struct rights_privilege *privileges, size_t n);
 
 /* By its place in `reports`. */
 enum fixture_report {

@@ -34,13 +34,13 @@ Test(access, tokens_are_taken_from_where_clients_put_them)
 	    {"authorization", "Bearer secret", 200},
 	    {"authorization", "bearer  secret", 200},
 	    {"authorization", "Bearer wrong", 401},
-	    {"authorization", "Bearer", 401},
+	    {"authorization", "Bearer", 400},
 	    {"authorization", BASIC_SECRET, 200},
 	    {"authorization", BASIC_COLON, 200},
 	    {"authorization", BASIC_NO_COLON, 401},
 	    {"authorization", "Basic ****", 401},
 	    {"authorization", "Digest secret", 401},
-	    {"authorization", "", 401},
+	    {"authorization", "", 400},
 	    {"cookie", "authenticationToken=secret", 200},
 	    {"cookie", "a=b; authenticationToken=secret; c=d", 200},
 	    {"cookie", "token=secret", 200},
@@ -103,7 +103,7 @@ Test(access, viewers_may_not_change)
 		       200, VM_WEB);
 	fixture_expect(fixture_call_as(f, HTTP_POST, "/rest/v0/vms/" VM_DB "/actions/start",
 				       "authorization", BASIC_COLON),
-		       403, "viewer may look but not change");
+		       403, "viewer has no privilege vm:start for");
 	cr_expect_eq(f->n_ops, 0);
 }
 
@@ -121,8 +121,8 @@ static struct http_reply *show_id(struct http_request *r, const struct rest_user
 Test(access, further_routes)
 {
 	static const struct rest_route more[] = {
-	    {HTTP_POST, "/rest/v0/enrol", true, show_id},
-	    {HTTP_GET, "/rest/v0/join-tokens/{id}", false, show_id},
+	    {HTTP_POST, "/rest/v0/enrol", REST_OPEN, show_id},
+	    {HTTP_GET, "/rest/v0/join-tokens/{id}", "host:join", show_id},
 	};
 	struct http_request *r;
 

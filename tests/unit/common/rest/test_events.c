@@ -210,6 +210,21 @@ Test(events, nothing_more_comes_once_the_token_is_taken_back)
 	http_request_for_test_free(r);
 }
 
+/* He saw everything; what he may see now he has to ask for. */
+Test(events, nothing_more_comes_once_he_is_no_administrator)
+{
+	struct http_request *r;
+
+	f->rest->session_every = 10;
+	r = listen_to("/rest/v0/events?collections=VM,VIF");
+	f->no_admin = true;
+	mu_loop_post(f->loop, stop_when_closed, r);
+	mu_loop_run(f->loop);
+	rest_vm_changed(f->rest, REST_UPDATE, &f->vms[0]);
+	cr_expect_eq(n_events(r, "event: update"), 0);
+	http_request_for_test_free(r);
+}
+
 /* The id of the last event that was sent. */
 static unsigned long long last_id(struct http_request *r)
 {

@@ -100,7 +100,7 @@ Test(host_read, what_is_refused_before_the_host_is_asked)
 }
 
 /* Anybody who may look sees the hardware; logs are another matter. */
-Test(host_read, logs_are_for_administrators)
+Test(host_read, logs_take_a_right_of_their_own)
 {
 	static const char *const logs[] = {"dmesg", "journal", "boots"};
 	struct http_request *r;
@@ -110,7 +110,7 @@ Test(host_read, logs_are_for_administrators)
 
 		(void)snprintf(target, sizeof target, HOST("%s"), logs[i]);
 		r = fixture_call_as(f, HTTP_GET, target, "authorization", "Bearer look:only");
-		fixture_expect(r, 403, "administrators");
+		fixture_expect(r, 403, "no privilege host:log");
 	}
 	cr_expect_null(f->read);
 	r = fixture_call_as(f, HTTP_GET, HOST("details"), "authorization", "Bearer look:only");

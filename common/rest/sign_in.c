@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who asks: a token, in a header or a cookie; or a name and a password, which takes a while to look
+ * at. Whoever is not known learns nothing, so this comes before everything else.
+ */
+#include "common/base/str.h"
+#include "common/rest/call.h"
+
+#include "common/http/websocket.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static const char *cookie_value(struct mu_arena *a, const char *cookies, const char *name)
+{
+	size_t name_len = strlen(name);
+
+	while (*cookies) {
+		size_t len = strcspn(cookies, ";");
+
+		if (len > name_len && strncmp(cookies, name, name_len) == 0 &&
+		    cookies[name_len] == '=')
+			return mu_arena_strndup(a, cookies + name_len + 1, len - name_len - 1);
+		cookies += len;
+		cookies += strspn(cookies, "; ");
+	}
+	return NULL;
+}
+
+/* NULL when it is not base64. */
+static char *base64_decode(struct mu_arena *a, const char *text)
+{
+	size_t len = strcspn(text, "=");
+	char *out = mu_arena_alloc(a, MU_BASE64_BYTES(len) + 1);
+	size_t n;
+
+	if (!mu_base64_decode(out, &n, text, len))
+		return NULL;
+	out[n] = '\0';
+	return out;
+}
+
+/* What a request says about who asks. All NULL: nothing. */
+struct credentials {
+	const char *token; /* or a password */
+	const char *name;  /* of Basic authentication */
+};
+
+/* "Bearer TOKEN", or "Basic base64(NAME:PASSWORD)", which may be a token too. */
+static int of_header(struct mu_arena *a, const char *header, struct credentials *ret,
+		     struct mu_error *err)
+{
+	size_t scheme = strcspn(header, " ");
+	const char *rest = header + scheme + strspn(header + scheme, " ");
+	char *decoded;
+	char *colon;
+
+	if (!*rest)
+		return mu_error_set(
+		    err, MU_E_PROTOCOL,
+		    "Authorization: nothing behind the scheme; hint: \"Bearer TOKEN\" "
+		    "or \"Basic ...\"");
+	ret->token = "";
+	if (scheme == 6 && strncasecmp(header, "Bearer", scheme) == 0)
+		ret->token = rest;
+	if (scheme != 5 || strncasecmp(header, "Basic", scheme) != 0)
+		return 0;
+	decoded = base64_decode(a, rest);
+	colon = decoded ? strchr(decoded, ':') : NULL;
+	if (!colon)
+		return 0;
+	*colon = '\0';
+	ret->name = decoded;
+	ret->token = colon + 1;
+	return 0;
+}
+
+static int credentials_of(struct rest_call *c, struct credentials *ret, struct mu_error *err)
+{
+	const char *header = http_request_header(c->request, "authorization");
+	const char *cookies = http_request_header(c->request, "cookie");
+	const char *cookie = NULL;
+
+	*ret = (struct credentials){.token = NULL};
+	if (cookies)
+		cookie = cookie_value(c->arena, cookies, "authenticationToken");
+	if (cookies && !cookie)
+		cookie = cookie_value(c->arena, cookies, "token");
+	if (header && cookie)
+		return mu_error_set(err, MU_E_PROTOCOL,
+				    "both Authorization and a cookie say who asks; hint: send one");
+	ret->token = cookie;
+	return header ? of_header(c->arena, header, ret, err) : 0;
+}
+
+static struct http_reply *not_known(struct rest_call *c, const struct mu_error *err)
+{
+	struct http_reply *reply = err->code == MU_E_EXHAUSTED
+				       ? http_reply_error_status(c->request, 429, err, NULL)
+				       : rest_error(c, err);
+
+	c->rest->counts.n_refused++;
+	if (err->code == MU_E_UNAUTHENTICATED)
+		http_reply_header(reply, "www-authenticate",
+				  "Bearer realm=\"muster\", Basic realm=\"muster\"");
+	return reply;
+}
+
+/* A request that waits for a password to be looked at. */
+struct signing {
+	struct rest *rest;
+	struct http_request *request; /* NULL: the peer left */
+	rest_next next;
+};
+
+static void on_signed_in(void *arg, const struct rest_user *user, const struct mu_error *err)
+{
+	struct signing *s = arg;
+	struct http_request *r = s->request;
+	struct rest_call c = {.rest = s->rest, .request = r};
+	rest_next next = s->next;
+	struct http_reply *reply;
+
+	free(s);
+	if (!r)
+		return;
+	http_request_release(r);
+	c.arena = r->arena;
+	if (user)
+		c.user = *user;
+	reply = user ? next(&c) : not_known(&c, err);
+	if (http_reply_status(reply))
+		http_request_finish(r, reply);
+}
+
+static void on_signing_gone(void *ctx)
+{
+	struct signing *s = ctx;
+
+	s->request = NULL;
+}
+
+static struct http_reply *sign_in(struct rest_call *c, const struct credentials *who,
+				  rest_next next)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	const struct rest_sign_in in = {who->name, who->token,
+					http_request_query(c->request, "otp")};
+	struct mu_error err = MU_ERROR_INIT;
+	struct signing *s;
+
+	if (b->signed_in(b->ctx, &in, &c->user))
+		return next(c);
+	if (c->request->body_total > c->request->body_len ||
+	    http_request_wants_websocket(c->request)) {
+		(void)mu_error_set(&err, MU_E_UNAUTHENTICATED,
+				   "this takes a token in the place of the password; hint: POST "
+				   "/rest/v0/auth/login");
+		return not_known(c, &err);
+	}
+	s = mu_xcalloc(1, sizeof *s);
+	s->rest = c->rest;
+	s->request = c->request;
+	s->next = next;
+	b->sign_in(b->ctx, &in, c->request->peer.address, on_signed_in, s);
+	return http_reply_pending(c->request, on_signing_gone, s);
+}
+
+struct http_reply *rest_authenticate(struct rest_call *c, rest_next next)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct mu_error err = MU_ERROR_INIT;
+	struct credentials who;
+
+	if (credentials_of(c, &who, &err) < 0)
+		return not_known(c, &err);
+	if (b->authenticate(b->ctx, who.token, &c->request->peer, &c->user, &err) == 0) {
+		c->token = who.token;
+		return next(c);
+	}
+	if (who.name && b->sign_in && err.code == MU_E_UNAUTHENTICATED)
+		return sign_in(c, &who, next);
+	if (who.token && b->refused)
+		b->refused(b->ctx, NULL, c->request->peer.address,
+			   mu_arena_printf(c->arena, "token from %s", c->request->peer.address),
+			   c->request->path, NULL);
+	return not_known(c, &err);
+}
