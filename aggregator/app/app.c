@@ -287,6 +287,7 @@ static void on_daily(void *ctx)
 
 	renew_servers(app);
 	app_access_trim(app);
+	app_audit_daily(app);
 	app_metrics_expire(app);
 	app->n_conflicts = 0;
 	mu_timer_set(app->daily, DAILY_MS);
@@ -390,6 +391,7 @@ int app_serve(struct app *app, struct mu_error *err)
 	app_remote_open(app);
 	app->signals = mu_signals_new(app->loop, app_stop, renew_servers, app);
 	app_access_trim(app);
+	app_audit_daily(app);
 	app_tasks_end_orphans(app);
 	app_tasks_arm(app);
 	app_alarms_start(app);

@@ -37,15 +37,16 @@ struct app {
 	struct inventory *inventory;
 	struct inventory_changes changes;
 	struct tasks *tasks;
-	struct mu_timer *task_timer; /* deadlines of commands that were never sent */
-	struct mu_arena *arena;      /* for encoding, reset after each use */
-	struct metrics *metrics;     /* NULL: not serving */
-	struct remote *remote;       /* NULL: samples go nowhere else */
-	struct alarming *alarming;   /* alarming.h; NULL: not serving */
-	struct notifier *notifier;   /* the same */
-	struct mu_map *metric_marks; /* host ids -> struct metric_mark, from the journal */
-	struct mu_map *resync;       /* host ids whose stored state could not be read */
-	size_t n_conflicts;          /* told today (state.c) */
+	struct mu_timer *task_timer;       /* deadlines of commands that were never sent */
+	struct mu_arena *arena;            /* for encoding, reset after each use */
+	struct metrics *metrics;           /* NULL: not serving */
+	struct remote *remote;             /* NULL: samples go nowhere else */
+	struct alarming *alarming;         /* alarming.h; NULL: not serving */
+	struct notifier *notifier;         /* the same */
+	struct mu_map *metric_marks;       /* host ids -> struct metric_mark, from the journal */
+	struct mu_map *resync;             /* host ids whose stored state could not be read */
+	size_t n_conflicts;                /* told today (state.c) */
+	struct audit_allowance refused[2]; /* of strangers, of users (audit.c) */
 	/* who may come in (access.c) */
 	struct mu_map *certs;     /* fingerprint -> struct store_cert */
 	struct mu_map *joins;     /* secret's hash -> struct store_join */
@@ -150,10 +151,21 @@ void app_host_revoke(struct app *app, const struct host_id *id, bool forget,
 void app_audit(struct app *app, struct store_tx *tx, const struct admin_asker *who,
 	       const char *action, const struct mu_uuid *object, const char *result,
 	       const char *detail);
-void app_audit_list(struct app *app, size_t limit, int64_t before,
-		    void (*done)(void *arg, const struct admin_audit *rows, size_t n_rows,
-				 const struct mu_error *err),
-		    void *arg);
+/* The same with what was changed, as JSON, which may be NULL. */
+void app_audit_change(struct app *app, struct store_tx *tx, const struct admin_asker *who,
+		      const char *action, const struct mu_uuid *object, const char *result,
+		      const char *detail, const char *before, const char *after);
+/* Somebody was told no. */
+void app_audit_refusal(struct app *app, const struct admin_asker *who, const char *action,
+		       const struct mu_uuid *object, const struct mu_error *why);
+/* A request that was refused on the spot; `user` NULL: nobody knew who asked. */
+void app_audit_request(struct app *app, const struct rest_user *user, const struct http_request *r,
+		       int status, const char *why);
+/* At start and daily: drop what is too old, and log the hash of the newest record. */
+void app_audit_daily(struct app *app);
+void app_audit_list(void *app, size_t limit, int64_t before, admin_audit_rows done, void *arg);
+void app_audit_verify(void *app, const struct audit_point *kept, admin_audit_verdict done,
+		      void *arg);
 
 /* metrics.c: the archives, after app_load(). */
 int app_metrics_open(struct app *app, struct mu_error *err);

@@ -198,6 +198,12 @@ static void key_drop(void *ctx, const struct rest_key *key)
 	app_key_drop(ctx, key);
 }
 
+static void refused(void *ctx, const struct rest_user *user, const struct http_request *r,
+		    int status, const char *why)
+{
+	app_audit_request(ctx, user, r, status, why);
+}
+
 void app_rest_backend(struct app *app, struct rest_backend *ret)
 {
 	*ret = (struct rest_backend){
@@ -227,5 +233,6 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .newest = newest,
 	    .console_open = console_open,
 	    .transfer_open = transfer_open,
+	    .refused = refused,
 	};
 }

@@ -55,6 +55,8 @@ const struct mu_option options_table[] = {
      "with 'init': make an administrator's API token and print it", 0, 0, NULL},
     {"replace", MU_OPTION_STRING, OPTION(replace), NULL, "HOST-ID",
      "with 'join-token create': the token may enrol this host again", 0, 0, NULL},
+    {"head", MU_OPTION_STRING, OPTION(head), NULL, "ID:HASH",
+     "with 'audit verify': what 'muster audit head' said, kept elsewhere since", 0, 0, NULL},
     {"to", MU_OPTION_INT, OPTION(to), "-1", "VERSION",
      "with 'migrate': the database version to go to", -1, 1000, NULL},
     {NULL, MU_OPTION_STRING, 0, NULL, NULL, NULL, 0, 0, NULL},

@@ -27,6 +27,7 @@ struct app_options {
 	/* of verbs */
 	bool print_token;
 	const char *replace;
+	const char *head;
 	int64_t to;
 };
 

@@ -43,6 +43,21 @@ void audit_hash(const char *previous, const struct audit_record *r, audit_digest
 	digest(s.data, s.len, ret);
 }
 
+bool audit_allow(struct audit_allowance *a, unsigned burst, mu_msec interval, mu_msec now,
+		 size_t *ret_left_out)
+{
+	mu_msec next = a->next > now ? a->next : now;
+
+	if (next - now > (mu_msec)(burst - 1) * interval) {
+		a->n_left_out++;
+		return false;
+	}
+	a->next = next + interval;
+	*ret_left_out = a->n_left_out;
+	a->n_left_out = 0;
+	return true;
+}
+
 bool audit_point_parse(const char *text, struct audit_point *ret)
 {
 	size_t len = strcspn(text, " :");
@@ -131,7 +146,8 @@ bool audit_check_step(struct audit_check *c, const struct audit_record *r)
 		return wrong_hash(c, r);
 	if (r->id == c->kept.id && !same_hash(hash, c->kept.hash))
 		return fail(c, r->id,
-			    "record %" PRId64 ": is not the one whose hash was kept; this record or "
+			    "record %" PRId64
+			    ": is not the one whose hash was kept; this record or "
 			    "one before it was replaced",
 			    r->id);
 	if (!take_note(c, r))
@@ -172,9 +188,9 @@ static bool check_kept(struct audit_check *c)
 			    "more; hint: use a newer one",
 			    id);
 	if (id > c->trimmed.id)
-		return fail(c, id,
-			    "record %" PRId64 ": is gone, its hash was kept; the newest is %" PRId64,
-			    id, c->last.id);
+		return fail(
+		    c, id, "record %" PRId64 ": is gone, its hash was kept; the newest is %" PRId64,
+		    id, c->last.id);
 	if (!same_hash(c->kept.hash, c->trimmed.hash))
 		return fail(c, id,
 			    "record %" PRId64 ": was dropped, and was not the one whose hash was "

@@ -38,6 +38,17 @@ typedef void (*audit_digest)(const void *data, size_t len, char ret_hex[static A
 void audit_hash(const char *previous, const struct audit_record *r, audit_digest digest,
 		char ret[static AUDIT_HASH_TEXT]);
 
+/* How often something may be put on record that anybody can cause: `burst` at once, and one every
+ * `interval` again. Embedded, zeroed. */
+struct audit_allowance {
+	mu_msec next;
+	size_t n_left_out;
+};
+
+/* Once more, now? *ret_left_out: how many were not, since the last that was. */
+bool audit_allow(struct audit_allowance *a, unsigned burst, mu_msec interval, mu_msec now,
+		 size_t *ret_left_out);
+
 /* A place in the chain; id 0: none. */
 struct audit_point {
 	int64_t id;
@@ -53,7 +64,7 @@ struct audit_check {
 	struct audit_point trimmed; /* up to where records were dropped */
 	struct audit_point kept;    /* what somebody kept elsewhere */
 	bool kept_met;
-	struct audit_point said;    /* what the newest record of trimming says */
+	struct audit_point said; /* what the newest record of trimming says */
 	struct audit_point last;
 	int64_t said_by;
 	int64_t first; /* 0: there is none */

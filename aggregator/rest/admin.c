@@ -20,6 +20,12 @@ static const struct rest_route routes[] = {
     {HTTP_DELETE, V0 "/hosts/{id}", false, admin_hosts_delete},
     {HTTP_GET, V0 "/hosts/{id}/metrics", false, admin_hosts_metrics},
     {HTTP_GET, V0 "/audit", false, admin_audit},
+    {HTTP_GET, V0 "/audit/head", false, admin_audit_head},
+    {HTTP_GET, V0 "/audit/verify", false, admin_audit_verify},
+    {HTTP_GET, V0 "/audit/{id}", false, admin_audit_record},
+    /* Where Xen Orchestra's plugin has them. */
+    {HTTP_GET, V0 "/plugins/audit/records", false, admin_xo_audit},
+    {HTTP_GET, V0 "/plugins/audit/records/{id}", false, admin_xo_audit_record},
 };
 
 void admin_routes_add(struct rest *rest, const struct admin_ops *ops)

@@ -58,6 +58,8 @@ struct rest_call {
 	const struct rest_type *type; /* the route's, if it has one */
 };
 
+/* refusal.c: give `reply` back; if it is a refusal, the backend is told. */
+struct http_reply *rest_tell_refusal(struct rest_call *c, struct http_reply *reply);
 /* 400: malformed. 422: understood, but wrong. 404 with {id, type}. */
 struct http_reply *rest_bad_request(struct rest_call *c, const struct mu_error *err);
 struct http_reply *rest_not_found(struct rest_call *c, const char *type, const char *id);

@@ -575,25 +575,31 @@ static struct http_reply *with_key(struct rest_call *c, struct match *m)
 	return rest_keyed(c, key, carry_out, mu_arena_memdup(c->arena, m, sizeof *m));
 }
 
-struct http_reply *rest_handle(struct http_request *r, void *rest)
+static struct http_reply *dispatch(struct rest_call *c)
 {
-	struct rest_call c = {.rest = rest, .request = r, .arena = r->arena};
-	struct match m = find_route(&c);
+	struct match m = find_route(c);
 	bool open = m.route ? m.route->info.open : m.more && m.more->open;
-	struct http_reply *refusal = open ? NULL : authenticate(&c);
+	struct http_reply *refusal = open ? NULL : authenticate(c);
 
-	c.rest->counts.n_requests[r->method]++;
+	c->rest->counts.n_requests[c->request->method]++;
 	if (refusal) {
-		c.rest->counts.n_refused++;
+		c->rest->counts.n_refused++;
 		return refusal;
 	}
 	if (!found(&m))
-		return no_route(&c, m.allowed);
-	if (!open && r->method != HTTP_GET && !rest_may_change(&c.user)) {
+		return no_route(c, m.allowed);
+	if (!open && c->request->method != HTTP_GET && !rest_may_change(&c->user)) {
 		struct mu_error err = MU_ERROR_INIT;
 
-		(void)mu_error_set(&err, MU_E_DENIED, "%s may look but not change", c.user.name);
-		return rest_error(&c, &err);
+		(void)mu_error_set(&err, MU_E_DENIED, "%s may look but not change", c->user.name);
+		return rest_error(c, &err);
 	}
-	return with_key(&c, &m);
+	return with_key(c, &m);
+}
+
+struct http_reply *rest_handle(struct http_request *r, void *rest)
+{
+	struct rest_call c = {.rest = rest, .request = r, .arena = r->arena};
+
+	return rest_tell_refusal(&c, dispatch(&c));
 }

@@ -171,6 +171,10 @@ struct rest_backend {
 	int (*transfer_open)(void *ctx, const struct rest_transfer *rq,
 			     const struct rest_user *user, const char *from, struct mu_pipe near,
 			     struct mu_pipe *ret_far, struct mu_error *err);
+	/* A change was refused before it came to any of these, or somebody may not look; `user`
+	 * NULL: nobody knew who asked. For the record. Optional. */
+	void (*refused)(void *ctx, const struct rest_user *user, const struct http_request *r,
+			int status, const char *why);
 };
 
 /* The table is copied. */

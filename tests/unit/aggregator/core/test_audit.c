@@ -87,6 +87,25 @@ Test(audit, points_are_read_strictly)
 	cr_assert_eq(strncmp(p.hash, "abcdef00", 8), 0);
 }
 
+Test(audit, what_anybody_can_cause_is_recorded_so_often)
+{
+	struct audit_allowance a = {0};
+	size_t left_out = 7;
+
+	for (int i = 0; i < 3; i++) {
+		cr_assert(audit_allow(&a, 3, 10, 1000, &left_out), "%d", i);
+		cr_assert_eq(left_out, 0);
+	}
+	for (int i = 0; i < 5; i++)
+		cr_assert_not(audit_allow(&a, 3, 10, 1009, &left_out));
+	cr_assert(audit_allow(&a, 3, 10, 1010, &left_out));
+	cr_assert_eq(left_out, 5);
+	cr_assert_not(audit_allow(&a, 3, 10, 1011, &left_out));
+	for (int i = 0; i < 3; i++)
+		cr_assert(audit_allow(&a, 3, 10, 2000, &left_out), "a pause fills it: %d", i);
+	cr_assert_not(audit_allow(&a, 3, 10, 2000, &left_out), "but no further");
+}
+
 /* --- chains --- */
 
 struct row {
