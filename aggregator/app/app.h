@@ -26,6 +26,7 @@
 #include "common/rpc/rpc.h"
 
 struct alarming;
+struct https;
 struct notifier;
 
 struct app {
@@ -64,6 +65,7 @@ struct app {
 	struct exposition *exposition;
 	struct rest *rest;
 	struct http_server *http;
+	struct https *https; /* https.h */
 	struct rest_pool pool;
 	struct mu_signals *signals;
 	mu_msec started_at;
