@@ -70,6 +70,8 @@ const struct mu_option agent_options[] = {
 const struct mu_option agent_enrol_options[] = {
     COMMON,
     TEXT("server", server, NULL, "URL", "the aggregator, https://HOST:PORT"),
+    TEXT("server-ca", server_ca, NULL, "FILE",
+	 "authority (PEM) of the aggregator's HTTPS, if its certificate there is of another one"),
     TEXT("token", token, NULL, "TOKEN", "join token made there: mj1.<secret>.<fingerprint>"),
     TEXT("name", name, NULL, "NAME", "the host's name (default: the system's host name)"),
     {.name = NULL},

@@ -35,6 +35,7 @@ struct agent_config {
 	/* enrol */
 	const char *server;
 	const char *token;
+	const char *server_ca;
 	/* import */
 	const char *format;
 	const char *input; /* the argument behind the options */

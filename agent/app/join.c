@@ -10,8 +10,10 @@
 
 int join_fleet(const struct agent_config *config, struct mu_error *err)
 {
-	struct enrol_options options = {
-	    .server = config->server, .token = config->token, .name = config->name};
+	struct enrol_options options = {.server = config->server,
+					.token = config->token,
+					.name = config->name,
+					.server_ca = config->server_ca};
 	char host[MODEL_NAME_MAX + 1] = "host";
 	char tls_dir[STATE_PATH_MAX + 1];
 	char uuid[MU_UUID_TEXT];

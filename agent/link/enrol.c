@@ -148,7 +148,8 @@ static int ask(const struct enrol_options *o, const char *ca, struct identity *i
 					      .url = url,
 					      .headers = &type,
 					      .n_headers = 1,
-					      .ca_pem = ca,
+					      .ca_file = o->server_ca,
+					      .ca_pem = o->server_ca ? NULL : ca,
 					      .timeout = TIMEOUT,
 					      .body_max = ANSWER_MAX};
 	char uuid[MU_UUID_TEXT];
@@ -160,7 +161,11 @@ static int ask(const struct enrol_options *o, const char *ca, struct identity *i
 	request.body = body.data;
 	request.body_len = body.len;
 	if (http_client_call(&request, &answer, err) < 0)
-		return mu_error_prefix(err, "asking for a certificate");
+		return mu_error_prefix(
+		    err, "asking for a certificate%s",
+		    err->code == MU_E_DENIED && !o->server_ca
+			? " (--server-ca: if its HTTPS has one of another authority)"
+			: "");
 	return take_answer(&answer, ca, id, err);
 }
 

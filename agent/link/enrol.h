@@ -15,6 +15,7 @@ struct enrol_options {
 	const char *name;   /* of the host */
 	struct host_id host;
 	const char *tls_dir;
+	const char *server_ca; /* PEM file: whom to trust over HTTPS; NULL: the fleet's authority */
 };
 
 /* MU_E_EXISTS: enrolled already. */

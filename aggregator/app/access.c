@@ -6,7 +6,6 @@
 #include "aggregator/app/app.h"
 #include "aggregator/app/sign_in.h"
 #include "aggregator/app/users.h"
-#include "aggregator/store/audit.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/os/clock.h"
@@ -134,7 +133,6 @@ void app_access_trim(struct app *app)
 	store_joins_trim(tx, now - MU_SEC(86400));
 	store_certs_trim(tx, now - MU_SEC(86400));
 	store_tokens_trim(tx, now - MU_SEC(86400));
-	store_audit_trim(tx);
 	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
 	for (size_t i = 0; (j = mu_map_next(app->joins, &i, NULL, NULL));) {
 		if (j->expires_at < now - MU_SEC(86400))
@@ -498,14 +496,6 @@ static void admin_host_revoke(void *ctx, const struct host_id *id, bool forget,
 	app_host_revoke(ctx, id, forget, who, done, arg);
 }
 
-static void admin_audit_rows(void *ctx, size_t limit, int64_t before,
-			     void (*done)(void *arg, const struct admin_audit *rows, size_t n_rows,
-					  const struct mu_error *err),
-			     void *arg)
-{
-	app_audit_list(ctx, limit, before, done, arg);
-}
-
 static bool admin_host_exists(void *ctx, const struct host_id *id)
 {
 	struct app *app = ctx;
@@ -599,7 +589,8 @@ void app_admin_ops(struct app *app, struct admin_ops *ret)
 	    .otp_check = admin_otp_check,
 	    .hash = admin_hash,
 	    .host_revoke = admin_host_revoke,
-	    .audit_list = admin_audit_rows,
+	    .audit_list = app_audit_list,
+	    .audit_verify = app_audit_verify,
 	    .metrics = admin_metrics_of,
 	    .host_exists = admin_host_exists,
 	};

@@ -99,6 +99,24 @@ static bool change_begin(struct change *ch)
 	return false;
 }
 
+/* What the rule was, NULL: it is new; and what it is, NULL: it is gone. */
+static void audit_rule(struct app *app, struct store_tx *tx, const struct admin_asker *who,
+		       const char *action, const struct alarm_rule *was,
+		       const struct alarm_rule *is)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str before = MU_STR_INIT;
+	MU_CLEANUP(mu_str_deinit) struct mu_str after = MU_STR_INIT;
+	const struct alarm_rule *rule = is ? is : was;
+
+	if (was)
+		mu_json_write(&before, alarm_rule_value(app->arena, was), false);
+	if (is)
+		mu_json_write(&after, alarm_rule_value(app->arena, is), false);
+	mu_arena_reset(app->arena);
+	app_audit_change(app, tx, who, action, &rule->id, "success", rule->name, before.data,
+			 after.data);
+}
+
 static void change_start(struct change *ch, const char *action, const struct admin_asker *who)
 {
 	struct app *app = ch->app;
@@ -108,7 +126,7 @@ static void change_start(struct change *ch, const char *action, const struct adm
 		return;
 	tx = store_begin(app->store);
 	put_rule(app, tx, &ch->rule);
-	app_audit(app, tx, who, action, &ch->rule.id, "success", ch->rule.name);
+	audit_rule(app, tx, who, action, rule_find(app, &ch->rule.id), &ch->rule);
 	store_commit(tx, STORE_OR_FAIL, rule_stored, ch);
 }
 
@@ -175,7 +193,8 @@ static void rule_delete(void *ctx, const struct mu_uuid *id, const struct admin_
 	(void)alarm_rule_find_builtin(id, &ch->rule);
 	tx = store_begin(app->store);
 	store_alarm_rules_delete(tx, id);
-	app_audit(app, tx, who, "alarm-rule.delete", id, "success", ch->rule.name);
+	audit_rule(app, tx, who, "alarm-rule.delete", rule_find(app, id),
+		   ch->rule.builtin ? &ch->rule : NULL);
 	store_commit(tx, STORE_OR_FAIL, rule_deleted, ch);
 }
 

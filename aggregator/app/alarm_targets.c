@@ -115,6 +115,18 @@ static int room_for_one(struct app *app, struct mu_error *err)
 				  NOTIFY_TARGETS_MAX);
 }
 
+/* Without its secret. */
+static void audit_target(struct app *app, struct store_tx *tx, const struct admin_asker *who,
+			 const char *action, const struct notify_target *t, bool is_new)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str json = MU_STR_INIT;
+
+	mu_json_write(&json, notify_target_value(app->arena, t, false), false);
+	mu_arena_reset(app->arena);
+	app_audit_change(app, tx, who, action, &t->id, "success", t->name,
+			 is_new ? NULL : json.data, is_new ? json.data : NULL);
+}
+
 static void target_create(void *ctx, const struct notify_target *t, const struct admin_asker *who,
 			  void (*done)(void *arg, const struct notify_target *t,
 				       const struct mu_error *err),
@@ -136,7 +148,7 @@ static void target_create(void *ctx, const struct notify_target *t, const struct
 	mu_arena_reset(app->arena);
 	tx = store_begin(app->store);
 	store_alarm_targets_add(tx, &ch->target.id, t->name, json.data);
-	app_audit(app, tx, who, "alarm-target.create", &ch->target.id, "success", t->name);
+	audit_target(app, tx, who, "alarm-target.create", &ch->target, true);
 	store_commit(tx, STORE_OR_FAIL, stored, ch);
 }
 
@@ -173,7 +185,7 @@ static void target_delete(void *ctx, const struct mu_uuid *id, const struct admi
 	}
 	tx = store_begin(app->store);
 	store_alarm_targets_delete(tx, id);
-	app_audit(app, tx, who, "alarm-target.delete", id, "success", ch->target.name);
+	audit_target(app, tx, who, "alarm-target.delete", &ch->target, false);
 	store_commit(tx, STORE_OR_FAIL, stored, ch);
 }
 

@@ -6,6 +6,7 @@
  * process ends.
  */
 #include "aggregator/app/app.h"
+#include "aggregator/app/https.h"
 
 #include "aggregator/app/refusals.h"
 #include "aggregator/app/sign_in.h"
@@ -30,6 +31,7 @@ enum {
 	BODY_MAX = 1 << 20,
 	EVENTS_MAX = 4 << 20,
 	CONNECTIONS_MAX = 1024,
+	PER_SOURCE_MAX = 512,
 	WEBSOCKETS_MAX = 512,
 	IDLE_TIMEOUT_MS = 60 * 1000,
 	DAILY_MS = 24 * 3600 * 1000,
@@ -86,6 +88,7 @@ static void app_free(void *ctx)
 	free(app->fleet_address);
 	mu_timer_free(app->task_timer);
 	mu_timer_free(app->daily);
+	https_free(app->https);
 	mu_signals_free(app->signals);
 	mu_loop_stop(app->loop);
 }
@@ -141,51 +144,9 @@ int app_open(const struct app_options *options, struct app **ret_app, struct mu_
 
 /* --- serving --- */
 
-struct server_files {
-	char *cert_path;
-	char *key_path;
-	char *cert;
-	char *key;
-};
-
-static void server_files_free(struct server_files *f)
-{
-	free(f->cert_path);
-	free(f->key_path);
-	free(f->cert);
-	free(f->key);
-}
-
-static inline void server_files_free_cleanup(struct server_files *f)
-{
-	server_files_free(f);
-}
-
-static int read_pem(const char *path, char **ret, struct mu_error *err)
-{
-	MU_CLEANUP(mu_str_deinit) struct mu_str s = MU_STR_INIT;
-
-	if (mu_file_read(path, TLS_PEM_MAX, &s, err) < 0)
-		return MU_FAILED;
-	*ret = mu_str_take(&s);
-	return 0;
-}
-
-static int server_files(struct app *app, const char *name, struct server_files *ret,
-			bool *ret_issued, struct mu_error *err)
-{
-	MU_CLEANUP(mu_free) char *names = options_alt_names(app->options);
-
-	if (ca_server_cert(app->ca, name, names, mu_clock_wall(), &ret->cert_path, &ret->key_path,
-			   ret_issued, err) < 0 ||
-	    read_pem(ret->cert_path, &ret->cert, err) < 0)
-		return MU_FAILED;
-	return read_pem(ret->key_path, &ret->key, err);
-}
-
 static int serve_fleet(struct app *app, struct mu_error *err)
 {
-	MU_CLEANUP(server_files_free) struct server_files files = {0};
+	MU_CLEANUP(https_files_deinit) struct https_files files = {0};
 	struct fleet_backend backend;
 	struct fleet_options options = {
 	    .listen = app->options->fleet_listen,
@@ -193,7 +154,7 @@ static int serve_fleet(struct app *app, struct mu_error *err)
 	    .hello_timeout = HELLO_TIMEOUT_MS,
 	};
 
-	if (server_files(app, "fleet", &files, NULL, err) < 0)
+	if (https_own_files(app, "fleet", &files, NULL, err) < 0)
 		return MU_FAILED;
 	options.tls = (struct rpc_tls){ca_cert(app->ca), files.cert, files.key};
 	app_fleet_backend(app, &backend);
@@ -221,13 +182,14 @@ static int listen_unix(struct app *app, struct mu_error *err)
 
 static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 {
-	MU_CLEANUP(server_files_free) struct server_files files = {0};
+	MU_CLEANUP(https_files_deinit) struct https_files files = {0};
 	struct http_server_options options = {
 	    .handle = rest_handle,
 	    .streams = rest_streams,
 	    .body_max = BODY_MAX,
 	    .events_max = EVENTS_MAX,
 	    .connections_max = CONNECTIONS_MAX,
+	    .per_source_max = PER_SOURCE_MAX,
 	    .websockets_max = WEBSOCKETS_MAX,
 	    .idle_timeout = IDLE_TIMEOUT_MS,
 	};
@@ -242,7 +204,8 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 	exposition_routes_add(app->rest, app->exposition);
 	contract_routes_add(app->rest);
 	options.ctx = app->rest;
-	if (app_keys_load(app, err) < 0 || server_files(app, "server", &files, NULL, err) < 0 ||
+	https_watch(app);
+	if (app_keys_load(app, err) < 0 || https_files(app, &files, NULL, err) < 0 ||
 	    http_server_new(app->loop, &options, &app->http, err) < 0 ||
 	    http_listen_tls(app->http, app->options->listen, files.cert_path, files.key_path,
 			    ret_port, err) < 0)
@@ -254,26 +217,15 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 
 static void renew_fleet(struct app *app, struct mu_error *err)
 {
-	MU_CLEANUP(server_files_free) struct server_files files = {0};
+	MU_CLEANUP(https_files_deinit) struct https_files files = {0};
 	struct rpc_tls tls;
 	bool issued;
 
-	if (server_files(app, "fleet", &files, &issued, err) < 0 || !issued)
+	if (https_own_files(app, "fleet", &files, &issued, err) < 0 || !issued)
 		return;
 	tls = (struct rpc_tls){ca_cert(app->ca), files.cert, files.key};
 	fleet_set_tls(app->fleet, &tls);
 	mu_log_info("certificate renewed name=fleet");
-}
-
-static void renew_https(struct app *app, struct mu_error *err)
-{
-	MU_CLEANUP(server_files_free) struct server_files files = {0};
-	bool issued;
-
-	if (server_files(app, "server", &files, &issued, err) < 0 || !issued ||
-	    http_tls_renewed(app->http, files.cert_path, files.key_path, err) < 0)
-		return;
-	mu_log_info("certificate renewed name=server");
 }
 
 /* New connections get the new certificates; those that are open go on. */
@@ -286,7 +238,7 @@ static void renew_servers(void *ctx)
 		return;
 	renew_fleet(app, &err);
 	if (err.code == MU_E_NONE)
-		renew_https(app, &err);
+		https_renew(app, &err);
 	if (err.code != MU_E_NONE)
 		mu_log_error("renewing certificates err=\"%s\"", err.text);
 }
@@ -297,6 +249,7 @@ static void on_daily(void *ctx)
 
 	renew_servers(app);
 	app_access_trim(app);
+	app_audit_daily(app);
 	app_metrics_expire(app);
 	app->n_conflicts = 0;
 	mu_timer_set(app->daily, DAILY_MS);
@@ -383,6 +336,7 @@ static void app_stop(void *ctx)
 	mu_log_info("stopping");
 	/* Both store something, which a store that is closing has to know in time. */
 	mu_timer_cancel(app->daily);
+	app->https = https_free(app->https);
 	mu_timer_cancel(app->task_timer);
 	refused_stop(app->refused);
 	app_alarms_stop(app);
@@ -408,6 +362,7 @@ int app_serve(struct app *app, struct mu_error *err)
 	app_remote_open(app);
 	app->signals = mu_signals_new(app->loop, app_stop, renew_servers, app);
 	app_access_trim(app);
+	app_audit_daily(app);
 	app_tasks_end_orphans(app);
 	app_tasks_arm(app);
 	app_alarms_start(app);

@@ -26,6 +26,7 @@
 #include "common/rpc/rpc.h"
 
 struct alarming;
+struct https;
 struct notifier;
 struct refused;
 struct sign_ins;
@@ -69,6 +70,7 @@ struct app {
 	struct exposition *exposition;
 	struct rest *rest;
 	struct http_server *http;
+	struct https *https; /* https.h */
 	struct rest_pool pool;
 	struct mu_signals *signals;
 	mu_msec started_at;
@@ -158,10 +160,18 @@ void app_host_revoke(struct app *app, const struct host_id *id, bool forget,
 void app_audit(struct app *app, struct store_tx *tx, const struct admin_asker *who,
 	       const char *action, const struct mu_uuid *object, const char *result,
 	       const char *detail);
-void app_audit_list(struct app *app, size_t limit, int64_t before,
-		    void (*done)(void *arg, const struct admin_audit *rows, size_t n_rows,
-				 const struct mu_error *err),
-		    void *arg);
+/* The same with what was changed, as JSON, which may be NULL. */
+void app_audit_change(struct app *app, struct store_tx *tx, const struct admin_asker *who,
+		      const char *action, const struct mu_uuid *object, const char *result,
+		      const char *detail, const char *before, const char *after);
+/* Somebody was told no. */
+void app_audit_refusal(struct app *app, const struct admin_asker *who, const char *action,
+		       const struct mu_uuid *object, const struct mu_error *why);
+/* At start and daily: drop what is too old, and log the hash of the newest record. */
+void app_audit_daily(struct app *app);
+void app_audit_list(void *app, size_t limit, int64_t before, admin_audit_rows done, void *arg);
+void app_audit_verify(void *app, const struct audit_point *kept, admin_audit_verdict done,
+		      void *arg);
 
 /* metrics.c: the archives, after app_load(). */
 int app_metrics_open(struct app *app, struct mu_error *err);

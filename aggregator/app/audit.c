@@ -3,16 +3,26 @@
 
 #include "aggregator/app/app.h"
 #include "common/base/mem.h"
+#include "common/log/log.h"
 #include "common/os/clock.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-void app_audit(struct app *app, struct store_tx *tx, const struct admin_asker *who,
-	       const char *action, const struct mu_uuid *object, const char *result,
-	       const char *detail)
+/* What was and what became of it; cut when it is too long, which no JSON is any more. */
+static const char *cut(const char *json, char buf[static STORE_AUDIT_VALUE])
+{
+	mu_utf8_sanitize(buf, STORE_AUDIT_VALUE - 1, json ? json : "", json ? strlen(json) : 0);
+	return buf;
+}
+
+void app_audit_change(struct app *app, struct store_tx *tx, const struct admin_asker *who,
+		      const char *action, const struct mu_uuid *object, const char *result,
+		      const char *detail, const char *before, const char *after)
 {
 	char text[MU_UUID_TEXT] = "";
-	struct store_audit row = {
+	char was[STORE_AUDIT_VALUE];
+	char is[STORE_AUDIT_VALUE];
+	struct audit_record row = {
 	    .at = mu_clock_wall(),
 	    .who = who->user,
 	    .source = who->from,
@@ -20,48 +30,60 @@ void app_audit(struct app *app, struct store_tx *tx, const struct admin_asker *w
 	    .object = object ? mu_uuid_format(object, text) : text,
 	    .result = result,
 	    .detail = detail ? detail : "",
+	    .before = cut(before, was),
+	    .after = cut(after, is),
 	};
 
 	(void)app;
 	store_audit_add(tx, &row);
 }
 
-struct listing {
-	void (*done)(void *arg, const struct admin_audit *rows, size_t n_rows,
-		     const struct mu_error *err);
-	void *arg;
-};
-
-static void listed(void *ctx, const struct store_audit *rows, size_t n_rows,
-		   const struct mu_error *err)
+void app_audit(struct app *app, struct store_tx *tx, const struct admin_asker *who,
+	       const char *action, const struct mu_uuid *object, const char *result,
+	       const char *detail)
 {
-	struct listing *l = ctx;
-	struct admin_audit *out = mu_xcalloc(n_rows + 1, sizeof *out);
-
-	for (size_t i = 0; i < n_rows; i++)
-		out[i] = (struct admin_audit){
-		    .id = rows[i].id,
-		    .at = rows[i].at,
-		    .who = rows[i].who,
-		    .source = rows[i].source,
-		    .action = rows[i].action,
-		    .object = rows[i].object,
-		    .result = rows[i].result,
-		    .detail = rows[i].detail,
-		};
-	l->done(l->arg, out, n_rows, err);
-	free(out);
-	free(l);
+	app_audit_change(app, tx, who, action, object, result, detail, NULL, NULL);
 }
 
-void app_audit_list(struct app *app, size_t limit, int64_t before,
-		    void (*done)(void *arg, const struct admin_audit *rows, size_t n_rows,
-				 const struct mu_error *err),
-		    void *arg)
+void app_audit_refusal(struct app *app, const struct admin_asker *who, const char *action,
+		       const struct mu_uuid *object, const struct mu_error *why)
 {
-	struct listing *l = mu_xcalloc(1, sizeof *l);
+	struct store_tx *tx = store_begin(app->store);
 
-	l->done = done;
-	l->arg = arg;
-	store_audit_list(app->store, limit, before, listed, l);
+	app_audit(app, tx, who, action, object, "refused", why->text);
+	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
+}
+
+/* --- the chain's end, for whoever keeps logs elsewhere --- */
+
+static void head_found(void *ctx, const struct audit_record *rows, size_t n_rows,
+		       const struct mu_error *err)
+{
+	(void)ctx;
+	if (err)
+		mu_log_warning("audit log cannot be read err=\"%s\"", err->text);
+	else if (n_rows)
+		mu_log_info("audit log id=%lld hash=%s", (long long)rows[0].id, rows[0].hash);
+}
+
+void app_audit_daily(struct app *app)
+{
+	struct store_tx *tx = store_begin(app->store);
+
+	store_audit_trim(tx, STORE_AUDIT_KEEP, mu_clock_wall());
+	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
+	store_audit_list(app->store, 1, 0, head_found, NULL);
+}
+
+/* --- what REST asks --- */
+
+void app_audit_list(void *app, size_t limit, int64_t before, admin_audit_rows done, void *arg)
+{
+	store_audit_list(((struct app *)app)->store, limit, before, done, arg);
+}
+
+void app_audit_verify(void *app, const struct audit_point *kept, admin_audit_verdict done,
+		      void *arg)
+{
+	store_audit_verify(((struct app *)app)->store, kept, done, arg);
 }

@@ -41,14 +41,6 @@ static const struct rights *rights(void *ctx, const struct mu_uuid *account)
 	return users_rights(app->users, account);
 }
 
-static void refused(void *ctx, const struct rest_user *user, const char *from, const char *what,
-		    const char *path, const struct mu_uuid *object)
-{
-	const struct app *app = ctx;
-
-	refused_note(app->refused, user ? user->name : "", from, what, path, object);
-}
-
 static void each_host(void *ctx, bool (*each)(const struct model_host *h, void *arg), void *arg)
 {
 	struct app *app = ctx;
@@ -243,6 +235,13 @@ static void key_drop(void *ctx, const struct rest_key *key)
 	app_key_drop(ctx, key);
 }
 
+static void refused(void *ctx, const struct rest_refusal *refusal)
+{
+	const struct app *app = ctx;
+
+	refused_request(app->refused, refusal);
+}
+
 void app_rest_backend(struct app *app, struct rest_backend *ret)
 {
 	*ret = (struct rest_backend){
@@ -252,7 +251,6 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .signed_in = signed_in,
 	    .refresh = refresh,
 	    .rights = rights,
-	    .refused = refused,
 	    .each_host = each_host,
 	    .each_vm = each_vm,
 	    .each_object = each_object,
@@ -278,5 +276,6 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .newest = newest,
 	    .console_open = console_open,
 	    .transfer_open = transfer_open,
+	    .refused = refused,
 	};
 }

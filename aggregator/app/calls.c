@@ -96,8 +96,10 @@ void app_call(struct app *app, const struct rest_ask *ask, const struct admin_as
 				   text.len, CALL_ARGUMENTS_MAX);
 	else
 		(void)choose_host(app, ask, &task.host, &err);
-	if (err.code != MU_E_NONE)
+	if (err.code != MU_E_NONE) {
+		app_audit_refusal(app, who, task.method, &ask->object, &err);
 		app_task_refuse(app, &err, done, arg);
-	else
-		app_task_start(app, &task, text.data, who, done, arg);
+		return;
+	}
+	app_task_start(app, &task, text.data, who, done, arg);
 }

@@ -5,10 +5,12 @@
  */
 #include "aggregator/app/app.h"
 #include "aggregator/app/local.h"
+#include "aggregator/store/audit.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/log/log.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +200,44 @@ static int verb_migrate(const struct app_options *o)
 	return EXIT_SUCCESS;
 }
 
+static void print_verdict(const struct audit_check *c)
+{
+	if (c->trimmed.id)
+		printf("records up to %" PRId64 " were dropped, as record %" PRId64 " says\n",
+		       c->trimmed.id, c->said_by);
+	if (!c->n_records) {
+		printf("the audit log is empty\n");
+		return;
+	}
+	printf("%zu records, %" PRId64 " to %" PRId64 ", are as they were written\n", c->n_records,
+	       c->first, c->last.id);
+	printf("head %" PRId64 ":%s\n", c->last.id, c->last.hash);
+}
+
+/* Also beside an aggregator that runs: only the file is read. */
+static int verb_audit_verify(const struct app_options *o)
+{
+	MU_CLEANUP(mu_free) char *path = mu_xasprintf("%s/muster.db", o->state);
+	struct mu_error err = MU_ERROR_INIT;
+	struct audit_point kept = {0};
+	struct audit_check check;
+
+	if (o->head && !audit_point_parse(o->head, &kept)) {
+		mu_error_set(&err, MU_E_INVALID, "--head: '%s' is not ID:HASH", o->head);
+		complain(&err);
+		return EXIT_USAGE;
+	}
+	if (store_audit_verify_file(path, o->head ? &kept : NULL, &check, &err) < 0)
+		return complain(&err);
+	if (check.wrong) {
+		mu_error_set(&err, MU_E_STATE, "%s: the audit log is not what was written: %s",
+			     path, check.why);
+		return complain(&err);
+	}
+	print_verdict(&check);
+	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int verb_example(const struct app_options *o)
 {
 	(void)o;
@@ -229,6 +269,8 @@ static const struct verb {
     {"join-token", "create", verb_join_token_create, true,
      "make and print a token that enrols one host"},
     {"migrate", NULL, verb_migrate, true, "take the database to another version (--to)"},
+    {"audit", "verify", verb_audit_verify, true,
+     "is the audit log what was written? also beside an aggregator that runs"},
     {"example-config", NULL, verb_example, true, "print a configuration file"},
     {"version", NULL, verb_version, true, "print the version"},
     {"help", NULL, verb_help, true, "print this"},

@@ -118,11 +118,23 @@ static void task_stored(void *ctx, const struct mu_error *err)
 	free(req);
 }
 
+/* Of a VM that is operated: as REST shows it. Calls have their arguments. */
+static const char *state_before(struct app *app, const struct model_task *t, char buf[static 64])
+{
+	const struct model_vm *vm = t->method[0] ? NULL : inventory_vm_find(app->inventory, &t->vm);
+
+	if (!vm)
+		return NULL;
+	(void)snprintf(buf, 64, "{\"power_state\":\"%s\"}", vm_power_name(vm->power));
+	return buf;
+}
+
 static void store_task(struct task_request *req, const struct model_task *task,
 		       const char *arguments, const struct admin_asker *who)
 {
 	struct store_tx *tx = store_begin(req->app->store);
 	char action[64];
+	char before[64];
 	char detail[STORE_AUDIT_TEXT];
 	char id[MU_UUID_TEXT];
 	MU_CLEANUP(mu_free)
@@ -131,8 +143,9 @@ static void store_task(struct task_request *req, const struct model_task *task,
 
 	mu_utf8_sanitize(detail, sizeof detail - 1, text, strlen(text));
 	store_tasks_put(tx, task, arguments);
-	app_audit(req->app, tx, who, action_name(task, action, sizeof action), object_of(task),
-		  "requested", detail);
+	app_audit_change(req->app, tx, who, action_name(task, action, sizeof action),
+			 object_of(task), "requested", detail, state_before(req->app, task, before),
+			 arguments);
 	store_commit(tx, STORE_OR_FAIL, task_stored, req);
 }
 
@@ -144,9 +157,12 @@ void app_task_start(struct app *app, const struct model_task *task, const char *
 	struct mu_error err = MU_ERROR_INIT;
 	struct model_task t = *task;
 	struct task_request *req;
+	char action[64];
 
 	mu_utf8_sanitize(t.user, sizeof t.user - 1, who->user, strlen(who->user));
 	if (tasks_begin(app->tasks, &t, arguments, &err) < 0) {
+		app_audit_refusal(app, who, action_name(&t, action, sizeof action), object_of(&t),
+				  &err);
 		app_task_refuse(app, &err, done, arg);
 		return;
 	}
@@ -165,8 +181,11 @@ void app_vm_op(struct app *app, const struct vm_id *vm_id, enum vm_op op, mu_mse
 	mu_msec now = mu_clock_wall();
 	const struct model_vm *vm;
 	struct model_task task;
+	char action[64];
 
 	if (check_vm_op(app, vm_id, op, &vm, &err) < 0) {
+		(void)snprintf(action, sizeof action, "vm.%s", vm_op_name(op));
+		app_audit_refusal(app, who, action, &vm_id->uuid, &err);
 		app_task_refuse(app, &err, done, arg);
 		return;
 	}

@@ -23,6 +23,12 @@ const struct mu_option options_table[] = {
      "directory of the database and the certificates", 0, 0, NULL},
     {"listen", MU_OPTION_STRING, OPTION(listen), "127.0.0.1:8443", "ADDR:PORT",
      "where to serve REST over HTTPS", 0, 0, NULL},
+    {"cert", MU_OPTION_STRING, OPTION(cert), NULL, "FILE",
+     "certificate of HTTPS, with those that lead to its authority (PEM); read again when it "
+     "changes; default: one of the aggregator's own authority",
+     0, 0, NULL},
+    {"key", MU_OPTION_STRING, OPTION(key), NULL, "FILE",
+     "its private key (PEM, without a pass phrase)", 0, 0, NULL},
     {"fleet-listen", MU_OPTION_STRING, OPTION(fleet_listen), "0.0.0.0:8444", "ADDR:PORT",
      "where agents connect (gRPC, mutual TLS)", 0, 0, NULL},
     {"fleet-name", MU_OPTION_STRING, OPTION(fleet_name), NULL, "HOST[:PORT]",
@@ -56,6 +62,8 @@ const struct mu_option options_table[] = {
      "with 'init': make an administrator's API token and print it", 0, 0, NULL},
     {"replace", MU_OPTION_STRING, OPTION(replace), NULL, "HOST-ID",
      "with 'join-token create': the token may enrol this host again", 0, 0, NULL},
+    {"head", MU_OPTION_STRING, OPTION(head), NULL, "ID:HASH",
+     "with 'audit verify': what 'muster audit head' said, kept elsewhere since", 0, 0, NULL},
     {"to", MU_OPTION_INT, OPTION(to), "-1", "VERSION",
      "with 'migrate': the database version to go to", -1, 1000, NULL},
     {NULL, MU_OPTION_STRING, 0, NULL, NULL, NULL, 0, 0, NULL},
@@ -78,6 +86,8 @@ static int check_url(const char *url, struct mu_error *err)
 
 int options_check(const struct app_options *o, struct mu_error *err)
 {
+	if (!o->cert != !o->key)
+		return mu_error_set(err, MU_E_INVALID, "cert and key belong together");
 	if (!o->remote_write)
 		return 0;
 	if (check_url(o->remote_write, err) < 0)

@@ -15,7 +15,9 @@ struct app_options {
 	const char *fleet_listen;
 	const char *fleet_name; /* NULL: the host name and the port of fleet_listen */
 	const char *socket;     /* NULL: see options_socket() */
-	const char *names;      /* further names for the certificates, separated by commas */
+	const char *cert;       /* of HTTPS; NULL: of the own authority */
+	const char *key;
+	const char *names; /* further names for the certificates, separated by commas */
 	const char *log_level;
 	const char *remote_write; /* URL; NULL: none */
 	const char *remote_write_names;
@@ -27,6 +29,7 @@ struct app_options {
 	/* of verbs */
 	bool print_token;
 	const char *replace;
+	const char *head;
 	int64_t to;
 };
 

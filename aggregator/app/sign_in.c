@@ -212,7 +212,6 @@ static void end(struct attempt *at, const struct mu_error *err)
 	struct sign_ins *s = at->all;
 	const struct access_user *u = access_user_find(users_access(s->app->users), &at->account);
 	char by_name[THROTTLE_KEY_MAX + 1], by_source[THROTTLE_KEY_MAX + 1];
-	char kind[MODEL_NAME_MAX + 16];
 	struct rest_user user;
 	struct mu_error gone = MU_ERROR_INIT;
 
@@ -223,9 +222,7 @@ static void end(struct attempt *at, const struct mu_error *err)
 	}
 	if (err && err->code == MU_E_UNAUTHENTICATED) {
 		mu_log_warning("signing in failed user=%s from=%s", at->name, at->from);
-		(void)snprintf(kind, sizeof kind, "sign-in as %s", at->name);
-		refused_note(s->app->refused, "", at->from, kind, "wrong password, name or code",
-			     NULL);
+		refused_sign_in(s->app->refused, at->name, at->from);
 		throttle_failed(s->throttle, by_name, mu_clock_monotonic());
 		throttle_failed(s->throttle, by_source, mu_clock_monotonic());
 	} else if (!err) {

@@ -234,7 +234,8 @@ static int check_user_name(const char *name, struct mu_error *err)
 
 	if (check_name(name, false, err) < 0)
 		return MU_FAILED;
-	if (is_local || strncmp(name, "host ", 5) == 0)
+	if (is_local || strncmp(name, "host ", 5) == 0 || !strcmp(name, "aggregator") ||
+	    !strcmp(name, "nobody"))
 		return mu_error_set(err, MU_E_INVALID,
 				    "name: \"%s\" could be taken for what is no user", name);
 	return 0;

@@ -24,6 +24,7 @@ struct kind {
 
 struct refusals {
 	struct kind kinds[REFUSALS_MAX];
+	mu_msec changes; /* until then so many have been written down */
 };
 
 struct refusals *refusals_new(void)
@@ -77,10 +78,23 @@ static struct kind *take(struct refusals *r, const char *who, const char *what)
 	return k;
 }
 
-bool refusals_note(struct refusals *r, const char *who, const char *what, mu_msec now)
+static bool each_is_noted(struct refusals *r, mu_msec now)
 {
-	struct kind *k = find(r, who, what);
+	mu_msec from = r->changes > now ? r->changes : now;
 
+	if (from - now > (mu_msec)(REFUSALS_BURST - 1) * REFUSALS_EVERY_MS)
+		return false;
+	r->changes = from + REFUSALS_EVERY_MS;
+	return true;
+}
+
+bool refusals_note(struct refusals *r, const char *who, const char *what, bool change, mu_msec now)
+{
+	struct kind *k;
+
+	if (change && each_is_noted(r, now))
+		return true;
+	k = find(r, who, what);
 	if (!k && n_of(r, who) >= REFUSALS_EACH_MAX) {
 		what = "other requests";
 		k = find(r, who, what);

@@ -17,6 +17,12 @@ static const struct rest_route routes[] = {
     {HTTP_DELETE, V0 "/hosts/{id}", "host:forget", admin_hosts_delete},
     {HTTP_GET, V0 "/hosts/{id}/metrics", "host:read", admin_hosts_metrics},
     {HTTP_GET, V0 "/audit", "audit:read", admin_audit},
+    {HTTP_GET, V0 "/audit/head", "audit:read", admin_audit_head},
+    {HTTP_GET, V0 "/audit/verify", "audit:read", admin_audit_verify},
+    {HTTP_GET, V0 "/audit/{id}", "audit:read", admin_audit_record},
+    /* Where Xen Orchestra's plugin has them. */
+    {HTTP_GET, V0 "/plugins/audit/records", "audit:read", admin_xo_audit},
+    {HTTP_GET, V0 "/plugins/audit/records/{id}", "audit:read", admin_xo_audit_record},
 
     {HTTP_POST, V0 "/auth/login", REST_OPEN, auth_login},
     {HTTP_POST, V0 "/auth/logout", REST_SIGNED_IN, auth_logout},

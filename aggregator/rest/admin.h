@@ -10,6 +10,7 @@
 #define MUSTER_AGGREGATOR_REST_ADMIN_H
 
 #include "aggregator/core/access.h"
+#include "aggregator/core/audit.h"
 #include "common/rest/rest.h"
 
 struct admin_enrol {
@@ -47,17 +48,6 @@ struct admin_token {
 	const char *used_from;
 };
 
-struct admin_audit {
-	int64_t id;
-	mu_msec at;
-	const char *who;
-	const char *source;
-	const char *action;
-	const char *object;
-	const char *result;
-	const char *detail;
-};
-
 /* How a host's metrics fare. */
 struct admin_metrics {
 	size_t n_series;
@@ -77,6 +67,11 @@ struct admin_asker {
 };
 
 typedef void (*admin_done)(void *arg, const struct mu_error *err);
+/* Newest first. */
+typedef void (*admin_audit_rows)(void *arg, const struct audit_record *rows, size_t n_rows,
+				 const struct mu_error *err);
+typedef void (*admin_audit_verdict)(void *arg, const struct audit_check *c,
+				    const struct mu_error *err);
 
 struct admin_ops {
 	void *ctx;
@@ -127,10 +122,12 @@ struct admin_ops {
 	/* Revoke all certificates of the host; `forget`: it and its VMs leave the inventory too. */
 	void (*host_revoke)(void *ctx, const struct host_id *id, bool forget,
 			    const struct admin_asker *who, admin_done done, void *arg);
-	void (*audit_list)(void *ctx, size_t limit, int64_t before,
-			   void (*done)(void *arg, const struct admin_audit *rows, size_t n_rows,
-					const struct mu_error *err),
+	/* Ids below `before`; 0: all. */
+	void (*audit_list)(void *ctx, size_t limit, int64_t before, admin_audit_rows done,
 			   void *arg);
+	/* `kept` may be NULL. */
+	void (*audit_verify)(void *ctx, const struct audit_point *kept, admin_audit_verdict done,
+			     void *arg);
 	void (*metrics)(void *ctx, const struct host_id *id, struct admin_metrics *ret);
 	bool (*host_exists)(void *ctx, const struct host_id *id);
 };

@@ -64,5 +64,15 @@ struct http_reply *admin_hosts_metrics(struct http_request *r, const struct rest
 				       const char *id, void *ctx);
 struct http_reply *admin_audit(struct http_request *r, const struct rest_user *user, const char *id,
 			       void *ctx);
+struct http_reply *admin_audit_record(struct http_request *r, const struct rest_user *user,
+				      const char *id, void *ctx);
+struct http_reply *admin_audit_head(struct http_request *r, const struct rest_user *user,
+				    const char *id, void *ctx);
+struct http_reply *admin_audit_verify(struct http_request *r, const struct rest_user *user,
+				      const char *id, void *ctx);
+struct http_reply *admin_xo_audit(struct http_request *r, const struct rest_user *user,
+				  const char *id, void *ctx);
+struct http_reply *admin_xo_audit_record(struct http_request *r, const struct rest_user *user,
+					 const char *id, void *ctx);
 
 #endif

@@ -6,6 +6,7 @@
  */
 #include "aggregator/store/migrate.h"
 
+#include "aggregator/core/audit.h"
 #include "aggregator/store/stmt.h"
 #include "common/base/assert.h"
 #include "common/base/mem.h"
@@ -278,6 +279,30 @@ static const struct {
 		   "DROP TABLE acl_roles;"
 		   "DROP TABLE acl_groups;"
 		   "DROP TABLE users;"},
+    /* The audit log becomes a chain (docs/formats/audit.md). What is there is chained as it is, and
+     * a record says that nothing protected it until then. */
+    [10] = {.up = "ALTER TABLE audit ADD COLUMN before TEXT NOT NULL DEFAULT '';"
+		  "ALTER TABLE audit ADD COLUMN after TEXT NOT NULL DEFAULT '';"
+		  "ALTER TABLE audit ADD COLUMN hash TEXT NOT NULL DEFAULT '';"
+		  "UPDATE audit SET hash = c.hash FROM ("
+		  " WITH RECURSIVE c(id, hash) AS ("
+		  "  SELECT 0, '" AUDIT_NO_HASH "' UNION ALL"
+		  "  SELECT a.id, audit_hash(c.hash, a.id, a.at, a.who, a.source, a.action,"
+		  "   a.object, a.result, a.detail, a.before, a.after)"
+		  "  FROM c JOIN audit a ON a.id = (SELECT min(id) FROM audit WHERE id > c.id))"
+		  " SELECT id, hash FROM c) c WHERE audit.id = c.id;"
+		  "INSERT INTO audit(id, at, who, source, action, object, result, detail, hash)"
+		  " SELECT id + 1, now, 'aggregator', '', '" AUDIT_CHAIN "', '', 'success', n,"
+		  "  audit_hash(hash, id + 1, now, 'aggregator', '', '" AUDIT_CHAIN "', '',"
+		  "   'success', n, '', '')"
+		  " FROM (SELECT id, hash,"
+		  "  CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now,"
+		  "  'records that were not chained: ' || (SELECT count(*) FROM audit) AS n"
+		  "  FROM audit ORDER BY id DESC LIMIT 1);",
+	    .down = "DELETE FROM settings WHERE name = 'audit.trimmed';"
+		    "ALTER TABLE audit DROP COLUMN hash;"
+		    "ALTER TABLE audit DROP COLUMN after;"
+		    "ALTER TABLE audit DROP COLUMN before;"},
 };
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)

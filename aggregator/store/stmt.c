@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/store/stmt.h"
 
+#include "aggregator/core/audit.h"
 #include "common/base/assert.h"
 #include "common/base/str.h"
 
 #include <limits.h>
 #include <string.h>
+
+/* What a new record of the audit log follows. */
+#define AUDIT_NEWEST                                                                               \
+	"(SELECT id, hash FROM (SELECT id, hash FROM audit ORDER BY id DESC LIMIT 1)"              \
+	" UNION ALL SELECT 0, '" AUDIT_NO_HASH "' ORDER BY id DESC LIMIT 1)"
+/* If there are more than ?1 records; with room for the one that says so. */
+#define AUDIT_LAST_TO_TRIM "(SELECT max(id) - ?1 + 1 FROM audit HAVING min(id) <= max(id) - ?1)"
+#define AUDIT_COLUMNS "id, at, who, source, action, object, result, detail, before, after, hash"
 
 static const struct {
 	const char *name;
@@ -72,13 +81,27 @@ static const struct {
 			" FROM tasks ORDER BY started_at, id"},
 
     [STMT_AUDIT_ADD] = {"audit_add",
-			"INSERT INTO audit(at, who, source, action, object, result, detail)"
-			" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"},
-    [STMT_AUDIT_LIST] = {"audit_list",
-			 "SELECT id, at, who, source, action, object, result, detail FROM audit"
-			 " WHERE id < ?1 ORDER BY id DESC LIMIT ?2"},
-    [STMT_AUDIT_TRIM] = {"audit_trim",
-			 "DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?1"},
+			"INSERT INTO audit(" AUDIT_COLUMNS ")"
+			" SELECT p.id + 1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+			" audit_hash(p.hash, p.id + 1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+			" FROM " AUDIT_NEWEST " p"},
+    [STMT_AUDIT_LIST] = {"audit_list", "SELECT " AUDIT_COLUMNS " FROM audit"
+				       " WHERE id < ?1 ORDER BY id DESC LIMIT ?2"},
+    [STMT_AUDIT_ALL] = {"audit_all", "SELECT " AUDIT_COLUMNS " FROM audit ORDER BY id"},
+    /* In this order: the mark that the rest follows, the deletion, and its record. */
+    [STMT_AUDIT_TRIM_MARK] =
+	{"audit_trim_mark",
+	 "INSERT INTO settings(name, value) SELECT 'audit.trimmed', id || ' ' || hash FROM audit"
+	 " WHERE id <= " AUDIT_LAST_TO_TRIM " ORDER BY id DESC LIMIT 1"
+	 " ON CONFLICT(name) DO UPDATE SET value = excluded.value"},
+    [STMT_AUDIT_TRIM] = {"audit_trim", "DELETE FROM audit WHERE id <= " AUDIT_LAST_TO_TRIM},
+    [STMT_AUDIT_TRIM_ADD] =
+	{"audit_trim_add",
+	 "INSERT INTO audit(" AUDIT_COLUMNS ") SELECT p.id + 1, ?1, 'aggregator', '', '" AUDIT_TRIM
+	 "', '', 'success', s.value, '', '', audit_hash(p.hash, p.id + 1, ?1, 'aggregator', '',"
+	 " '" AUDIT_TRIM "', '', 'success', s.value, '', '')"
+	 " FROM " AUDIT_NEWEST " p, settings s"
+	 " WHERE s.name = 'audit.trimmed' AND changes() > 0"},
 
     [STMT_CERT_ADD] = {"certificate_add",
 		       "INSERT INTO certificates(fingerprint, host, serial, issued_at, not_after)"

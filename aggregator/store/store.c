@@ -99,7 +99,7 @@ static int open_db(const char *path, unsigned page_limit, sqlite3 **ret_db, stru
 		return stmt_error(err, *ret_db, rc, "opening");
 	if (chmod(path, 0600) < 0)
 		return mu_error_errno(err, errno, "setting the mode");
-	if (set_pragmas(*ret_db, page_limit, err) < 0)
+	if (set_pragmas(*ret_db, page_limit, err) < 0 || store_audit_function(*ret_db, err) < 0)
 		return MU_FAILED;
 	return quick_check(*ret_db, err);
 }

@@ -79,6 +79,9 @@ void store_job_start(struct store *s, struct store_job *job);
 sqlite3_stmt *store_read(struct store *s, enum stmt_id id, const struct stmt_value *values,
 			 size_t n_values, struct mu_error *err);
 
+/* audit.c: SQL's audit_hash(), which statements and migrations use. */
+int store_audit_function(sqlite3 *db, struct mu_error *err);
+
 /* writer.c */
 void store_writer_kick(struct store *s);
 /* store.c: nothing is left to write while closing. */

@@ -160,6 +160,7 @@ struct http_server_options {
 	size_t body_max;
 	size_t events_max;
 	unsigned connections_max; /* further ones wait in the kernel's queue */
+	unsigned per_source_max;  /* of these, over TLS; further ones are closed at once; 0: any */
 	unsigned websockets_max;  /* of these; further ones are refused with 503; 0: none */
 	mu_msec idle_timeout;     /* keep-alive and slow requests */
 	/* Offer HTTP/2 before HTTP/1.1: a peer that resets a stream is then noticed only when its
@@ -182,8 +183,8 @@ void http_server_counts(const struct http_server *s, struct http_counts *ret);
 /* TLS on "ADDR:PORT" (PORT 0 picks one); paths of PEM files. */
 int http_listen_tls(struct http_server *s, const char *address, const char *cert_path,
 		    const char *key_path, int *ret_port, struct mu_error *err);
-/* The files given to http_listen_tls() have changed: new connections get what is in them now. After
- * an error the old certificate stays. */
+/* New connections get what is in these files now; those that are open go on. After an error the
+ * old certificate stays. */
 int http_tls_renewed(struct http_server *s, const char *cert_path, const char *key_path,
 		     struct mu_error *err);
 /* Unix socket with the given mode; a stale socket file is replaced, a live one is MU_E_EXISTS. */

@@ -64,6 +64,8 @@ void http_server_conn_closed(struct http_conn *conn)
 {
 	struct http_server *s = conn->server;
 
+	if (s->sources && !conn->peer.local)
+		http_sources_leave(s->sources, conn->peer.address);
 	free(conn);
 	s->n_conns--;
 	if (!s->stopping && s->n_conns == s->options.connections_max - 1)
@@ -84,12 +86,19 @@ static void on_accept(int fd, const struct http_peer *peer, void *ctx)
 		(void)close(fd);
 		return;
 	}
+	if (s->sources && !peer->local && !http_sources_enter(s->sources, peer->address)) {
+		(void)close(fd);
+		return;
+	}
 	/* It closes the descriptor when it fails. */
 	wsi = lws_adopt_descriptor_vhost(
 	    v->lws, LWS_ADOPT_SOCKET | LWS_ADOPT_HTTP | (v->tls ? LWS_ADOPT_ALLOW_SSL : 0), sock,
 	    NULL, NULL);
-	if (!wsi)
+	if (!wsi) {
+		if (s->sources && !peer->local)
+			http_sources_leave(s->sources, peer->address);
 		return;
+	}
 	conn = mu_xcalloc(1, sizeof *conn);
 	conn->server = s;
 	conn->wsi = wsi;
@@ -171,6 +180,8 @@ int http_server_new(struct mu_loop *loop, const struct http_server_options *opti
 				    "libwebsockets-evlib-uv installed",
 				    last_complaint);
 	}
+	if (options->per_source_max)
+		s->sources = http_sources_new(options->per_source_max);
 	s->sweep = mu_timer_new(loop, on_sweep, s);
 	mu_timer_set(s->sweep, SWEEP_EVERY_MS);
 	*ret_server = s;
@@ -178,6 +189,19 @@ int http_server_new(struct mu_loop *loop, const struct http_server_options *opti
 }
 
 /* Listeners */
+
+void http_server_tls(void *ssl_ctx, struct lws_vhost *vhost)
+{
+	struct http_vhost *v = lws_vhost_user(vhost);
+
+	http_pair_serve(ssl_ctx, &v->pair);
+}
+
+static void vhost_free(struct http_vhost *v)
+{
+	http_pair_free(v->pair);
+	free(v);
+}
 
 static int vhost_new(struct http_server *s, const char *cert_path, const char *key_path,
 		     struct http_vhost **ret_vhost, struct mu_error *err)
@@ -191,6 +215,7 @@ static int vhost_new(struct http_server *s, const char *cert_path, const char *k
 	v->tls = cert_path != NULL;
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
 	info.vhost_name = name;
+	info.user = v;
 	info.protocols = http_protocols;
 	info.keepalive_timeout = (int)to_seconds(s->options.idle_timeout);
 	/* What is no HTTP at all goes to the raw callback, which answers 400. */
@@ -204,10 +229,14 @@ static int vhost_new(struct http_server *s, const char *cert_path, const char *k
 		    (long)(SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1 | SSL_OP_NO_RENEGOTIATION);
 		info.alpn = s->options.http2_first ? "h2,http/1.1" : "http/1.1,h2";
 	}
+	if (cert_path && http_pair_load(cert_path, key_path, &v->pair, err) < 0) {
+		vhost_free(v);
+		return mu_error_prefix(err, "cannot serve TLS");
+	}
 	last_complaint[0] = '\0';
 	v->lws = lws_create_vhost(s->lws, &info);
 	if (!v->lws) {
-		free(v);
+		vhost_free(v);
 		return mu_error_set(
 		    err, MU_E_INVALID,
 		    "cannot serve TLS with certificate %s and key %s: %s; hint: PEM "
@@ -218,25 +247,17 @@ static int vhost_new(struct http_server *s, const char *cert_path, const char *k
 	return 0;
 }
 
-static int readable(const char *what, const char *path, struct mu_error *err)
-{
-	if (access(path, R_OK) < 0)
-		return mu_error_errno(err, errno, "cannot read the %s %s", what, path);
-	return 0;
-}
-
 int http_listen_tls(struct http_server *s, const char *address, const char *cert_path,
 		    const char *key_path, int *ret_port, struct mu_error *err)
 {
 	struct http_vhost *v = NULL;
 	int port = 0;
 
-	if (readable("certificate", cert_path, err) < 0 || readable("key", key_path, err) < 0 ||
-	    vhost_new(s, cert_path, key_path, &v, err) < 0)
+	if (vhost_new(s, cert_path, key_path, &v, err) < 0)
 		return MU_FAILED;
 	if (http_listener_tcp(s->loop, address, on_accept, v, &v->listener, &port, err) < 0) {
 		lws_vhost_destroy(v->lws);
-		free(v);
+		vhost_free(v);
 		return MU_FAILED;
 	}
 	mu_list_push_back(&s->vhosts, &v->link);
@@ -248,13 +269,18 @@ int http_listen_tls(struct http_server *s, const char *address, const char *cert
 int http_tls_renewed(struct http_server *s, const char *cert_path, const char *key_path,
 		     struct mu_error *err)
 {
-	if (readable("certificate", cert_path, err) < 0 || readable("key", key_path, err) < 0)
-		return MU_FAILED;
-	last_complaint[0] = '\0';
-	if (lws_tls_cert_updated(s->lws, cert_path, key_path, NULL, 0, NULL, 0) != 0)
-		return mu_error_set(err, MU_E_INVALID,
-				    "cannot take over certificate %s and key %s: %s", cert_path,
-				    key_path, last_complaint);
+	mu_list_each(it, &s->vhosts)
+	{
+		struct http_vhost *v = MU_CONTAINER_OF(it, struct http_vhost, link);
+		struct http_pair *pair;
+
+		if (!v->tls)
+			continue;
+		if (http_pair_load(cert_path, key_path, &pair, err) < 0)
+			return MU_FAILED;
+		http_pair_free(v->pair);
+		v->pair = pair;
+	}
 	return 0;
 }
 
@@ -285,6 +311,7 @@ static void stop_turn(void *ctx)
 		return;
 	}
 	lws_context_destroy(s->lws);
+	http_sources_free(s->sources);
 	http_orphans_drop(&s->orphans);
 	s->on_stopped(s->stopped_ctx);
 	free(s);
@@ -302,7 +329,7 @@ static void stop_now(void *ctx)
 		struct http_vhost *v = MU_CONTAINER_OF(it, struct http_vhost, link);
 
 		http_listener_free(v->listener);
-		free(v);
+		vhost_free(v);
 	}
 	s->sweep = mu_timer_free(s->sweep);
 	lws_context_destroy(s->lws);

@@ -5,6 +5,8 @@
 
 #include "common/base/list.h"
 #include "common/http/listen.h"
+#include "common/http/pair.h"
+#include "common/http/sources.h"
 
 #include <libwebsockets.h>
 
@@ -27,13 +29,15 @@ struct http_vhost {
 	struct lws_vhost *lws;
 	struct http_listener *listener;
 	bool tls;
+	struct http_pair *pair; /* with TLS */
 };
 
 struct http_server {
 	struct mu_loop *loop;
 	struct http_server_options options;
 	struct lws_context *lws;
-	int fd_end; /* its tables end there */
+	int fd_end;                   /* its tables end there */
+	struct http_sources *sources; /* NULL: not counted */
 	struct mu_link vhosts;
 	struct mu_link streams;    /* stream.h */
 	struct mu_link orphans;    /* exchanges whose peer is gone: message.h */
@@ -51,6 +55,8 @@ struct http_server {
 	unsigned char piece[LWS_PRE + HTTP_PIECE_MAX]; /* what is being written */
 };
 
+/* A vhost is being made: its SSL_CTX. */
+void http_server_tls(void *ssl_ctx, struct lws_vhost *vhost);
 /* A connection ended. */
 void http_server_conn_closed(struct http_conn *conn);
 /* The last WebSocket ended: a server that is stopping goes on. */

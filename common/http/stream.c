@@ -388,6 +388,9 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 #pragma GCC diagnostic ignored "-Wswitch-enum"
 	/* A hundred reasons of the library's, most of them not ours. */
 	switch (reason) {
+	case LWS_CALLBACK_OPENSSL_LOAD_EXTRA_SERVER_VERIFY_CERTS:
+		http_server_tls(user, in);
+		return 0;
 	case LWS_CALLBACK_HTTP:
 		return on_http(lws_context_user(lws_get_context(wsi)), wsi, session, in, len);
 	case LWS_CALLBACK_HTTP_BODY:

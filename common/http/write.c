@@ -39,6 +39,31 @@ static int add_length(struct http_stream *s, unsigned char **p, unsigned char *e
 	return 0;
 }
 
+static bool says(const struct http_reply *reply, const char *name)
+{
+	return http_reply_header_of(reply, name) != NULL;
+}
+
+/* What browsers are to keep from doing; a reply that says something else about it is believed. */
+static int add_security(struct http_stream *s, unsigned char **p, unsigned char *end)
+{
+	const struct http_reply *reply = s->x->reply;
+	int r = add_header(s, "x-content-type-options", "nosniff", p, end);
+
+	if (!r && !says(reply, "content-security-policy"))
+		r = add_header(s, "content-security-policy",
+			       "default-src 'none'; frame-ancestors 'none'", p, end);
+	if (!r)
+		r = add_header(s, "referrer-policy", "no-referrer", p, end);
+	/* What has an ETag may be kept, but is asked for again. */
+	if (!r && !says(reply, "cache-control"))
+		r = add_header(s, "cache-control",
+			       says(reply, "etag") ? "private, no-cache" : "no-store", p, end);
+	if (!r && lws_is_ssl(lws_get_network_wsi(s->wsi)))
+		r = add_header(s, "strict-transport-security", "max-age=31536000", p, end);
+	return r;
+}
+
 static int build_headers(struct http_stream *s, unsigned char **p, unsigned char *end)
 {
 	struct http_reply *reply = s->x->reply;
@@ -46,14 +71,12 @@ static int build_headers(struct http_stream *s, unsigned char **p, unsigned char
 
 	if (!r && reply->type)
 		r = add_header(s, "content-type", reply->type, p, end);
-	if (!r && reply->type)
-		r = add_header(s, "x-content-type-options", "nosniff", p, end);
+	if (!r)
+		r = add_security(s, p, end);
 	if (!r && reply->kind == HTTP_REPLY_NOW && reply->status != 204 && reply->status != 304)
 		r = lws_add_http_header_content_length(s->wsi, reply->body.len, p, end);
 	if (!r && reply->kind == HTTP_REPLY_STREAM)
 		r = add_length(s, p, end);
-	if (!r && reply->kind == HTTP_REPLY_EVENTS)
-		r = add_header(s, "cache-control", "no-store", p, end);
 	if (!r && !s->h2 && (s->close_after || reply->kind == HTTP_REPLY_EVENTS))
 		r = add_header(s, "connection", "close", p, end);
 	for (const struct http_header *h = reply->headers; h && !r; h = h->next)

@@ -64,6 +64,10 @@ struct rest_call {
 typedef struct http_reply *(*rest_next)(struct rest_call *c);
 struct http_reply *rest_authenticate(struct rest_call *c, rest_next next);
 
+/* refusal.c: give `reply` back; if it is a refusal, the backend is told. `pattern` is the route's,
+ * NULL when it is not known yet. */
+struct http_reply *rest_tell_refusal(struct rest_call *c, const char *pattern,
+				     struct http_reply *reply);
 /* 400: malformed. 422: understood, but wrong. 404 with {id, type}. */
 struct http_reply *rest_bad_request(struct rest_call *c, const struct mu_error *err);
 struct http_reply *rest_not_found(struct rest_call *c, const char *type, const char *id);

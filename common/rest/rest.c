@@ -486,19 +486,6 @@ static struct http_reply *with_key(struct rest_call *c, struct match *m)
 	return rest_keyed(c, key, carry_out, mu_arena_memdup(c->arena, m, sizeof *m));
 }
 
-static void note_refusal(struct rest_call *c, const struct match *m)
-{
-	const struct rest_backend *b = &c->rest->backend;
-	const char *method = method_names[c->request->method];
-	struct mu_uuid id;
-	bool has_id = m->vars[0] && mu_uuid_parse(m->vars[0], &id);
-
-	if (b->refused)
-		b->refused(b->ctx, &c->user, c->request->peer.address,
-			   mu_arena_printf(c->arena, "%s %s", method, m->info.pattern),
-			   c->request->path, has_id ? &id : NULL);
-}
-
 /* c->user is known, or the route is open to all. */
 static struct http_reply *dispatch(struct rest_call *c)
 {
@@ -506,14 +493,12 @@ static struct http_reply *dispatch(struct rest_call *c)
 	struct http_reply *reply = NULL;
 
 	if (!found(&m))
-		return no_route(c, m.allowed);
+		return rest_tell_refusal(c, NULL, no_route(c, m.allowed));
 	if (!is_open(&m))
 		reply = rest_access_check(c, &m.info, m.vars);
 	if (!reply)
 		reply = with_key(c, &m);
-	if (c->refused || (!is_open(&m) && http_reply_status(reply) == 403))
-		note_refusal(c, &m);
-	return reply;
+	return rest_tell_refusal(c, m.info.pattern, reply);
 }
 
 struct http_reply *rest_handle(struct http_request *r, void *rest)

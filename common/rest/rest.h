@@ -84,6 +84,15 @@ struct rest_key {
 	size_t body_len;
 };
 
+/* A request that was refused on the spot, for the record. */
+struct rest_refusal {
+	const struct rest_user *user; /* NULL: nobody knew who asked */
+	const struct http_request *request;
+	const char *pattern; /* the route's, "/rest/v0/vms/{id}"; NULL: there is none, or not yet */
+	int status;
+	const char *why;
+};
+
 struct rest_backend {
 	void *ctx;
 	/* Fill *ret_user, or fail with MU_E_UNAUTHENTICATED. `token` is the bearer token or cookie
@@ -105,11 +114,6 @@ struct rest_backend {
 	/* What an account that is no administrator's may; valid until the next loop turn. Optional:
 	 * NULL = nothing. */
 	const struct rights *(*rights)(void *ctx, const struct mu_uuid *account);
-	/* A request was refused because of who asked: a user without a privilege, or (`user` NULL)
-	 * a token that nobody has. `what` says which kind ("GET /rest/v0/vms/{id}"), `path` and
-	 * `object` (NULL: none) what it was about. Optional. */
-	void (*refused)(void *ctx, const struct rest_user *user, const char *from, const char *what,
-			const char *path, const struct mu_uuid *object);
 	/* Walk the objects in a stable order; stop when `each` returns false. */
 	void (*each_host)(void *ctx, bool (*each)(const struct model_host *h, void *arg),
 			  void *arg);
@@ -202,6 +206,9 @@ struct rest_backend {
 	int (*transfer_open)(void *ctx, const struct rest_transfer *rq,
 			     const struct rest_user *user, const char *from, struct mu_pipe near,
 			     struct mu_pipe *ret_far, struct mu_error *err);
+	/* A change was refused before it came to any of these, or somebody may not look, or is
+	 * not known. Optional. */
+	void (*refused)(void *ctx, const struct rest_refusal *refusal);
 };
 
 /* The table is copied. */

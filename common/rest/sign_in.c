@@ -129,7 +129,7 @@ static void on_signed_in(void *arg, const struct rest_user *user, const struct m
 	c.arena = r->arena;
 	if (user)
 		c.user = *user;
-	reply = user ? next(&c) : not_known(&c, err);
+	reply = user ? next(&c) : not_known(&c, err); /* which the backend knows */
 	if (http_reply_status(reply))
 		http_request_finish(r, reply);
 }
@@ -157,7 +157,7 @@ static struct http_reply *sign_in(struct rest_call *c, const struct credentials 
 		(void)mu_error_set(&err, MU_E_UNAUTHENTICATED,
 				   "this takes a token in the place of the password; hint: POST "
 				   "/rest/v0/auth/login");
-		return not_known(c, &err);
+		return rest_tell_refusal(c, NULL, not_known(c, &err));
 	}
 	s = mu_xcalloc(1, sizeof *s);
 	s->rest = c->rest;
@@ -174,16 +174,12 @@ struct http_reply *rest_authenticate(struct rest_call *c, rest_next next)
 	struct credentials who;
 
 	if (credentials_of(c, &who, &err) < 0)
-		return not_known(c, &err);
+		return rest_tell_refusal(c, NULL, not_known(c, &err));
 	if (b->authenticate(b->ctx, who.token, &c->request->peer, &c->user, &err) == 0) {
 		c->token = who.token;
 		return next(c);
 	}
 	if (who.name && b->sign_in && err.code == MU_E_UNAUTHENTICATED)
 		return sign_in(c, &who, next);
-	if (who.token && b->refused)
-		b->refused(b->ctx, NULL, c->request->peer.address,
-			   mu_arena_printf(c->arena, "token from %s", c->request->peer.address),
-			   c->request->path, NULL);
-	return not_known(c, &err);
+	return rest_tell_refusal(c, NULL, not_known(c, &err));
 }

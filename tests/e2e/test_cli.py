@@ -7,6 +7,7 @@ import json
 import pathlib
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -125,22 +126,65 @@ class Reading(Cli):
             0, "complete", "--", "host").stdout.split() if not word.startswith("-")})
         self.assertIn("db-1", self.run_muster(0, "complete", "--", "vm", "start").stdout.split())
 
-    def complete(self, *words):
-        """What bash offers for the last word."""
+    # How each shell is asked what it offers for the last word of "$@". zsh leaves it to compadd to
+    # drop what does not begin with the word.
+    shells = {
+        "bash": ('. {0}.bash; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _muster; '
+                 'printf "%s\\n" "${{COMPREPLY[@]}}"'),
+        "zsh": ('compadd() {{ print -rl -- "${{(@M)${{(@P)2}}:#$words[CURRENT]*}}" }}; '
+                'words=("$@"); CURRENT=$#; source {0}.zsh'),
+        "fish": 'source {0}.fish; complete -C "$argv"',
+    }
+
+    def complete(self, shell, *words):
         folder = os.path.dirname(demo.program("muster"))
-        script = (f"PATH={folder}:$PATH; . {demo.ROOT}/deploy/completion/muster.bash; "
-                  'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _muster; printf "%s\\n" "${COMPREPLY[@]}"')
-        done = subprocess.run(["bash", "-c", script, "bash", "muster", *words], text=True,
-                              env={**self.demo.environment(), **self.demo.env}, timeout=60,
+        script = self.shells[shell].format(f"{demo.ROOT}/deploy/completion/muster")
+        name = [] if shell == "fish" else [shell]
+        env = {**self.demo.environment(), **self.demo.env}
+        done = subprocess.run([shell, "-c", script, *name, "muster", *words], text=True,
+                              env={**env, "PATH": f"{folder}:{os.environ['PATH']}"}, timeout=60,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
         self.assertEqual("", done.stderr)
         return done.stdout.split()
 
+    def completion_in(self, shell):
+        self.assertEqual({"start", "stop", "stats"}, set(self.complete(shell, "vm", "st")))
+        self.assertEqual({"vm", "vbd", "vif", "vdi"}, set(self.complete(shell, "v")))
+        self.assertIn("--force", self.complete(shell, "vm", "stop", "db-1", "--fo"))
+        self.assertEqual({"db-1", "db-2"}, set(self.complete(shell, "vm", "stop", "db")))
+
     def test_completion_in_bash(self):
-        self.assertEqual(["start", "stop", "stats"], self.complete("vm", "st"))
-        self.assertEqual(["vm", "vbd", "vif", "vdi"], self.complete("v"))
-        self.assertIn("--force", self.complete("vm", "stop", "db-1", "--fo"))
-        self.assertEqual(["db-1", "db-2"], sorted(self.complete("vm", "stop", "db")))
+        self.completion_in("bash")
+
+    @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
+    def test_completion_in_zsh(self):
+        self.completion_in("zsh")
+
+    @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
+    def test_completion_in_fish(self):
+        self.completion_in("fish")
+
+    def test_any_request(self):
+        vms = json.loads(self.run_muster(0, "query", "vms", "fields=id,name_label",
+                                         "filter=name_label:db-1").stdout)
+        self.assertEqual(["db-1"], [vm["name_label"] for vm in vms])
+        self.assertEqual(vms, yaml.safe_load(self.run_muster(
+            0, "query", "GET", "/rest/v0/vms?fields=id,name_label", "filter=name_label:db-1", "-o",
+            "yaml").stdout))
+        self.assertIn("BEGIN CERTIFICATE", self.run_muster(0, "query", "ca").stdout)
+        dry = self.run_muster(0, "query", "POST", "join-tokens", "name=by words", "--dry-run").stdout
+        self.assertRegex(dry, r'^POST /rest/v0/join-tokens\n\{\s+"name": "by words"\s+\}\n$')
+        made = json.loads(self.run_muster(0, "query", "POST", "join-tokens", "name=by words").stdout)
+        listed = json.loads(self.run_muster(0, "query", "join-tokens").stdout)
+        self.assertEqual(["by words"], [t["name"] for t in listed if t["id"] == made["id"]])
+        self.assertEqual("", self.run_muster(0, "query", "DELETE", f"join-tokens/{made['id']}").stdout)
+        made = self.run_muster(0, "query", "POST", "join-tokens", "--json", "-",
+                               text='{"name": "piped"}').stdout
+        self.assertEqual("piped", json.loads(made)["name"])
+        self.run_muster(3, "query", "vms/nothing")
+        self.run_muster(2, "query", "POST")
+        self.run_muster(2, "query", "vms", "fields")
+        self.run_muster(2, "query", "vms", "--json", "-", text="{}")
 
 
 class Acting(Cli):

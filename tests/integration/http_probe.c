@@ -399,6 +399,7 @@ static int serve(struct probe *p, char **argv, struct mu_error *err)
 	    .body_max = 100000,
 	    .events_max = 200000,
 	    .connections_max = (unsigned)strtoul(argv[4], NULL, 10),
+	    .per_source_max = (unsigned)strtoul(argv[7], NULL, 10),
 	    .websockets_max = 20,
 	    .idle_timeout = (mu_msec)strtol(argv[5], NULL, 10),
 	    .http2_first = strcmp(argv[6], "h2") == 0,
@@ -420,9 +421,9 @@ int main(int argc, char **argv)
 	struct probe p = {0};
 	struct mu_error err = MU_ERROR_INIT;
 
-	if (argc != 7) {
-		(void)fprintf(stderr,
-			      "usage: http_probe CERT KEY SOCKET CONNECTIONS IDLE_MS h2|h1\n");
+	if (argc != 8) {
+		(void)fprintf(stderr, "usage: http_probe CERT KEY SOCKET CONNECTIONS IDLE_MS h2|h1 "
+				      "PER_SOURCE\n");
 		return 2;
 	}
 	if (getenv("HTTP_PROBE_DEBUG"))

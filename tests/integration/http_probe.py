@@ -19,7 +19,8 @@ DEADLINE = 60
 
 
 class Probe:
-    def __init__(self, connections=2000, idle_ms=60000, nofile=None, first="h2"):
+    def __init__(self, connections=2000, idle_ms=60000, nofile=None, first="h2",
+                 per_source=0):
         self._folder = tempfile.TemporaryDirectory()
         self.folder = pathlib.Path(self._folder.name)
         self.cert, key = self.folder / "cert.pem", self.folder / "key.pem"
@@ -29,7 +30,8 @@ class Probe:
              "-nodes", "-keyout", key, "-out", self.cert, "-days", "2", "-subj", "/CN=probe",
              "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
         self.argv = [str(a) for a in (BUILD / "tests/integration/http_probe", self.cert, key,
-                                      self.socket, connections, idle_ms, first)]
+                                      self.socket, connections, idle_ms, first,
+                                      per_source)]
         limit = None if nofile is None else lambda: resource.setrlimit(
             resource.RLIMIT_NOFILE, (nofile, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         self.errors = (self.folder / "stderr").open("w+")

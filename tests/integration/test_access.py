@@ -155,12 +155,12 @@ class AccessTest(AggregatorCase):
         found = wait_until("the refusals are in the log", rows)
         his = [row for row in found if row["user"] == "curious" and " more " not in row["detail"]]
         self.assertEqual(
-            ["GET /rest/v0/audit: /rest/v0/audit",
-             f"GET /rest/v0/hosts/{{id}}: /rest/v0/hosts/{agent.id}"],
+            ["/rest/v0/audit: 403 curious has no privilege audit:read",
+             f"/rest/v0/hosts/{agent.id}: 403 curious has no privilege host:read for {agent.id}"],
             [row["detail"] for row in his])
         self.assertEqual(["", agent.id], [row["object"] for row in his])
         self.assertTrue(all("127.0.0.1" in row["from"] for row in his), his)
-        self.assertTrue(any(row["detail"].startswith("token from 127.0.0.1") for row in found))
+        self.assertTrue(any(row["user"] == "nobody" and row["detail"].startswith("/rest/v0/hosts: 401") for row in found))
         self.assertNotIn("guessed", str(found))
 
     def test_everything_is_there_after_a_crash(self):

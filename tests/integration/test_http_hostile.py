@@ -225,6 +225,50 @@ class HostileTest(unittest.TestCase):
                 probe.echo()
         s.close()
 
+    def test_headers_that_trickle_are_cut(self):
+        """A byte now and then is no request: the time for all of its headers is bounded."""
+        probe = self.start(idle_ms=2000)
+        for tls in (True, False):
+            with self.subTest(tls=tls):
+                s = probe.connect(tls)
+                s.sendall(b"GET /echo HTTP/1.1\r\nhost: x\r\nx-slow: ")
+                end = time.monotonic() + DEADLINE
+                with self.assertRaises((BrokenPipeError, ConnectionError, ssl.SSLError)):
+                    while time.monotonic() < end:
+                        s.send(b"x")
+                        probe.echo()
+                s.close()
+
+    def test_one_source_cannot_take_all_connections(self):
+        probe = self.start(per_source=10)
+        idle = [probe.connect() for _ in range(10)]
+        for s in idle:
+            s.sendall(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n")
+            read_until(s, b"}")
+        late = probe.connect_tcp()
+        self.assertEqual(b"", read_all(late))
+        late.close()
+        # Others are served: from another address, and over the Unix socket.
+        other = socket.create_connection(("127.0.0.1", probe.port), DEADLINE, ("127.0.0.2", 0))
+        s = ssl.create_default_context(cafile=str(probe.cert)).wrap_socket(
+            other, server_hostname="127.0.0.1")
+        s.sendall(b"GET /echo HTTP/1.1\r\nhost: x\r\n\r\n")
+        read_until(s, b"}")
+        s.close()
+        self.assertEqual(probe.echo(unix=True)["path"], "/echo")
+        # One leaves: there is room for one.
+        idle.pop().close()
+        end = time.monotonic() + DEADLINE
+        status = None
+        while status is None and time.monotonic() < end:  # polls: the server has to notice it
+            try:
+                status = probe.echo()["path"]
+            except (AssertionError, subprocess.CalledProcessError):
+                pass
+        self.assertEqual("/echo", status)
+        for s in idle:
+            s.close()
+
     def test_a_thousand_connections(self):
         probe = self.start()
         idle = [probe.connect(tls=False) for _ in range(500)]

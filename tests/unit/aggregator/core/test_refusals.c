@@ -21,7 +21,7 @@ TestSuite(refusals, .init = setup, .fini = teardown);
 
 static bool note(const char *who, const char *what, int64_t at)
 {
-	return refusals_note(r, who, what, MU_SEC(at));
+	return refusals_note(r, who, what, false, MU_SEC(at));
 }
 
 static void expect_due(int64_t at, const char *who, const char *what, uint64_t n, int64_t within)
@@ -118,4 +118,21 @@ Test(refusals, nor_do_many)
 	}
 	cr_expect_eq(n_told, REFUSALS_MAX);
 	expect_due(60, "others", "others", 1000 - REFUSALS_MAX, 60);
+}
+
+Test(refusals, each_change_as_long_as_they_are_few)
+{
+	mu_msec again = REFUSALS_EVERY_MS;
+
+	for (int i = 0; i < REFUSALS_BURST; i++)
+		cr_expect(refusals_note(r, "ann", "PUT /a", true, 0), "%d", i);
+	cr_expect_eq(refusals_next(r), -1, "nothing is only counted");
+	cr_expect(refusals_note(r, "ann", "PUT /a", true, 1), "the first of its kind");
+	cr_expect_not(refusals_note(r, "ann", "PUT /a", true, again - 1));
+	cr_expect(refusals_note(r, "ann", "PUT /a", true, again), "one more");
+	cr_expect_not(refusals_note(r, "ann", "PUT /a", true, again + 1));
+	expect_due(61, "ann", "PUT /a", 2, 60);
+	for (int i = 0; i < REFUSALS_BURST; i++)
+		cr_expect(refusals_note(r, "bob", "PUT /a", true, 2 * REFUSALS_BURST * again),
+			  "a pause fills it: %d", i);
 }

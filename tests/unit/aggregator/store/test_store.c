@@ -5,7 +5,6 @@
  */
 #include "aggregator/store/access.h"
 #include "aggregator/store/alarms.h"
-#include "aggregator/store/audit.h"
 #include "aggregator/store/hosts.h"
 #include "aggregator/store/metrics.h"
 #include "aggregator/store/store.h"
@@ -385,7 +384,7 @@ Test(store, every_step_from_its_own_dump)
 
 Test(store, every_step_down_undoes_the_step_up)
 {
-	enum { NEWEST = 9 };
+	enum { NEWEST = 10 };
 	struct mu_error err = MU_ERROR_INIT;
 	char *schemas[NEWEST + 1] = {NULL};
 
@@ -774,49 +773,6 @@ Test(store, objects_are_kept_per_host)
 	store_commit(tx, STORE_KEEP, done, NULL);
 	wait_for(9);
 	cr_assert_eq(n_objects(), 0);
-}
-
-/* --- audit: read on the writer's thread --- */
-
-static int n_rows_seen;
-
-static void audit_listed(void *ctx, const struct store_audit *rows, size_t n_rows,
-			 const struct mu_error *err)
-{
-	(void)ctx;
-	cr_assert_null(err);
-	n_rows_seen = (int)n_rows;
-	if (n_rows)
-		seen.order[0] = rows[0].action[0];
-	mu_loop_stop(loop);
-}
-
-Test(store, audit_is_read_newest_first_behind_what_was_written)
-{
-	static const char *const actions[] = {"a", "b", "c", "d"};
-
-	open_store(0);
-	for (size_t i = 0; i < MU_ARRAY_SIZE(actions); i++) {
-		struct store_tx *tx = store_begin(store);
-		struct store_audit row = {.at = (mu_msec)i,
-					  .who = "w",
-					  .source = "",
-					  .action = actions[i],
-					  .object = "",
-					  .result = "",
-					  .detail = ""};
-
-		store_audit_add(tx, &row);
-		store_commit(tx, STORE_KEEP, NULL, NULL);
-	}
-	store_audit_list(store, 3, 0, audit_listed, NULL);
-	mu_loop_run(loop);
-	cr_assert_eq(n_rows_seen, 3);
-	cr_assert_eq(seen.order[0], 'd');
-	store_audit_list(store, 10, 2, audit_listed, NULL);
-	mu_loop_run(loop);
-	cr_assert_eq(n_rows_seen, 1);
-	cr_assert_eq(seen.order[0], 'a');
 }
 
 /* --- the metrics' catalogue --- */

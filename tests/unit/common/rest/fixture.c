@@ -38,16 +38,14 @@ static const struct rights *rights(void *ctx, const struct mu_uuid *account)
 	return f->rights;
 }
 
-static void refused(void *ctx, const struct rest_user *user, const char *from, const char *what,
-		    const char *path, const struct mu_uuid *object)
+static void refused(void *ctx, const struct rest_refusal *r)
 {
 	struct fixture *f = ctx;
-	char id[MU_UUID_TEXT] = "";
 
-	(void)from;
 	f->n_refused++;
-	(void)snprintf(f->refused, sizeof f->refused, "%s|%s|%s|%s", user ? user->name : "", what,
-		       path, object ? mu_uuid_format(object, id) : "");
+	(void)snprintf(f->refused, sizeof f->refused, "%s|%s|%s|%d|%s",
+		       r->user ? r->user->name : "", r->pattern ? r->pattern : "", r->request->path,
+		       r->status, r->why);
 }
 
 static void each_host(void *ctx, bool (*each)(const struct model_host *h, void *arg), void *arg)
