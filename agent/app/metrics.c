@@ -242,7 +242,8 @@ static void sample(struct metrics *m)
 	read_host(m);
 	for (size_t i = 0; i < n; i++)
 		describe(m, &m->stats[i], wall, &m->domains[i]);
-	host = (struct sample_host){.stats = &m->host, .n_srs = m->n_srs, .srs = m->srs};
+	host =
+	    (struct sample_host){.wall = wall, .stats = &m->host, .n_srs = m->n_srs, .srs = m->srs};
 	sampler_step(m->sampler, &host, m->domains, n, &m->list);
 	keep(m, sample_grid(wall));
 	if (window_add(m->window, sample_grid(wall), &m->list) && m->added)
