@@ -31,6 +31,7 @@ struct feed *feed_free(struct feed *f)
 {
 	if (!f)
 		return NULL;
+	counts_deinit(&f->counts);
 	let_go(&f->live);
 	let_go(&f->kept);
 	free(f);
@@ -42,10 +43,11 @@ static void *keep(const void *p, size_t size)
 	return size > 0 ? mu_xmemdup(p, size) : NULL;
 }
 
-static void map_slots(struct feed_slots *s, struct catalogue *c, const struct mu_uuid *host,
-		      const struct catalogue_want *want, size_t n, uint32_t step)
+/* `places` of its slots are in the arena. */
+static const uint32_t *map_slots(struct feed_slots *s, struct catalogue *c, struct mu_arena *a,
+				 const struct mu_uuid *host, const struct catalogue_want *want,
+				 size_t n, uint32_t step)
 {
-	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 	struct catalogue_map map;
 
 	let_go(s);
@@ -56,16 +58,22 @@ static void map_slots(struct feed_slots *s, struct catalogue *c, const struct mu
 	s->map = map;
 	s->map.runs = keep(map.runs, map.n_runs * sizeof *map.runs);
 	s->map.objects = keep(map.objects, map.n_objects * sizeof(struct catalogue_object *));
+	s->map.places = NULL;
 	s->n = n;
+	return map.places;
 }
 
 void feed_map(struct feed *f, struct catalogue *c, const struct catalogue_want *want, size_t n,
 	      uint32_t step)
 {
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	const uint32_t *places;
 	char text[MU_UUID_TEXT];
 	size_t n_dropped;
 
-	map_slots(&f->live, c, &f->host, want, n, step);
+	counts_deinit(&f->counts);
+	places = map_slots(&f->live, c, a, &f->host, want, n, step);
+	counts_init(&f->counts, c, want, places, n);
 	n_dropped = f->live.map.n_dropped;
 	if (n_dropped > 0 && n_dropped != f->intake.n_dropped)
 		mu_log_warning("series of a host are not kept host=%s dropped=%zu kept=%zu "
@@ -88,7 +96,7 @@ void feed_map_rows(struct feed *f, struct catalogue *c, const struct catalogue_w
 
 		hosts[i] = o ? o->host : f->host;
 	}
-	map_slots(&f->kept, c, &f->host, want, n, step);
+	(void)map_slots(&f->kept, c, a, &f->host, want, n, step);
 	for (size_t i = 0; i < n; i++) {
 		struct catalogue_object *o = catalogue_find(c, &want[i].object);
 
@@ -159,6 +167,12 @@ static void record_of(const struct feed *f, const struct feed_slots *s, const fl
 	ret->n_values = (uint32_t)n_values;
 }
 
+/* Also of a batch that is refused: the next one counts from it. */
+void feed_count(struct feed *f, const struct metrics_batch *b)
+{
+	counts_add(&f->counts, b->base, b->counted, b->n_counted);
+}
+
 bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, int64_t now,
 	      struct record *ret)
 {
@@ -167,6 +181,7 @@ bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, 
 	const float *values = values_of(&f->live, b->values, b->n_values);
 	enum archive_verdict verdict = archive_put(a, step, map->runs, map->n_runs, values);
 
+	feed_count(f, b);
 	f->intake.n_taken += verdict == ARCHIVE_TAKEN;
 	f->intake.n_too_old += verdict == ARCHIVE_TOO_OLD;
 	f->intake.n_too_new += verdict == ARCHIVE_TOO_NEW;
@@ -175,6 +190,7 @@ bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, 
 		return false;
 	if (b->at > f->intake.last)
 		f->intake.last = b->at;
+	counts_show(&f->counts, step);
 	heard_of(&f->live, step);
 	*ret = (struct record){.epoch = b->epoch, .seq = b->seq, .now = now, .row = step};
 	record_of(f, &f->live, values, f->live.n, ret);

@@ -381,9 +381,11 @@ static void map_slot(struct mapping *m, const struct catalogue_want *w, uint32_t
 	}
 	if (!s) {
 		m->map->n_dropped++;
+		m->map->places[slot] = CATALOGUE_NOWHERE;
 		return;
 	}
-	m->hint = (size_t)(s - m->object->series) + 1;
+	m->map->places[slot] = (uint32_t)(s - m->object->series);
+	m->hint = m->map->places[slot] + 1;
 	add_column(m->map, slot, s->column);
 }
 
@@ -398,10 +400,13 @@ void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_
 	    .runs = mu_arena_calloc(arena, n_looked_at + 1, sizeof *ret->runs),
 	    .objects = mu_arena_calloc(arena, n_looked_at + 1, sizeof(struct catalogue_object *)),
 	    .n_dropped = n - n_looked_at,
+	    .places = mu_arena_calloc(arena, n + 1, sizeof *ret->places),
 	};
 	m.owner = owner_of(c, host);
 	for (size_t i = 0; i < n_looked_at; i++)
 		map_slot(&m, &want[i], (uint32_t)i);
+	for (size_t i = n_looked_at; i < n; i++)
+		ret->places[i] = CATALOGUE_NOWHERE;
 }
 
 /* --- bytes: the format, a checksum of all behind it, the series --- */

@@ -45,6 +45,7 @@ struct catalogue_object {
 	bool changed;        /* since catalogue_next_changed() gave it */
 	size_t n_series;
 	struct catalogue_series *series;
+	const void *counts; /* of whoever has it in use: how the counters of its series stand */
 };
 
 struct catalogue;
@@ -60,7 +61,10 @@ struct catalogue_want {
 	const char *name;
 	const char *unit;
 	bool rate;
+	uint32_t since; /* it has a counter, of since then (seconds, 1970 UTC); 0: none */
 };
+
+#define CATALOGUE_NOWHERE UINT32_MAX
 
 struct catalogue_map {
 	struct archive_run *runs;
@@ -68,6 +72,8 @@ struct catalogue_map {
 	struct catalogue_object **objects;
 	size_t n_objects;
 	size_t n_dropped; /* over the quota, or with a name that cannot be */
+	/* Of each slot: its place among its object's series; CATALOGUE_NOWHERE: it was dropped. */
+	uint32_t *places;
 };
 
 /* Columns for all slots; new objects and series get theirs, born at `step`; one that was born later
