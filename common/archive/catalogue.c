@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 2, HEADER = 5, SERIES_FIXED = 11, SERIES_ROOM = 4 };
+enum { FORMAT = 2, HEADER = 5, SERIES_FIXED = 11 };
 
 struct entry {
 	struct catalogue_object object;
@@ -289,9 +289,8 @@ static struct catalogue_series *find_series(const struct catalogue_object *o,
 
 static struct catalogue_series *series_add(struct catalogue_object *o)
 {
-	/* Once they are there, hardly any come. */
-	if (o->n_series % SERIES_ROOM == 0)
-		o->series = mu_xrealloc(o->series, o->n_series + SERIES_ROOM, sizeof *o->series);
+	/* Without room for more: once they are there, hardly any come. */
+	o->series = mu_xrealloc(o->series, o->n_series + 1, sizeof *o->series);
 	return &o->series[o->n_series++];
 }
 
