@@ -307,6 +307,6 @@ size_t app_stats_newest(struct app *app, const struct mu_uuid *id,
 	    m ? history_newest(m->history, id, mu_clock_wall(), values) : NULL;
 
 	for (size_t i = 0; o && i < o->n_series; i++)
-		each(arg, o->series[i].metric->name, values[i]);
+		each(arg, catalogue_metric(o, i)->name, values[i]);
 	return o ? o->n_series : 0;
 }

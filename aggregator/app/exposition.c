@@ -16,9 +16,9 @@ static size_t put_series(struct app *app, const struct mu_uuid *id, struct expos
 		return 0;
 	metrics_counts(o, counts);
 	for (size_t i = 0; i < o->n_series; i++) {
-		expose_put(page, o->series[i].metric->name, values[i]);
+		expose_put(page, catalogue_metric(o, i)->name, values[i]);
 		if (counts[i].value != METRICS_COUNT_UNKNOWN)
-			expose_put_count(page, o->series[i].metric->name, counts[i].value,
+			expose_put_count(page, catalogue_metric(o, i)->name, counts[i].value,
 					 counts[i].since);
 	}
 	return o->n_series;

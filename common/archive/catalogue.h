@@ -26,13 +26,16 @@ enum {
 /* Shared by all series of its name, unit and kind. */
 struct catalogue_metric {
 	size_t n_users;
+	uint32_t number;
+	uint32_t next_free; /* of one without users */
 	bool rate;
 	char unit[CATALOGUE_UNIT_MAX + 1];
 	char name[CATALOGUE_NAME_MAX + 1];
 };
 
+/* There are many: a number takes half the room of a pointer. */
 struct catalogue_series {
-	struct catalogue_metric *metric;
+	uint32_t metric; /* catalogue_metric() */
 	uint32_t column;
 	uint32_t born; /* step */
 };
@@ -46,6 +49,7 @@ struct catalogue_object {
 	size_t n_series;
 	struct catalogue_series *series;
 	const void *counts; /* of whoever has it in use: how the counters of its series stand */
+	const struct catalogue *of;
 };
 
 struct catalogue;
@@ -89,6 +93,8 @@ void catalogue_move(struct catalogue *c, struct catalogue_object *o, const struc
 uint32_t catalogue_n_columns(const struct catalogue *c);
 size_t catalogue_n_series(const struct catalogue *c, const struct mu_uuid *host);
 struct catalogue_object *catalogue_find(const struct catalogue *c, const struct mu_uuid *id);
+/* What its series number `i` is. */
+const struct catalogue_metric *catalogue_metric(const struct catalogue_object *o, size_t i);
 /* *iter starts at 0; NULL at the end. */
 struct catalogue_object *catalogue_next(const struct catalogue *c, size_t *iter);
 /* One that has changed since it was given out here; NULL: none. */

@@ -352,3 +352,22 @@ Test(catalogue, places_of_what_is_dropped)
 	cr_assert_eq(m.places[10], CATALOGUE_NOWHERE);
 	cr_assert_eq(m.places[11], CATALOGUE_NOWHERE);
 }
+
+Test(catalogue, numbers_of_metrics_are_given_out_again)
+{
+	const struct catalogue_want a[] = {want(&vm_a, "x"), want(&vm_a, "y")};
+	const struct catalogue_want b[] = {want(&vm_b, "z"), want(&vm_b, "x"), want(&vm_b, "w")};
+	const struct catalogue_object *o;
+
+	map(&host_a, a, 2, 100);
+	forget(&vm_a);
+	map(&host_a, b, 3, 100);
+	o = catalogue_find(c, &vm_b);
+	for (size_t i = 0; i < 3; i++) {
+		cr_assert_str_eq(catalogue_metric(o, i)->name, b[i].name);
+		cr_assert_str_eq(catalogue_metric(o, i)->unit, "bytes");
+	}
+	cr_assert_lt(o->series[0].metric, 2);
+	cr_assert_lt(o->series[1].metric, 2);
+	cr_assert_eq(o->series[2].metric, 2);
+}
