@@ -411,6 +411,8 @@ static bool is_tagged(const struct model_object *o, const char *tag)
 
 static bool has_tags(const struct model_object *o, const struct storage_text *t)
 {
+	if (t->n_tags > MODEL_OBJECT_TAGS_MAX) /* refused */
+		return false;
 	if (t->tags_are == STORAGE_TAGS_SET && t->n_tags != o->n_tags)
 		return false;
 	for (size_t i = 0; i < t->n_tags; i++) {

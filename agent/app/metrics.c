@@ -47,7 +47,8 @@ static void open_history(struct metrics *m, const char *dir)
 	m->file = history_file_open(dir);
 	m->history = history_new(app_host_id(m->app), history_file_rows, m->file);
 	history_file_load(m->file, &objects);
-	if (objects.len > 0 && !history_restore(m->history, objects.data, objects.len))
+	if (objects.len > 0 &&
+	    !history_restore(m->history, objects.data, objects.len, mu_clock_wall()))
 		mu_log_warning("statistics of before are damaged, they begin anew dir=%s", dir);
 }
 
@@ -81,6 +82,16 @@ struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec inter
 	sample_in(m, sample_delay(mu_clock_wall()));
 	app->metrics = m;
 	return m;
+}
+
+void metrics_stop(struct metrics *m, mu_loop_cb done, void *ctx)
+{
+	mu_timer_cancel(m->timer);
+	mu_timer_cancel(m->prepare);
+	if (m->sensors)
+		sensors_stop(m->sensors, done, ctx);
+	else
+		mu_loop_post(m->loop, done, ctx);
 }
 
 struct metrics *metrics_free(struct metrics *m)

@@ -17,6 +17,9 @@ struct metrics;
  * sample; may be NULL. */
 struct metrics *metrics_new(struct mu_loop *loop, struct app *app, mu_msec interval,
 			    const char *dir, mu_loop_cb added, void *ctx);
+/* No more samples; done(ctx), from the loop, when nothing is being read any more. */
+void metrics_stop(struct metrics *m, mu_loop_cb done, void *ctx);
+/* Once it has stopped. */
 struct metrics *metrics_free(struct metrics *m);
 struct window *metrics_window(struct metrics *m);
 const struct history *metrics_history(const struct metrics *m);

@@ -42,12 +42,19 @@ static void on_app_stopped(void *ctx)
 	mu_loop_stop(run->loop);
 }
 
-static void on_admin_stopped(void *ctx)
+static void on_metrics_stopped(void *ctx)
 {
 	struct run *run = ctx;
 
 	run->metrics = metrics_free(run->metrics);
 	app_stop(run->app, on_app_stopped, run);
+}
+
+static void on_admin_stopped(void *ctx)
+{
+	struct run *run = ctx;
+
+	metrics_stop(run->metrics, on_metrics_stopped, run);
 }
 
 static void on_link_stopped(void *ctx)

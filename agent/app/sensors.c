@@ -2,6 +2,7 @@
 #include "agent/app/sensors.h"
 
 #include "agent/host/sensors.h"
+#include "common/base/assert.h"
 #include "common/base/mem.h"
 #include "common/loop/work.h"
 
@@ -13,7 +14,8 @@ struct sensors {
 	const char *sysfs;
 	struct mu_work work;
 	bool reading;
-	bool abandoned;
+	mu_loop_cb stopped; /* no more readings; NULL: go on */
+	void *stopped_ctx;
 	size_t n;
 	struct hv_sensor known[HV_SENSORS_MAX]; /* as read last, NaN where that is taken */
 	/* the work thread's */
@@ -33,18 +35,16 @@ static void on_read(struct mu_work *work)
 	struct sensors *s = MU_CONTAINER_OF(work, struct sensors, work);
 
 	s->reading = false;
-	if (s->abandoned) {
-		free(s);
-		return;
-	}
 	s->n = s->n_fresh;
 	for (size_t i = 0; i < s->n; i++)
 		s->known[i] = s->fresh[i];
+	if (s->stopped)
+		s->stopped(s->stopped_ctx);
 }
 
 static void read_next(struct sensors *s)
 {
-	if (s->reading)
+	if (s->reading || s->stopped)
 		return;
 	s->reading = true;
 	s->work = (struct mu_work){.run = run_read, .done = on_read};
@@ -61,12 +61,18 @@ struct sensors *sensors_new(struct mu_loop *loop, const char *sysfs)
 	return s;
 }
 
+void sensors_stop(struct sensors *s, mu_loop_cb done, void *ctx)
+{
+	s->stopped = done;
+	s->stopped_ctx = ctx;
+	if (!s->reading)
+		mu_loop_post(s->loop, done, ctx);
+}
+
 struct sensors *sensors_free(struct sensors *s)
 {
-	if (s && s->reading)
-		s->abandoned = true;
-	else
-		free(s);
+	mu_assert(!s || !s->reading);
+	free(s);
 	return NULL;
 }
 

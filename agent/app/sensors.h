@@ -13,7 +13,9 @@ struct sensors;
 
 /* `sysfs` stays valid. */
 struct sensors *sensors_new(struct mu_loop *loop, const char *sysfs);
-/* Takes NULL; returns NULL. What runs still ends later. */
+/* No more of it; done(ctx), from the loop, when what is being read has been. */
+void sensors_stop(struct sensors *s, mu_loop_cb done, void *ctx);
+/* Once it has stopped. Takes NULL; returns NULL. */
 struct sensors *sensors_free(struct sensors *s);
 /* What was read since the last call, and the next reading begins. What has not come is NaN. */
 void sensors_take(struct sensors *s, struct hv_host_stats *h);

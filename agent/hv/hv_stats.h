@@ -8,6 +8,8 @@
 
 #include "agent/hv/hv_types.h"
 
+#include <string.h>
+
 /* A counter whose source is not there, or has gone while it was read. */
 #define HV_COUNTER_UNKNOWN UINT64_MAX
 
@@ -31,6 +33,14 @@ struct hv_vbd_stats {
 	uint64_t rd_ns, wr_ns; /* timed: of all requests together */
 };
 
+/* By vdev, for qsort(). */
+static inline int hv_vbd_compare(const void *a, const void *b)
+{
+	const struct hv_vbd_stats *x = a, *y = b;
+
+	return strcmp(x->vdev, y->vdev);
+}
+
 /* One of the host's network cards, from the host's point of view. */
 struct hv_pif_stats {
 	char name[16];
@@ -47,7 +57,7 @@ struct hv_disk_stats {
 };
 
 struct hv_sensor {
-	char name[HV_SENSOR_NAME_MAX + 1]; /* "coretemp-0-1": of which driver, device and input */
+	char name[HV_SENSOR_NAME_MAX + 1]; /* "coretemp.0-temp2": of which device and input */
 	double celsius;
 };
 

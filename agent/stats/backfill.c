@@ -18,7 +18,8 @@
 enum {
 	STEPS_OF_MINUTE = 12,
 	/* The newest for which the other side is sure to have a place, of its 132, even if its
-	 * clock is a little ahead of ours and they take some seconds to get there. */
+	 * clock is a little ahead of ours and they take some seconds to get there. The aggregator
+	 * has the same number: METRICS_STEPS, FLEET_STEPS. */
 	STEPS_TAKEN = 129,
 	PLAN_MAX = 512, /* more than that and all minutes that the other side has */
 };
@@ -74,7 +75,8 @@ void backfill_end(struct backfill *b)
 	b->n_plan = b->at = 0;
 	b->told = b->waiting = false;
 	b->n = 0;
-	mu_arena_reset(b->arena);
+	mu_arena_free(b->arena);
+	b->arena = mu_arena_new();
 }
 
 /* --- the plan --- */
@@ -121,10 +123,15 @@ static void plan(struct backfill *b, enum archive_level level, uint32_t row, uin
 		b->plan[b->n_plan++] = (struct planned){level, row};
 }
 
-/* The rows that end with `last`, those of them that are from `from` to before `to`. */
+/* The rows that end with `last`, those of them that are from `from` to before `to`. The other side
+ * may tell of more than there can be here. */
 static void plan_rows(struct backfill *b, enum archive_level level, uint32_t last,
 		      const uint8_t *there, size_t n, uint32_t from, uint32_t to)
 {
+	if (n > HISTORY_MINUTES) {
+		there += n - HISTORY_MINUTES;
+		n = HISTORY_MINUTES;
+	}
 	for (size_t i = 0; i < n && n <= last; i++) {
 		uint32_t row = last - (uint32_t)n + 1 + (uint32_t)i;
 
@@ -255,5 +262,7 @@ bool backfill_ack(struct backfill *b, uint64_t seq)
 	if (!b->waiting || seq != b->seq)
 		return false;
 	b->waiting = false;
+	if (b->at == b->n_plan)
+		backfill_end(b); /* of many VMs the dictionary takes megabytes */
 	return true;
 }

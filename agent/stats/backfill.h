@@ -24,7 +24,7 @@ struct backfill_have {
 	const uint8_t *steps;
 };
 
-/* All of `h`, slot by slot; valid until the next backfill_begin(). */
+/* All of `h`, slot by slot; valid until the last row is acknowledged, or backfill_end(). */
 struct backfill_dictionary {
 	uint32_t generation;
 	size_t n;

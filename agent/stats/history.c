@@ -10,11 +10,10 @@
 #define MAGIC "MUSTOBJ1"
 
 enum {
-	STEPS_SHOWN = 360,  /* half an hour; */
-	STEPS_KEPT = 372,   /* the oldest minute of it is whole */
-	MINUTES_KEPT = 480, /* eight hours */
+	STEPS_SHOWN = 360, /* half an hour; */
+	STEPS_KEPT = 372,  /* the oldest minute of it is whole */
 	/* Objects are forgotten when the last of their minutes is out of memory. */
-	KEEP_STEPS = MINUTES_KEPT * 12 + 12,
+	KEEP_STEPS = HISTORY_MINUTES * 12 + 12,
 	QUOTA = 65536,
 	FRESH_S = 60,    /* a newest value that is older is none */
 	SAVE_STEPS = 12, /* how old what is kept of objects may be */
@@ -37,7 +36,7 @@ struct history *history_new(const struct host_id *host,
 			    void *(*rows)(void *ctx, uint32_t shard, size_t size), void *ctx)
 {
 	const struct archive_options options = {
-	    .n_steps = STEPS_KEPT, .n_minutes = MINUTES_KEPT, .rows = rows, .ctx = ctx};
+	    .n_steps = STEPS_KEPT, .n_minutes = HISTORY_MINUTES, .rows = rows, .ctx = ctx};
 	struct history *h = mu_xcalloc(1, sizeof *h);
 
 	h->host = *host;
@@ -203,7 +202,7 @@ static bool restore_all(struct history *h, const uint8_t *bytes, size_t len)
 	return pos == len;
 }
 
-bool history_restore(struct history *h, const void *bytes, size_t len)
+bool history_restore(struct history *h, const void *bytes, size_t len, mu_msec now)
 {
 	bool whole = restore_all(h, bytes, len);
 
@@ -213,6 +212,8 @@ bool history_restore(struct history *h, const void *bytes, size_t len)
 	}
 	catalogue_restored(h->catalogue);
 	archive_reserve(h->archive, catalogue_n_columns(h->catalogue));
+	archive_tick(h->archive, now / 1000);
+	consolidate(h);
 	return whole;
 }
 
@@ -220,7 +221,7 @@ int history_read(const struct history *h, const struct stats_query *q, mu_msec n
 		 struct mu_arena *arena, struct stats_result *ret, struct mu_error *err)
 {
 	const struct catalogue_object *o = catalogue_find(h->catalogue, &q->object);
-	uint32_t n_kept = q->level == ARCHIVE_STEPS ? STEPS_SHOWN : MINUTES_KEPT;
+	uint32_t n_kept = q->level == ARCHIVE_STEPS ? STEPS_SHOWN : HISTORY_MINUTES;
 	uint32_t first, n;
 
 	if (q->level == ARCHIVE_HOURS || q->level == ARCHIVE_DAYS)

@@ -13,6 +13,8 @@
 
 struct history;
 
+enum { HISTORY_MINUTES = 480 }; /* eight hours; no level has more rows */
+
 /* `rows` and its `ctx` as in struct archive_options: NULL is memory that ends with the agent. */
 struct history *history_new(const struct host_id *host,
 			    void *(*rows)(void *ctx, uint32_t shard, size_t size), void *ctx);
@@ -20,10 +22,10 @@ const struct host_id *history_host(const struct history *h);
 struct history *history_free(struct history *h);
 MU_DEFINE_CLEANUP(history_free, struct history *);
 
-/* Whose the columns of the rows are, as bytes; and back, at the start. False: they are damaged or
- * another host's, and the history begins anew. */
+/* Whose the columns of the rows are, as bytes; and back, at the start: steps of before become
+ * minutes by `now`. False: they are damaged or another host's, and the history begins anew. */
 void history_encode(const struct history *h, struct mu_str *out);
-bool history_restore(struct history *h, const void *bytes, size_t len);
+bool history_restore(struct history *h, const void *bytes, size_t len, mu_msec now);
 
 /* The next sample, of a point of the grid, is of these series. True: what history_encode() gives is
  * to be kept now, before their values come. */

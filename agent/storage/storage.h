@@ -59,9 +59,9 @@ enum storage_op_kind {
 	_STORAGE_OP_COUNT,
 };
 
-/* Text to set; what has no flag stays. */
 enum storage_tags { STORAGE_TAGS_SET, STORAGE_TAGS_ADD, STORAGE_TAGS_REMOVE };
 
+/* Text to set; what has no flag stays. */
 struct storage_text {
 	bool has_name, has_description, has_tags;
 	char name[MODEL_NAME_MAX + 1];

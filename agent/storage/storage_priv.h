@@ -180,10 +180,10 @@ void hold_remove(struct hold *h);
 
 /* storage_queue.c */
 struct storage_task *task_new(struct storage *s, const struct task_rule *rule);
-/* Queue it; takes it over. */
 /* What an object's tags become. They stay as they are when that were too many. */
 int text_apply_tags(const struct storage_text *text, size_t *n_tags,
 		    char (*tags)[MODEL_TAG_MAX + 1], struct mu_error *err);
+/* Queue it; takes it over. */
 void task_submit(struct storage_task *t);
 void task_use(struct storage_task *t, const struct mu_uuid *vdi, enum use_mode mode);
 void queue_kick(struct slot *slot);

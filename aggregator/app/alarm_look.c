@@ -18,6 +18,15 @@ struct pick {
 	uint16_t series;
 };
 
+/* Hosts name their objects: a VM may have the id of another host's SR. */
+struct watch_key {
+	struct mu_uuid id;
+	uint32_t of; /* enum alarm_of */
+};
+
+_Static_assert(sizeof(struct watch_key) == sizeof(struct mu_uuid) + sizeof(uint32_t),
+	       "nothing between them: it is compared as bytes");
+
 /* What is remembered of an object. */
 struct watch {
 	uint64_t applies; /* a bit for each rule that means it */
@@ -40,7 +49,7 @@ struct alarm_look {
 	uint64_t of[_ALARM_OF_COUNT]; /* the rules of each kind */
 	struct mu_arena *filters;
 	struct mu_arena *arena; /* for one object */
-	struct mu_map *watches; /* struct watch by object */
+	struct mu_map *watches; /* struct watch by struct watch_key */
 };
 
 struct alarm_look *alarm_look_new(const struct alarm_look_options *options)
@@ -85,7 +94,11 @@ struct alarm_look *alarm_look_free(struct alarm_look *l)
 
 void alarm_look_forget(struct alarm_look *l, const struct mu_uuid *object)
 {
-	watch_free(mu_map_remove(l->watches, object, sizeof *object));
+	for (uint32_t of = 0; of < _ALARM_OF_COUNT; of++) {
+		const struct watch_key key = {*object, of};
+
+		watch_free(mu_map_remove(l->watches, &key, sizeof key));
+	}
 }
 
 /* They were checked when the rule was made. */
@@ -132,6 +145,7 @@ static bool is_true(struct alarm_look *l, enum alarm_of of, const struct mu_uuid
 
 static struct watch *watch_new(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object)
 {
+	const struct watch_key key = {*object, of};
 	struct watch *w = mu_xcalloc(1, sizeof *w);
 
 	for (uint64_t left = l->of[of]; left; left &= left - 1) {
@@ -144,7 +158,7 @@ static struct watch *watch_new(struct alarm_look *l, enum alarm_of of, const str
 		if (p->expression && is_true(l, of, object, p->expression))
 			w->matches |= UINT64_C(1) << slot;
 	}
-	(void)mu_map_put(l->watches, object, sizeof *object, w);
+	(void)mu_map_put(l->watches, &key, sizeof key, w);
 	return w;
 }
 
@@ -204,8 +218,9 @@ static bool aggregate(enum alarm_aggregate how, const float *values, uint32_t n,
 	return true;
 }
 
-static void read_series(const struct alarm_look *l, const struct alarm_rule *rule,
-			const struct catalogue_object *o, size_t i, struct alarm_reading *ret)
+/* How many steps it read. */
+static size_t read_series(const struct alarm_look *l, const struct alarm_rule *rule,
+			  const struct catalogue_object *o, size_t i, struct alarm_reading *ret)
 {
 	uint32_t n = (uint32_t)rule->window_s / ARCHIVE_STEP_S;
 	float values[STEPS_MAX];
@@ -216,6 +231,7 @@ static void read_series(const struct alarm_look *l, const struct alarm_rule *rul
 	metrics_steps(l->options.metrics, o, i, n, values);
 	if (aggregate(rule->aggregate, values, n, &value))
 		add(rule, ret, value, catalogue_metric(o, i)->unit);
+	return n;
 }
 
 /* What a state has of series: how full an SR is. */
@@ -243,14 +259,16 @@ static void finish(const struct alarm_rule *rule, bool matches, struct alarm_rea
 		*r = (struct alarm_reading){true, r->known ? 0 : 1, NULL};
 }
 
-void alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object,
-		   const struct model_object *sr,
-		   void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
-		   void *arg)
+size_t alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object,
+		     const struct model_object *sr,
+		     void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
+		     void *arg)
 {
-	struct watch *w = mu_map_find(l->watches, object, sizeof *object);
+	const struct watch_key key = {*object, of};
+	struct watch *w = mu_map_find(l->watches, &key, sizeof key);
 	const struct catalogue_object *o =
 	    !sr && l->options.metrics ? metrics_fresh(l->options.metrics, object) : NULL;
+	size_t cost = ALARM_LOOK_COST;
 	size_t k = 0;
 
 	if (!w)
@@ -265,8 +283,10 @@ void alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid 
 		if (sr)
 			read_sr(rule, sr, &r);
 		for (; o && k < w->n_picks && w->picks[k].slot <= slot; k++)
-			read_series(l, rule, o, w->picks[k].series, &r);
+			cost += read_series(l, rule, o, w->picks[k].series, &r);
 		finish(rule, w->matches >> slot & 1, &r);
 		each(arg, slot, &r);
+		cost++;
 	}
+	return cost;
 }

@@ -27,13 +27,16 @@ struct alarm_look *alarm_look_new(const struct alarm_look_options *options);
 struct alarm_look *alarm_look_free(struct alarm_look *l);
 
 void alarm_look_rules_changed(struct alarm_look *l);
-/* It changed, or is gone. */
+/* It changed, or is gone; whatever has that id. */
 void alarm_look_forget(struct alarm_look *l, const struct mu_uuid *object);
 
-/* Every rule that means the object, with what it reads. `sr`: of an SR, else NULL. */
-void alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object,
-		   const struct model_object *sr,
-		   void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
-		   void *arg);
+enum { ALARM_LOOK_COST = 20 }; /* of an object, before a rule reads anything of it */
+
+/* Every rule that means the object, with what it reads. `sr`: of an SR, else NULL. Returns how much
+ * work it was: ALARM_LOOK_COST, and one for each rule and each step of a series. */
+size_t alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object,
+		     const struct model_object *sr,
+		     void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
+		     void *arg);
 
 #endif

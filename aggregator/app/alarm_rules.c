@@ -2,6 +2,7 @@
 /* What people do with rules and alarms: stored with its audit record first, then so. */
 #include "aggregator/app/alarming.h"
 #include "aggregator/store/alarms.h"
+#include "common/base/assert.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/json/json.h"
@@ -35,6 +36,7 @@ static const struct alarm_rule *rule_find(void *ctx, const struct mu_uuid *id)
 /* --- a change of a rule --- */
 
 struct change {
+	struct alarm_changing changing;
 	struct app *app;
 	struct alarm_rule rule;
 	struct mu_error err;
@@ -45,6 +47,7 @@ struct change {
 
 static void change_answer(struct change *ch, const struct mu_error *err)
 {
+	alarm_changing_end(&ch->changing);
 	if (ch->deleted)
 		ch->deleted(ch->arg, err);
 	else
@@ -64,12 +67,11 @@ static void rule_stored(void *ctx, const struct mu_error *err)
 {
 	struct change *ch = ctx;
 	struct alarming *al = ch->app->alarming;
-	struct mu_error full = MU_ERROR_INIT;
 
-	if (!err && alarms_rule_put(al->alarms, &ch->rule, &full) < 0)
-		err = &full; /* others were quicker; it is back at the next start */
-	if (!err)
+	if (!err) {
+		mu_assert(alarms_rule_put(al->alarms, &ch->rule, NULL) == 0); /* it was counted */
 		alarm_look_rules_changed(al->look);
+	}
 	change_answer(ch, err);
 }
 
@@ -82,15 +84,28 @@ static void put_rule(struct app *app, struct store_tx *tx, const struct alarm_ru
 	mu_arena_reset(app->arena);
 }
 
+/* May it be stored? If not, that is answered. */
+static bool change_begin(struct change *ch)
+{
+	struct alarming *al = ch->app->alarming;
+	const struct mu_uuid *id = &ch->rule.id;
+
+	if (alarms_rule_check(al->alarms, id, alarm_changing_n_new(&al->rules_changing),
+			      &ch->err) == 0 &&
+	    alarm_changing_begin(&ch->changing, &al->rules_changing, id,
+				 !alarms_rule_find(al->alarms, id), &ch->err) == 0)
+		return true;
+	mu_loop_post(ch->app->loop, change_refused, ch);
+	return false;
+}
+
 static void change_start(struct change *ch, const char *action, const struct admin_asker *who)
 {
 	struct app *app = ch->app;
 	struct store_tx *tx;
 
-	if (alarms_rule_check(app->alarming->alarms, &ch->rule.id, &ch->err) < 0) {
-		mu_loop_post(app->loop, change_refused, ch);
+	if (!change_begin(ch))
 		return;
-	}
 	tx = store_begin(app->store);
 	put_rule(app, tx, &ch->rule);
 	app_audit(app, tx, who, action, &ch->rule.id, "success", ch->rule.name);
@@ -104,6 +119,7 @@ static struct change *change_new(struct app *app, const struct alarm_rule *rule,
 {
 	struct change *ch = mu_xcalloc(1, sizeof *ch);
 
+	mu_link_init(&ch->changing.link);
 	ch->app = app;
 	ch->rule = *rule;
 	ch->done = done;
@@ -137,7 +153,7 @@ static void rule_deleted(void *ctx, const struct mu_error *err)
 	struct alarming *al = ch->app->alarming;
 
 	if (!err && ch->rule.builtin)
-		err = alarms_rule_put(al->alarms, &ch->rule, &ch->err) < 0 ? &ch->err : NULL;
+		mu_assert(alarms_rule_put(al->alarms, &ch->rule, NULL) == 0);
 	else if (!err)
 		alarms_rule_remove(al->alarms, &ch->rule.id, &al->changes);
 	if (!err)
@@ -154,6 +170,8 @@ static void rule_delete(void *ctx, const struct mu_uuid *id, const struct admin_
 	struct store_tx *tx;
 
 	ch->deleted = done;
+	if (!change_begin(ch))
+		return;
 	(void)alarm_rule_find_builtin(id, &ch->rule);
 	tx = store_begin(app->store);
 	store_alarm_rules_delete(tx, id);
@@ -239,9 +257,12 @@ static void trial_slice(void *ctx)
 {
 	struct trial *t = ctx;
 
-	for (size_t n = 0; n < ALARM_SLICE && t->walk.next < t->walk.n_items; n++) {
+	for (size_t cost = 0; cost < ALARM_SLICE && t->walk.next < t->walk.n_items;) {
+		size_t n;
+
 		t->item = &t->walk.items[t->walk.next++];
-		(void)alarm_walk_at(t->app, t->item, t->look, trial_reading, t);
+		n = alarm_walk_at(t->app, t->item, t->look, trial_reading, t);
+		cost += n ? n : ALARM_LOOK_COST;
 	}
 	if (t->walk.next < t->walk.n_items && !t->app->stopping) {
 		mu_loop_post(t->app->loop, trial_slice, t);
@@ -263,7 +284,7 @@ static void rule_try(void *ctx, const struct alarm_rule *rule,
 
 	*t = (struct trial){.app = app, .done = done, .arg = arg};
 	if (app->alarming->n_trials == TRIALS_MAX) {
-		mu_error_set(&t->err, MU_E_EXHAUSTED,
+		mu_error_set(&t->err, MU_E_UNAVAILABLE,
 			     "%d rules are being tried; hint: ask again in a moment", TRIALS_MAX);
 		mu_loop_post(app->loop, trial_refused, t);
 		return;

@@ -2,6 +2,7 @@
 /* Who is told of alarms: stored with its audit record first, then so. */
 #include "aggregator/app/alarming.h"
 #include "aggregator/store/alarms.h"
+#include "common/base/assert.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/json/json.h"
@@ -46,6 +47,7 @@ static void target_each(void *ctx, void (*each)(const struct notify_target *t, v
 /* --- making and deleting --- */
 
 struct change {
+	struct alarm_changing changing;
 	struct app *app;
 	struct notify_target target;
 	struct mu_error err;
@@ -56,6 +58,7 @@ struct change {
 
 static void answer(struct change *ch, const struct mu_error *err)
 {
+	alarm_changing_end(&ch->changing);
 	if (ch->created)
 		ch->created(ch->arg, err ? NULL : &ch->target, err);
 	else
@@ -76,11 +79,27 @@ static void stored(void *ctx, const struct mu_error *err)
 	struct notify *targets =
 	    ch->app->notifier ? notifier_targets(ch->app->notifier) : NULL; /* NULL: stopping */
 
-	if (!err && targets && ch->created && notify_target_add(targets, &ch->target, &ch->err) < 0)
-		err = &ch->err;
+	if (!err && targets && ch->created)
+		mu_assert(notify_target_add(targets, &ch->target, NULL) == 0); /* it was counted */
 	else if (!err && targets && !ch->created)
 		notify_target_remove(targets, &ch->target.id);
 	answer(ch, err);
+}
+
+static struct change *change_new(struct app *app, void *arg)
+{
+	struct change *ch = mu_xcalloc(1, sizeof *ch);
+
+	mu_link_init(&ch->changing.link);
+	ch->app = app;
+	ch->arg = arg;
+	return ch;
+}
+
+static int change_begin(struct change *ch)
+{
+	return alarm_changing_begin(&ch->changing, &ch->app->alarming->targets_changing,
+				    &ch->target.id, ch->created != NULL, &ch->err);
 }
 
 static int room_for_one(struct app *app, struct mu_error *err)
@@ -89,6 +108,7 @@ static int room_for_one(struct app *app, struct mu_error *err)
 
 	while (notify_target_next(notifier_targets(app->notifier), &n))
 		;
+	n += alarm_changing_n_new(&app->alarming->targets_changing);
 	return n < NOTIFY_TARGETS_MAX
 		   ? 0
 		   : mu_error_set(err, MU_E_EXHAUSTED, "there are %d targets; hint: delete some",
@@ -101,16 +121,14 @@ static void target_create(void *ctx, const struct notify_target *t, const struct
 			  void *arg)
 {
 	struct app *app = ctx;
-	struct change *ch = mu_xcalloc(1, sizeof *ch);
+	struct change *ch = change_new(app, arg);
 	MU_CLEANUP(mu_str_deinit) struct mu_str json = MU_STR_INIT;
 	struct store_tx *tx;
 
-	ch->app = app;
 	ch->target = *t;
 	ch->created = done;
-	ch->arg = arg;
 	ch->target.id = mu_random_uuid();
-	if (room_for_one(app, &ch->err) < 0) {
+	if (room_for_one(app, &ch->err) < 0 || change_begin(ch) < 0) {
 		mu_loop_post(app->loop, refused, ch);
 		return;
 	}
@@ -126,12 +144,10 @@ static struct change *change_of(struct app *app, const struct mu_uuid *id, admin
 				void *arg)
 {
 	const struct notify_target *t = notify_target_find(notifier_targets(app->notifier), id);
-	struct change *ch = mu_xcalloc(1, sizeof *ch);
+	struct change *ch = change_new(app, arg);
 	char text[MU_UUID_TEXT];
 
-	ch->app = app;
 	ch->done = done;
-	ch->arg = arg;
 	if (t) {
 		ch->target = *t;
 		return ch;
@@ -151,6 +167,10 @@ static void target_delete(void *ctx, const struct mu_uuid *id, const struct admi
 
 	if (!ch)
 		return;
+	if (change_begin(ch) < 0) {
+		mu_loop_post(app->loop, refused, ch);
+		return;
+	}
 	tx = store_begin(app->store);
 	store_alarm_targets_delete(tx, id);
 	app_audit(app, tx, who, "alarm-target.delete", id, "success", ch->target.name);

@@ -6,6 +6,7 @@
 #include "aggregator/app/alarm_look.h"
 #include "aggregator/app/app.h"
 #include "aggregator/notify/notifier.h"
+#include "common/base/list.h"
 
 /* All objects that rules can mean, as they were when a walk began. */
 struct alarm_walk {
@@ -18,16 +19,30 @@ struct alarm_walk {
 	size_t next;
 };
 
-/* A slice of a walk, between two turns of the loop. */
-enum { ALARM_SLICE = 2000 };
+/* A slice of a walk, between two turns of the loop: so much work, as alarm_look_at() counts it. */
+enum { ALARM_SLICE = 40000 };
 
 void alarm_walk_begin(struct app *app, struct alarm_walk *w);
 void alarm_walk_deinit(struct alarm_walk *w);
-/* One object: `each` as in alarm_look_at(), and true; false when nothing can be said of it now: it
- * is gone, or its host is away. */
-bool alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct alarm_look *look,
-		   void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
-		   void *arg);
+/* One object, as alarm_look_at(); 0 when nothing can be said of it now: it is gone, or its host is
+ * away. */
+size_t alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct alarm_look *look,
+		     void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
+		     void *arg);
+
+/* A change of a rule or target that is being stored. */
+struct alarm_changing {
+	struct mu_link link; /* initialised before all else, so that it can be ended anyway */
+	struct mu_uuid id;
+	bool is_new;
+};
+
+/* MU_E_STATE: one of this id is on its way. */
+int alarm_changing_begin(struct alarm_changing *c, struct mu_link *all, const struct mu_uuid *id,
+			 bool is_new, struct mu_error *err);
+/* How many there will be more. */
+size_t alarm_changing_n_new(const struct mu_link *all);
+void alarm_changing_end(struct alarm_changing *c);
 
 struct alarming {
 	struct app *app;
@@ -38,8 +53,10 @@ struct alarming {
 	struct mu_timer *timer;
 	struct alarm_walk walk;
 	bool walking;
-	bool told_refused; /* that there are too many */
-	size_t n_trials;   /* that run */
+	bool told_refused;             /* that there are too many */
+	size_t n_trials;               /* that run */
+	struct mu_link rules_changing; /* struct alarm_changing */
+	struct mu_link targets_changing;
 };
 
 /* alarm_targets.c: their part of the table; from the store into the notifier. */

@@ -60,9 +60,9 @@ void alarm_walk_deinit(struct alarm_walk *w)
 	*w = (struct alarm_walk){0};
 }
 
-bool alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct alarm_look *look,
-		   void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
-		   void *arg)
+size_t alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct alarm_look *look,
+		     void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
+		     void *arg)
 {
 	const struct vm_id vm_id = {item->id};
 	const struct model_vm *vm = NULL;
@@ -73,14 +73,13 @@ bool alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct a
 		vm = inventory_vm_find(app->inventory, &vm_id);
 		host = vm ? inventory_host_find(app->inventory, &vm->host) : NULL;
 		if (!host || !host->connected)
-			return false;
+			return 0;
 	} else if (item->of == ALARM_OF_SR) {
 		sr = inventory_object_find(app->inventory, &item->id);
 		if (!sr)
-			return false;
+			return 0;
 	}
-	alarm_look_at(look, item->of, &item->id, sr, each, arg);
-	return true;
+	return alarm_look_at(look, item->of, &item->id, sr, each, arg);
 }
 
 bool alarming_matches(void *ctx, enum alarm_of of, const struct mu_uuid *id,
@@ -169,15 +168,18 @@ static void step_unknown(struct looking *lk, enum alarm_of of)
 	}
 }
 
-static void look_at(struct alarming *al, const struct alarm_walk_item *item, mu_msec wall)
+static size_t look_at(struct alarming *al, const struct alarm_walk_item *item, mu_msec wall)
 {
 	struct app *app = al->app;
 	const struct vm_id vm_id = {item->id};
 	struct looking lk = {al, &item->id, mu_loop_now(app->loop), wall};
+	size_t cost = alarm_walk_at(app, item, al->look, on_reading, &lk);
 
-	if (!alarm_walk_at(app, item, al->look, on_reading, &lk) && item->of == ALARM_OF_VM &&
-	    inventory_vm_find(app->inventory, &vm_id))
+	if (cost > 0)
+		return cost;
+	if (item->of == ALARM_OF_VM && inventory_vm_find(app->inventory, &vm_id))
 		step_unknown(&lk, item->of);
+	return ALARM_LOOK_COST;
 }
 
 static void round_end(struct alarming *al)
@@ -203,8 +205,8 @@ static void slice(void *ctx)
 		al->walking = false;
 		return;
 	}
-	for (size_t n = 0; n < ALARM_SLICE && al->walk.next < al->walk.n_items; n++)
-		look_at(al, &al->walk.items[al->walk.next++], wall);
+	for (size_t cost = 0; cost < ALARM_SLICE && al->walk.next < al->walk.n_items;)
+		cost += look_at(al, &al->walk.items[al->walk.next++], wall);
 	if (al->walk.next < al->walk.n_items)
 		mu_loop_post(app->loop, slice, app);
 	else
@@ -245,6 +247,11 @@ static bool each_stored(const struct alarm *a, void *arg)
 void app_each_alarm(struct app *app, bool (*each)(const struct alarm *a, void *arg), void *arg)
 {
 	alarms_each(app->alarming->alarms, each, arg);
+}
+
+const struct alarm *app_alarm_find(const struct app *app, const struct mu_uuid *id)
+{
+	return alarms_find(app->alarming->alarms, id);
 }
 
 /* --- begin and end --- */
@@ -292,6 +299,8 @@ int app_alarms_open(struct app *app, struct mu_error *err)
 	app->notifier = notifier_new(&options);
 	al->app = app;
 	al->alarms = alarms_new();
+	mu_link_init(&al->rules_changing);
+	mu_link_init(&al->targets_changing);
 	for (size_t i = 0; alarm_rule_builtin(i, &rule); i++)
 		mu_assert(alarms_rule_put(al->alarms, &rule, NULL) == 0);
 	if (store_alarm_rules_list(app->store, load_rule, al, err) < 0 ||

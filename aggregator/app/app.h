@@ -176,6 +176,7 @@ void app_alarms_free(struct app *app);
 /* The object has changed, or is gone. */
 void app_alarms_forget(struct app *app, const struct mu_uuid *object);
 void app_each_alarm(struct app *app, bool (*each)(const struct alarm *a, void *arg), void *arg);
+const struct alarm *app_alarm_find(const struct app *app, const struct mu_uuid *id);
 /* alarm_rules.c */
 void app_alarm_ops(struct app *app, struct alarm_ops *ret);
 

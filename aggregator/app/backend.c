@@ -96,6 +96,11 @@ static void each_alarm(void *ctx, bool (*each)(const struct alarm *a, void *arg)
 	app_each_alarm(ctx, each, arg);
 }
 
+static const struct alarm *alarm_find(void *ctx, const struct mu_uuid *id)
+{
+	return app_alarm_find(ctx, id);
+}
+
 static void vm_op(void *ctx, const struct vm_id *vm, enum vm_op op, mu_msec deadline,
 		  const struct rest_user *user, const char *from,
 		  void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
@@ -215,6 +220,7 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .task_find = task_find,
 	    .pool = pool,
 	    .each_alarm = each_alarm,
+	    .alarm_find = alarm_find,
 	    .vm_op = vm_op,
 	    .vm_define = vm_define,
 	    .call = call,

@@ -97,6 +97,7 @@ static int load_object(const struct store_metric_object *row, void *arg, struct 
 		return 0;
 	mu_log_warning("statistics of an object are lost id=%s err=\"%s\"",
 		       mu_uuid_format(&row->id, text), local.text);
+	metrics_given_up(app->metrics);
 	o = catalogue_find(c, &row->id);
 	if (o)
 		catalogue_forget(c, o);

@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/str.h"
+#include "common/base/url.h"
 
 #include <arpa/inet.h>
 #include <stddef.h>
@@ -63,15 +64,12 @@ const struct mu_option options_table[] = {
 /* A password in a URL would be in the list of processes, and in our log. */
 static int check_url(const char *url, struct mu_error *err)
 {
-	const char *host = strstr(url, "://");
-
 	if (!mu_str_has_prefix(url, "http://") && !mu_str_has_prefix(url, "https://"))
 		return mu_error_set(err, MU_E_INVALID,
 				    "remote-write: '%s' is not a URL; hint: "
 				    "https://HOST:PORT/api/v1/write for Prometheus and many more",
 				    url);
-	host += 3;
-	if (memchr(host, '@', strcspn(host, "/?#")))
+	if (mu_url_has_user(url))
 		return mu_error_set(err, MU_E_INVALID,
 				    "remote-write: a URL with a user in it; "
 				    "hint: use remote-write-user and remote-write-password-file");

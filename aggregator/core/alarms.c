@@ -140,18 +140,24 @@ static struct slot *slot_of(const struct alarms *a, const struct mu_uuid *id)
 	return NULL;
 }
 
-static struct slot *slot_free(const struct alarms *a)
+/* There is one: alarms_rule_check(). */
+static struct slot *slot_free(struct alarms *a)
 {
-	for (size_t i = 0; i < ALARMS_RULES_MAX; i++) {
-		if (!a->slots[i].used)
-			return (struct slot *)(uintptr_t)&a->slots[i];
-	}
-	return NULL;
+	size_t i = 0;
+
+	while (a->slots[i].used)
+		i++;
+	return &a->slots[i];
 }
 
-int alarms_rule_check(const struct alarms *a, const struct mu_uuid *id, struct mu_error *err)
+int alarms_rule_check(const struct alarms *a, const struct mu_uuid *id, size_t n_coming,
+		      struct mu_error *err)
 {
-	if (slot_of(a, id) || slot_free(a))
+	size_t n_free = 0;
+
+	for (size_t i = 0; i < ALARMS_RULES_MAX; i++)
+		n_free += !a->slots[i].used;
+	if (slot_of(a, id) || n_free > n_coming)
 		return 0;
 	return mu_error_set(err, MU_E_EXHAUSTED, "there are %d rules; hint: delete some",
 			    ALARMS_RULES_MAX);
@@ -161,7 +167,7 @@ int alarms_rule_put(struct alarms *a, const struct alarm_rule *rule, struct mu_e
 {
 	struct slot *s = slot_of(a, &rule->id);
 
-	if (alarms_rule_check(a, &rule->id, err) < 0)
+	if (alarms_rule_check(a, &rule->id, 0, err) < 0)
 		return MU_FAILED;
 	if (!s) {
 		s = slot_free(a);

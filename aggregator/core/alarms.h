@@ -53,8 +53,9 @@ struct alarms *alarms_free(struct alarms *a);
 /* Rules. A slot keeps its rule until that is removed. */
 /* Add, or replace by id; MU_E_EXHAUSTED. */
 int alarms_rule_put(struct alarms *a, const struct alarm_rule *rule, struct mu_error *err);
-/* May it be put? */
-int alarms_rule_check(const struct alarms *a, const struct mu_uuid *id, struct mu_error *err);
+/* May it be put, when `n_coming` new ones are as well? */
+int alarms_rule_check(const struct alarms *a, const struct mu_uuid *id, size_t n_coming,
+		      struct mu_error *err);
 /* With its alarms. */
 void alarms_rule_remove(struct alarms *a, const struct mu_uuid *id, struct alarms_changes *out);
 const struct alarm_rule *alarms_rule_find(const struct alarms *a, const struct mu_uuid *id);

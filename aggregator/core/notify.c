@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A queue keeps the order of the first notice of each alarm; a newer one of the same alarm takes
- * its place, so it is never longer than there are alarms, and never over NOTIFY_QUEUE_MAX.
+ * its place, so it is never longer than there are alarms, and never over NOTIFY_QUEUE_MAX. What
+ * failed again and again lets the others go before it: it may be the one that the target cannot
+ * take.
  *
  * All that waits or is being sent is kept by the keeper, as one notice of a target and an alarm:
  * while one is being sent and a newer one waits, that is the newer one.
@@ -34,6 +36,7 @@ struct outbox {
 	uint64_t next_seq;
 	struct waiting *sending; /* out of the queue */
 	size_t n_dropped;
+	unsigned n_failed; /* tries of any notice since one was judged */
 	mu_msec not_before;
 	double tokens; /* of the limit */
 	mu_msec tokens_at;
@@ -149,6 +152,24 @@ static struct waiting *waiting_find(struct outbox *o, const struct mu_uuid *alar
 	return NULL;
 }
 
+/* The one to be sent: in order, but what was tried too often; of those the one that was tried
+ * least. */
+static struct waiting *first(const struct outbox *o)
+{
+	struct waiting *least = NULL;
+
+	mu_list_each(it, &o->queue)
+	{
+		struct waiting *w = MU_CONTAINER_OF(it, struct waiting, link);
+
+		if (w->n_tries < NOTIFY_TRIES_FIRST)
+			return w;
+		if (!least || w->n_tries < least->n_tries)
+			least = w;
+	}
+	return least;
+}
+
 static void drop(struct outbox *o, struct waiting *w)
 {
 	mu_list_remove(&w->link);
@@ -242,11 +263,13 @@ bool notify_restore(struct notify *n, const struct notify_kept *kept, mu_msec no
 		return false;
 	w = queue_new(o, kept->seq);
 	w->notice = kept->notice;
-	/* The first one may have been on its way when the program ended. */
-	w->raised_unsent = kept->raised_unsent && o->n_queue > 1;
 	w->since = now - (wall > kept->since ? wall - kept->since : 0);
 	w->since_wall = kept->since;
 	w->n_tries = kept->n_tries;
+	if (o->n_failed < w->n_tries)
+		o->n_failed = w->n_tries;
+	/* The first one may have been on its way when the program ended. */
+	w->raised_unsent = kept->raised_unsent && first(o) != w;
 	return true;
 }
 
@@ -317,7 +340,7 @@ bool notify_next(struct notify *n, mu_msec now, struct mu_uuid *ret_target,
 
 		if (!is_ready(o, now))
 			continue;
-		o->sending = mu_list_first(&o->queue, struct waiting, link);
+		o->sending = first(o);
 		mu_list_remove(&o->sending->link);
 		o->n_queue--;
 		o->sending->notice.n_dropped = o->n_dropped;
@@ -328,11 +351,11 @@ bool notify_next(struct notify *n, mu_msec now, struct mu_uuid *ret_target,
 	return false;
 }
 
-static mu_msec backoff(unsigned n_tries)
+static mu_msec backoff(unsigned n_failed)
 {
 	mu_msec wait = NOTIFY_RETRY_MS;
 
-	for (unsigned i = 1; i < n_tries && wait < NOTIFY_RETRY_MAX_MS; i++)
+	for (unsigned i = 1; i < n_failed && wait < NOTIFY_RETRY_MAX_MS; i++)
 		wait *= 2;
 	return wait < NOTIFY_RETRY_MAX_MS ? wait : NOTIFY_RETRY_MAX_MS;
 }
@@ -344,22 +367,37 @@ static void give_up(const struct notify *n, struct outbox *o, struct waiting *w)
 	o->n_dropped++;
 }
 
-/* Back to the head of the queue, with what is newer of its alarm, if that waits by now. It may have
- * arrived all the same: from now on its end is told. */
+static void queue_return(struct outbox *o, struct waiting *w)
+{
+	struct mu_link *behind = &o->queue;
+
+	mu_list_each(it, &o->queue)
+	{
+		if (MU_CONTAINER_OF(it, struct waiting, link)->seq > w->seq) {
+			behind = it;
+			break;
+		}
+	}
+	mu_list_insert_before(behind, &w->link);
+	o->n_queue++;
+}
+
+/* Back to its place in the queue, with what is newer of its alarm, if that waits by now. It may
+ * have arrived all the same: from now on its end is told. */
 static bool later(const struct notify *n, struct outbox *o, struct waiting *w, mu_msec now)
 {
 	struct waiting *newer = waiting_find(o, &w->notice.alarm.id);
 
 	w->n_tries++;
-	o->not_before = now + backoff(w->n_tries);
+	o->n_failed++;
+	o->not_before = now + backoff(o->n_failed);
 	if (newer) {
 		take_newer(w, &newer->notice);
 		drop(o, newer);
 	}
 	w->raised_unsent = false;
 	if (now - w->since < NOTIFY_GIVE_UP_MS) {
-		mu_list_push_front(&o->queue, &w->link);
-		o->n_queue++;
+		queue_return(o, w);
 		keep(n, o, w);
 		return true;
 	}
@@ -379,6 +417,7 @@ bool notify_result(struct notify *n, const struct mu_uuid *target, enum notify_o
 	mu_assert(w);
 	switch (outcome) {
 	case NOTIFY_SENT:
+		o->n_failed = 0;
 		refill(o, now);
 		o->tokens -= 1;
 		o->n_dropped -= w->notice.n_dropped;
@@ -388,6 +427,7 @@ bool notify_result(struct notify *n, const struct mu_uuid *target, enum notify_o
 	case NOTIFY_LATER:
 		return later(n, o, w, now);
 	case NOTIFY_NEVER:
+		o->n_failed = 0;
 		give_up(n, o, w);
 		return false;
 	}

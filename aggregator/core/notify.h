@@ -15,6 +15,7 @@ enum {
 	NOTIFY_EVERY_MS = 10 * 1000, /* one more, after a burst */
 	NOTIFY_RETRY_MS = 1000,      /* after the first failure; doubled by each */
 	NOTIFY_RETRY_MAX_MS = 300 * 1000,
+	NOTIFY_TRIES_FIRST = 5, /* then the others come before it */
 	NOTIFY_GIVE_UP_MS = 24 * 3600 * 1000,
 	NOTIFY_URL_MAX = 511,
 	NOTIFY_SECRET_MAX = 255,
@@ -43,7 +44,10 @@ struct notify_target {
 /* MU_E_INVALID names the member. */
 int notify_target_read(struct notify_target *ret, const struct mu_uuid *id,
 		       const struct mu_value *v, struct mu_error *err);
-/* `secrets`: with them, for the store; otherwise it says `hasSecret`. */
+/* What only a new one is asked, so that what is stored stays readable: no user in its URL. */
+int notify_target_check_new(const struct notify_target *t, struct mu_error *err);
+/* `secrets`: with them, for the store; otherwise it says `hasSecret`, and of the URL scheme and
+ * host. */
 struct mu_value *notify_target_value(struct mu_arena *a, const struct notify_target *t,
 				     bool secrets);
 

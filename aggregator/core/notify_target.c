@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/core/notify.h"
 #include "common/base/str.h"
+#include "common/base/url.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -162,6 +163,25 @@ int notify_target_read(struct notify_target *ret, const struct mu_uuid *id,
 	return check(ret, err);
 }
 
+int notify_target_check_new(const struct notify_target *t, struct mu_error *err)
+{
+	if (!mu_url_has_user(t->url))
+		return 0;
+	return mu_error_set(err, MU_E_INVALID, "body.url: a URL with a user in it; hint: %s",
+			    t->type == NOTIFY_MAIL
+				? "'user' and 'secret' sign in"
+				: "what only the server may know goes into its path or query");
+}
+
+/* Its path and query may be a secret. */
+static const char *shown_url(struct mu_arena *a, const char *url)
+{
+	char origin[MU_URL_ORIGIN_TEXT];
+
+	(void)mu_url_origin(url, origin);
+	return mu_arena_printf(a, "%s%s", origin, mu_url_has_path(url) ? "/..." : "");
+}
+
 struct mu_value *notify_target_value(struct mu_arena *a, const struct notify_target *t,
 				     bool secrets)
 {
@@ -175,6 +195,8 @@ struct mu_value *notify_target_value(struct mu_arena *a, const struct notify_tar
 
 		if (strcmp(texts[i].name, "secret") == 0 && !secrets)
 			mu_value_set_bool(a, v, "hasSecret", text[0] != '\0');
+		else if (strcmp(texts[i].name, "url") == 0 && !secrets)
+			mu_value_set_string(a, v, "url", shown_url(a, text));
 		else if (text[0])
 			mu_value_set_string(a, v, texts[i].name, text);
 	}

@@ -104,7 +104,7 @@ void counts_add(struct counts *c, bool base, const int64_t *counted, size_t n)
 void counts_show(const struct counts *c, uint32_t step)
 {
 	for (size_t i = 0; i < c->n_objects; i++)
-		if (step >= c->objects[i].object->last)
+		if (c->objects[i].object->last == step)
 			c->objects[i].object->counts = &c->objects[i];
 }
 

@@ -44,8 +44,8 @@ void counts_init(struct counts *c, const struct catalogue *catalogue,
 void counts_deinit(struct counts *c);
 /* What a batch says of all of them, checked: none falls. */
 void counts_add(struct counts *c, bool base, const int64_t *counted, size_t n);
-/* From a batch of this step, which was taken: they are shown by objects of which there is nothing
- * newer. Before these hear of the step. */
+/* From a batch of this step, which was taken: they are shown by objects that were last heard of
+ * with it. */
 void counts_show(const struct counts *c, uint32_t step);
 
 #endif

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KEPT_S = 3600 };
+
 struct feed *feed_new(const struct mu_uuid *host)
 {
 	struct feed *f = mu_xcalloc(1, sizeof *f);
@@ -24,6 +26,7 @@ static void let_go(struct feed_slots *s)
 	free(s->map.objects);
 	free(s->map.runs);
 	free(s->values);
+	free(s->runs);
 	*s = (struct feed_slots){.n = 0};
 }
 
@@ -43,37 +46,31 @@ static void *keep(const void *p, size_t size)
 	return size > 0 ? mu_xmemdup(p, size) : NULL;
 }
 
-/* `places` of its slots are in the arena. */
-static const uint32_t *map_slots(struct feed_slots *s, struct catalogue *c, struct mu_arena *a,
-				 const struct mu_uuid *host, const struct catalogue_want *want,
-				 size_t n, uint32_t step)
+static void take_map(struct feed_slots *s, const struct catalogue_map *map, size_t n)
 {
-	struct catalogue_map map;
-
 	let_go(s);
-	catalogue_map(c, a, host, want, n, step, &map);
-	for (size_t i = 0; i < map.n_objects; i++)
-		map.objects[i]->n_maps++;
+	for (size_t i = 0; i < map->n_objects; i++)
+		map->objects[i]->n_maps++;
 	/* It was made for the worst case; a host has few runs. */
-	s->map = map;
-	s->map.runs = keep(map.runs, map.n_runs * sizeof *map.runs);
-	s->map.objects = keep(map.objects, map.n_objects * sizeof(struct catalogue_object *));
+	s->map = *map;
+	s->map.runs = keep(map->runs, map->n_runs * sizeof *map->runs);
+	s->map.objects = keep(map->objects, map->n_objects * sizeof(struct catalogue_object *));
 	s->map.places = NULL;
 	s->n = n;
-	return map.places;
 }
 
 void feed_map(struct feed *f, struct catalogue *c, const struct catalogue_want *want, size_t n,
 	      uint32_t step)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
-	const uint32_t *places;
+	struct catalogue_map map;
 	char text[MU_UUID_TEXT];
 	size_t n_dropped;
 
 	counts_deinit(&f->counts);
-	places = map_slots(&f->live, c, a, &f->host, want, n, step);
-	counts_init(&f->counts, c, want, places, n);
+	catalogue_map(c, a, &f->host, want, n, step, &map);
+	counts_init(&f->counts, c, want, map.places, n);
+	take_map(&f->live, &map, n);
 	n_dropped = f->live.map.n_dropped;
 	if (n_dropped > 0 && n_dropped != f->intake.n_dropped)
 		mu_log_warning("series of a host are not kept host=%s dropped=%zu kept=%zu "
@@ -86,23 +83,14 @@ void feed_map(struct feed *f, struct catalogue *c, const struct catalogue_want *
 
 /* What a host has of a VM that has left it meanwhile is of before. */
 void feed_map_rows(struct feed *f, struct catalogue *c, const struct catalogue_want *want, size_t n,
-		   uint32_t step)
+		   uint32_t step, int64_t now)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
-	struct mu_uuid *hosts = mu_arena_calloc(a, n + 1, sizeof *hosts);
+	struct catalogue_map map;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct catalogue_object *o = catalogue_find(c, &want[i].object);
-
-		hosts[i] = o ? o->host : f->host;
-	}
-	(void)map_slots(&f->kept, c, a, &f->host, want, n, step);
-	for (size_t i = 0; i < n; i++) {
-		struct catalogue_object *o = catalogue_find(c, &want[i].object);
-
-		if (o)
-			catalogue_move(c, o, &hosts[i]);
-	}
+	catalogue_map_before(c, a, &f->host, want, n, step, &map);
+	take_map(&f->kept, &map, n);
+	f->kept_at = now;
 }
 
 /* One line when it begins, one when it is over. */
@@ -150,21 +138,12 @@ static const float *values_of(struct feed_slots *s, const float *values, size_t 
 	return room;
 }
 
-static void heard_of(const struct feed_slots *s, uint32_t step)
+/* What is ahead of all that is taken is of a clock that was wrong, and nothing newer comes for
+ * long.
+ */
+static bool is_news(const struct catalogue_object *o, uint32_t step, int64_t now)
 {
-	for (size_t i = 0; i < s->map.n_objects; i++)
-		if (step > s->map.objects[i]->last)
-			s->map.objects[i]->last = step;
-}
-
-static void record_of(const struct feed *f, const struct feed_slots *s, const float *values,
-		      size_t n_values, struct record *ret)
-{
-	ret->host = f->host;
-	ret->runs = s->map.runs;
-	ret->n_runs = (uint32_t)s->map.n_runs;
-	ret->values = values;
-	ret->n_values = (uint32_t)n_values;
+	return step > o->last || o->last > archive_row_ended(ARCHIVE_STEPS, now) + ARCHIVE_AHEAD;
 }
 
 /* Also of a batch that is refused: the next one counts from it. */
@@ -186,58 +165,124 @@ bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, 
 	f->intake.n_too_old += verdict == ARCHIVE_TOO_OLD;
 	f->intake.n_too_new += verdict == ARCHIVE_TOO_NEW;
 	tell(f, verdict, b, now);
+	if (now - f->kept_at > KEPT_S)
+		let_go(&f->kept);
 	if (verdict != ARCHIVE_TAKEN)
 		return false;
-	if (b->at > f->intake.last)
+	if (b->at > f->intake.last || f->intake.last / 1000 > now + ARCHIVE_AHEAD * ARCHIVE_STEP_S)
 		f->intake.last = b->at;
+	for (size_t i = 0; i < map->n_objects; i++)
+		if (is_news(map->objects[i], step, now))
+			map->objects[i]->last = step;
 	counts_show(&f->counts, step);
-	heard_of(&f->live, step);
-	*ret = (struct record){.epoch = b->epoch, .seq = b->seq, .now = now, .row = step};
-	record_of(f, &f->live, values, f->live.n, ret);
+	*ret = (struct record){.host = f->host,
+			       .epoch = b->epoch,
+			       .seq = b->seq,
+			       .now = now,
+			       .row = step,
+			       .n_runs = (uint32_t)map->n_runs,
+			       .n_values = (uint32_t)f->live.n,
+			       .runs = map->runs,
+			       .values = values};
 	return true;
 }
 
+/* The runs of the first n_values slots, which may be few, and how many slots there are in them. */
+static size_t cut_runs(struct feed_slots *s, size_t n_values, uint32_t *ret_n_runs)
+{
+	const struct catalogue_map *map = &s->map;
+	size_t n_slots = 0;
+	uint32_t n = 0;
+
+	if (!s->runs)
+		s->runs = mu_xcalloc(map->n_runs + 1, sizeof *s->runs);
+	for (; n < map->n_runs && map->runs[n].slot < n_values; n++) {
+		struct archive_run *run = &s->runs[n];
+
+		*run = map->runs[n];
+		if (run->n > n_values - run->slot)
+			run->n = (uint32_t)n_values - run->slot;
+		n_slots = run->slot + run->n;
+	}
+	*ret_n_runs = n;
+	return n_slots;
+}
+
 /* As archive_put_minute() takes them. */
-static const float *minute_of(struct feed_slots *s, const struct metrics_row *row)
+static const float *minute_of(struct feed_slots *s, const struct metrics_row *row, size_t n)
 {
 	float *room = room_of(s, 4 * s->n);
 
-	for (size_t i = 0; i < s->n; i++) {
-		bool known = i < row->n_values;
-
-		room[i] = known ? row->average[i] : NAN;
-		room[s->n + i] = known ? row->min[i] : NAN;
-		room[2 * s->n + i] = known ? row->max[i] : NAN;
-		room[3 * s->n + i] = known ? row->known[i] : 0;
+	for (size_t i = 0; i < n; i++) {
+		room[i] = row->average[i];
+		room[n + i] = row->min[i];
+		room[2 * n + i] = row->max[i];
+		room[3 * n + i] = row->known[i];
 	}
 	return room;
+}
+
+static bool is_known(const struct archive *a, const struct catalogue_object *o,
+		     const struct metrics_row *row)
+{
+	for (size_t i = 0; i < o->n_series; i++) {
+		uint8_t known = 0;
+		float v = NAN;
+
+		if (row->level == ARCHIVE_MINUTES)
+			archive_read_known(a, o->series[i].column, row->row, 1, &known);
+		else
+			archive_read(a, ARCHIVE_STEPS, ARCHIVE_AVERAGE, o->series[i].column,
+				     row->row, 1, &v);
+		if (known > 0 || v == v)
+			return true;
+	}
+	return false;
+}
+
+/* The dictionary has all that the host kept anything of in the last hours: most of what is gone has
+ * no part in a row. */
+static void heard_of(const struct feed_slots *s, const struct archive *a,
+		     const struct metrics_row *row, int64_t now)
+{
+	uint32_t steps = archive_levels[row->level].seconds / ARCHIVE_STEP_S;
+
+	for (size_t i = 0; i < s->map.n_objects; i++) {
+		struct catalogue_object *o = s->map.objects[i];
+
+		if (is_news(o, row->row * steps, now) && is_known(a, o, row))
+			o->last = row->row * steps;
+	}
 }
 
 bool feed_put_row(struct feed *f, struct archive *a, const struct metrics_row *row, int64_t now,
 		  struct record *ret)
 {
-	bool minute = row->level == ARCHIVE_MINUTES;
-	const struct catalogue_map *map = &f->kept.map;
+	bool minute = row->level == ARCHIVE_MINUTES, changed = true;
+	struct record r = {
+	    .kind = minute ? RECORD_MINUTE : RECORD_STEP,
+	    .host = f->host,
+	    .now = now,
+	    .row = row->row,
+	};
+	size_t n = cut_runs(&f->kept, row->n_values, &r.n_runs);
 	enum archive_verdict verdict;
-	const float *values;
 
+	f->kept_at = now;
+	r.runs = f->kept.runs;
+	r.n_values = (uint32_t)(minute ? 4 * n : n);
 	if (minute) {
-		values = minute_of(&f->kept, row);
-		verdict =
-		    archive_put_minute(a, row->row, map->runs, map->n_runs, values, f->kept.n);
+		r.values = minute_of(&f->kept, row, n);
+		verdict = archive_put_minute(a, row->row, r.runs, r.n_runs, r.values, n, &changed);
 	} else {
-		/* The room is as large as a minute's. */
-		(void)room_of(&f->kept, 4 * f->kept.n);
-		values = values_of(&f->kept, row->average, row->n_values);
-		verdict = archive_put(a, row->row, map->runs, map->n_runs, values);
+		r.values = row->average;
+		verdict = archive_put(a, row->row, r.runs, r.n_runs, r.values);
 	}
 	f->intake.n_rows_taken += verdict == ARCHIVE_TAKEN;
 	f->intake.n_rows_refused += verdict != ARCHIVE_TAKEN;
 	if (verdict != ARCHIVE_TAKEN)
 		return false;
-	heard_of(&f->kept, minute ? row->row * (60 / ARCHIVE_STEP_S) : row->row);
-	*ret = (struct record){
-	    .kind = minute ? RECORD_MINUTE : RECORD_STEP, .now = now, .row = row->row};
-	record_of(f, &f->kept, values, minute ? 4 * f->kept.n : f->kept.n, ret);
-	return true;
+	heard_of(&f->kept, a, row, now);
+	*ret = r;
+	return changed && n > 0;
 }

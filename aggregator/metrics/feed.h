@@ -16,6 +16,7 @@ struct feed_slots {
 	size_t n;
 	float *values; /* of a batch that is shorter than its dictionary, or of a row; NULL until
 			  there is one */
+	struct archive_run *runs; /* of a row that is shorter, too */
 };
 
 struct feed {
@@ -23,6 +24,7 @@ struct feed {
 	struct feed_slots live;
 	struct counts counts;   /* of `live` */
 	struct feed_slots kept; /* of rows that the host kept */
+	int64_t kept_at;        /* when one came last, s; without any they are let go of */
 	bool told;              /* the log has why batches are refused */
 	struct metrics_intake intake;
 };
@@ -33,9 +35,9 @@ void feed_map(struct feed *f, struct catalogue *c, const struct catalogue_want *
 	      uint32_t step);
 /* The same of rows: objects that another host tells of stay that one's. */
 void feed_map_rows(struct feed *f, struct catalogue *c, const struct catalogue_want *want, size_t n,
-		   uint32_t step);
-/* Into the archive. False: it was refused, and there is nothing to keep. `ret` is its record, valid
- * until the next call. */
+		   uint32_t step, int64_t now);
+/* Into the archive. False: it was refused or changed nothing, and there is nothing to keep. `ret`
+ * is its record, valid until the next call. */
 bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, int64_t now,
 	      struct record *ret);
 /* What it counts alone. */

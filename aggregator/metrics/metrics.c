@@ -54,6 +54,8 @@ struct metrics {
 	struct mu_map *feeds; /* host's UUID -> struct feed */
 	uint32_t *born;       /* of each column: the step from which on it is its series' */
 	uint32_t n_born;
+	bool given_up;       /* a row of the catalogue, at start */
+	uint32_t free_since; /* columns that nobody had hold rows of before this step */
 	/* since the last flush began */
 	struct mu_str records;
 	struct queue queue;
@@ -161,6 +163,11 @@ struct catalogue *metrics_catalogue(struct metrics *m)
 	return m->catalogue;
 }
 
+void metrics_given_up(struct metrics *m)
+{
+	m->given_up = true;
+}
+
 /* Columns may have been given out: shards for them, and when they were. */
 static void columns_changed(struct metrics *m, const struct catalogue_object *o)
 {
@@ -218,10 +225,12 @@ static void replay_record(void *ctx, const struct record *r)
 		collect_changes(rp);
 		rp->now = r->now;
 	}
-	if (r->kind == RECORD_MINUTE) {
+	if (r->kind == RECORD_IMAGE) {
+		(void)archive_merge_minute(m->archive, (const void *)r->values);
+	} else if (r->kind == RECORD_MINUTE) {
 		step *= 60 / ARCHIVE_STEP_S;
 		(void)archive_put_minute(m->archive, r->row, r->runs, r->n_runs, r->values,
-					 r->n_values / 4);
+					 r->n_values / 4, &(bool){false});
 	} else {
 		(void)archive_put(m->archive, step, r->runs, r->n_runs, r->values);
 	}
@@ -281,6 +290,8 @@ int metrics_load(struct metrics *m, metrics_mark mark, void *ctx, struct mu_erro
 		shard_file_expect(&m->writer.place, shard + EXPECTED);
 		load_shard(m, shard);
 	}
+	if (m->given_up)
+		m->free_since = archive_row_of(ARCHIVE_STEPS, now_s());
 	rp.last = mu_xcalloc(m->n_born + 1, sizeof *rp.last);
 	r = journal_files_load(&m->writer.journal, m->dir, &m->options.pool, begin, replay_record,
 			       &rp, &found, err);
@@ -312,12 +323,16 @@ static struct feed *feed_of(struct metrics *m, const struct mu_uuid *host)
 	return f;
 }
 
-/* A host may send what it kept: its series are as old as that can be. */
-static uint32_t born_before(uint32_t n_steps)
+/* A host may send what it kept: its series are as old as that can be, but for what may be in their
+ * columns. */
+static uint32_t born_before(const struct metrics *m, uint32_t n_steps)
 {
 	uint32_t now = archive_row_of(ARCHIVE_STEPS, now_s());
+	uint32_t first = now > n_steps ? now - n_steps : 0;
 
-	return now > n_steps ? now - n_steps : 0;
+	if (first < m->free_since)
+		first = m->free_since < now ? m->free_since : now;
+	return first;
 }
 
 static void slots_changed(struct metrics *m, const struct feed_slots *s)
@@ -332,7 +347,7 @@ void metrics_map(struct metrics *m, const struct mu_uuid *host, const struct cat
 {
 	struct feed *f = feed_of(m, host);
 
-	feed_map(f, m->catalogue, want, n, born_before(ARCHIVE_STEPS_KEPT));
+	feed_map(f, m->catalogue, want, n, born_before(m, ARCHIVE_STEPS_KEPT));
 	slots_changed(m, &f->live);
 }
 
@@ -342,7 +357,7 @@ void metrics_map_rows(struct metrics *m, const struct mu_uuid *host,
 	struct feed *f = feed_of(m, host);
 
 	feed_map_rows(f, m->catalogue, want, n,
-		      born_before((ARCHIVE_MINUTES_KEPT + 1) * (60 / ARCHIVE_STEP_S)));
+		      born_before(m, (ARCHIVE_MINUTES_KEPT + 1) * (60 / ARCHIVE_STEP_S)), now_s());
 	slots_changed(m, &f->kept);
 }
 
@@ -353,21 +368,7 @@ void metrics_host_away(struct metrics *m, const struct mu_uuid *host)
 	if (!f)
 		return;
 	feed_map(f, m->catalogue, NULL, 0, 0);
-	feed_map_rows(f, m->catalogue, NULL, 0, 0);
-}
-
-static void append_record(struct metrics *m, const struct record *r)
-{
-	static const uint8_t zeros[4096];
-	size_t n = record_bytes(r), at = m->records.len;
-
-	for (size_t left = n; left > 0;) {
-		size_t piece = left < sizeof zeros ? left : sizeof zeros;
-
-		mu_str_add_bytes(&m->records, zeros, piece);
-		left -= piece;
-	}
-	record_encode(r, (uint8_t *)m->records.data + at);
+	feed_map_rows(f, m->catalogue, NULL, 0, 0, 0);
 }
 
 /* `done` when all records that there are by now are on the disk. */
@@ -390,7 +391,7 @@ void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done 
 	mu_assert(!m->closing);
 	archive_tick(m->archive, now);
 	if (feed_put(feed_of(m, &b->host), m->archive, b, now, &r))
-		append_record(m, &r);
+		writer_add_record(&m->records, &r);
 	await_flush(m, done, ctx);
 }
 
@@ -407,23 +408,26 @@ void metrics_put_row(struct metrics *m, const struct metrics_row *row, metrics_d
 	mu_assert(!m->closing);
 	archive_tick(m->archive, now);
 	if (feed_put_row(feed_of(m, &row->host), m->archive, row, now, &r))
-		append_record(m, &r);
+		writer_add_record(&m->records, &r);
 	await_flush(m, done, ctx);
 }
 
 /* The host itself is in all that it sends: what is known of any of its series counts. */
-static void have_of(const struct metrics *m, uint32_t column, uint32_t minute, uint8_t *minutes,
-		    uint32_t step, uint8_t *steps)
+static void have_of(const struct metrics *m, const struct catalogue_series *s, uint32_t minute,
+		    uint8_t *minutes, uint32_t step, uint8_t *steps)
 {
+	uint32_t first = minute - METRICS_MINUTES + 1;
 	uint8_t known[METRICS_MINUTES];
 	float values[METRICS_STEPS];
 
-	archive_read_known(m->archive, column, minute - METRICS_MINUTES + 1, METRICS_MINUTES,
-			   known);
-	for (size_t i = 0; i < METRICS_MINUTES; i++)
-		minutes[i] = known[i] > minutes[i] ? known[i] : minutes[i];
-	archive_read(m->archive, ARCHIVE_STEPS, ARCHIVE_AVERAGE, column, step - METRICS_STEPS + 1,
-		     METRICS_STEPS, values);
+	archive_read_known(m->archive, s->column, first, METRICS_MINUTES, known);
+	for (uint32_t i = 0; i < METRICS_MINUTES; i++)
+		if ((first + i) * (60 / ARCHIVE_STEP_S) >= s->born && known[i] > minutes[i])
+			minutes[i] = known[i];
+	first = step - METRICS_STEPS + 1;
+	archive_read(m->archive, ARCHIVE_STEPS, ARCHIVE_AVERAGE, s->column, first, METRICS_STEPS,
+		     values);
+	stats_mask(ARCHIVE_STEPS, s->born, first, METRICS_STEPS, values);
 	for (size_t i = 0; i < METRICS_STEPS; i++)
 		steps[i] |= values[i] == values[i];
 }
@@ -440,7 +444,7 @@ void metrics_have(const struct metrics *m, const struct mu_uuid *host, uint32_t 
 	*ret_last_minute = minute;
 	*ret_last_step = step;
 	for (size_t i = 0; o && minute > METRICS_MINUTES && i < o->n_series; i++)
-		have_of(m, o->series[i].column, minute, ret_minutes, step, ret_steps);
+		have_of(m, &o->series[i], minute, ret_minutes, step, ret_steps);
 }
 
 /* --- flushing --- */
@@ -461,7 +465,8 @@ static void gather_rows(struct metrics *m)
 	struct archive_change change;
 	struct writer_row *row;
 
-	archive_tick(m->archive, now_s());
+	m->writer.now = now_s();
+	archive_tick(m->archive, m->writer.now);
 	while (m->writer.n_rows < WRITER_ROWS_MAX && archive_next(m->archive, &change)) {
 		row = writer_add(&m->writer, &change);
 		fill_row(m, row);

@@ -42,6 +42,8 @@ struct metrics_options {
 /* Empty, until the catalogue is restored and metrics_load() called. */
 struct metrics *metrics_new(const struct metrics_options *options);
 struct catalogue *metrics_catalogue(struct metrics *m);
+/* A row of the catalogue was given up: columns that nobody has hold rows of before. */
+void metrics_given_up(struct metrics *m);
 /* A host's numbers had come so far, at that time. */
 typedef void (*metrics_mark)(void *ctx, const struct mu_uuid *host, uint64_t epoch, uint64_t seq,
 			     mu_msec at);

@@ -7,6 +7,7 @@
 
 #include "common/archive/crc32c.h"
 #include "common/base/assert.h"
+#include "common/log/log.h"
 #include "common/os/file.h"
 
 #include <errno.h>
@@ -81,22 +82,6 @@ static int make(const struct shard_place *p, int fd, const char *path, uint32_t 
 	return mu_file_sync_parent(path, err);
 }
 
-static int open_shard(const struct shard_place *p, uint32_t shard, int *ret_fd,
-		      struct mu_error *err)
-{
-	MU_CLEANUP(mu_free) char *path = path_of(p, shard);
-	FD fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return mu_error_errno(err, errno, "%s", path);
-	if (st.st_size < TILE_FILE_BYTES && make(p, fd, path, shard, err) < 0)
-		return MU_FAILED;
-	*ret_fd = fd;
-	fd = -1;
-	return 0;
-}
-
 /* Nothing but zeros: it was being made when the power went. */
 static bool is_empty(const uint8_t *header)
 {
@@ -106,7 +91,8 @@ static bool is_empty(const uint8_t *header)
 	return true;
 }
 
-int shard_file_check(const struct shard_place *p, uint32_t shard, char **ret_aside,
+/* 1: it can be used; 0: there is none (any more: see shard_file_check()). */
+static int open_ours(const struct shard_place *p, uint32_t shard, int *ret_fd, char **ret_aside,
 		     struct mu_error *err)
 {
 	MU_CLEANUP(mu_free) char *path = path_of(p, shard);
@@ -125,7 +111,42 @@ int shard_file_check(const struct shard_place *p, uint32_t shard, char **ret_asi
 		return mu_file_set_aside(path, ret_aside, err);
 	if ((is_empty(header) || st.st_size < TILE_FILE_BYTES) && make(p, fd, path, shard, err) < 0)
 		return MU_FAILED;
+	*ret_fd = fd;
+	fd = -1;
 	return 1;
+}
+
+/* Also of a shard that the catalogue did not have at start: nobody has looked at its file yet. */
+static int open_shard(const struct shard_place *p, uint32_t shard, int *ret_fd,
+		      struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) char *path = path_of(p, shard);
+	MU_CLEANUP(mu_free) char *aside = NULL;
+	int r = open_ours(p, shard, ret_fd, &aside, err);
+	FD fd = -1;
+
+	if (aside)
+		mu_log_warning("archive of metrics is not ours, of another version or damaged, set "
+			       "aside file=%s",
+			       aside);
+	if (r != 0)
+		return r < 0 ? MU_FAILED : 0;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return mu_error_errno(err, errno, "%s", path);
+	if (make(p, fd, path, shard, err) < 0)
+		return MU_FAILED;
+	*ret_fd = fd;
+	fd = -1;
+	return 0;
+}
+
+int shard_file_check(const struct shard_place *p, uint32_t shard, char **ret_aside,
+		     struct mu_error *err)
+{
+	FD fd = -1;
+
+	return open_ours(p, shard, &fd, ret_aside, err);
 }
 
 void shard_file_expect(const struct shard_place *p, uint32_t shard)

@@ -25,7 +25,8 @@ void shard_file_expect(const struct shard_place *p, uint32_t shard);
 /* Its minutes into the archive; what is damaged is left out. */
 int shard_file_load(const struct shard_place *p, uint32_t shard, struct archive *a,
 		    struct mu_error *err);
-/* The file is made when there is none. `bytes` as archive_encode_minute() gives them. */
+/* The file is made when there is none, also in the place of one that is not ours. `bytes` as
+ * archive_encode_minute() gives them. */
 int shard_file_write_minute(const struct shard_place *p, uint32_t shard, uint32_t row,
 			    const uint8_t *bytes, struct mu_error *err);
 /* An hour, where it knows more than what is there; with the last hour of a day, the day. `born`:

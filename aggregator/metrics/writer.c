@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Order: records first, because hosts wait for them; rows can be made again. Old journals go only
- * after the rows made of them have been synchronised.
+ * Order: records first, because hosts wait for them; rows can be made again. A row that no record
+ * can make again, as a late minute came into it, goes into the journal as well before it is written
+ * over what is there. Old journals go only after the rows made of them have been synchronised.
  */
 #include "aggregator/metrics/writer.h"
 
@@ -56,6 +57,38 @@ struct writer_row *writer_add(struct writer *w, const struct archive_change *cha
 	return row;
 }
 
+void writer_add_record(struct mu_str *to, const struct record *r)
+{
+	static const uint8_t zeros[4096];
+	size_t n = record_bytes(r), at = to->len;
+
+	for (size_t left = n; left > 0;) {
+		size_t piece = left < sizeof zeros ? left : sizeof zeros;
+
+		mu_str_add_bytes(to, zeros, piece);
+		left -= piece;
+	}
+	record_encode(r, (uint8_t *)to->data + at);
+}
+
+/* Torn, a row is unknown of all hosts of the shard, not only of the one that was late. */
+static int keep_images(struct writer *w, mu_msec now, struct mu_error *err)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str images = MU_STR_INIT;
+	struct record r = {.kind = RECORD_IMAGE, .now = w->now, .n_values = RECORD_IMAGE_VALUES};
+
+	for (size_t i = 0; i < w->n_rows; i++) {
+		if (!w->rows[i].change.late)
+			continue;
+		r.row = w->rows[i].change.row;
+		r.values = (const void *)w->rows[i].minute;
+		writer_add_record(&images, &r);
+	}
+	if (images.len == 0)
+		return 0;
+	return journal_files_append(&w->journal, images.data, images.len, now, err);
+}
+
 static void remember(struct writer *w, uint32_t shard)
 {
 	if (shard >= w->n_unsynced) {
@@ -99,6 +132,8 @@ static int write_all(struct writer *w, struct mu_error *err)
 	    journal_files_append(&w->journal, w->records.data, w->records.len, now, err) < 0)
 		return MU_FAILED;
 	w->journalled = true;
+	if (keep_images(w, now, err) < 0)
+		return MU_FAILED;
 	for (size_t i = 0; i < w->n_rows; i++) {
 		if (write_row(w, &w->rows[i], err) < 0)
 			return MU_FAILED;

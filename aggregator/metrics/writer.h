@@ -28,6 +28,7 @@ struct writer {
 	struct shard_place place;
 	struct journal_files journal;
 	/* in */
+	int64_t now; /* seconds since 1970 UTC */
 	struct mu_str records;
 	struct writer_row rows[WRITER_ROWS_MAX];
 	size_t n_rows;
@@ -47,5 +48,7 @@ void writer_deinit(struct writer *w);
 /* Room for one more row; NULL when it is full. */
 struct writer_row *writer_add(struct writer *w, const struct archive_change *change);
 void writer_clear_rows(struct writer *w);
+/* Behind the records that are there. */
+void writer_add_record(struct mu_str *to, const struct record *r);
 
 #endif

@@ -201,7 +201,7 @@ void notifier_test(struct notifier *n, const struct notify_target *t,
 	sd->tested = done;
 	sd->arg = arg;
 	if (n->n_tests == TESTS_MAX || n->closing) {
-		mu_error_set(&sd->err, MU_E_EXHAUSTED,
+		mu_error_set(&sd->err, MU_E_UNAVAILABLE,
 			     "%d targets are being tested; hint: ask again in a moment", TESTS_MAX);
 		mu_loop_post(n->options.loop, test_refused, sd);
 		return;

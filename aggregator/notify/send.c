@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/notify/send.h"
 
+#include "common/base/url.h"
 #include "common/http/client.h"
 #include "common/http/mail.h"
 #include "common/tls/tls.h"
@@ -24,6 +25,7 @@ static void send_webhook(struct send *s)
 	char hmac[TLS_FINGERPRINT_TEXT];
 	char signature[sizeof hmac + sizeof "sha256="];
 	char id[MU_UUID_TEXT];
+	char origin[MU_URL_ORIGIN_TEXT];
 	struct http_client_header headers[HEADERS_MAX] = {
 	    {"Content-Type", "application/json"},
 	    {"X-Muster-Delivery", mu_uuid_format(&s->delivery, id)},
@@ -45,12 +47,13 @@ static void send_webhook(struct send *s)
 	tls_hmac_sha256_hex(s->target.secret, s->text.data, s->text.len, hmac);
 	(void)snprintf(signature, sizeof signature, "sha256=%s", hmac);
 	s->outcome = NOTIFY_LATER;
-	if (http_client_call(&request, &response, &s->err) < 0)
+	/* Whatever it says at length beside its status: nobody reads it. */
+	if (http_client_call(&request, &response, &s->err) < 0 && s->err.code != MU_E_TOO_LARGE)
 		return;
 	s->outcome = judge(response.status);
 	if (s->outcome != NOTIFY_SENT)
-		mu_error_set(&s->err, MU_E_UNAVAILABLE, "%s answers %d", s->target.url,
-			     response.status);
+		mu_error_set(&s->err, MU_E_UNAVAILABLE, "%s answers %d",
+			     mu_url_origin(s->target.url, origin), response.status);
 }
 
 static void send_mail(struct send *s)
@@ -76,7 +79,6 @@ static void send_mail(struct send *s)
 	if (http_mail_send(&mail, &s->err) == 0)
 		return;
 	s->outcome = s->err.code == MU_E_DENIED ? NOTIFY_NEVER : NOTIFY_LATER;
-	s->err.code = MU_E_UNAVAILABLE; /* whoever asks for a test may do so */
 }
 
 static void run(struct mu_job *j)
@@ -87,6 +89,8 @@ static void run(struct mu_job *j)
 		send_mail(s);
 	else
 		send_webhook(s);
+	if (s->outcome != NOTIFY_SENT)
+		s->err.code = MU_E_UNAVAILABLE; /* whoever asks for a test may do so */
 }
 
 static void done(struct mu_job *j)

@@ -145,11 +145,27 @@ static void sweep(struct gather *g)
 	g->cursors = kept;
 }
 
+/* A clock was ahead: the present is where it goes on. */
+static void turn_back(struct gather *g, uint32_t step)
+{
+	struct cursor *c;
+
+	for (size_t i = 0; (c = mu_map_next(g->cursors, &i, NULL, NULL));)
+		if (c->sent > step + ARCHIVE_AHEAD || c->told > step + ARCHIVE_AHEAD)
+			*c = (struct cursor){.sent = step};
+	if (g->start > step + ARCHIVE_AHEAD)
+		g->start = step;
+	if (g->began > step + ARCHIVE_AHEAD)
+		g->began = step;
+}
+
 void gather_begin(struct gather *g, uint32_t step)
 {
 	const struct remote_options *o = g->options;
 
 	mu_assert(g->n_moves == 0);
+	if (step < g->now)
+		turn_back(g, step);
 	if (g->now > 0 && !g->more)
 		g->window.synced = g->now;
 	if (g->now == 0)
@@ -172,12 +188,17 @@ static struct cursor *cursor_of(struct gather *g, const struct mu_uuid *id)
 	return c ? c : cursor_new(g, id, &(struct cursor){.sent = g->start});
 }
 
+/* One that is ahead of all that is taken is of a clock that was wrong: none has come since. */
+static uint32_t last_of(const struct gather *g, const struct catalogue_object *o)
+{
+	return o && o->last <= g->now + ARCHIVE_AHEAD ? o->last : 0;
+}
+
 static uint32_t host_last(const struct gather *g, const struct catalogue_object *o)
 {
 	struct catalogue *c = metrics_catalogue(g->options->metrics);
-	const struct catalogue_object *host = catalogue_find(c, &o->host);
 
-	return host ? host->last : 0;
+	return last_of(g, catalogue_find(c, &o->host));
 }
 
 static void next_of(struct gather *g, const struct catalogue_object *o, const struct cursor *c,
@@ -187,7 +208,7 @@ static void next_of(struct gather *g, const struct catalogue_object *o, const st
 	size_t n_max = STEPS_MAX;
 
 	if (o) {
-		so.last = o->last;
+		so.last = last_of(g, o);
 		so.host_last = host_last(g, o);
 		if (o->n_series * n_max > REQUEST_SAMPLES)
 			n_max = REQUEST_SAMPLES / o->n_series;

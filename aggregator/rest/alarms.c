@@ -292,7 +292,7 @@ static struct http_reply *targets_create(struct http_request *r, const struct re
 
 	(void)id;
 	if (need_admin(user, &err) < 0 || body_parse(r, &body, &err) < 0 ||
-	    notify_target_read(t, &none, body, &err) < 0)
+	    notify_target_read(t, &none, body, &err) < 0 || notify_target_check_new(t, &err) < 0)
 		return http_reply_error(r, &err, NULL);
 	reply = pending_new(r, &p);
 	ops->target_create(ops->ctx, t, &who, target_created, p);

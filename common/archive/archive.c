@@ -33,6 +33,7 @@ enum {
 	HOURS_OPEN = 4,
 	STEPS_OF_HOUR = 720,
 	HOUR_SETTLES = 12, /* after the last minute that came late */
+	HOUR_WAITS = 120,  /* at most, after the first of them */
 	/* Rows do not begin at the same place of the processor's cache. */
 	STRIDE = ARCHIVE_COLUMNS + 8,
 	MINUTE_PAD = 16,
@@ -55,8 +56,10 @@ struct shard {
 	/* and what is to be done with them */
 	uint32_t stale[STALE_MAX];                    /* minutes to consolidate; 0 = none */
 	uint64_t unwritten[ARCHIVE_MINUTES_MAX / 64]; /* minutes, a bit for each position */
+	bool late[ARCHIVE_MINUTES_MAX];               /* of an unwritten one */
 	uint32_t hours[HOURS_OPEN];                   /* to be made; 0 = none */
 	uint32_t hours_at[HOURS_OPEN];                /* not before this step */
+	uint32_t hours_since[HOURS_OPEN];             /* when it was first put off */
 	void *heap;                                   /* the rows, if they are ours */
 };
 
@@ -248,12 +251,33 @@ static void set_unwritten(struct shard *s, size_t at, bool unwritten)
 	    unwritten ? s->unwritten[at / 64] | bit : s->unwritten[at / 64] & ~bit;
 }
 
+static bool is_unwritten(const struct shard *s, size_t at)
+{
+	return s->unwritten[at / 64] >> at % 64 & 1;
+}
+
 static void open_hour(struct shard *s, uint32_t minute, uint32_t not_before)
 {
 	uint32_t hour = (minute + 59) / 60;
 
 	s->hours[hour % HOURS_OPEN] = hour;
 	s->hours_at[hour % HOURS_OPEN] = not_before;
+}
+
+/* Late minutes come by the dozen: after the last of them. But one host after the other may send,
+ * and the minutes do not stay for ever; and an hour that is due anyway is. */
+static void put_off_hour(const struct archive *a, struct shard *s, uint32_t minute)
+{
+	uint32_t hour = (minute + 59) / 60, not_before = a->now + HOUR_SETTLES;
+	size_t at = hour % HOURS_OPEN;
+
+	if (s->hours[at] == hour && s->hours_at[at] == 0)
+		return;
+	if (s->hours[at] != hour)
+		s->hours_since[at] = a->now;
+	if (not_before > s->hours_since[at] + HOUR_WAITS)
+		not_before = s->hours_since[at] + HOUR_WAITS;
+	open_hour(s, minute, not_before);
 }
 
 static void set_known(struct shard *s, size_t at, const uint8_t *known)
@@ -344,7 +368,9 @@ static bool next_minute(struct archive *a, uint32_t shard, struct archive_change
 			continue;
 		at = word * 64 + (size_t)__builtin_ctzll(s->unwritten[word]);
 		set_unwritten(s, at, false);
-		*ret = (struct archive_change){shard, ARCHIVE_MINUTES, s->minute_row[at]};
+		*ret =
+		    (struct archive_change){shard, ARCHIVE_MINUTES, s->minute_row[at], s->late[at]};
+		s->late[at] = false;
 		return true;
 	}
 	return false;
@@ -364,7 +390,7 @@ static bool next_hour(struct archive *a, uint32_t shard, struct archive_change *
 	}
 	if (!oldest)
 		return false;
-	*ret = (struct archive_change){shard, ARCHIVE_HOURS, *oldest};
+	*ret = (struct archive_change){shard, ARCHIVE_HOURS, *oldest, false};
 	*oldest = 0;
 	return true;
 }
@@ -386,10 +412,12 @@ void archive_again(struct archive *a, const struct archive_change *change)
 	struct shard *s = a->shards[change->shard];
 	size_t at = minute_at(a, change->row);
 
-	if (change->level == ARCHIVE_HOURS)
+	if (change->level == ARCHIVE_HOURS) {
 		s->hours[change->row % HOURS_OPEN] = change->row;
-	else if (s->minute_row[at] == change->row)
+	} else if (s->minute_row[at] == change->row) {
 		set_unwritten(s, at, true);
+		s->late[at] |= change->late;
+	}
 }
 
 void archive_again_all(struct archive *a, uint32_t shard)
@@ -467,13 +495,15 @@ static bool put_cell(struct shard *s, size_t at, size_t i, const float *v, size_
 
 enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
 					const struct archive_run *runs, size_t n_runs,
-					const float *values, size_t n_slots)
+					const float *values, size_t n_slots, bool *ret_changed)
 {
 	enum archive_verdict verdict = judge_minute(a, minute);
 	size_t at = minute_at(a, minute);
 
+	*ret_changed = false;
 	for (size_t i = 0; verdict == ARCHIVE_TAKEN && i < n_runs; i++) {
 		struct shard *s = shard_of(a, runs[i].column);
+		bool written = s->minute_row[at] == minute && !is_unwritten(s, at);
 		bool changed = false;
 
 		open_minute(a, s, minute);
@@ -482,8 +512,10 @@ enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
 					    values + runs[i].slot + k, n_slots);
 		if (!changed)
 			continue;
+		*ret_changed = true;
+		s->late[at] |= written;
 		set_unwritten(s, at, true);
-		open_hour(s, minute, a->now + HOUR_SETTLES);
+		put_off_hour(a, s, minute);
 	}
 	return verdict;
 }
@@ -552,10 +584,10 @@ bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *by
 {
 	struct shard *s = a->shards[shard];
 	const uint8_t *p = bytes + MINUTE_HEADER;
-	uint32_t minute = minute_sealed(bytes, shard);
+	uint32_t of, minute = minute_sealed(bytes, &of);
 	size_t at = minute_at(a, minute);
 
-	if (minute == 0)
+	if (minute == 0 || of != shard)
 		return false;
 	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += ARCHIVE_COLUMNS * sizeof(float))
 		memcpy(s->minute[at].value[cf], p, ARCHIVE_COLUMNS * sizeof(float));
@@ -563,6 +595,21 @@ bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *by
 	set_known(s, at, a->work.known);
 	s->minute_row[at] = minute;
 	open_hour(s, minute, 0);
+	return true;
+}
+
+bool archive_merge_minute(struct archive *a, const uint8_t *bytes)
+{
+	const uint8_t *p = bytes + MINUTE_HEADER;
+	struct work *w = &a->work;
+	uint32_t shard, minute = minute_sealed(bytes, &shard);
+
+	if (minute == 0 || shard >= a->n_shards)
+		return false;
+	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += sizeof w->value[cf])
+		memcpy(w->value[cf], p, sizeof w->value[cf]);
+	reduce_unpack(p, w->known);
+	keep_minute(a, a->shards[shard], minute);
 	return true;
 }
 

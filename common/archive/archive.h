@@ -75,17 +75,19 @@ enum archive_verdict archive_put(struct archive *a, uint32_t step, const struct 
  * A minute that was made elsewhere: averages, minima, maxima and numbers of known steps, `n_slots`
  * of each, one behind the other. Taken where it knows more than what is there; the minute must have
  * ended and be one of those in memory. Its hour is made again when a minute has passed without
- * another of it, as they come by the dozen.
+ * another of it, as they come by the dozen, or ten minutes since the first; at once when it is due
+ * anyway, and at its end when it has not ended. *ret_changed: something of it was taken.
  */
 enum archive_verdict archive_put_minute(struct archive *a, uint32_t minute,
 					const struct archive_run *runs, size_t n_runs,
-					const float *values, size_t n_slots);
+					const float *values, size_t n_slots, bool *ret_changed);
 
 /* A row of a shard that has changed and is to be written. */
 struct archive_change {
 	uint32_t shard;
 	enum archive_level level; /* ARCHIVE_MINUTES, ARCHIVE_HOURS */
 	uint32_t row;
+	bool late; /* a minute of elsewhere came after it was written: steps cannot make it again */
 };
 
 /* Consolidate what has ended and hand out one change; false: none is left. */
@@ -109,6 +111,8 @@ void archive_encode_minute(const struct archive *a, const struct archive_change 
 			   uint8_t *ret);
 /* At start: take a minute back. False: damaged, of another shard, or none. */
 bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *bytes);
+/* The same of any shard, into what is there: where it knows more. */
+bool archive_merge_minute(struct archive *a, const uint8_t *bytes);
 
 /* An hour of a shard, made of its minutes: as row of each of its tiles (tile.h). */
 struct archive_cells;

@@ -331,6 +331,7 @@ struct mapping {
 	const struct mu_uuid *host;
 	struct owner *owner;
 	uint32_t step;
+	bool before;
 	struct catalogue_map *map;
 	struct catalogue_object *object; /* of the slot before */
 	size_t hint;
@@ -342,7 +343,7 @@ static struct catalogue_series *new_series(struct mapping *m, const struct catal
 	struct catalogue_series *s;
 
 	if (m->owner->n_series >= c->quota || m->object->n_series >= CATALOGUE_OBJECT_MAX ||
-	    !column_left(c))
+	    !column_left(c) || !mu_uuid_equal(&m->object->host, m->host))
 		return NULL;
 	s = series_add(m->object);
 	*s = (struct catalogue_series){
@@ -362,7 +363,7 @@ static void born_again(struct mapping *m, struct catalogue_series *s)
 	catalogue_changed(m->catalogue, m->object);
 }
 
-void catalogue_move(struct catalogue *c, struct catalogue_object *o, const struct mu_uuid *host)
+static void move_to(struct catalogue *c, struct catalogue_object *o, const struct mu_uuid *host)
 {
 	if (mu_uuid_equal(&o->host, host))
 		return;
@@ -379,7 +380,8 @@ static void turn_to(struct mapping *m, const struct mu_uuid *id)
 
 	if (!o)
 		o = object_add(c, id, m->host);
-	catalogue_move(c, o, m->host);
+	if (!m->before)
+		move_to(c, o, m->host);
 	m->object = o;
 	m->hint = 0;
 	m->map->objects[m->map->n_objects++] = o;
@@ -420,12 +422,11 @@ static void map_slot(struct mapping *m, const struct catalogue_want *w, uint32_t
 	add_column(m->map, slot, s->column);
 }
 
-void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_uuid *host,
-		   const struct catalogue_want *want, size_t n, uint32_t step,
-		   struct catalogue_map *ret)
+static void map_all(struct mapping *m, struct mu_arena *arena, const struct catalogue_want *want,
+		    size_t n)
 {
-	struct mapping m = {.catalogue = c, .host = host, .step = step, .map = ret};
-	size_t n_looked_at = n < c->quota ? n : c->quota;
+	size_t quota = m->catalogue->quota, n_looked_at = n < quota ? n : quota;
+	struct catalogue_map *ret = m->map;
 
 	*ret = (struct catalogue_map){
 	    .runs = mu_arena_calloc(arena, n_looked_at + 1, sizeof *ret->runs),
@@ -433,11 +434,29 @@ void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_
 	    .n_dropped = n - n_looked_at,
 	    .places = mu_arena_calloc(arena, n + 1, sizeof *ret->places),
 	};
-	m.owner = owner_of(c, host);
+	m->owner = owner_of(m->catalogue, m->host);
 	for (size_t i = 0; i < n_looked_at; i++)
-		map_slot(&m, &want[i], (uint32_t)i);
+		map_slot(m, &want[i], (uint32_t)i);
 	for (size_t i = n_looked_at; i < n; i++)
 		ret->places[i] = CATALOGUE_NOWHERE;
+}
+
+void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_uuid *host,
+		   const struct catalogue_want *want, size_t n, uint32_t step,
+		   struct catalogue_map *ret)
+{
+	struct mapping m = {.catalogue = c, .host = host, .step = step, .map = ret};
+
+	map_all(&m, arena, want, n);
+}
+
+void catalogue_map_before(struct catalogue *c, struct mu_arena *arena, const struct mu_uuid *host,
+			  const struct catalogue_want *want, size_t n, uint32_t step,
+			  struct catalogue_map *ret)
+{
+	struct mapping m = {.catalogue = c, .host = host, .step = step, .before = true, .map = ret};
+
+	map_all(&m, arena, want, n);
 }
 
 /* --- bytes: the format, a checksum of all behind it, the series --- */

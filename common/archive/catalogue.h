@@ -86,8 +86,11 @@ void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_
 		   const struct catalogue_want *want, size_t n, uint32_t step,
 		   struct catalogue_map *ret);
 
-/* The object is this host's from now on, as if it had told of it last. */
-void catalogue_move(struct catalogue *c, struct catalogue_object *o, const struct mu_uuid *host);
+/* The same of what the host had before: an object that another host told of last stays that one's,
+ * and gets no new series. */
+void catalogue_map_before(struct catalogue *c, struct mu_arena *arena, const struct mu_uuid *host,
+			  const struct catalogue_want *want, size_t n, uint32_t step,
+			  struct catalogue_map *ret);
 
 /* Columns 0 to n - 1 have been in use. */
 uint32_t catalogue_n_columns(const struct catalogue *c);

@@ -24,12 +24,13 @@ void minute_seal(uint8_t *bytes, uint32_t row, uint32_t shard)
 	memcpy(bytes, header, sizeof header);
 }
 
-uint32_t minute_sealed(const uint8_t *bytes, uint32_t shard)
+uint32_t minute_sealed(const uint8_t *bytes, uint32_t *ret_shard)
 {
 	uint32_t header[4];
 
 	memcpy(header, bytes, sizeof header);
-	if (header[0] != MAGIC || header[2] != shard || header[3] != checksum(bytes))
+	if (header[0] != MAGIC || header[3] != checksum(bytes))
 		return 0;
+	*ret_shard = header[2];
 	return header[1];
 }

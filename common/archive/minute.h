@@ -13,7 +13,7 @@ enum { MINUTE_HEADER = 16 };
 
 /* ARCHIVE_MINUTE_BYTES, of which all behind the header is there. */
 void minute_seal(uint8_t *bytes, uint32_t row, uint32_t shard);
-/* Which row it is; 0: damaged, of another shard, or none. */
-uint32_t minute_sealed(const uint8_t *bytes, uint32_t shard);
+/* Which row it is, and of which shard; 0: damaged, or none. */
+uint32_t minute_sealed(const uint8_t *bytes, uint32_t *ret_shard);
 
 #endif

@@ -78,8 +78,9 @@ static bool runs_fit(const struct record *b)
 
 static bool fits(const struct fixed *f)
 {
-	return f->kind < _RECORD_KIND_COUNT && f->n_runs <= RECORD_RUNS_MAX &&
-	       f->n_values <= RECORD_BYTES_MAX / sizeof(float) &&
+	return f->kind < _RECORD_KIND_COUNT &&
+	       (f->kind != RECORD_IMAGE || f->n_values == RECORD_IMAGE_VALUES) &&
+	       f->n_runs <= RECORD_RUNS_MAX && f->n_values <= RECORD_BYTES_MAX / sizeof(float) &&
 	       record_bytes(&(struct record){.n_runs = f->n_runs, .n_values = f->n_values}) ==
 		   f->length;
 }

@@ -18,8 +18,11 @@ enum record_kind {
 	RECORD_BATCH,  /* a step, of the host's numbered batches */
 	RECORD_STEP,   /* a step that was sent later: without a number */
 	RECORD_MINUTE, /* a minute, as archive_put_minute() takes it */
+	RECORD_IMAGE,  /* of a shard, not a host: a minute as archive_encode_minute() gives it */
 	_RECORD_KIND_COUNT,
 };
+
+enum { RECORD_IMAGE_VALUES = ARCHIVE_MINUTE_BYTES / sizeof(float) };
 
 /* One row of one host. */
 struct record {

@@ -60,25 +60,16 @@ struct mu_uuid mu_uuid_from_random(const uint8_t bytes[static 16])
 	return u;
 }
 
-/* FNV-1a, 64 bits, twice with different offsets: enough to keep the parts of one object apart. */
-static uint64_t fnv1a(uint64_t h, const void *data, size_t len)
-{
-	const uint8_t *p = data;
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
-	return h;
-}
-
+/* A hash twice, with different offsets: enough to keep the parts of one object apart. */
 struct mu_uuid mu_uuid_derive(const struct mu_uuid *parent, const char *name)
 {
-	static const uint64_t offsets[2] = {0xcbf29ce484222325u, 0x6c62272e07bb0142u};
+	static const uint64_t offsets[2] = {MU_FNV1A, 0x6c62272e07bb0142u};
 	struct mu_uuid u;
 
 	for (size_t i = 0; i < 2; i++) {
-		uint64_t h = fnv1a(offsets[i], parent->bytes, sizeof parent->bytes);
+		uint64_t h = mu_fnv1a(offsets[i], parent->bytes, sizeof parent->bytes);
 
-		h = fnv1a(h, name, strlen(name));
+		h = mu_fnv1a(h, name, strlen(name));
 		for (size_t b = 0; b < 8; b++)
 			u.bytes[i * 8 + b] = (uint8_t)(h >> (56 - 8 * b));
 	}

@@ -226,3 +226,56 @@ bool mu_hex_decode(void *dst, size_t len, const char *hex)
 	}
 	return true;
 }
+
+static const char base64_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void mu_base64_encode(char *dst, const void *src, size_t len)
+{
+	const unsigned char *p = src;
+
+	for (size_t i = 0; i < len; i += 3) {
+		unsigned char b[3] = {0};
+		size_t n = len - i < 3 ? len - i : 3;
+
+		memcpy(b, p + i, n);
+		*dst++ = base64_digits[b[0] >> 2];
+		*dst++ = base64_digits[(b[0] & 3) << 4 | b[1] >> 4];
+		*dst++ = n > 1 ? base64_digits[(b[1] & 15) << 2 | b[2] >> 6] : '=';
+		*dst++ = n > 2 ? base64_digits[b[2] & 63] : '=';
+	}
+	*dst = '\0';
+}
+
+bool mu_base64_decode(void *dst, size_t *ret_len, const char *text, size_t len)
+{
+	unsigned char *p = dst;
+	unsigned bits = 0, n_bits = 0;
+	size_t n = 0;
+
+	while (len > 0 && text[len - 1] == '=')
+		len--;
+	for (size_t i = 0; i < len; i++) {
+		const char *digit = text[i] ? strchr(base64_digits, text[i]) : NULL;
+
+		if (!digit)
+			return false;
+		bits = (bits << 6 | (unsigned)(digit - base64_digits)) & 0xffffu;
+		n_bits += 6;
+		if (n_bits >= 8) {
+			n_bits -= 8;
+			p[n++] = (unsigned char)(bits >> n_bits);
+		}
+	}
+	*ret_len = n;
+	return true;
+}
+
+uint64_t mu_fnv1a(uint64_t before, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		before = (before ^ p[i]) * 0x100000001b3u;
+	return before;
+}

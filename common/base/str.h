@@ -51,5 +51,15 @@ bool mu_parse_size(const char *s, int64_t *ret);
 /* Lower-case hex of `len` bytes into `dst` (2 * len + 1 bytes), and back. */
 void mu_hex_encode(char *dst, const void *src, size_t len);
 bool mu_hex_decode(void *dst, size_t len, const char *hex);
+/* Base64 (RFC 4648, padded) into `dst` (MU_BASE64_TEXT(len) bytes, a NUL among them), and back:
+ * *ret_len bytes, for which MU_BASE64_BYTES(len) is room. The padding may be missing. */
+#define MU_BASE64_TEXT(len) (((len) + 2) / 3 * 4 + 1)
+#define MU_BASE64_BYTES(len) (((len) + 3) / 4 * 3)
+void mu_base64_encode(char *dst, const void *src, size_t len);
+bool mu_base64_decode(void *dst, size_t *ret_len, const char *text, size_t len);
+/* FNV-1a, 64 bits, of what came before (MU_FNV1A: nothing) and of these bytes: to tell what
+ * differs, not against who wants to forge. The same for ever. */
+#define MU_FNV1A UINT64_C(0xcbf29ce484222325)
+uint64_t mu_fnv1a(uint64_t before, const void *data, size_t len);
 
 #endif

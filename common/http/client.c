@@ -2,6 +2,7 @@
 #include "common/http/client.h"
 
 #include "common/base/assert.h"
+#include "common/base/url.h"
 #include "common/http/curl.h"
 #include "common/os/clock.h"
 
@@ -299,12 +300,13 @@ static void set_transport(struct transfer *t)
 static int cannot_connect(struct transfer *t, struct mu_error *err)
 {
 	const struct http_client_request *rq = t->request;
+	char origin[MU_URL_ORIGIN_TEXT];
 	long os_errno = 0;
 
 	(void)curl_easy_getinfo(t->curl, CURLINFO_OS_ERRNO, &os_errno);
 	if (!rq->unix_path)
-		return mu_error_set(err, MU_E_UNAVAILABLE, "cannot connect to %s: %s", rq->url,
-				    t->why);
+		return mu_error_set(err, MU_E_UNAVAILABLE, "cannot connect to %s: %s",
+				    mu_url_origin(rq->url, origin), t->why);
 	return mu_error_set(err, MU_E_UNAVAILABLE,
 			    "cannot connect to the socket %s: %s; hint: is the daemon running, and "
 			    "may you use its socket",
@@ -313,7 +315,8 @@ static int cannot_connect(struct transfer *t, struct mu_error *err)
 
 static int explain(struct transfer *t, CURLcode rc, struct mu_error *err)
 {
-	const char *url = t->request->url;
+	char origin[MU_URL_ORIGIN_TEXT];
+	const char *url = mu_url_origin(t->request->url, origin);
 
 	if (!t->why[0])
 		(void)snprintf(t->why, sizeof t->why, "%s", curl_easy_strerror(rc));

@@ -59,7 +59,8 @@ static inline void http_client_response_deinit_cleanup(struct http_client_respon
 
 /* 0 when there was a response, whatever its status. MU_E_UNAVAILABLE: nobody answers there;
  * MU_E_TIMEOUT; MU_E_DENIED: the server's certificate is not trusted; MU_E_TOO_LARGE; MU_E_INVALID:
- * the URL; MU_E_CANCELLED. *ret_response is to be deinitialised in any case. */
+ * the URL; MU_E_CANCELLED. The text has the URL's scheme and host only. *ret_response is to be
+ * deinitialised in any case. */
 int http_client_call(const struct http_client_request *request,
 		     struct http_client_response *ret_response, struct mu_error *err);
 

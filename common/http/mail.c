@@ -3,6 +3,7 @@
 
 #include "common/base/assert.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "common/http/curl.h"
 
 #include <curl/curl.h>
@@ -73,6 +74,7 @@ static void set_mail(struct sending *s)
 		add_to(s, m->to[i]);
 	(void)curl_easy_setopt(s->curl, CURLOPT_MAIL_FROM, m->from);
 	(void)curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT, s->to);
+	(void)curl_easy_setopt(s->curl, CURLOPT_MAIL_RCPT_ALLLOWFAILS, 1L); /* its spelling */
 	if (m->user) {
 		(void)curl_easy_setopt(s->curl, CURLOPT_USERNAME, m->user);
 		(void)curl_easy_setopt(s->curl, CURLOPT_PASSWORD, m->password);
@@ -85,7 +87,8 @@ static void set_mail(struct sending *s)
 static int explain(const struct sending *s, CURLcode rc, struct mu_error *err)
 {
 	const char *why = s->why[0] ? s->why : curl_easy_strerror(rc);
-	const char *url = s->mail->url;
+	char origin[MU_URL_ORIGIN_TEXT];
+	const char *url = mu_url_origin(s->mail->url, origin);
 	long code = 0;
 
 	if (mu_cancel_check(s->mail->cancel, err) < 0)
@@ -93,7 +96,8 @@ static int explain(const struct sending *s, CURLcode rc, struct mu_error *err)
 	(void)curl_easy_getinfo(s->curl, CURLINFO_RESPONSE_CODE, &code);
 	if (rc == CURLE_OPERATION_TIMEDOUT)
 		return mu_error_set(err, MU_E_TIMEOUT, "no answer from %s in time", url);
-	if (rc == CURLE_LOGIN_DENIED || code >= 500)
+	/* Not CURLE_LOGIN_DENIED: that is also a server that cannot say now (4xx). */
+	if (code >= 500)
 		return mu_error_set(err, MU_E_DENIED, "%s refused the mail: %s", url, why);
 	return mu_error_set(err, MU_E_UNAVAILABLE, "%s: %s", url, why);
 }

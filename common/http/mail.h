@@ -26,8 +26,8 @@ struct http_mail {
 	const struct mu_cancel *cancel; /* looked at about once a second; NULL: nobody can */
 };
 
-/* 0: the server has it. MU_E_DENIED: it does not want it, and will not later; others may work
- * another time. */
+/* 0: the server has it, for one of `to` at least. MU_E_DENIED: it does not want it, and will not
+ * later; others may work another time. The text has the URL's scheme and host only. */
 int http_mail_send(const struct http_mail *m, struct mu_error *err);
 
 #endif

@@ -479,13 +479,20 @@ struct http_reply *http_reply_events(struct http_request *r, struct http_events 
 	return reply;
 }
 
+/* So many of the bytes that were sent are looked at, and kept: an event that has ended, or is about
+ * to, is known by its two line breaks. */
+static size_t seen_of(const struct http_events *e)
+{
+	return e->sent < 2 ? e->sent : 2;
+}
+
 /* Nothing more is sent: what waits is dropped, but for the rest of an event that has been begun,
  * and the peer is told, should it read on. */
 static void cut_events(struct http_events *e)
 {
 	struct mu_str rest = MU_STR_INIT;
 	const char *sent = e->out.data + e->sent;
-	const char *end = e->sent >= 2 ? strstr(sent - 2, "\n\n") : NULL;
+	const char *end = e->sent ? strstr(sent - seen_of(e), "\n\n") : NULL;
 
 	if (end && end + 2 > sent)
 		mu_str_add_bytes(&rest, sent, (size_t)(end + 2 - sent));
@@ -543,12 +550,14 @@ void http_events_close(struct http_events *e)
 
 void http_events_compact(struct http_events *e)
 {
+	size_t dropped = e->sent - seen_of(e);
+
 	if (e->sent < e->out.len / 2)
 		return;
-	e->out.len -= e->sent;
-	memmove(e->out.data, e->out.data + e->sent, e->out.len);
+	e->out.len -= dropped;
+	memmove(e->out.data, e->out.data + dropped, e->out.len);
 	e->out.data[e->out.len] = '\0';
-	e->sent = 0;
+	e->sent -= dropped;
 }
 
 /* WebSocket */

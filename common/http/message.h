@@ -109,7 +109,7 @@ void http_in_data(struct http_exchange *x, const void *data, size_t len);
 void http_in_end(struct http_exchange *x);
 /* Some of it was sent: there may be room again. */
 void http_out_sent(struct http_out *o, size_t n);
-/* Drop the bytes that were sent, when they are most of the buffer. */
+/* Drop bytes that were sent, when they are most of the buffer. */
 void http_events_compact(struct http_events *e);
 /* Tell a pending or streaming handler that the peer went away; at most once. */
 void http_exchange_gone(struct http_exchange *x);

@@ -286,28 +286,18 @@ static void each_alarm(const struct rest_backend *b, bool (*each)(const void *ob
 	}
 }
 
-struct search {
-	const struct mu_uuid *id;
-	void (*found)(const void *object, void *arg);
-	void *arg;
-};
-
-static bool try_alarm(const void *object, void *arg)
-{
-	const struct search *s = arg;
-
-	if (!mu_uuid_equal(&alarm(object)->id, s->id))
-		return true;
-	s->found(object, s->arg);
-	return false;
-}
-
 static void find_alarm(struct rest *rest, const struct mu_uuid *id,
 		       void (*found)(const void *object, void *arg), void *arg)
 {
-	struct search s = {id, found, arg};
+	const struct rest_backend *b = &rest->backend;
+	const struct alarm *a;
 
-	each_alarm(&rest->backend, try_alarm, &s);
+	if (!b->each_alarm)
+		look_at_all(rest->alarms);
+	a = b->each_alarm ? b->alarm_find(b->ctx, id)
+			  : mu_map_find(rest->alarms->map, id, sizeof *id);
+	if (a)
+		found(a, arg);
 }
 
 const struct rest_type rest_type_alarm = {

@@ -38,7 +38,8 @@ struct rest {
 	struct mu_timer *session_timer;
 	mu_msec session_every;
 	struct rest_counts counts;
-	size_t n_exports; /* export.h */
+	size_t n_exports;      /* export.h: being made */
+	size_t n_export_bytes; /* waiting for who reads them */
 	size_t n_route_sets;
 	struct {
 		const struct rest_route *routes;

@@ -10,12 +10,8 @@
 
 void rest_etag_of(char etag[static REST_ETAG_TEXT], const void *text, size_t len)
 {
-	const unsigned char *p = text;
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a: for equality, not against forgery */
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ p[i]) * 0x100000001b3u;
-	(void)snprintf(etag, REST_ETAG_TEXT, "\"%016llx\"", (unsigned long long)h);
+	(void)snprintf(etag, REST_ETAG_TEXT, "\"%016llx\"",
+		       (unsigned long long)mu_fnv1a(MU_FNV1A, text, len));
 }
 
 bool rest_etag_listed(const char *header, const char *etag)
@@ -32,7 +28,8 @@ bool rest_etag_listed(const char *header, const char *etag)
 	return false;
 }
 
-/* Of the object that a path begins with: "/rest/v0/vms/ID..." */
+/* Of the object that a path begins with: "/rest/v0/vms/ID/...". Not of an object's contents,
+ * "/vdis/ID.raw", which have a tag of their own, and not of what a host has of an upload. */
 static const struct rest_type *type_of_path(const char *path, const char *id)
 {
 	static const struct rest_type *const types[] = {
@@ -48,9 +45,13 @@ static const struct rest_type *type_of_path(const char *path, const char *id)
 	path += sizeof prefix - 1;
 	for (size_t i = 0; i < MU_ARRAY_SIZE(types); i++) {
 		size_t len = strlen(types[i]->collection);
+		const char *behind;
 
-		if (strncmp(path, types[i]->collection, len) == 0 && path[len] == '/' &&
-		    mu_str_has_prefix(path + len + 1, id))
+		if (strncmp(path, types[i]->collection, len) != 0 || path[len] != '/' ||
+		    !mu_str_has_prefix(path + len + 1, id))
+			continue;
+		behind = path + len + 1 + strlen(id);
+		if (!*behind || (*behind == '/' && !mu_str_has_prefix(behind, "/uploads/")))
 			return types[i];
 	}
 	return NULL;

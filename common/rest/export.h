@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Answers made of many objects' values, piece by piece in turns of the loop, and sent when they are
- * whole. How many are under way is bounded, and how large they may get. Embedded by its user.
+ * whole. How many are made at a time is bounded, how large they may get, and how much of them waits
+ * for who reads slowly. Embedded by its user.
  */
 #ifndef MUSTER_REST_EXPORT_H
 #define MUSTER_REST_EXPORT_H
@@ -11,6 +12,7 @@
 enum {
 	EXPORTS_MAX = 8,
 	EXPORT_BYTES_MAX = 128 << 20,
+	EXPORTS_HELD_MAX = 512 << 20, /* more of them waiting: no further one begins */
 };
 
 struct export

@@ -180,10 +180,8 @@ static void on_ping(void *ctx)
 
 static uint64_t hash(const char *data, size_t len)
 {
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+	uint64_t h = mu_fnv1a(MU_FNV1A, data, len);
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)data[i]) * 0x100000001b3u;
 	return h ? h : 1;
 }
 

@@ -10,6 +10,7 @@
 #include "common/base/assert.h"
 #include "common/base/map.h"
 #include "common/base/str.h"
+#include "common/json/json.h"
 #include "common/os/clock.h"
 
 #include <stdio.h>
@@ -167,15 +168,28 @@ static void on_told(void *ctx, struct http_request *r, const struct http_reply *
 		b->key_put(b->ctx, &e->key, NULL, NULL);
 }
 
+/* A 412 says in its body, too, which tag the object had. */
+static const char *etag_of(struct mu_arena *a, const struct rest_key *key)
+{
+	struct mu_value *v;
+
+	if (key->status != 412 || mu_json_read(a, key->body, key->body_len, &v, NULL) < 0)
+		return NULL;
+	return mu_value_as_string(mu_value_get(mu_value_get(v, "data"), "etag"));
+}
+
 static struct http_reply *say_again(struct rest_call *c, const struct rest_key *key)
 {
 	struct http_request *r = c->request;
 	struct http_reply *reply =
 	    key->type[0] ? http_reply_text(r, key->status, key->type, key->body, key->body_len)
 			 : http_reply_empty(r, key->status);
+	const char *etag = etag_of(c->arena, key);
 
 	if (key->location[0])
 		http_reply_header(reply, "location", key->location);
+	if (etag)
+		http_reply_header(reply, "etag", etag);
 	http_reply_header(reply, "idempotent-replayed", "true");
 	return reply;
 }
@@ -228,22 +242,17 @@ static void on_stored(void *arg, const struct mu_error *err)
 	free(k);
 }
 
-static uint64_t hash(uint64_t h, const void *data, size_t len)
-{
-	const unsigned char *p = data;
-
-	for (size_t i = 0; i < len; i++) /* FNV-1a: who forges it fools himself only */
-		h = (h ^ p[i]) * 0x100000001b3u;
-	return h;
-}
-
+/* Who forges it fools himself only. */
 static uint64_t request_hash(const struct http_request *r)
 {
-	uint64_t h = hash(0xcbf29ce484222325u, &r->method, sizeof r->method);
+	const char *seen = http_request_header(r, "if-match");
+	uint64_t h = mu_fnv1a(MU_FNV1A, &r->method, sizeof r->method);
 
-	h = hash(h, r->path, strlen(r->path) + 1);
-	h = hash(h, r->query, strlen(r->query) + 1);
-	return hash(h, r->body, r->body_len);
+	h = mu_fnv1a(h, r->path, strlen(r->path) + 1);
+	h = mu_fnv1a(h, r->query, strlen(r->query) + 1);
+	if (seen)
+		h = mu_fnv1a(h, seen, strlen(seen) + 1);
+	return mu_fnv1a(h, r->body, r->body_len);
 }
 
 static int check_key(const char *text, struct mu_error *err)

@@ -306,22 +306,24 @@ static void on_writable(void *ctx)
 
 /* ---- the reply ---- */
 
-/* The request again, for the page behind `row`. */
+/* The request again, for the page behind `row`. Its cursor comes first and so counts, however the
+ * request has spelt its own. */
 static const char *next_link(struct rest_call *c, const struct list *l, const struct row *row)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str link = MU_STR_INIT;
 	const char *p = c->request->query;
 
-	mu_str_printf(&link, "<%s?", c->request->path);
+	mu_str_printf(&link, "<%s?cursor=%s", c->request->path,
+		      query_cursor_format(c->arena, &l->sort, &row->at));
 	while (*p) {
 		size_t len = strcspn(p, "&");
+		size_t name_len = strcspn(p, "=&");
 
-		if (!mu_str_has_prefix(p, "cursor="))
-			mu_str_printf(&link, "%.*s&", (int)len, p);
+		if (len > 0 && !(name_len == strlen("cursor") && mu_str_has_prefix(p, "cursor")))
+			mu_str_printf(&link, "&%.*s", (int)len, p);
 		p += len + (p[len] == '&');
 	}
-	mu_str_printf(&link, "cursor=%s>; rel=\"next\"",
-		      query_cursor_format(c->arena, &l->sort, &row->at));
+	mu_str_add(&link, ">; rel=\"next\"");
 	return mu_arena_strdup(c->arena, link.data);
 }
 

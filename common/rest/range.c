@@ -7,8 +7,6 @@
 #include <string.h>
 #include <strings.h>
 
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 /* "123" of text[0..len) */
 static bool number_at(const char *text, size_t len, uint64_t *ret)
 {
@@ -76,24 +74,11 @@ static int bad(const char *what, struct mu_error *err)
 static int decode(struct mu_arena *a, const char *text, size_t len, const char **ret,
 		  struct mu_error *err)
 {
-	char *out = mu_arena_alloc(a, len + 1);
-	unsigned bits = 0, n_bits = 0;
-	size_t n = 0;
+	char *out = mu_arena_alloc(a, MU_BASE64_BYTES(len) + 1);
+	size_t n;
 
-	while (len > 0 && text[len - 1] == '=')
-		len--;
-	for (size_t i = 0; i < len; i++) {
-		const char *digit = text[i] ? strchr(digits, text[i]) : NULL;
-
-		if (!digit)
-			return bad("a value is not base64", err);
-		bits = (bits << 6 | (unsigned)(digit - digits)) & 0xffffu;
-		n_bits += 6;
-		if (n_bits >= 8) {
-			n_bits -= 8;
-			out[n++] = (char)(unsigned char)(bits >> n_bits);
-		}
-	}
+	if (!mu_base64_decode(out, &n, text, len))
+		return bad("a value is not base64", err);
 	out[n] = '\0';
 	if (!mu_utf8_valid(out, n))
 		return bad("a value is not UTF-8 text", err);
@@ -131,21 +116,10 @@ int upload_metadata(struct mu_arena *a, const char *header, const char *key, con
 const char *upload_metadata_item(struct mu_arena *a, const char *key, const char *value)
 {
 	size_t key_len = strlen(key), len = strlen(value);
-	char *out = mu_arena_alloc(a, key_len + 1 + (len + 2) / 3 * 4 + 1);
-	char *p = out + key_len + 1;
+	char *out = mu_arena_alloc(a, key_len + 1 + MU_BASE64_TEXT(len));
 
 	memcpy(out, key, key_len);
 	out[key_len] = ' ';
-	for (size_t i = 0; i < len; i += 3) {
-		unsigned char b[3] = {0};
-		size_t n = len - i < 3 ? len - i : 3;
-
-		memcpy(b, value + i, n);
-		*p++ = digits[b[0] >> 2];
-		*p++ = digits[(b[0] & 3) << 4 | b[1] >> 4];
-		*p++ = n > 1 ? digits[(b[1] & 15) << 2 | b[2] >> 6] : '=';
-		*p++ = n > 2 ? digits[b[2] & 63] : '=';
-	}
-	*p = '\0';
+	mu_base64_encode(out + key_len + 1, value, len);
 	return out;
 }

@@ -2,8 +2,9 @@
 /*
  * The dispatcher: find the route, find out who asks, call the resource.
  *
- * Whoever is not known learns nothing, not even which paths exist: authentication comes before 404
- * and 405. Changing anything takes an administrator.
+ * Whoever is not known learns nothing of what is here: authentication comes before 404 and 405.
+ * Which paths there may be is no secret, the contract is open. Changing anything takes an
+ * administrator.
  */
 #include "common/base/assert.h"
 #include "common/base/str.h"
@@ -220,7 +221,8 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
 	mu_assert(backend->authenticate && backend->each_host && backend->each_vm &&
 		  backend->each_task && backend->each_object && backend->each_report &&
 		  backend->host_find && backend->vm_find && backend->object_find &&
-		  backend->task_find && backend->pool && backend->vm_op && backend->task_abort);
+		  backend->task_find && backend->pool && backend->vm_op && backend->task_abort &&
+		  !backend->each_alarm == !backend->alarm_find);
 	rest->loop = loop;
 	rest->backend = *backend;
 	rest->ping_every = REST_PING_EVERY_MS;
@@ -241,7 +243,8 @@ struct rest *rest_free(struct rest *rest)
 	if (!rest)
 		return NULL;
 	mu_assert(mu_list_empty(&rest->waiters) && mu_list_empty(&rest->host_groups));
-	mu_assert(mu_list_empty(&rest->sessions) && rest->n_exports == 0);
+	mu_assert(mu_list_empty(&rest->sessions) && rest->n_exports == 0 &&
+		  rest->n_export_bytes == 0);
 	rest->session_timer = mu_timer_free(rest->session_timer);
 	rest->keys = rest_keys_free(rest->keys);
 	rest->alarms = rest_alarms_free(rest->alarms);
@@ -310,35 +313,15 @@ static const char *cookie_value(struct mu_arena *a, const char *cookies, const c
 	return NULL;
 }
 
-static int base64_digit(char c)
-{
-	static const char digits[] =
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *p = c ? strchr(digits, c) : NULL;
-
-	return p ? (int)(p - digits) : -1;
-}
-
 /* NULL when it is not base64. */
 static char *base64_decode(struct mu_arena *a, const char *text)
 {
-	char *out = mu_arena_alloc(a, strlen(text) + 1);
-	unsigned bits = 0;
-	unsigned n_bits = 0;
-	size_t n = 0;
+	size_t len = strcspn(text, "=");
+	char *out = mu_arena_alloc(a, MU_BASE64_BYTES(len) + 1);
+	size_t n;
 
-	for (; *text && *text != '='; text++) {
-		int digit = base64_digit(*text);
-
-		if (digit < 0)
-			return NULL;
-		bits = (bits << 6 | (unsigned)digit) & 0xffffu;
-		n_bits += 6;
-		if (n_bits >= 8) {
-			n_bits -= 8;
-			out[n++] = (char)(unsigned char)(bits >> n_bits);
-		}
-	}
+	if (!mu_base64_decode(out, &n, text, len))
+		return NULL;
 	out[n] = '\0';
 	return out;
 }

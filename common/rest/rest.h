@@ -105,6 +105,8 @@ struct rest_backend {
 	/* What is raised, found out by rules. Optional: NULL = only how full SRs are, by fixed
 	 * limits. */
 	void (*each_alarm)(void *ctx, bool (*each)(const struct alarm *a, void *arg), void *arg);
+	/* With each_alarm. NULL when there is none of the id; valid until the next loop turn. */
+	const struct alarm *(*alarm_find)(void *ctx, const struct mu_uuid *id);
 	/* Start `op`. `deadline` is ms since 1970 UTC, 0 = the backend's own. The state was checked
 	 * against vm_op_allowed() by the caller, the backend checks again where it counts.
 	 * Asynchronous, because nothing may be answered before it is durable and nothing durable

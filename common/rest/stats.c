@@ -15,8 +15,8 @@ struct reading {
 	struct http_request *request; /* NULL: the peer left */
 	struct stats_query query;
 	enum stats_of of;
-	bool known;   /* the object is in the inventory */
-	char *series; /* NULL: not asked for */
+	bool known; /* the object is in the inventory */
+	struct stats_names names;
 	char *id;
 };
 
@@ -49,7 +49,8 @@ static int query_time(struct rest_call *c, const char *name, int64_t *ret, struc
 	return 0;
 }
 
-int rest_stats_query(struct rest_call *c, struct stats_query *ret, struct mu_error *err)
+int rest_stats_query(struct rest_call *c, struct stats_query *ret, struct stats_names *ret_names,
+		     struct mu_error *err)
 {
 	const char *level = http_request_query(c->request, "granularity");
 	const char *cf = http_request_query(c->request, "cf");
@@ -64,9 +65,10 @@ int rest_stats_query(struct rest_call *c, struct stats_query *ret, struct mu_err
 	if (cf && !archive_cf_parse(cf, &ret->cf))
 		return mu_error_set(err, MU_E_INVALID, "cf: \"%.40s\" is none of AVERAGE, MIN, MAX",
 				    cf);
-	if (query_time(c, "start", &ret->start, err) < 0)
+	if (query_time(c, "start", &ret->start, err) < 0 ||
+	    query_time(c, "end", &ret->end, err) < 0)
 		return MU_FAILED;
-	return query_time(c, "end", &ret->end, err);
+	return stats_names_init(ret_names, http_request_query(c->request, "series"), err);
 }
 
 static void on_gone(void *ctx)
@@ -77,24 +79,24 @@ static void on_gone(void *ctx)
 }
 
 struct mu_value *rest_stats_value(struct mu_arena *a, enum stats_of of, const struct stats_query *q,
-				  const char *series, const struct stats_result *r)
+				  const struct stats_names *names, const struct stats_result *r)
 {
 	struct mu_value *v = mu_value_object(a);
 
 	mu_value_set_int(a, v, "endTimestamp", r->end);
 	mu_value_set_int(a, v, "interval", archive_levels[q->level].seconds);
 	mu_value_set(a, v, "stats", stats_shape(a, of, r));
-	if (series)
-		mu_value_set(a, v, "series", stats_shape_series(a, series, r));
+	if (names->text)
+		mu_value_set(a, v, "series", stats_shape_series(a, names, r));
 	return v;
 }
 
 struct mu_value *rest_stats_nothing(struct mu_arena *a, enum stats_of of,
-				    const struct stats_query *q, const char *series)
+				    const struct stats_query *q, const struct stats_names *names)
 {
 	const struct stats_result none = {.end = mu_clock_wall() / 1000};
 
-	return rest_stats_value(a, of, q, series, &none);
+	return rest_stats_value(a, of, q, names, &none);
 }
 
 /* Nothing was ever sampled of it, or nothing of what was is kept. */
@@ -108,14 +110,14 @@ static struct http_reply *nothing(struct reading *rd, const struct mu_error *err
 	if (!rd->known)
 		return rest_not_found(&c, rd->of == STATS_HOST ? "host" : "VM", rd->id);
 	return http_reply_json(rd->request, 200,
-			       rest_stats_nothing(a, rd->of, &rd->query, rd->series));
+			       rest_stats_nothing(a, rd->of, &rd->query, &rd->names));
 }
 
 static struct http_reply *reply_of(const struct reading *rd, const struct stats_result *r)
 {
 	return http_reply_json(
 	    rd->request, 200,
-	    rest_stats_value(rd->request->arena, rd->of, &rd->query, rd->series, r));
+	    rest_stats_value(rd->request->arena, rd->of, &rd->query, &rd->names, r));
 }
 
 static void on_done(void *arg, const struct stats_result *r, const struct mu_error *err)
@@ -124,7 +126,7 @@ static void on_done(void *arg, const struct stats_result *r, const struct mu_err
 
 	if (rd->request)
 		http_request_finish(rd->request, err ? nothing(rd, err) : reply_of(rd, r));
-	free(rd->series);
+	stats_names_deinit(&rd->names);
 	free(rd->id);
 	free(rd);
 }
@@ -134,14 +136,14 @@ static struct http_reply *start(struct rest_call *c, const struct mu_uuid *objec
 {
 	const struct rest_backend *b = &c->rest->backend;
 	struct stats_query query = {.object = *object};
-	const char *series = http_request_query(c->request, "series");
+	struct stats_names names;
 	struct mu_error err = MU_ERROR_INIT;
 	struct http_reply *reply;
 	struct reading *rd;
 
 	if (!b->stats)
 		return rest_unsupported(c, "statistics");
-	if (rest_stats_query(c, &query, &err) < 0)
+	if (rest_stats_query(c, &query, &names, &err) < 0)
 		return rest_error(c, &err);
 	rd = mu_xcalloc(1, sizeof *rd);
 	*rd = (struct reading){
@@ -149,7 +151,7 @@ static struct http_reply *start(struct rest_call *c, const struct mu_uuid *objec
 	    .query = query,
 	    .of = of,
 	    .known = known,
-	    .series = series ? mu_xstrdup(series) : NULL,
+	    .names = names,
 	    .id = mu_xstrdup(c->id),
 	};
 	reply = http_reply_pending(c->request, on_gone, rd);

@@ -6,15 +6,17 @@
 #include "common/rest/call.h"
 #include "common/rest/stats_shape.h"
 
-/* The query's parameters, but for whose they are. MU_E_INVALID */
-int rest_stats_query(struct rest_call *c, struct stats_query *ret, struct mu_error *err);
+/* The query's parameters, but for whose they are; *ret_names is the caller's to deinit.
+ * MU_E_INVALID, MU_E_PROTOCOL */
+int rest_stats_query(struct rest_call *c, struct stats_query *ret, struct stats_names *ret_names,
+		     struct mu_error *err);
 /* Seconds since 1970, or before now when negative. MU_E_INVALID */
 int rest_stats_time(const char *name, const char *text, int64_t *ret, struct mu_error *err);
-/* {endTimestamp, interval, stats, series?} of a VM, host or SR; `series` NULL: not asked for. */
+/* {endTimestamp, interval, stats, series?} of a VM, host or SR. */
 struct mu_value *rest_stats_value(struct mu_arena *a, enum stats_of of, const struct stats_query *q,
-				  const char *series, const struct stats_result *r);
+				  const struct stats_names *names, const struct stats_result *r);
 /* The same of one of whom nothing was sampled. */
 struct mu_value *rest_stats_nothing(struct mu_arena *a, enum stats_of of,
-				    const struct stats_query *q, const char *series);
+				    const struct stats_query *q, const struct stats_names *names);
 
 #endif

@@ -5,6 +5,7 @@
  * looked at in a turn of the loop.
  */
 #include "common/base/assert.h"
+#include "common/base/map.h"
 #include "common/json/json.h"
 #include "common/os/clock.h"
 #include "common/rest/export.h"
@@ -16,7 +17,8 @@
 
 enum {
 	TURN_SERIES = 8192,
-	OBJECT_COST = 16, /* an object without series, in series */
+	OBJECT_COST = 16,    /* an object without series, in series */
+	NAMES_A_SERIES = 16, /* so many names are compared for what a series costs */
 };
 
 static const char host_fields[] = "id,name_label,connected";
@@ -24,7 +26,7 @@ static const char vm_fields[] = "id,name_label,$container,power_state";
 
 struct newest {
 	struct export export;
-	char *series;
+	struct stats_names names;
 	struct query_fields host_fields;
 	struct query_fields vm_fields;
 	struct mu_arena *arena; /* of the fields */
@@ -40,7 +42,7 @@ static void newest_free(struct newest *n)
 {
 	export_deinit(&n->export);
 	mu_arena_free(n->arena);
-	free(n->series);
+	stats_names_deinit(&n->names);
 	free(n->ids);
 	free(n);
 }
@@ -71,16 +73,19 @@ static bool add_vm(const struct model_vm *vm, void *arg)
 
 struct values {
 	struct mu_arena *arena;
-	const char *series;
+	const struct stats_names *names;
+	struct mu_map *seen;
 	struct mu_value *object;
 };
 
-/* What is not known is left out. */
+/* What is not known is left out. There may be two of a name, of different units: the first that is
+ * known is meant. */
 static void add_value(void *arg, const char *name, float value)
 {
 	struct values *v = arg;
 
-	if (isfinite(value) && stats_shape_named(v->series, name) && !mu_value_get(v->object, name))
+	if (isfinite(value) && stats_names_have(v->names, name) &&
+	    !mu_map_put_str(v->seen, name, v->object))
 		mu_value_set_real(v->arena, v->object, name, (double)value);
 }
 
@@ -93,7 +98,8 @@ static size_t write_object(struct newest *n, struct rest_render *r, const struct
 	const struct vm_id vm_id = {*id};
 	const void *object = host ? (const void *)b->host_find(b->ctx, &host_id)
 				  : (const void *)b->vm_find(b->ctx, &vm_id);
-	struct values values = {.arena = r->arena, .series = n->series};
+	MU_CLEANUP(mu_map_free) struct mu_map *seen = mu_map_new();
+	struct values values = {.arena = r->arena, .names = &n->names, .seen = seen};
 	struct mu_value *v;
 	size_t n_series;
 
@@ -107,7 +113,7 @@ static size_t write_object(struct newest *n, struct rest_render *r, const struct
 	if (n->n_written++ > 0)
 		mu_str_add_char(&n->export.text, ',');
 	mu_json_write(&n->export.text, v, false);
-	return OBJECT_COST + n_series;
+	return OBJECT_COST + n_series + n_series * n->names.n / NAMES_A_SERIES;
 }
 
 /* --- all of them --- */
@@ -149,13 +155,13 @@ static void go_on(void *ctx)
 	newest_free(n);
 }
 
-static struct newest *newest_new(const char *series)
+static struct newest *newest_new(const struct stats_names *names)
 {
 	struct newest *n = mu_xcalloc(1, sizeof *n);
 	struct mu_error err = MU_ERROR_INIT;
 
 	n->arena = mu_arena_new();
-	n->series = mu_xstrdup(series);
+	n->names = *names;
 	if (query_fields_parse(n->arena, host_fields, &n->host_fields, &err) < 0 ||
 	    query_fields_parse(n->arena, vm_fields, &n->vm_fields, &err) < 0)
 		mu_assert_unreachable();
@@ -167,6 +173,7 @@ struct http_reply *rest_get_newest_stats(struct rest_call *c)
 	const struct rest_backend *b = &c->rest->backend;
 	const char *series = http_request_query(c->request, "series");
 	struct mu_error err = MU_ERROR_INIT;
+	struct stats_names names;
 	struct http_reply *reply;
 	struct newest *n;
 
@@ -177,7 +184,9 @@ struct http_reply *rest_get_newest_stats(struct rest_call *c)
 				   "series is missing; hint: names separated by commas, or *");
 		return rest_bad_request(c, &err);
 	}
-	n = newest_new(series);
+	if (stats_names_init(&names, series, &err) < 0)
+		return rest_error(c, &err);
+	n = newest_new(&names);
 	reply = export_begin(c, &n->export);
 	if (!n->export.request) {
 		newest_free(n);

@@ -5,48 +5,33 @@
  * many values, and other requests come in between.
  */
 #include "common/json/json.h"
+#include "common/rest/export.h"
 #include "common/rest/stats.h"
 
 #include <stdlib.h>
 
-enum { REPLY_MAX = 128 << 20 };
-
 struct pool_reading {
+	struct export export;
 	const struct rest_backend *backend;
-	struct http_request *request; /* NULL: the peer left */
 	struct stats_query query;
-	char *series; /* NULL: not asked for */
+	struct stats_names names;
 	struct mu_uuid *hosts;
 	size_t n;
 	size_t next; /* that is asked */
-	struct mu_str text;
 };
 
 static void reading_free(struct pool_reading *pr)
 {
-	mu_str_deinit(&pr->text);
-	free(pr->series);
+	export_deinit(&pr->export);
+	stats_names_deinit(&pr->names);
 	free(pr->hosts);
 	free(pr);
 }
 
 static void finish(struct pool_reading *pr)
 {
-	struct mu_error err = MU_ERROR_INIT;
-	struct http_reply *reply;
-
-	mu_str_add_char(&pr->text, '}');
-	if (pr->text.len > REPLY_MAX) {
-		(void)mu_error_set(
-		    &err, MU_E_TOO_LARGE,
-		    "the statistics of %zu hosts are more than %d MiB; hint: ask for "
-		    "less of the time, or host by host",
-		    pr->n, REPLY_MAX >> 20);
-		reply = http_reply_error(pr->request, &err, NULL);
-	} else {
-		reply = http_reply_take(pr->request, 200, "application/json", &pr->text);
-	}
-	http_request_finish(pr->request, reply);
+	mu_str_add_char(&pr->export.text, '}');
+	export_finish(&pr->export, "application/json", NULL);
 	reading_free(pr);
 }
 
@@ -68,14 +53,14 @@ static void write_host(struct pool_reading *pr, const struct stats_result *r,
 	struct mu_value *v;
 
 	if (!err)
-		v = rest_stats_value(a, STATS_HOST, &pr->query, pr->series, r);
+		v = rest_stats_value(a, STATS_HOST, &pr->query, &pr->names, r);
 	else if (err->code == MU_E_NOT_FOUND)
-		v = rest_stats_nothing(a, STATS_HOST, &pr->query, pr->series);
+		v = rest_stats_nothing(a, STATS_HOST, &pr->query, &pr->names);
 	else
 		v = failed(a, err);
-	mu_str_printf(&pr->text, "%s\"%s\":", pr->next > 0 ? "," : "",
+	mu_str_printf(&pr->export.text, "%s\"%s\":", pr->next > 0 ? "," : "",
 		      mu_uuid_format(&pr->hosts[pr->next], id));
-	mu_json_write(&pr->text, v, false);
+	mu_json_write(&pr->export.text, v, false);
 }
 
 static void on_host(void *arg, const struct stats_result *r, const struct mu_error *err);
@@ -90,22 +75,15 @@ static void on_host(void *arg, const struct stats_result *r, const struct mu_err
 {
 	struct pool_reading *pr = arg;
 
-	if (!pr->request) {
+	if (!pr->export.request) {
 		reading_free(pr);
 		return;
 	}
 	write_host(pr, r, err);
-	if (++pr->next < pr->n && pr->text.len <= REPLY_MAX)
+	if (++pr->next < pr->n && pr->export.text.len <= EXPORT_BYTES_MAX)
 		ask(pr);
 	else
 		finish(pr);
-}
-
-static void on_gone(void *ctx)
-{
-	struct pool_reading *pr = ctx;
-
-	pr->request = NULL;
 }
 
 static bool add_host(const struct model_host *h, void *arg)
@@ -120,9 +98,9 @@ static bool add_host(const struct model_host *h, void *arg)
 struct http_reply *rest_get_pool_stats(struct rest_call *c)
 {
 	const struct rest_backend *b = &c->rest->backend;
-	const char *series = http_request_query(c->request, "series");
 	struct stats_query query = {.level = ARCHIVE_STEPS};
 	struct mu_error err = MU_ERROR_INIT;
+	struct stats_names names;
 	struct pool_reading *pr;
 	struct http_reply *reply;
 
@@ -130,22 +108,25 @@ struct http_reply *rest_get_pool_stats(struct rest_call *c)
 		return rest_not_found(c, "pool", c->id);
 	if (!b->stats)
 		return rest_unsupported(c, "statistics");
-	if (rest_stats_query(c, &query, &err) < 0)
+	if (rest_stats_query(c, &query, &names, &err) < 0)
 		return rest_error(c, &err);
 	pr = mu_xcalloc(1, sizeof *pr);
 	*pr = (struct pool_reading){
 	    .backend = b,
-	    .request = c->request,
 	    .query = query,
-	    .series = series ? mu_xstrdup(series) : NULL,
+	    .names = names,
 	};
 	b->each_host(b->ctx, add_host, pr);
 	if (pr->n == 0) {
 		reading_free(pr);
 		return http_reply_json(c->request, 200, mu_value_object(c->arena));
 	}
-	mu_str_add_char(&pr->text, '{');
-	reply = http_reply_pending(c->request, on_gone, pr);
+	reply = export_begin(c, &pr->export);
+	if (!pr->export.request) {
+		reading_free(pr);
+		return reply;
+	}
+	mu_str_add_char(&pr->export.text, '{');
 	ask(pr);
 	return reply;
 }

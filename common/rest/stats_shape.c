@@ -7,8 +7,11 @@
  */
 #include "common/rest/stats_shape.h"
 
+#include "common/base/map.h"
+
 #include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct shape {
@@ -190,28 +193,55 @@ struct mu_value *stats_shape(struct mu_arena *a, enum stats_of of, const struct 
 	return root;
 }
 
-bool stats_shape_named(const char *names, const char *name)
+int stats_names_init(struct stats_names *names, const char *text, struct mu_error *err)
 {
-	size_t len = strlen(name);
+	char *next;
 
-	if (strcmp(names, "*") == 0)
-		return true;
-	for (const char *p = names; *p; p += strcspn(p, ","), p += *p == ',')
-		if (strcspn(p, ",") == len && strncmp(p, name, len) == 0)
-			return true;
-	return false;
+	*names = (struct stats_names){.all = text && strcmp(text, "*") == 0};
+	if (!text)
+		return 0;
+	next = names->text = mu_xstrdup(text);
+	for (char *name; !names->all && (name = strsep(&next, ","));) {
+		if (!*name)
+			continue;
+		if (names->n == STATS_NAMES_MAX) {
+			stats_names_deinit(names);
+			return mu_error_set(err, MU_E_PROTOCOL,
+					    "series: these are more than %d names; hint: ask for "
+					    "fewer at a time, or for all with *",
+					    STATS_NAMES_MAX);
+		}
+		names->names[names->n++] = name;
+	}
+	return 0;
 }
 
-struct mu_value *stats_shape_series(struct mu_arena *a, const char *names,
+void stats_names_deinit(struct stats_names *names)
+{
+	free(names->text);
+	names->text = NULL;
+}
+
+bool stats_names_have(const struct stats_names *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->names[i], name) == 0)
+			return true;
+	return names->all;
+}
+
+/* There may be two of a name, of different units: the first is meant. */
+struct mu_value *stats_shape_series(struct mu_arena *a, const struct stats_names *names,
 				    const struct stats_result *r)
 {
+	MU_CLEANUP(mu_map_free) struct mu_map *seen = mu_map_new();
 	struct mu_value *root = mu_value_object(a);
 
 	for (size_t i = 0; i < r->n_series; i++) {
 		const struct stats_series *s = &r->series[i];
 		struct mu_value *v;
 
-		if (!stats_shape_named(names, s->name) || mu_value_get(root, s->name))
+		if (!stats_names_have(names, s->name) || mu_map_put_str(seen, s->name, root))
 			continue;
 		v = mu_value_set(a, root, s->name, mu_value_object(a));
 		mu_value_set_string(a, v, "unit", s->unit);

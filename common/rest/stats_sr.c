@@ -33,7 +33,7 @@ struct sr_reading {
 	const struct rest_backend *backend;
 	struct http_request *request; /* NULL: the peer left */
 	struct stats_query query;
-	char *series; /* NULL: not asked for */
+	struct stats_names names;
 	char suffix[1 + SR8 + 1];
 	struct mu_uuid *hosts;
 	size_t n;
@@ -49,7 +49,7 @@ static void reading_free(struct sr_reading *sr)
 {
 	for (size_t i = 0; i < MU_ARRAY_SIZE(figures); i++)
 		free(sr->values[i]);
-	free(sr->series);
+	stats_names_deinit(&sr->names);
 	free(sr->hosts);
 	free(sr);
 }
@@ -60,12 +60,12 @@ static struct mu_value *value_of(const struct sr_reading *sr, struct mu_arena *a
 	struct stats_result r = {.end = sr->end, .n_rows = sr->n_rows, .series = series};
 
 	if (sr->n_rows == 0)
-		return rest_stats_nothing(a, STATS_SR, &sr->query, sr->series);
+		return rest_stats_nothing(a, STATS_SR, &sr->query, &sr->names);
 	for (size_t i = 0; i < MU_ARRAY_SIZE(figures); i++)
 		if (sr->values[i])
 			series[r.n_series++] =
 			    (struct stats_series){figures[i].name, figures[i].unit, sr->values[i]};
-	return rest_stats_value(a, STATS_SR, &sr->query, sr->series, &r);
+	return rest_stats_value(a, STATS_SR, &sr->query, &sr->names, &r);
 }
 
 static void finish(struct sr_reading *sr)
@@ -178,9 +178,9 @@ static bool add_host(const struct model_object *o, void *arg)
 }
 
 static struct sr_reading *reading_new(struct rest_call *c, const struct mu_uuid *id,
-				      const struct stats_query *query)
+				      const struct stats_query *query,
+				      const struct stats_names *names)
 {
-	const char *series = http_request_query(c->request, "series");
 	struct sr_reading *sr = mu_xcalloc(1, sizeof *sr);
 	char text[MU_UUID_TEXT];
 
@@ -188,7 +188,7 @@ static struct sr_reading *reading_new(struct rest_call *c, const struct mu_uuid 
 	    .backend = &c->rest->backend,
 	    .request = c->request,
 	    .query = *query,
-	    .series = series ? mu_xstrdup(series) : NULL,
+	    .names = *names,
 	    .suffix = "_",
 	    .err = MU_ERROR_INIT,
 	};
@@ -203,6 +203,7 @@ struct http_reply *rest_get_sr_stats(struct rest_call *c)
 	struct mu_error err = MU_ERROR_INIT;
 	const struct model_object *o;
 	struct http_reply *refusal = rest_object_need(c, OBJECT_SR, c->id, &o);
+	struct stats_names names;
 	struct http_reply *reply;
 	struct sr_reading *sr;
 
@@ -210,15 +211,13 @@ struct http_reply *rest_get_sr_stats(struct rest_call *c)
 		return refusal;
 	if (!c->rest->backend.stats)
 		return rest_unsupported(c, "statistics");
-	if (rest_stats_query(c, &query, &err) < 0)
+	if (rest_stats_query(c, &query, &names, &err) < 0)
 		return rest_error(c, &err);
-	sr = reading_new(c, &o->id, &query);
+	sr = reading_new(c, &o->id, &query, &names);
 	if (sr->n == 0) {
+		reply = http_reply_json(c->request, 200, value_of(sr, c->arena));
 		reading_free(sr);
-		return http_reply_json(
-		    c->request, 200,
-		    rest_stats_nothing(c->arena, STATS_SR, &query,
-				       http_request_query(c->request, "series")));
+		return reply;
 	}
 	reply = http_reply_pending(c->request, on_gone, sr);
 	ask(sr);

@@ -111,6 +111,7 @@ static void check_rows(uint8_t *bytes, size_t len)
 	crc = archive_crc32c(0, bytes, 12);
 	crc = archive_crc32c(crc, bytes + 16, ARCHIVE_MINUTE_BYTES - 16);
 	memcpy(bytes + 12, &crc, sizeof crc);
+	(void)archive_merge_minute(archive, bytes);
 	if (archive_restore_minute(archive, 0, bytes)) {
 		struct archive_change change;
 

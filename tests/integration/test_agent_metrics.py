@@ -7,6 +7,7 @@ import unittest
 import uuid
 
 from tests.integration.test_agent_storage import MIB, StorageCase
+from tests.support.fleet import Daemon
 from tests.support.rest import wait_until
 
 STAT = "{0} 0 {1} 4 0 0 0 0 1 5 6\n"
@@ -71,6 +72,22 @@ class OfTheHost(MetricsCase):
         # Once, and spread over the time between two samples, which is 5 s on a machine that is idle.
         rate, = (v for v in reads["disk_sda_iops_read"]["values"] if v)
         self.assertTrue(1000 / 50 < rate < 1000 / 0.5, rate)
+
+    def test_a_stop_while_sensors_are_read(self):
+        """16 chips of 63 sensors, each of which takes as long as the kernel needs to add up the agent's memory."""
+        classes = pathlib.Path(self.fleet.folder, "sys/class/hwmon")
+        chip = classes / "hwmon0"
+        chip.mkdir(parents=True)
+        (chip / "name").write_text("slow\n")
+        for n in range(63):
+            (chip / f"temp{n}_input").symlink_to("/proc/self/smaps_rollup")
+        for n in range(1, 16):
+            (classes / f"hwmon{n}").symlink_to("hwmon0")
+        agent = self.agent("--sim-sysfs", str(self.fleet.folder / "sys"), start=False)
+        Daemon.start(agent)
+        wait_until("it hears signals", agent.socket.exists)
+        self.assertEqual(0, agent.stop(), agent.text())
+        self.assertNotIn("did not end when asked", agent.text())
 
     def test_memory_and_numbers(self):
         agent = self.agent("--sim-foreign", "2")

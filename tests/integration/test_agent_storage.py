@@ -254,6 +254,23 @@ class Deaths(StorageCase):
         agent.rest.action(rival, "start")
         self.assertEqual(0, agent.stop())
 
+    def test_an_edit_of_too_many_tags_was_not_done(self):
+        agent = self.agent()
+        sr = self.sr(agent)
+        task = self.ask(agent, "sr.edit", sr, removeTags=list("abcdefghi"))
+        ended = self.wait_task(agent, task)
+        self.assertIn("more than 8", ended["result"]["message"])
+        agent.kill()
+        # What a death leaves before the end is noted.
+        journal = agent.state / "journal"
+        lines = journal.read_text().splitlines(keepends=True)
+        self.assertIn(f"done {task}", lines[-1])
+        journal.write_text("".join(lines[:-1]))
+        agent.start()
+        ended = self.wait_task(agent, task)
+        self.assertEqual("failure", ended["status"], ended)
+        self.assertIn("it was not done", ended["result"]["message"])
+
     def test_kill_9_in_the_middle_of_a_start_leaves_no_hold(self):
         agent = self.agent(*SLOW)
         sr = self.sr(agent)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alarms by rules: from what hosts say to the list, the events, and who is told."""
 
+import concurrent.futures
 import contextlib
 import email
 import email.policy
@@ -188,12 +189,84 @@ class Alarms(AlarmCase):
         self.assertEqual(64, len(self.rest.get("/alarm-rules")))
 
 
+class AtOnce(AlarmCase):
+    """Several changes before the first one is stored, whichever that is."""
+
+    def database(self):
+        return sqlite3.connect(self.fleet.state / "muster.db", timeout=60, isolation_level=None)
+
+    def at_once(self, *requests):
+        """[(status, reply)] of requests, begun while nothing can be stored; by the time that one is answered
+        all must have been (the others are not); None: that took longer than the store waits."""
+        with contextlib.closing(self.database()) as db, \
+                concurrent.futures.ThreadPoolExecutor(len(requests)) as pool:
+            db.execute("BEGIN IMMEDIATE")
+            asked = [pool.submit(self.rest.request, *r) for r in requests]
+            next(concurrent.futures.as_completed(asked))
+            db.execute("ROLLBACK")
+            answers = [f.result() for f in asked]
+        if any(status >= 500 and status != 507 for status, _, _ in answers):
+            return None
+        return [(status, reply) for status, _, reply in answers]
+
+    def test_two_changes_of_a_rule(self):
+        path = f"/alarm-rules/{self.rule()['id']}"
+        changes = {"for": 7}, {"name": "other"}
+        answers = wait_until("both", lambda: self.at_once(*(("PATCH", path, c) for c in changes)))
+        self.assertEqual([200, 409], sorted(status for status, _ in answers), answers)
+        self.assertIn("another change of it is being stored; hint: ask again in a moment", str(answers))
+        refused = changes[[status for status, _ in answers].index(409)]
+        self.assertEqual(200, self.rest.request("PATCH", path, refused)[0])
+        self.assertEqual((7, "other"), tuple(self.rest.get(path)[k] for k in ("for", "name")))
+
+    def test_a_rule_that_is_deleted_stays_so(self):
+        def both():
+            path = f"/alarm-rules/{self.rule()['id']}"
+            answers = self.at_once(("DELETE", path), ("PATCH", path, {"for": 7}))
+            return answers and (path, [status for status, _ in answers])
+        path, (deleted, changed) = wait_until("both", both)
+        self.assertIn((deleted, changed), ((204, 409), (409, 200)))
+        self.assertEqual(404 if deleted == 204 else 200, self.rest.request("GET", path)[0])
+
+    def test_two_deletions_of_a_target(self):
+        def both():
+            body = {"name": "n", "type": "webhook", "url": "http://127.0.0.1:1/"}
+            path = f"/alarm-targets/{self.rest.request('POST', '/alarm-targets', body)[2]['id']}"
+            return self.at_once(("DELETE", path), ("DELETE", path))
+        answers = wait_until("both", both)
+        self.assertEqual([204, 409], sorted(status for status, _ in answers), answers)
+
+    def beyond_the_limit(self, path, table, n, body):
+        """There is room for one of two: the other one is refused, not stored and forgotten."""
+        def both():
+            for one in self.rest.get(path):
+                self.rest.request("DELETE", f"{path}/{one['id']}")
+            for _ in range(n - len(self.rest.get(path)) - 1):
+                self.assertEqual(201, self.rest.request("POST", path, body)[0])
+            return self.at_once(("POST", path, body), ("POST", path, body))
+        answers = wait_until("both", both)
+        self.assertEqual([201, 507], sorted(status for status, _ in answers), answers)
+        ids = {one["id"] for one in self.rest.get(path)}
+        with contextlib.closing(self.database()) as db:
+            stored = db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        self.assertEqual(len(ids) - sum(one.get("builtin", False) for one in self.rest.get(path)), stored)
+        for one in ids:
+            self.rest.request("DELETE", f"{path}/{one}")
+
+    def test_two_rules_and_room_for_one(self):
+        self.beyond_the_limit("/alarm-rules", "alarm_rules", 64, {"name": "n", "series": "s", "warning": 1})
+
+    def test_two_targets_and_room_for_one(self):
+        self.beyond_the_limit("/alarm-targets", "alarm_targets", 16,
+                              {"name": "n", "type": "webhook", "url": "http://127.0.0.1:1/"})
+
+
 class CommandLine(AlarmCase):
-    def muster(self, *args, code=0):
+    def muster(self, *args, code=0, says=None):
         done = subprocess.run(
             [BUILD / "aggregator/cli/muster", *args, "--url", self.fleet.url, "--ca",
              self.fleet.state / "ca.crt"], capture_output=True, text=True,
-            env={**os.environ, "MUSTER_TOKEN": self.rest.token})
+            input=says, env={**os.environ, "MUSTER_TOKEN": self.rest.token})
         self.assertEqual(code, done.returncode, done.stderr)
         return done.stdout if code == 0 else done.stderr
 
@@ -235,13 +308,19 @@ class CommandLine(AlarmCase):
     def test_targets(self):
         hook = Hook()
         self.addCleanup(hook.close)
-        self.muster("alarm-target", "create", "ops", "type=webhook",
-                    f"url=http://127.0.0.1:{hook.port}/", "secret=s3cret", "level=critical")
+        self.assertRegex(self.muster("alarm-target", "--help"), r"create NAME .*; secrets: --json -")
+        secrets = {"url": f"http://127.0.0.1:{hook.port}/", "secret": "s3cret"}
+        self.muster("alarm-target", "create", "ops", "type=webhook", "level=critical", "--json", "-",
+                    says=json.dumps(secrets))
         self.assertRegex(self.muster("alarm-target", "list"),
-                         r"(?m)^ops +webhook +critical +http://127.0.0.1:\d+/ ")
+                         r"(?m)^ops +webhook +critical +http://127.0.0.1:\d+ ")
         self.muster("alarm-target", "test", "ops")
         self.assertEqual(["test"], [e["event"] for e in hook.events()])
+        self.assertIn("X-Muster-Signature", hook.posts[0][0])
         self.muster("alarm-target", "delete", "ops")
+        self.muster("alarm-target", "create", "all", "--json", "-",
+                    says=json.dumps({**secrets, "type": "webhook"}))
+        self.muster("alarm-target", "delete", "all")
         self.assertEqual("", self.muster("alarm-target", "list", "--no-header"))
 
 
@@ -266,10 +345,14 @@ class Notices(AlarmCase):
         """Not of a target that is not there, nor of one where nobody listens."""
         status, _, reply = self.rest.request("POST", f"/alarm-targets/{self.new_id()}/actions/test")
         self.assertEqual(404, status, reply)
-        target = self.target(name="nobody", type="webhook", url="http://127.0.0.1:1/")
+        target = self.target(name="nobody", type="webhook", url="http://127.0.0.1:1/k3y?k3y")
         status, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
         self.assertEqual(503, status, reply)
-        self.assertIn("cannot connect to http://127.0.0.1:1/", json.dumps(reply))
+        self.assertIn("cannot connect to http://127.0.0.1:1: ", json.dumps(reply))
+        self.assertNotIn("k3y", json.dumps(reply))
+        status, _, reply = self.rest.request("POST", "/alarm-targets", {"name": "n", "url": "https://u:p4ss@h/"})
+        self.assertEqual(422, status)
+        self.assertIn("body.url: a URL with a user in it", json.dumps(reply))
         status, _, reply = self.rest.request("POST", "/alarm-targets", {"name": "n", "url": "x"})
         self.assertEqual(422, status)
         self.assertIn("body.url: a webhook needs one that begins with https://", json.dumps(reply))
@@ -337,7 +420,8 @@ class Notices(AlarmCase):
     def test_a_server_that_refuses_for_good(self):
         hook = Hook()
         self.addCleanup(hook.close)
-        self.target(name="plain", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        target = self.target(name="plain", type="webhook", url=f"http://127.0.0.1:{hook.port}/k3y?k3y")
+        self.assertEqual(f"http://127.0.0.1:{hook.port}/...", target["url"])
         hook.answers = [404]
         agent, vm = self.agent(), self.new_id()
         s = agent.live(agent.vm(vm, "noticed"))
@@ -349,8 +433,43 @@ class Notices(AlarmCase):
                          [(e["event"], e["alarm"]["body"]["name"], e["dropped"])
                           for e in hook.events()])
         self.assertNotIn("X-Muster-Signature", hook.posts[0][0])
-        self.assertIn("is given up", self.fleet.aggregator.text())
+        self.assertIn(f'is given up target="plain" err="http://127.0.0.1:{hook.port} answers 404"',
+                      self.fleet.aggregator.text())
+        self.assertNotIn("k3y", self.fleet.aggregator.text() + json.dumps(self.rest.get("/alarm-targets")))
         s.close()
+
+    def test_what_a_test_says(self):
+        """204, or 503 with the reason: that of the target never looks like one of who asks. A status counts, however
+        much stands below it."""
+        hook, safe = Hook(), Hook(self.context())
+        self.addCleanup(hook.close)
+        self.addCleanup(safe.close)
+        plain = self.target(name="plain", type="webhook", url=f"http://127.0.0.1:{hook.port}/")
+        trusted = self.target(name="not trusted", type="webhook", url=f"https://localhost:{safe.port}/")
+        hook.says = b"x" * 100000
+        for target, answer, want, text in ((plain, 200, 204, ""), (plain, 500, 503, "answers 500"),
+                                           (trusted, 204, 503, "is not trusted")):
+            hook.answers = [answer]
+            status, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+            self.assertEqual(want, status, reply)
+            self.assertIn(text, str(reply))
+
+    def test_too_many_tests(self):
+        silent = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(silent.close)
+        target = self.target(name="hangs", type="webhook", url=f"http://127.0.0.1:{silent.getsockname()[1]}/")
+        path = f"/alarm-targets/{target['id']}/actions/test"
+
+        def one_too_many():
+            with concurrent.futures.ThreadPoolExecutor(5) as pool:
+                asked = [pool.submit(self.rest.request, "POST", path) for _ in range(5)]
+                first = next(concurrent.futures.as_completed(asked)).result()
+                refused = "4 targets are being tested" in json.dumps(first[2])
+                for _ in range(4 if refused else 0):
+                    silent.accept()[0].close()
+                self.assertEqual({503}, {f.result()[0] for f in asked}, first)
+            return refused
+        wait_until("one that is refused", one_too_many)
 
     def test_mail(self):
         sink = Sink()
@@ -376,6 +495,30 @@ class Notices(AlarmCase):
                          mail["Subject"])
         self.assertLess(abs(mail["Date"].datetime.timestamp() - time.time()), 3600)
         self.assertIn("VM noticed \u00fc\u00e4\u20ac", mail.get_content())
+        s.close()
+
+    def test_mail_of_which_one_address_is_refused(self):
+        sink = Sink()
+        self.addCleanup(sink.close)
+        target = self.target(name="mail", type="mail", url=f"smtp://127.0.0.1:{sink.port}",
+                             to=["gone@example.org", "b@example.org"], **{"from": "m@example.org"})
+        sink.refuse, sink.refuse_only = "550 no such user", "gone@"
+        status, _, reply = self.rest.request("POST", f"/alarm-targets/{target['id']}/actions/test")
+        self.assertEqual((204, 1), (status, len(sink.mails)), reply)
+
+    def test_mail_that_is_put_off_while_signing_in(self):
+        """A server that cannot check a password now is asked again; nothing is given up."""
+        sink = Sink(self.context())
+        self.addCleanup(sink.close)
+        sink.later = ["454 4.7.0 temporary authentication failure", "421 4.3.2 closing"]
+        self.target(name="mail", type="mail", url=f"smtps://localhost:{sink.port}", to=["a@example.org"],
+                    user="user", secret="s3cret", ca=(self.fleet.state / "ca.crt").read_text(),
+                    **{"from": "m@example.org"})
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "noticed"))
+        self.expression()
+        wait_until("the mail", lambda: sink.mails)
+        self.assertEqual([[b"user", b"s3cret"]] * 3, sink.signed_in)
         s.close()
 
     def test_mail_over_tls_and_signed_in(self):

@@ -63,8 +63,9 @@ class ClientTest(unittest.TestCase):
         out = self.run_client("GET", "http://localhost/", "unix=/nonexistent.sock")
         self.assertRegex(out, "^error UNAVAILABLE: cannot connect to the socket /nonexistent.sock: "
                               "No such file or directory; hint: is the daemon running")
-        out = self.run_client("GET", "https://127.0.0.1:1/")
-        self.assertRegex(out, "^error UNAVAILABLE: cannot connect to https://127.0.0.1:1/")
+        out = self.run_client("GET", "https://u:p4ss@127.0.0.1:1/k3y?k3y")
+        self.assertRegex(out, "^error UNAVAILABLE: cannot connect to https://127.0.0.1:1: ")
+        self.assertNotRegex(out, "p4ss|k3y")
 
     def test_trust(self):
         out = self.run_client("GET", self.base + "/echo")

@@ -19,6 +19,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD") or TOP / "build")
 sys.path.insert(0, str(TOP))
 
+from tests.support.rest import wait_until  # noqa: E402
+
 PROBE = BUILD / "tests/integration/qmp_probe"
 QEMU = "qemu-system-x86_64"
 ROUND_MS = 500
@@ -47,21 +49,19 @@ class Qemu:
         self.execute("qmp_capabilities")
 
     def connect(self, path):
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            s = socket.socket(socket.AF_UNIX)
-            s.settimeout(PATIENCE_S)
-            try:
-                s.connect(str(path))
-                stream = s.makefile("rw")
-                s.close()
-                json.loads(stream.readline())
-                return stream
-            except OSError:
-                s.close()
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise
-                time.sleep(0.05)  # polls: QEMU makes its sockets when it has come so far
+        """Once QEMU has come so far as to have made it."""
+        def opened():
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(PATIENCE_S)
+                try:
+                    s.connect(str(path))
+                except OSError:
+                    assert self.process.poll() is None, f"QEMU ended with {self.process.returncode}"
+                    return None
+                return s.makefile("rw")
+        stream = wait_until(f"QEMU listens on {path}", opened, PATIENCE_S)
+        json.loads(stream.readline())
+        return stream
 
     def execute(self, command, **arguments):
         self.monitor.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
@@ -187,6 +187,11 @@ class Qmp(unittest.TestCase):
         self.assertGreater(after["wr_ns"], 0)
         self.assertGreater(after["at"], before["xvda"]["at"])
 
+    def test_without_a_qemu(self):
+        """What was never asked is not known; that there is nobody to be asked is an answer."""
+        self.assertEqual({"8": None}, self.round(8))
+        self.assertEqual({"8": {}}, self.round(8))
+
     def test_one_that_hangs(self):
         """Its disks are unknown, not gone and not 0; nobody else notices, and it is heard again when it is back."""
         q, _ = self.qemu(3), self.qemu(4)
@@ -227,7 +232,7 @@ class Qmp(unittest.TestCase):
         self.until("gone", lambda r: r == {"9": {}}, 9)
         self.qemu(9)
         self.until("known", lambda r: self.known(r, 9), 9)
-        self.assertEqual({"9": {}}, self.round("9:2"), "nothing of another guest's")
+        self.assertEqual({"9": None}, self.round("9:2"), "nothing of another guest's")
         self.until("known", lambda r: self.known(r, 9), "9:2")
         self.assertEqual({}, self.round())
 

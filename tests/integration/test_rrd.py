@@ -204,6 +204,20 @@ class Files(Rrd):
                         self.assertTrue(close(value, known[name]), f"{i} {name}")
         self.assertEqual(404, self.raw(f"/vm_rrd?uuid={self.new_id()}")[0])
 
+    def test_one_is_longer_than_what_may_wait(self):
+        """So it is sent in pieces, its length being said; to HEAD, nothing of it is."""
+        _, vm = self.feed("long")
+        path = f"/rest/v0/vms/{vm}/stats.xml"
+        self.assertEqual("rrd", xml.fromstring(self.text(path)).tag)
+        connection = self.rest.connection()
+        self.addCleanup(connection.close)
+        for method in ("HEAD", "GET"):  # on one connection
+            connection.request(method, path, headers={"Authorization": f"Bearer {self.rest.token}"})
+            reply = connection.getresponse()
+            length, body = int(reply.headers["Content-Length"]), reply.read()
+            self.assertGreater(length, 128 << 10)
+            self.assertEqual(0 if method == "HEAD" else length, len(body))
+
     def test_muster_writes_one(self):
         _, vm = self.feed("cli")
         muster = self.fleet.build / "aggregator/cli/muster"

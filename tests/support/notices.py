@@ -10,10 +10,11 @@ import threading
 
 
 class Hook:
-    """A web server that keeps what is posted to it; `answers` are the next statuses, then 204."""
+    """A web server that keeps what is posted to it; `answers` are the next statuses, then 204; `says` is
+    what stands below other statuses than 204."""
 
     def __init__(self, context=None):
-        self.posts, self.answers, self.answered_with = [], [], []
+        self.posts, self.answers, self.answered_with, self.says = [], [], [], b""
         hook = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -22,9 +23,14 @@ class Hook:
                 status = hook.answers.pop(0) if hook.answers else 204
                 hook.answered_with.append(status)
                 hook.posts.append((self.headers, body))
+                says = hook.says if status != 204 else b""
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(says)))
                 self.end_headers()
+                try:
+                    self.wfile.write(says)
+                except OSError:
+                    pass  # nobody reads so much
 
             def log_message(self, *args):
                 pass
@@ -54,12 +60,14 @@ class Hook:
 
 
 class Sink:
-    """As much of an SMTP server as takes mail: `refuse` is what RCPT is answered. With a context it
+    """As much of an SMTP server as takes mail: `refuse` is what RCPT is answered, of those whose address
+    has `refuse_only` in it; `later` are the next answers to who signs in, before it is looked at. With a context it
     speaks TLS, and wants to know who sends; with `starttls` only from STARTTLS on, which it offers
     unless it is told not to. `said` is what it was asked, with whether that was encrypted."""
 
     def __init__(self, context=None, starttls=False):
         self.mails, self.refuse, self.signed_in = [], None, []
+        self.refuse_only, self.later = "", []
         self.offers, self.said = starttls, []
         sink = self
 
@@ -80,6 +88,9 @@ class Sink:
                     self.say("334 ")
                     text = self.rfile.readline().decode()
                 sink.signed_in.append(base64.b64decode(text).split(b"\0")[1:])
+                if sink.later:
+                    self.say(sink.later.pop(0))
+                    return
                 good = sink.signed_in[-1] == [b"user", b"s3cret"]
                 self.say("235 fine" if good else "535 no")
 
@@ -121,7 +132,7 @@ class Sink:
                         self.greet()
                     elif word.startswith("AUTH PLAIN"):
                         self.sign_in(line[10:].strip())
-                    elif word.startswith("RCPT TO:") and sink.refuse:
+                    elif word.startswith("RCPT TO:") and sink.refuse and sink.refuse_only in line:
                         self.say(sink.refuse)
                     else:
                         self.say("250 fine")

@@ -183,13 +183,6 @@ static void add_emulated(struct qmp_disks *d, const struct mu_value *disk)
 		add_counts(v, &counts);
 }
 
-static int by_vdev(const void *a, const void *b)
-{
-	const struct hv_vbd_stats *x = a, *y = b;
-
-	return strcmp(x->vdev, y->vdev);
-}
-
 static int read_disks(const struct mu_value *back, struct qmp_disks *ret, struct mu_error *err)
 {
 	struct qmp_disks d = {.n = 0};
@@ -198,7 +191,7 @@ static int read_disks(const struct mu_value *back, struct qmp_disks *ret, struct
 		return mu_error_set(err, MU_E_PROTOCOL, "QEMU gives back no list of disks");
 	mu_value_each(disk, back) add_served(&d, disk);
 	mu_value_each(disk, back) add_emulated(&d, disk);
-	qsort(d.vbds, d.n, sizeof d.vbds[0], by_vdev);
+	qsort(d.vbds, d.n, sizeof d.vbds[0], hv_vbd_compare);
 	*ret = d;
 	return 1;
 }
@@ -265,7 +258,7 @@ int qmp_hear(struct qmp *q, const char *data, size_t len, struct mu_str *out, st
 
 		if (n > QMP_LINE_MAX - q->line.len)
 			return too_long(QMP_LINE_MAX, err);
-		q->n_heard += n;
+		q->n_heard += n + (end != NULL);
 		if (q->n_heard > QMP_HEARD_MAX)
 			return too_long(QMP_HEARD_MAX, err);
 		mu_str_add_bytes(&q->line, data, n);

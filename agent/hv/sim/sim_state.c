@@ -240,15 +240,6 @@ int sim_state_decode(const char *text, size_t len, const struct sim_params *para
 
 /* ---- save files ---- */
 
-static uint64_t checksum(const char *p, size_t len)
-{
-	uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (unsigned char)p[i]) * 0x100000001b3u;
-	return h;
-}
-
 void sim_save_encode(const struct hv_vm_config *config, struct mu_str *out)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
@@ -256,7 +247,7 @@ void sim_save_encode(const struct hv_vm_config *config, struct mu_str *out)
 
 	mu_json_write(&body, sim_config_encode(a, config), true);
 	mu_str_printf(out, SAVE_FORMAT " %d %zu %016" PRIx64 "\n", VERSION, body.len,
-		      checksum(body.data, body.len));
+		      mu_fnv1a(MU_FNV1A, body.data, body.len));
 	mu_str_add_bytes(out, body.data, body.len);
 }
 
@@ -281,7 +272,7 @@ static int save_body(const char *text, size_t len, const char **ret_body, size_t
 		return mu_error_set(err, MU_E_IO,
 				    "save file is damaged: %zu bytes where %zu should be",
 				    len - (size_t)(end - text), body_len);
-	if (checksum(end, body_len) != sum)
+	if (mu_fnv1a(MU_FNV1A, end, body_len) != sum)
 		return mu_error_set(err, MU_E_IO, "save file is damaged: wrong checksum");
 	*ret_body = end;
 	*ret_len = body_len;

@@ -42,16 +42,17 @@ size_t xen_netdev_read(const char *procfs, struct xen_netdev **ret)
 	*ret = NULL;
 	if (mu_file_read(path, TEXT_MAX, &text, NULL) < 0)
 		return 0;
-	for (const char *line = text.data; line && n < DEVICES_MAX;) {
-		if (parse(line, &one)) {
-			if (n == cap) {
-				cap = cap ? 2 * cap : 64;
-				devices = mu_xrealloc(devices, cap, sizeof *devices);
-			}
-			devices[n++] = one;
+	for (char *line = text.data, *next; line && n < DEVICES_MAX; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0'; /* sscanf() takes the length of all that is left */
+		if (!parse(line, &one))
+			continue;
+		if (n == cap) {
+			cap = cap ? 2 * cap : 64;
+			devices = mu_xrealloc(devices, cap, sizeof *devices);
 		}
-		line = strchr(line, '\n');
-		line = line ? line + 1 : NULL;
+		devices[n++] = one;
 	}
 	if (n)
 		qsort(devices, n, sizeof *devices, by_name);

@@ -41,8 +41,9 @@ struct asked {
 	enum state state;
 	bool silent; /* did not answer when it was asked last */
 	bool told;   /* the log knows that it is */
+	bool none;   /* there was no QEMU when it was asked last */
 	mu_msec at;
-	struct qmp_disks *disks; /* as it told last; NULL: it never has, or has none */
+	struct qmp_disks *disks; /* as it told last; NULL: it never has, or there is none */
 	/* ASKED */
 	int fd;
 	struct mu_poll *poll;
@@ -104,6 +105,7 @@ static void fail(struct asked *a, const struct mu_error *err)
 			       a->domid.value, err->text);
 	a->told = true;
 	a->silent = true;
+	a->none = false;
 	hang_up(a);
 }
 
@@ -111,7 +113,7 @@ static void answered(struct asked *a, const struct qmp_disks *disks)
 {
 	hang_up(a);
 	a->state = ANSWERED;
-	a->silent = a->told = false;
+	a->silent = a->told = a->none = false;
 	a->at = mu_clock_monotonic();
 	if (!a->disks)
 		a->disks = mu_xmalloc(sizeof *a->disks);
@@ -203,6 +205,7 @@ static void begin(struct asked *a)
 	}
 	hang_up(a);
 	a->silent = a->told = false;
+	a->none = true;
 	free(a->disks);
 	a->disks = NULL;
 }
@@ -253,13 +256,6 @@ static bool has_vbd(const struct hv_domain_stats *d, const char *vdev)
 	return false;
 }
 
-static int by_vdev(const void *a, const void *b)
-{
-	const struct hv_vbd_stats *x = a, *y = b;
-
-	return strcmp(x->vdev, y->vdev);
-}
-
 static struct hv_vbd_stats not_known(const struct hv_vbd_stats *v)
 {
 	struct hv_vbd_stats r = {
@@ -286,8 +282,8 @@ static void take(struct asked *a, struct hv_domain_stats *d)
 		v.at = a->at;
 		d->vbds[d->n_vbds++] = a->state == ANSWERED ? v : not_known(&v);
 	}
-	qsort(d->vbds, d->n_vbds, sizeof d->vbds[0], by_vdev);
-	d->more_vbds = a->silent && !a->disks;
+	qsort(d->vbds, d->n_vbds, sizeof d->vbds[0], hv_vbd_compare);
+	d->more_vbds = !a->disks && !a->none;
 	a->state = IDLE;
 }
 

@@ -20,8 +20,8 @@ struct xen_qmp *xen_qmp_free(struct xen_qmp *q);
 void xen_qmp_ask(struct xen_qmp *q);
 /* Adds what was answered since to the domains (in order of ids; so stay their disks), and ends the
  * asking. The disks of a QEMU that has answered before and now does not are there, with counters
- * that are unknown; of one that never has nobody knows them. What dom0's kernel counts is left as
- * it is. */
+ * that are unknown; of one that never has, or was not asked yet, nobody knows them. What dom0's
+ * kernel counts is left as it is. */
 void xen_qmp_take(struct xen_qmp *q, struct hv_domain_stats *domains, size_t n);
 
 #endif

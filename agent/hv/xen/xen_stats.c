@@ -163,13 +163,6 @@ static int by_vif(const void *a, const void *b)
 	return (x->device > y->device) - (x->device < y->device);
 }
 
-static int by_vbd(const void *a, const void *b)
-{
-	const struct hv_vbd_stats *x = a, *y = b;
-
-	return strcmp(x->vdev, y->vdev);
-}
-
 static void read_entry(const struct reading *r, const char *name)
 {
 	struct hv_domain_stats key = {0}, *s;
@@ -207,7 +200,8 @@ void xen_stats_read_devices(const char *sysfs, const char *procfs, struct hv_dom
 	free(r.nets);
 	for (size_t i = 0; i < n; i++) {
 		qsort(domains[i].vifs, domains[i].n_vifs, sizeof domains[i].vifs[0], by_vif);
-		qsort(domains[i].vbds, domains[i].n_vbds, sizeof domains[i].vbds[0], by_vbd);
+		qsort(domains[i].vbds, domains[i].n_vbds, sizeof domains[i].vbds[0],
+		      hv_vbd_compare);
 	}
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Counters of the host and of all domains: hypercalls and sysfs only. No libxl and no xenstore, so
- * an operation that hangs cannot blind the statistics.
+ * Counters of the host and of all domains: hypercalls, sysfs and procfs only. No libxl and no
+ * xenstore, so an operation that hangs cannot blind the statistics.
  */
 #ifndef MUSTER_AGENT_HV_XEN_STATS_H
 #define MUSTER_AGENT_HV_XEN_STATS_H

@@ -264,6 +264,12 @@ Test(qmp, what_is_too_long_or_too_deep_is_refused)
 		mu_str_add(&text, EVENT);
 	fails(text.data, MU_E_PROTOCOL, "more than 262144 bytes");
 	mu_str_reset(&text);
+	mu_str_add(&text, GREETING);
+	while (text.len < QMP_HEARD_MAX) /* empty lines */
+		mu_str_add_char(&text, '\n');
+	mu_str_add(&text, DONE BACK(DISK("xvda-raw", "", 1)));
+	fails(text.data, MU_E_PROTOCOL, "more than 262144 bytes");
+	mu_str_reset(&text);
 	for (int i = 0; i < 100; i++)
 		mu_str_add_char(&text, '[');
 	mu_str_add_char(&text, '\n');

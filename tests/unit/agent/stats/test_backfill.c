@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /* The first step of an hour. */
 #define FIRST UINT32_C(357989761)
@@ -85,7 +86,7 @@ static void samples(uint32_t from, uint32_t n)
 		sample(FIRST + from + i);
 }
 
-static void restart_agent(void)
+static void restart_agent(uint32_t now)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str objects = MU_STR_INIT;
 
@@ -93,7 +94,7 @@ static void restart_agent(void)
 	backfill_free(b);
 	history_free(h);
 	h = history_new(&host, rows_of, NULL);
-	cr_assert(history_restore(h, objects.data, objects.len));
+	cr_assert(history_restore(h, objects.data, objects.len, at(now)));
 	b = backfill_new(h);
 }
 
@@ -161,7 +162,8 @@ static enum archive_verdict take_row(const struct backfill_row *row)
 	memcpy(values + 2 * row->n, row->max, bytes);
 	for (size_t i = 0; i < row->n; i++)
 		values[3 * row->n + i] = row->known[i];
-	return archive_put_minute(archive, row->row, map.runs, map.n_runs, values, row->n);
+	return archive_put_minute(archive, row->row, map.runs, map.n_runs, values, row->n,
+				  &(bool){false});
 }
 
 /* Up to `n` rows of what there is to send. */
@@ -278,7 +280,7 @@ Test(backfill, an_agent_that_restarts_within_a_cut)
 	uint32_t now = FIRST + 359, minute = (FIRST - 1) / 12 + 1;
 
 	samples(0, 300);
-	restart_agent();
+	restart_agent(FIRST + 301);
 	samples(302, 58);
 	/* What is sampled since is in its window, from step 302 on. */
 	cr_assert_eq(begin(now, FIRST + 302), 20 + 69);
@@ -293,6 +295,18 @@ Test(backfill, an_agent_that_restarts_within_a_cut)
 	expect_same(&host.uuid, "loadavg", ARCHIVE_MINUTES, minute, 29, 29);
 	expect_same(&host.uuid, "loadavg", ARCHIVE_STEPS, now - 119, 120, 118);
 	expect_same(&vm, "memory", ARCHIVE_STEPS, now - 119, 120, 118);
+}
+
+Test(backfill, an_agent_that_is_asked_before_its_first_sample)
+{
+	uint32_t now = FIRST + 499, minute = (FIRST - 1) / 12 + 1;
+
+	samples(0, 306);
+	restart_agent(now);
+	/* Its last minutes were steps only, which are too old to be sent as such. */
+	cr_assert_eq(begin(now, 0), 26);
+	cr_assert_eq(deliver(1000), 26);
+	expect_same(&host.uuid, "loadavg", ARCHIVE_MINUTES, minute, 26, 26);
 }
 
 Test(backfill, no_further_back_than_the_other_side_takes)
@@ -318,6 +332,23 @@ Test(backfill, limits)
 	cr_assert_eq(backfill_begin(b, &there, 0, 0), 0);
 	there.last_step = there.last_minute = UINT32_MAX;
 	cr_assert_eq(backfill_begin(b, &there, at(FIRST), 0), 0);
+}
+
+/* Of those only that can be here anything is looked at: to read the others would be a fault. */
+Test(backfill, an_aggregator_that_tells_of_years)
+{
+	enum { TOLD = 4 << 20, PAGE = 65536 };
+	uint32_t now = FIRST + 719;
+	uint8_t *told = mmap(NULL, TOLD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct backfill_have there = have(now);
+
+	cr_assert_neq(told, MAP_FAILED);
+	cr_assert_eq(mprotect(told + TOLD - PAGE, PAGE, PROT_READ), 0);
+	samples(0, 720);
+	there.minutes = there.steps = told;
+	there.n_minutes = there.n_steps = TOLD;
+	cr_assert_eq(backfill_begin(b, &there, at(now), 0), 50 + 129);
+	cr_assert_eq(munmap(told, TOLD), 0);
 }
 
 Test(backfill, a_column_that_was_anothers_before)

@@ -177,7 +177,7 @@ static void start_again(const struct mu_str *objects, bool whole)
 {
 	history_free(h);
 	h = history_new(&host, rows_of, NULL);
-	cr_assert_eq(history_restore(h, objects->data, objects->len), whole);
+	cr_assert_eq(history_restore(h, objects->data, objects->len, (mu_msec)FIRST * 5000), whole);
 }
 
 Test(history, it_outlives_the_agent)

@@ -169,13 +169,15 @@ static void on_reading(void *arg, size_t slot, const struct alarm_reading *readi
 		(void)snprintf(text + len, 80 - len, "%zu:? ", slot);
 }
 
+static size_t cost; /* of the last look */
+
 static const char *seen_as(enum alarm_of of, const struct mu_uuid *id,
 			   const struct model_object *sr)
 {
 	static char text[80];
 
 	text[0] = '\0';
-	alarm_look_at(look, of, id, sr, on_reading, text);
+	cost = alarm_look_at(look, of, id, sr, on_reading, text);
 	return text;
 }
 
@@ -311,4 +313,44 @@ Test(alarm_look, how_full_an_sr_is)
 	cr_expect_str_eq(seen_as(ALARM_OF_SR, &sr.id, &sr), "0:85percent ");
 	put("*_percent");
 	cr_expect_str_eq(seen_as(ALARM_OF_SR, &sr.id, &sr), "0:91percent ");
+}
+
+/* So that a slice is a piece of work, whatever rules there are. */
+Test(alarm_look, what_it_costs)
+{
+	put("cpu_usage");
+	cr_expect_str_eq(seen_as(ALARM_OF_HOST, &host, NULL), "");
+	cr_expect_eq(cost, ALARM_LOOK_COST, "no rule");
+	(void)seen();
+	cr_expect_eq(cost, ALARM_LOOK_COST + 1, "one, of which nothing has come");
+	say(3);
+	(void)seen();
+	cr_expect_eq(cost, ALARM_LOOK_COST + 2);
+	rule.window_s = ALARM_WINDOW_MAX_S;
+	put("vbd_*_read");
+	say(3);
+	(void)seen();
+	cr_expect_eq(cost, ALARM_LOOK_COST + 1 + 2 * ALARM_WINDOW_MAX_S / 5);
+}
+
+/* A host can report a VM with the id of somebody's SR. */
+Test(alarm_look, an_id_that_two_have)
+{
+	struct model_object sr;
+
+	model_object_init(&sr, OBJECT_SR);
+	sr.id = vm;
+	sr.sr.data_percent = 85;
+	rule.of = ALARM_OF_SR;
+	put("data_percent");
+	cr_expect_str_eq(seen(), "", "no rule means the VM");
+	cr_expect_str_eq(seen_as(ALARM_OF_SR, &sr.id, &sr), "0:85percent ");
+	(void)snprintf(rule.filter, sizeof rule.filter, "a:b");
+	put("data_percent");
+	does_match = true;
+	cr_expect_str_eq(seen(), "");
+	cr_expect_str_eq(seen_as(ALARM_OF_SR, &sr.id, &sr), "0:85percent ");
+	does_match = false;
+	alarm_look_forget(look, &vm);
+	cr_expect_str_eq(seen_as(ALARM_OF_SR, &sr.id, &sr), "", "it changed, not the VM");
 }

@@ -418,6 +418,8 @@ Test(alarms, rules_come_and_go)
 	alarms_rule_remove(alarms, &rule.id, &out);
 	cr_expect_str_eq(told(), "cleared:warning:85");
 	cr_expect_null(alarms_rule_find(alarms, &rule.id));
+	cr_expect_lt(alarms_rule_check(alarms, &other.id, 1, &err), 0, "it will be taken");
+	cr_expect_eq(alarms_rule_check(alarms, &alarms_rule_at(alarms, 1)->id, 1, &err), 0);
 	alarms_rule_remove(alarms, &rule.id, &out);
 	cr_expect_eq(out.n_items, 0);
 	cr_expect_eq(alarms_rule_put(alarms, &other, &err), 0, "there is room again");

@@ -86,6 +86,9 @@ static const char *text_of(const struct notify_target *t, bool secrets)
 	return text;
 }
 
+#define HOOK "\"name\":\"n\",\"type\":\"webhook\",\"url\":\"http://h\""
+#define MAIL "\"name\":\"n\",\"type\":\"mail\",\"url\":\"smtp://h\""
+
 Test(notify, targets_are_read_and_shown)
 {
 	static const char hook[] = "{\"type\":\"webhook\",\"level\":\"critical\",\"name\":\"hook\","
@@ -100,18 +103,41 @@ Test(notify, targets_are_read_and_shown)
 
 	cr_assert_eq(read_target(&t, hook, &err), 0, "%s", err.text);
 	cr_expect_str_eq(text_of(&t, true), hook);
-	cr_expect_str_eq(text_of(&t, false),
-			 "{\"type\":\"webhook\",\"level\":\"critical\",\"name\":\"hook\","
-			 "\"url\":\"https://example.org/x\",\"hasSecret\":true,\"ca\":\"a\\nb\"}");
+	cr_expect_str_eq(
+	    text_of(&t, false),
+	    "{\"type\":\"webhook\",\"level\":\"critical\",\"name\":\"hook\","
+	    "\"url\":\"https://example.org/...\",\"hasSecret\":true,\"ca\":\"a\\nb\"}");
 	cr_assert_eq(read_target(&t, mail, &err), 0, "%s", err.text);
 	cr_expect_str_eq(text_of(&t, true), mail);
 	cr_expect(strstr(text_of(&t, false), "\"hasSecret\":false"));
+	cr_expect(strstr(text_of(&t, false), "\"url\":\"smtp://localhost\""));
+}
+
+/* One that was stored before that was refused is read and sent to, and its user is not shown. */
+Test(notify, no_user_in_a_new_url)
+{
+	static const char *const cases[][2] = {
+	    {"{" HOOK "}", NULL},
+	    {"{\"name\":\"n\",\"url\":\"https://u:p4ss@h/\"}", "path or query"},
+	    {"{\"name\":\"n\",\"type\":\"mail\",\"url\":\"smtps://u:p4ss@h\",\"from\":\"a@b\","
+	     "\"to\":[\"a@b\"]}",
+	     "'user' and 'secret' sign in"},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		struct mu_error err = MU_ERROR_INIT;
+		struct notify_target t;
+
+		cr_assert_eq(read_target(&t, cases[i][0], &err), 0, "%s", err.text);
+		cr_expect_null(strstr(text_of(&t, false), "p4ss"));
+		cr_expect_eq(notify_target_check_new(&t, &err) < 0, cases[i][1] != NULL);
+		cr_expect(!cases[i][1] || strstr(err.text, cases[i][1]), "%s", err.text);
+		cr_expect_null(strstr(err.text, "p4ss"));
+	}
 }
 
 Test(notify, targets_that_cannot_be)
 {
-#define HOOK "\"name\":\"n\",\"type\":\"webhook\",\"url\":\"http://h\""
-#define MAIL "\"name\":\"n\",\"type\":\"mail\",\"url\":\"smtp://h\""
 	static const struct {
 		const char *json;
 		const char *why;
@@ -225,6 +251,12 @@ static const char *sent(enum notify_outcome outcome)
 	return text;
 }
 
+static const char *next_try(enum notify_outcome outcome)
+{
+	now += notify_wait(n, now);
+	return sent(outcome);
+}
+
 Test(notify, in_order_and_once)
 {
 	add(&target_a, ALARM_WARNING);
@@ -307,13 +339,14 @@ Test(notify, tries)
 	now += 1000;
 	cr_expect_str_eq(sent(NOTIFY_LATER), "a:raised:1");
 	cr_expect_eq(notify_wait(n, now), 2000);
-	for (int i = 0; i < 20; i++) {
-		now += notify_wait(n, now);
-		cr_expect_str_eq(sent(NOTIFY_LATER), "a:raised:1");
-	}
-	cr_expect_eq(notify_wait(n, now), NOTIFY_RETRY_MAX_MS);
-	now += NOTIFY_RETRY_MAX_MS;
-	cr_expect_str_eq(sent(NOTIFY_NEVER), "a:raised:1");
+	for (int i = 2; i < NOTIFY_TRIES_FIRST; i++)
+		cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:1");
+	for (int i = 0; i < NOTIFY_TRIES_FIRST; i++)
+		cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:2", "it is away");
+	cr_expect_eq(notify_wait(n, now), NOTIFY_RETRY_MAX_MS, "whichever is tried");
+	cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:1", "in turn");
+	cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:2");
+	cr_expect_str_eq(next_try(NOTIFY_NEVER), "a:raised:1");
 	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:2+", "one was dropped");
 	raised(3);
 	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:3", "that has been said");
@@ -459,6 +492,52 @@ Test(notify, killed_with_news_of_what_is_being_sent)
 	cleared(1); /* came and went, while the end of the one before is being sent */
 	restart(0);
 	cr_expect_str_eq(sent(NOTIFY_NEVER), "a:cleared:1");
+	cr_assert_eq(n_kept, 0);
+}
+
+/* One that a target cannot take holds up the others for some tries, and not again. */
+Test(notify, one_that_is_never_taken)
+{
+	add(&target_a, ALARM_WARNING);
+	raised(1);
+	for (int i = 0; i < NOTIFY_TRIES_FIRST; i++)
+		cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:1");
+	raised(2);
+	raised(3);
+	cr_expect_str_eq(next_try(NOTIFY_SENT), "a:raised:2");
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:3", "at once");
+	cr_expect_str_eq(sent(NOTIFY_LATER), "a:raised:1");
+	cr_expect_eq(notify_wait(n, now), 1000, "the others were taken: it is not away");
+	raised(4);
+	restart(0);
+	raised(5);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:4", "it knows its tries");
+	cleared(4);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:5");
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:cleared:4");
+	cleared(1);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:cleared:1", "with what is so by now");
+	cr_assert_eq(n_kept, 0);
+}
+
+Test(notify, killed_while_another_than_the_oldest_is_sent)
+{
+	struct notify_notice notice;
+	struct mu_uuid target;
+
+	add(&target_a, ALARM_WARNING);
+	raised(1);
+	for (int i = 0; i < NOTIFY_TRIES_FIRST; i++)
+		cr_expect_str_eq(next_try(NOTIFY_LATER), "a:raised:1");
+	raised(2);
+	raised(3);
+	now += notify_wait(n, now);
+	cr_assert(notify_next(n, now, &target, &notice));
+	restart(0);
+	cleared(2);
+	cleared(3);
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:cleared:2", "it may have arrived");
+	cr_expect_str_eq(sent(NOTIFY_SENT), "a:raised:1");
 	cr_assert_eq(n_kept, 0);
 }
 

@@ -3,7 +3,8 @@
  * Kills the keeper of metrics before each of its calls that change a file, and looks at what the
  * next start makes of it: every step that was acknowledged is there, every value of every level is
  * right, and the day that ended meanwhile gets its rows. Then the same with the power cut: of what
- * was not synchronised, pieces are taken back first.
+ * was not synchronised, pieces are taken back first. And both again while another host's minute
+ * comes late, into a row whose steps no journal has any more.
  *
  * The linker puts wrap_*() in front of the system calls and of the clocks (--wrap, see
  * meson.build), so the product has no switch for this. The keeper runs in a child; what would be in
@@ -39,22 +40,24 @@ enum {
 #define MIDNIGHT UINT32_C(358007040)
 #define FIRST (MIDNIGHT - 7)
 
-static const struct mu_uuid host = {{1}}, vm = {{2}};
+static const struct mu_uuid host = {{1}}, vm = {{2}}, late_host = {{3}};
 
 /* What outlives the child. */
 static struct shared {
 	int64_t wall; /* s */
 	uint32_t n_acked;
+	uint32_t n_rows; /* that came late, acknowledged */
 	struct {
 		size_t len;
 		uint8_t bytes[ROW_MAX];
 		uint32_t last;
-	} rows[2]; /* of host and vm */
+	} rows[3]; /* of host, vm and late_host */
 } * shared;
 
 static int fault_at; /* 0: never */
 static int n_calls;
 static bool power; /* cut it, not only the process */
+static bool late;  /* while a minute comes late, not before */
 static mu_msec monotonic;
 static char dir[64];
 
@@ -242,16 +245,16 @@ static void on_mark(void *ctx, const struct mu_uuid *id, uint64_t epoch, uint64_
 
 static int open_metrics(struct mu_error *err)
 {
-	const struct mu_uuid ids[2] = {host, vm};
+	const struct mu_uuid ids[3] = {host, vm, late_host};
 	const struct metrics_options options = {.dir = dir, .pool = {{9}}, .store = store};
 	struct metrics_options o = options;
 
 	loop = mu_loop_new();
 	o.loop = loop;
 	metrics = metrics_new(&o);
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 3; i++)
 		if (shared->rows[i].len > 0 &&
-		    catalogue_restore(metrics_catalogue(metrics), &ids[i], &host,
+		    catalogue_restore(metrics_catalogue(metrics), &ids[i], i < 2 ? &host : &ids[i],
 				      shared->rows[i].last, shared->rows[i].bytes,
 				      shared->rows[i].len, err) < 0)
 			return MU_FAILED;
@@ -313,6 +316,45 @@ static void put(uint32_t step, uint32_t *n_acked)
 	mu_loop_run(loop);
 }
 
+/* The minute in which the day ended, of a host that was away then. */
+static void put_late(void)
+{
+	const struct catalogue_want want = {late_host, "a", "s", false};
+	const float seven = 7;
+	const uint8_t known = 12;
+	const struct metrics_row row = {
+	    .host = late_host,
+	    .level = ARCHIVE_MINUTES,
+	    .row = MIDNIGHT / 12,
+	    .n_values = 1,
+	    .average = &seven,
+	    .min = &seven,
+	    .max = &seven,
+	    .known = &known,
+	};
+
+	metrics_map_rows(metrics, &late_host, &want, 1);
+	metrics_put_row(metrics, &row, acked, &shared->n_rows);
+	mu_loop_run(loop);
+}
+
+/* When the journals of that minute have gone. */
+static void run_late(int n)
+{
+	uint32_t more = 0;
+
+	for (int i = 0; i < 3; i++) {
+		shared->wall += 900;
+		monotonic += MU_SEC(900);
+		put((uint32_t)(shared->wall / 5), &more);
+	}
+	fault_at = n;
+	put_late();
+	/* The row waits for long until it is synchronised. */
+	for (int i = 0; i < 8; i++)
+		put((uint32_t)(shared->wall / 5), &more);
+}
+
 /* A step a turn. In between ten minutes pass for the journals, twice: one is closed, one removed.
  */
 static void run_child(int n)
@@ -320,7 +362,7 @@ static void run_child(int n)
 	struct mu_error err = MU_ERROR_INIT;
 
 	n_calls = 0;
-	fault_at = n;
+	fault_at = late ? 0 : n;
 	if (open_metrics(&err) < 0) {
 		fprintf(stderr, "# %s\n", err.text);
 		_exit(1);
@@ -331,6 +373,10 @@ static void run_child(int n)
 		if (i == 10)
 			monotonic += MU_SEC(900);
 		put(FIRST + i, &shared->n_acked);
+	}
+	if (late) {
+		n_calls = 0;
+		run_late(n);
 	}
 	close_metrics();
 	_exit(0);
@@ -362,9 +408,9 @@ static void on_rows(void *arg, const struct stats_result *r, const struct mu_err
 	mu_loop_stop(loop);
 }
 
-static void look(struct seen *s, enum archive_level level)
+static void look(struct seen *s, const struct mu_uuid *object, enum archive_level level)
 {
-	const struct stats_query q = {.object = vm, .level = level};
+	const struct stats_query q = {.object = *object, .level = level};
 
 	*s = (struct seen){.level = level, .err = MU_ERROR_INIT};
 	metrics_query(metrics, &q, on_rows, s);
@@ -375,7 +421,7 @@ static int check_steps(uint32_t n_acked, struct mu_error *err)
 {
 	struct seen s;
 
-	look(&s, ARCHIVE_STEPS);
+	look(&s, &vm, ARCHIVE_STEPS);
 	for (uint32_t i = 0; i < n_acked; i++) {
 		uint32_t k = FIRST + i - s.first;
 
@@ -401,7 +447,7 @@ static int check_levels(size_t *ret_known, struct mu_error *err)
 
 	for (unsigned level = ARCHIVE_MINUTES; level < _ARCHIVE_LEVEL_COUNT; level++) {
 		ret_known[level] = 0;
-		look(&s, (enum archive_level)level);
+		look(&s, &vm, (enum archive_level)level);
 		for (uint32_t k = 0; k < s.n; k++) {
 			float a = s.values[0][k], c = s.values[2][k];
 
@@ -472,6 +518,38 @@ static int check_start(struct mu_error *err)
 	return r;
 }
 
+static int check_minute(const struct mu_uuid *object, struct mu_error *err)
+{
+	struct seen s;
+	uint32_t k;
+
+	look(&s, object, ARCHIVE_MINUTES);
+	k = MIDNIGHT / 12 - s.first;
+	if (k >= s.n || s.values[0][k] != 7)
+		return mu_error_set(err, MU_E_INTERNAL, "the minute of object %u is lost",
+				    object->bytes[0]);
+	return 0;
+}
+
+static int check_late(struct mu_error *err)
+{
+	int r = open_metrics(err);
+
+	if (r < 0)
+		return MU_FAILED;
+	r = check_minute(&vm, err);
+	if (r == 0 && shared->n_rows > 0)
+		r = check_minute(&late_host, err);
+	/* It sends it again. */
+	put_late();
+	if (r == 0)
+		r = check_minute(&vm, err);
+	if (r == 0)
+		r = check_minute(&late_host, err);
+	close_metrics();
+	return r;
+}
+
 static int remove_one(const char *name, const struct stat *st, int kind, struct FTW *ftw)
 {
 	(void)st, (void)kind, (void)ftw;
@@ -496,12 +574,13 @@ static int one_crash(int n, bool *ret_ended, struct mu_error *err)
 	    (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != EXIT_KILLED))
 		return mu_error_set(err, MU_E_INTERNAL, "the child ended with status %d", status);
 	*ret_ended = WEXITSTATUS(status) == 0;
-	return check_start(err);
+	return late ? check_late(err) : check_start(err);
 }
 
 int main(void)
 {
-	static const char *const names[] = {"killed", "power cut"};
+	static const char *const names[] = {"killed", "power cut", "killed, a late minute",
+					    "power cut, a late minute"};
 	struct mu_error err = MU_ERROR_INIT;
 	int n_failed = 0;
 
@@ -511,15 +590,16 @@ int main(void)
 	shared =
 	    mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	undo = mu_xcalloc(UNDO_MAX, sizeof *undo);
-	printf("1..2\n");
-	for (int i = 0; i < 2; i++) {
+	printf("1..4\n");
+	for (int i = 0; i < 4; i++) {
 		bool ended = false;
 		int r = 0, n = 0;
 
-		power = i == 1;
+		power = i % 2 == 1;
+		late = i >= 2;
 		while (r == 0 && !ended && n < FAULTS_MAX)
 			r = one_crash(++n, &ended, &err);
-		if (r == 0 && (!ended || n < 20))
+		if (r == 0 && (!ended || n < (late ? 5 : 20)))
 			r = mu_error_set(&err, MU_E_INTERNAL, "%d calls", n);
 		printf("%s %d - %s before each of %d calls\n", r == 0 ? "ok" : "not ok", i + 1,
 		       names[i], n);

@@ -6,6 +6,7 @@
 #include "aggregator/metrics/metrics.h"
 #include "aggregator/metrics/shard_file.h"
 #include "common/os/clock.h"
+#include "common/os/file.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -112,17 +113,23 @@ static void on_mark(void *ctx, const struct mu_uuid *id, uint64_t epoch, uint64_
 	(void)ctx, (void)id, (void)epoch, (void)seq, (void)at;
 }
 
-static void setup(void)
+static void open_metrics(void)
 {
 	struct metrics_options options = {.pool = {{9}}, .store = store, .health = on_health};
+
+	options.loop = loop;
+	options.dir = dir;
+	metrics = metrics_new(&options);
+}
+
+static void setup(void)
+{
 	struct mu_error err = MU_ERROR_INIT;
 
 	wall = (mu_msec)FIRST * 5000;
 	cr_assert_not_null(mkdtemp(dir));
 	loop = mu_loop_new();
-	options.loop = loop;
-	options.dir = dir;
-	metrics = metrics_new(&options);
+	open_metrics();
 	catalogue_restored(metrics_catalogue(metrics));
 	cr_assert_eq(metrics_load(metrics, on_mark, NULL, &err), 0, "%s", err.text);
 }
@@ -601,6 +608,20 @@ Test(metrics, counters_are_of_who_told_of_it_last)
 	expect_counts(UNKNOWN, UNKNOWN, 0);
 }
 
+Test(metrics, counters_of_a_clock_that_was_ahead)
+{
+	const int64_t base[] = {0, 100, 0, 200};
+	const int64_t more[] = {0, 10, 0, 20};
+
+	map_counted(&host, 77);
+	wall += DAY;
+	put_counted(&host, true, base);
+	map_counted(&host_b, 99);
+	wall -= DAY;
+	put_counted(&host_b, true, more);
+	expect_counts(10, 20, 99);
+}
+
 /* A peer that names a series twice. */
 Test(metrics, counters_of_a_series_that_is_there_twice)
 {
@@ -617,4 +638,173 @@ Test(metrics, counters_of_a_series_that_is_there_twice)
 	put_counted(&host, true, lane);
 	metrics_counts(catalogue_find(metrics_catalogue(metrics), &vm), c);
 	cr_assert(c[0].value == 4 && c[0].since == 3 && c[1].value == 3 && c[1].since == 2);
+}
+
+/* Of a shard that no column led to at start: nobody has looked at its file yet. */
+Test(metrics, a_file_of_another_version_beside_a_new_catalogue)
+{
+	static const uint8_t old[TILE_FILE_HEADER_BYTES] = "MUSTARC1";
+	const struct shard_place place = {dir, {{9}}};
+	MU_CLEANUP(mu_free) char *again = NULL;
+	struct mu_error err = MU_ERROR_INIT;
+	char path[64], aside[80];
+
+	(void)snprintf(path, sizeof path, "%s/shard-0000.arc", dir);
+	(void)snprintf(aside, sizeof aside, "%s.damaged-1", path);
+	cr_assert_eq(mu_file_replace(path, old, sizeof old, 0600, &err), 0, "%s", err.text);
+	cr_assert_eq(truncate(path, TILE_FILE_BYTES), 0);
+	map(&vm);
+	cr_assert_eq(put_values(2, 5), 0);
+	wall += 60000;
+	cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(access(aside, F_OK), 0);
+	cr_assert_eq(shard_file_check(&place, 0, &again, &err), 1, "%s", err.text);
+	cr_assert_null(again);
+	cr_assert_eq(minutes_in_file(), 1);
+}
+
+Test(metrics, a_clock_that_was_ahead)
+{
+	float values[CATALOGUE_OBJECT_MAX];
+	struct metrics_intake in;
+
+	map(&vm);
+	wall += DAY;
+	cr_assert_eq(put_values(2, 5), 0);
+	wall -= DAY;
+	cr_assert_eq(put_values(2, 6), 0);
+	cr_assert_not_null(metrics_newest(metrics, &vm, values));
+	cr_assert_eq(values[0], 6);
+	metrics_intake(metrics, &host, &in);
+	cr_assert_eq(in.last, wall);
+}
+
+static size_t waiting_bytes(void)
+{
+	struct metrics_totals t;
+
+	metrics_totals(metrics, &t);
+	return t.waiting_bytes;
+}
+
+/* The dictionary's length does not matter, and what is known is not kept again. */
+Test(metrics, a_short_row_is_a_short_record)
+{
+	enum { N = 2000 };
+	static struct catalogue_want want[N];
+	static char names[N][8];
+	const float v[2] = {1, 2};
+	const uint8_t n_known[2] = {12, 12};
+	struct metrics_row row = {.host = host,
+				  .level = ARCHIVE_MINUTES,
+				  .row = (FIRST - 1) / 12 - 3,
+				  .n_values = 2,
+				  .average = v,
+				  .min = v,
+				  .max = v,
+				  .known = n_known};
+	unsigned n_left = 4;
+
+	for (size_t i = 0; i < N; i++) {
+		(void)snprintf(names[i], sizeof names[i], "x%zu", i);
+		want[i] = (struct catalogue_want){host, names[i], "s", false};
+	}
+	metrics_map_rows(metrics, &host, want, N);
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	cr_assert_eq(waiting_bytes(), 64 + 16 + 2 * 16); /* 12 for the run */
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	cr_assert_eq(waiting_bytes(), 112);
+	row.level = ARCHIVE_STEPS;
+	row.row = FIRST - 20;
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	cr_assert_eq(waiting_bytes(), 112 + 64 + 24); /* 12 and 8 */
+	row.n_values = 0;
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	cr_assert_eq(waiting_bytes(), 200);
+	mu_loop_run(loop);
+	cr_assert_eq(look(&host, ARCHIVE_MINUTES).last, 1);
+}
+
+/* Another's columns, with what it left in memory. */
+Test(metrics, a_row_of_the_catalogue_that_was_given_up)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	uint8_t minutes[METRICS_MINUTES], steps[METRICS_STEPS];
+	struct mu_error err = MU_ERROR_INIT;
+	const struct catalogue_want want = {other, "y", "s", false};
+	uint32_t minute, step;
+	const uint8_t *bytes;
+	size_t len, n = 0;
+
+	map(&vm);
+	for (int i = 0; i < 4; i++, wall += 60000)
+		cr_assert_eq(put_values(2, 5), 0);
+	cr_assert_eq(put_values(2, 5), 0);
+	catalogue_encode(catalogue_find(metrics_catalogue(metrics), &host), a, &bytes, &len);
+	metrics_close(metrics, stop_loop, NULL);
+	mu_loop_run(loop);
+	wall += 5000;
+	open_metrics();
+	cr_assert_eq(
+	    catalogue_restore(metrics_catalogue(metrics), &host, &host, FIRST, bytes, len, &err), 0,
+	    "%s", err.text);
+	metrics_given_up(metrics);
+	catalogue_restored(metrics_catalogue(metrics));
+	cr_assert_eq(metrics_load(metrics, on_mark, NULL, &err), 0, "%s", err.text);
+	metrics_map_rows(metrics, &other, &want, 1);
+	cr_assert_eq(catalogue_find(metrics_catalogue(metrics), &other)->series[0].column, 1);
+	metrics_have(metrics, &other, &minute, minutes, &step, steps);
+	for (size_t i = 0; i < METRICS_MINUTES; i++)
+		n += minutes[i];
+	for (size_t i = 0; i < METRICS_STEPS; i++)
+		n += steps[i];
+	cr_assert_eq(n, 0);
+	cr_assert_eq(look(&other, ARCHIVE_STEPS).n_known, 0);
+	cr_assert_eq(look(&other, ARCHIVE_MINUTES).n_known, 0);
+	metrics_have(metrics, &host, &minute, minutes, &step, steps);
+	cr_assert_eq(minutes[METRICS_MINUTES - 1], 1, "what is its own stays");
+	/* A start by a clock that was ahead hides nothing for long. */
+	wall -= DAY;
+	metrics_map_rows(metrics, &other, &want, 1);
+	cr_assert_leq(catalogue_find(metrics_catalogue(metrics), &other)->series[0].born,
+		      (uint32_t)(wall / 5000));
+}
+
+/* Of what is gone for hours a host's dictionary of rows still tells. */
+Test(metrics, rows_are_no_news_of_what_they_do_not_know)
+{
+	const struct catalogue_want want[] = {
+	    {host, "x", "s", false}, {vm, "x", "s", false}, {other, "x", "s", false}};
+	const float v[] = {1, NAN, 2};
+	const uint8_t n_known[] = {12, 0, 3};
+	struct metrics_row row = {.host = host,
+				  .level = ARCHIVE_MINUTES,
+				  .row = (FIRST - 1) / 12 - 3,
+				  .n_values = 3,
+				  .average = v,
+				  .min = v,
+				  .max = v,
+				  .known = n_known};
+	struct catalogue *c = metrics_catalogue(metrics);
+	unsigned n_left = 2;
+
+	metrics_map_rows(metrics, &host, want, 3);
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	cr_assert_eq(catalogue_find(c, &host)->last, row.row * 12);
+	cr_assert_eq(catalogue_find(c, &vm)->last, 0);
+	cr_assert_eq(catalogue_find(c, &other)->last, row.row * 12);
+	row.level = ARCHIVE_STEPS;
+	row.row = FIRST - 1;
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	mu_loop_run(loop);
+	cr_assert_eq(catalogue_find(c, &host)->last, FIRST - 1);
+	cr_assert_eq(catalogue_find(c, &vm)->last, 0);
+	map(&host);
+	for (int i = 0; i < 2; i++, wall += 1801 * 1000) {
+		cr_assert_eq(put_values(1, 1), 0);
+		cr_assert_eq(catalogue_find(c, &vm)->n_maps, 1);
+	}
+	cr_assert_eq(put_values(1, 1), 0);
+	cr_assert_eq(catalogue_find(c, &vm)->n_maps, 0, "no row has come for an hour");
 }

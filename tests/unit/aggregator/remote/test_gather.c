@@ -279,3 +279,36 @@ Test(gather, a_restart)
 		cr_assert_eq(pass(), PER_STEP, "%zu", i);
 	cr_assert_eq(pass(), 0);
 }
+
+/* An hour ahead for a minute, and right again: it goes on at once. */
+Test(gather, a_clock_that_was_ahead)
+{
+	feed(3);
+	(void)pass();
+	now += 720;
+	for (size_t i = 0; i < 12; i++)
+		feed(3);
+	cr_assert_eq(passes(), 12 * PER_STEP);
+	now -= 720;
+	cr_assert_eq(passes(), 2, "the state of the two");
+	for (size_t i = 0; i < 3; i++) {
+		feed(3);
+		cr_assert_eq(passes(), PER_STEP, "%zu", i);
+	}
+}
+
+/* It became right while nothing ran: the mark is of then, and so is what the catalogue says. */
+Test(gather, a_restart_after_a_clock_that_was_ahead)
+{
+	now += 720;
+	feed(3);
+	now -= 721;
+	gather_free(gather);
+	gather = gather_new(&options, now);
+	cr_assert_eq(pass(), 2);
+	cr_assert_not(gather_more(gather), "it does not look at them over and over");
+	for (size_t i = 0; i < 3; i++) {
+		feed(3);
+		cr_assert_eq(passes(), PER_STEP, "%zu", i);
+	}
+}

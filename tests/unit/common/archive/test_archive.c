@@ -400,13 +400,15 @@ Test(archive, any_order_and_any_restart, .timeout = 60)
 
 /* --- minutes that were made elsewhere --- */
 
+static bool changed;
+
 static enum archive_verdict put_minute(uint32_t minute, float average, float known)
 {
 	static const struct archive_run run = {.slot = 0, .column = 0, .n = 2};
 	/* the second column's of no step */
 	const float values[] = {average, NAN, average - 1, NAN, average + 1, NAN, known, 0};
 
-	return archive_put_minute(k.archive, minute, &run, 1, values, 2);
+	return archive_put_minute(k.archive, minute, &run, 1, values, 2, &changed);
 }
 
 static uint8_t known_at(uint32_t minute)
@@ -432,10 +434,12 @@ Test(archive, minutes_of_elsewhere_where_they_know_more)
 	cr_assert_eq(put_minute(minute, INFINITY, 12), ARCHIVE_TAKEN);
 	cr_assert_eq(put_minute(minute, 9, NAN), ARCHIVE_TAKEN);
 	cr_assert_eq(known_at(minute), 6, "what makes no sense changes nothing");
+	cr_assert_not(changed);
 	k.n_minutes = 0;
 	keeper_tick(&k, at(FIRST + 12));
 	cr_assert_eq(k.n_minutes, 0);
 	cr_assert_eq(put_minute(minute, 9, 12), ARCHIVE_TAKEN);
+	cr_assert(changed);
 	keeper_tick(&k, at(FIRST + 12));
 	cr_assert_eq(k.n_minutes, 1, "it is written");
 	cr_assert_eq(known_at(minute), 12);
@@ -484,4 +488,93 @@ Test(archive, minutes_of_elsewhere_that_cannot_be)
 	cr_assert_eq(put_minute(minute, 1, 12), ARCHIVE_TAKEN);
 	cr_assert_eq(put_minute(minute - 118, 1, 12), ARCHIVE_TAKEN);
 	cr_assert_eq(put_minute(minute - 119, 1, 12), ARCHIVE_TOO_OLD);
+}
+
+/* The one change there is. */
+static struct archive_change next_minute(void)
+{
+	struct archive_change change = {0}, other;
+
+	cr_assert(archive_next(k.archive, &change));
+	cr_assert_eq(change.level, ARCHIVE_MINUTES);
+	cr_assert_not(archive_next(k.archive, &other));
+	return change;
+}
+
+Test(archive, a_row_that_steps_cannot_make_again)
+{
+	uint32_t minute = (FIRST - 1) / 12 + 1;
+	struct archive_change change;
+
+	archive_tick(k.archive, at(FIRST + 24));
+	put(FIRST + 12, 1);
+	cr_assert_not(next_minute().late);
+	put(FIRST + 13, 1);
+	cr_assert_not(next_minute().late, "only steps came");
+	cr_assert_eq(put_minute(minute, 1, 3), ARCHIVE_TAKEN);
+	cr_assert_not(next_minute().late, "there was none");
+	cr_assert_eq(put_minute(minute, 1, 4), ARCHIVE_TAKEN);
+	cr_assert_eq(put_minute(minute, 1, 5), ARCHIVE_TAKEN);
+	change = next_minute();
+	cr_assert(change.late);
+	archive_again(k.archive, &change);
+	cr_assert(next_minute().late);
+	cr_assert_eq(put_minute(minute, 1, 5), ARCHIVE_TAKEN);
+	cr_assert_not(archive_next(k.archive, &change), "it knew as much");
+}
+
+Test(archive, a_row_is_made_again_of_its_image)
+{
+	uint32_t minute = (FIRST - 1) / 12 + 1;
+	uint8_t image[ARCHIVE_MINUTE_BYTES];
+	struct archive_change change;
+
+	archive_tick(k.archive, at(FIRST + 12));
+	put(FIRST, 1);
+	cr_assert_eq(put_column(1, FIRST + 1, 4), ARCHIVE_TAKEN);
+	change = next_minute();
+	archive_encode_minute(k.archive, &change, image);
+	keeper_restart(&k);
+	archive_tick(k.archive, at(FIRST + 24));
+	cr_assert_eq(put_minute(minute, 9, 5), ARCHIVE_TAKEN);
+	cr_assert(archive_merge_minute(k.archive, image));
+	keeper_tick(&k, at(FIRST + 24));
+	keeper_restart(&k);
+	cr_assert_eq(read_at(ARCHIVE_MINUTES, ARCHIVE_AVERAGE, minute), 9, "it knew more");
+	cr_assert_eq(keeper_read(&k, ARCHIVE_MINUTES, ARCHIVE_MAX, 1, minute), 4);
+	image[100] ^= 1;
+	cr_assert_not(archive_merge_minute(k.archive, image));
+	image[100] ^= 1;
+	archive_reserve(k.archive, 2 * ARCHIVE_COLUMNS);
+	archive_tick(k.archive, at(FIRST + 12));
+	cr_assert_eq(put_column(ARCHIVE_COLUMNS, FIRST, 1), ARCHIVE_TAKEN);
+	change = next_minute();
+	cr_assert_eq(change.shard, 1);
+	archive_encode_minute(k.archive, &change, image);
+	keeper_restart(&k);
+	cr_assert_not(archive_merge_minute(k.archive, image), "there is no such shard");
+}
+
+/* Hosts that send for long, one after the other. */
+Test(archive, minutes_of_elsewhere_do_not_put_an_hour_off_for_long)
+{
+	uint32_t minute = (FIRST - 1) / 12 + 1, now = FIRST + 719 + 300;
+
+	for (uint32_t i = 0; i < 24; i++) {
+		keeper_tick(&k, at(now + i * 10));
+		cr_assert_eq(put_minute(minute + i, 4, 12), ARCHIVE_TAKEN);
+	}
+	cr_assert_eq(k.n_hours, 1);
+	keeper_tick(&k, at(now + 242));
+	cr_assert_eq(k.n_hours, 2);
+}
+
+Test(archive, an_hour_that_is_due_is_not_put_off)
+{
+	archive_tick(k.archive, at(FIRST + 719));
+	put(FIRST + 700, 1);
+	keeper_tick(&k, at(FIRST + 719));
+	cr_assert_eq(put_minute((FIRST - 1) / 12 + 3, 4, 12), ARCHIVE_TAKEN);
+	keeper_tick(&k, at(FIRST + 720));
+	cr_assert_eq(k.n_hours, 1);
 }

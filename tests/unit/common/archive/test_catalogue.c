@@ -145,6 +145,27 @@ Test(catalogue, a_quota_for_each_host)
 	cr_assert_eq(m.n_dropped, 2, "the other host now has vm_b with its 4, and 6 more");
 }
 
+/* Who tells of before is not whose it is now; nor do another's objects hold more than one's own. */
+Test(catalogue, what_a_host_had_before)
+{
+	const struct catalogue_want w[] = {want(&vm_a, "x"), want(&vm_a, "y"), want(&vm_b, "x")};
+	struct catalogue_map m = map(&host_a, w, 1, 100);
+	struct catalogue_object *o;
+
+	while ((o = catalogue_next_changed(c)))
+		;
+	catalogue_map_before(c, arena, &host_b, w, 3, 90, &m);
+	cr_assert_str_eq(runs(&m), "0:0+1 2:1+1");
+	cr_assert_eq(m.n_dropped, 1);
+	cr_assert_eq(m.n_objects, 2);
+	o = catalogue_find(c, &vm_a);
+	cr_assert(mu_uuid_equal(&o->host, &host_a));
+	cr_assert_eq(o->n_series, 1);
+	cr_assert_eq(catalogue_n_series(c, &host_a), 1);
+	cr_assert_eq(catalogue_n_series(c, &host_b), 1);
+	cr_assert(mu_uuid_equal(&catalogue_find(c, &vm_b)->host, &host_b));
+}
+
 Test(catalogue, a_limit_for_each_object)
 {
 	struct catalogue_want *w = mu_arena_calloc(arena, CATALOGUE_OBJECT_MAX + 1, sizeof *w);

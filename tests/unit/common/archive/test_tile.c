@@ -266,6 +266,24 @@ Test(record, a_minute)
 	cr_assert_eq(record_next(bytes, record_bytes(&r), &pos, &back), RECORD_DAMAGED);
 }
 
+Test(record, an_image)
+{
+	static _Alignas(8) uint8_t bytes[ARCHIVE_MINUTE_BYTES + 128];
+	static float image[RECORD_IMAGE_VALUES] = {7};
+	struct record r = {.kind = RECORD_IMAGE, .row = 9, .n_values = RECORD_IMAGE_VALUES};
+	struct record back;
+	size_t pos = 0;
+
+	r.values = image;
+	record_encode(&r, bytes);
+	cr_assert_eq(record_next(bytes, record_bytes(&r), &pos, &back), RECORD_FOUND);
+	cr_assert(back.kind == RECORD_IMAGE && back.row == 9 && back.values[0] == 7);
+	r.n_values--;
+	pos = 0;
+	record_encode(&r, bytes);
+	cr_assert_eq(record_next(bytes, record_bytes(&r), &pos, &back), RECORD_DAMAGED);
+}
+
 /* Well formed, but what it says cannot be. */
 Test(record, runs_that_do_not_fit)
 {

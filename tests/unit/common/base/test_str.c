@@ -136,3 +136,43 @@ Test(str, hex)
 	cr_assert_not(mu_hex_decode(back, 3, "00ff1g"));
 	cr_assert_not(mu_hex_decode(back, 3, "00ff-1"));
 }
+
+/* RFC 4648, 10 */
+Test(str, base64)
+{
+	static const char *const texts[] = {"Zg==",     "Zm8=",     "Zm9v",
+					    "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+	char text[MU_BASE64_TEXT(6)];
+	char back[MU_BASE64_BYTES(8)];
+	size_t n;
+
+	mu_base64_encode(text, "", 0);
+	cr_assert_str_eq(text, "");
+	cr_assert(mu_base64_decode(back, &n, "", 0) && n == 0);
+	for (size_t len = 1; len <= 6; len++) {
+		size_t plain = strcspn(texts[len - 1], "=");
+
+		mu_base64_encode(text, "foobar", len);
+		cr_assert_str_eq(text, texts[len - 1]);
+		cr_assert(mu_base64_decode(back, &n, text, strlen(text)));
+		cr_assert(n == len && memcmp(back, "foobar", n) == 0);
+		cr_assert(mu_base64_decode(back, &n, text, plain) && n == len);
+	}
+	mu_base64_encode(text, "\xfb\xff\xbf", 3);
+	cr_assert_str_eq(text, "+/+/");
+	cr_assert(mu_base64_decode(back, &n, text, 4) && memcmp(back, "\xfb\xff\xbf", 3) == 0);
+	cr_assert_not(mu_base64_decode(back, &n, "Zg=v", 4));
+	cr_assert_not(mu_base64_decode(back, &n, "Z-g_", 4));
+	cr_assert_not(mu_base64_decode(back, &n, "Zm\0v", 4));
+}
+
+/* Of the authors' own list, and in two parts. */
+Test(str, fnv1a)
+{
+	uint64_t whole = UINT64_C(0x85944171f73967e8);
+
+	cr_assert_eq(mu_fnv1a(MU_FNV1A, "", 0), MU_FNV1A);
+	cr_assert_eq(mu_fnv1a(MU_FNV1A, "a", 1), UINT64_C(0xaf63dc4c8601ec8c));
+	cr_assert_eq(mu_fnv1a(MU_FNV1A, "foobar", 6), whole);
+	cr_assert_eq(mu_fnv1a(mu_fnv1a(MU_FNV1A, "foo", 3), "bar", 3), whole);
+}

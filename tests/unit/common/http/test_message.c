@@ -232,7 +232,37 @@ Test(message, sent_events_are_forgotten)
 	cr_expect_eq(e->sent, 5);
 	e->sent = e->out.len - 3;
 	http_events_compact(e);
-	cr_expect_eq(e->sent, 0);
-	cr_expect_str_eq(e->out.data, "9\n\n");
+	cr_expect_eq(e->sent, 2, "where an event ended is still to be seen");
+	cr_expect_str_eq(e->out.data, "789\n\n");
 	http_exchange_free(x);
+}
+
+/* Wherever the sending has come to, with or without what was sent being dropped. */
+Test(message, a_cut_finds_the_end_of_what_was_begun)
+{
+	static const struct http_transport transport = {nothing, nothing};
+	static const char event[] = "event: x\ndata: 0123456789\n\n";
+	static const char cut[] = "event: cut\n";
+	const size_t len = sizeof event - 1;
+
+	for (size_t sent = 1; sent < 3 * len; sent++) {
+		struct http_exchange *x = http_exchange_new(&transport, 5 * len);
+		size_t left = (3 * len - sent) % len;
+		struct http_events *e = NULL;
+		int gone = 0;
+
+		x->reply = http_reply_events(&x->request, &e, count, &gone);
+		for (unsigned i = 0; i < 3; i++)
+			(void)http_events_send(e, "x", 0, "0123456789");
+		e->sent = sent;
+		http_events_compact(e);
+		cr_expect_eq(e->out.len - e->sent, 3 * len - sent);
+		while (http_events_send(e, "x", 0, "0123456789"))
+			;
+		cr_expect_eq(strncmp(e->out.data, event + len - left, left), 0, "%zu: %s", sent,
+			     e->out.data);
+		cr_expect_eq(strncmp(e->out.data + left, cut, sizeof cut - 1), 0, "%zu: %s", sent,
+			     e->out.data);
+		http_exchange_free(x);
+	}
 }

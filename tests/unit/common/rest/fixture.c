@@ -3,6 +3,7 @@
 
 #include "common/base/assert.h"
 #include "common/base/str.h"
+#include "common/http/message.h"
 #include "common/json/json.h"
 
 #include <criterion/criterion.h>
@@ -560,6 +561,22 @@ struct http_request *fixture_call_as(struct fixture *f, enum http_method method,
 				     const char *header, const char *value)
 {
 	return call(f, method, target, NULL, header, value);
+}
+
+void fixture_read(struct http_request *r, struct mu_str *text)
+{
+	struct http_out *out = MU_CONTAINER_OF(r, struct http_exchange, request)->out;
+
+	cr_assert_not_null(out);
+	while (out->sent < out->out.len) {
+		size_t waiting = out->out.len - out->sent;
+
+		cr_expect_lt(waiting, 2 * HTTP_OUT_MAX);
+		mu_str_add_bytes(text, out->out.data + out->sent, waiting);
+		http_out_sent(out, waiting);
+	}
+	cr_expect(out->ended);
+	cr_expect_eq(out->length, text->len);
 }
 
 void fixture_expect(struct http_request *r, int status, const char *body_part)

@@ -7,6 +7,7 @@
 #ifndef MUSTER_TESTS_REST_FIXTURE_H
 #define MUSTER_TESTS_REST_FIXTURE_H
 
+#include "common/base/str.h"
 #include "common/http/testing.h"
 #include "common/rest/rest.h"
 
@@ -109,6 +110,8 @@ struct http_request *fixture_call_as(struct fixture *f, enum http_method method,
 struct http_request *fixture_call_with(struct fixture *f, enum http_method method,
 				       const char *target, const char *body, const char *header,
 				       const char *value);
+/* All of a long answer, piece by piece as its peer reads it. */
+void fixture_read(struct http_request *r, struct mu_str *text);
 /* Check the status of a request's reply, and free it. */
 void fixture_expect(struct http_request *r, int status, const char *body_part);
 /* GET and compare the whole body. */

@@ -104,6 +104,20 @@ Test(etags, only_of_objects)
 	    400, "is no object that has an ETag");
 	fixture_expect(fixture_call_with(f, HTTP_POST, "/rest/v0/calls", "{}", "if-match", etag),
 		       400, "If-Match: /rest/v0/calls is no object that has an ETag");
+	/* Contents are not the object, nor is an upload its host: no tag of these is compared. */
+	fixture_expect(
+	    fixture_call_with(f, HTTP_PUT, "/rest/v0/vdis/" VDI_1 ".raw", NULL, "if-match", etag),
+	    400, "If-Match: /rest/v0/vdis/" VDI_1 ".raw is no object that has an ETag");
+	fixture_expect(fixture_call_with(f, HTTP_PATCH, "/rest/v0/hosts/" HOST_1 "/uploads/" TASK_1,
+					 NULL, "if-match", etag),
+		       400, "is no object that has an ETag");
+	fixture_expect(fixture_call_with(f, HTTP_DELETE,
+					 "/rest/v0/hosts/" HOST_1 "/uploads/" TASK_1, NULL,
+					 "if-match", "*"),
+		       400, "is no object that has an ETag");
+	fixture_expect(fixture_call_with(f, HTTP_POST, "/rest/v0/vdis/" VDI_1 "/uploads", NULL,
+					 "if-match", etag),
+		       412, "has changed since it was read");
 	/* What is not there is said by who looks for it. */
 	fixture_expect(fixture_call_with(f, HTTP_POST, "/rest/v0/vms/" NOBODY "/actions/start",
 					 NULL, "if-match", etag),

@@ -94,6 +94,42 @@ Test(keys, refusals_are_answers_but_failures_are_not)
 	}
 }
 
+static struct http_request *post_if(const char *etag, const char *key)
+{
+	struct http_request *r = http_request_for_test(HTTP_POST, START, NULL);
+
+	http_request_for_test_header(r, "authorization", "Bearer secret");
+	http_request_for_test_header(r, "idempotency-key", key);
+	if (etag)
+		http_request_for_test_header(r, "if-match", etag);
+	http_request_for_test_replied(r, rest_handle(r, f->rest));
+	return r;
+}
+
+/* Who reads it again has another request. */
+Test(keys, what_was_seen_is_part_of_the_request)
+{
+	char etag[32];
+	struct http_request *r = post_if("\"old\"", "k1");
+
+	(void)snprintf(etag, sizeof etag, "%s", http_request_for_test_reply_header(r, "etag"));
+	fixture_expect(r, 412, "read it again");
+	r = post_if("\"old\"", "k1");
+	cr_expect_str_eq(http_request_for_test_reply_header(r, "idempotent-replayed"), "true");
+	cr_expect_str_eq(http_request_for_test_reply_header(r, "etag"), etag);
+	fixture_expect(r, 412, "read it again");
+	fixture_expect(post_if(etag, "k1"), 422, "hint: a new key for each change");
+	fixture_expect(post_if(NULL, "k1"), 422, "hint: a new key for each change");
+	r = post_if(etag, "k2");
+	cr_expect_eq(f->n_ops, 1);
+	fixture_op_started(f);
+	fixture_expect(r, 202, TASK_1);
+	r = post_if(etag, "k2");
+	cr_expect_null(http_request_for_test_reply_header(r, "etag"));
+	fixture_expect(r, 202, TASK_1);
+	fixture_task_ended(f, MU_E_NONE, NULL);
+}
+
 Test(keys, refuses_keys_that_are_none)
 {
 	char long_key[REST_KEY_MAX + 2];

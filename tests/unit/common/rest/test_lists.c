@@ -109,6 +109,11 @@ Test(lists, pages_follow_each_other)
 	};
 
 	expect_pages("/rest/v0/vms?cursor=&limit=2", by_id);
+	/* However it is spelt. */
+	expect_pages("/rest/v0/vms?limit=2&cursor", by_id);
+	expect_pages("/rest/v0/vms?cursor&&limit=2", by_id);
+	expect_pages("/rest/v0/vms?%63ursor=&limit=2", by_id);
+	expect_pages("/rest/v0/vms?cursory=1&cursor=&limit=2", by_id);
 	expect_pages("/rest/v0/vms?sort=-name_label&filter=name_label:b&limit=1&ndjson", by_name);
 	/* The last page says so: there is no link. */
 	expect_pages("/rest/v0/vms?cursor=",

@@ -6,6 +6,7 @@
 #include "common/model/alarm.h"
 
 #include "common/base/str.h"
+#include "common/rest/call.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -425,6 +426,37 @@ Test(objects, events_of_objects)
 	rest_object_changed(f->rest, REST_ADD, &f->reports[R_VDI_2_SNAP]);
 	cr_expect_str_eq(told(r), "add:VDI");
 	http_request_for_test_free(r);
+}
+
+static struct alarm raised;
+static unsigned n_walks;
+
+static void each_raised(void *ctx, bool (*each)(const struct alarm *a, void *arg), void *arg)
+{
+	(void)ctx;
+	n_walks++;
+	(void)each(&raised, arg);
+}
+
+static const struct alarm *find_raised(void *ctx, const struct mu_uuid *id)
+{
+	(void)ctx;
+	return mu_uuid_equal(id, &raised.id) ? &raised : NULL;
+}
+
+/* Each row of a long list is looked up: not by walking all of them. */
+Test(objects, alarms_of_a_backend_are_found_by_their_ids)
+{
+	f->rest->backend.each_alarm = each_raised;
+	f->rest->backend.alarm_find = find_raised;
+	raised.id = raised.object = f->reports[R_SR_1].id;
+	raised.of = ALARM_OF_SR;
+	raised.level = ALARM_WARNING;
+	expect_one("alarms", SR_1, 200, "\"level\":\"warning\"");
+	expect_one("alarms", NOBODY, 404, "no such alarm");
+	cr_expect_eq(n_walks, 0);
+	fixture_expect(fixture_call(f, HTTP_GET, R "alarms?sort=id", NULL), 200, SR_1);
+	cr_expect_eq(n_walks, 1);
 }
 
 Test(objects, an_sr_that_gets_full)

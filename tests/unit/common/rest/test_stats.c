@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statistics: what reaches the backend, and Xen Orchestra's picture of what comes back. */
 #include "common/os/clock.h"
+#include "common/rest/export.h"
 #include "fixture.h"
 
 #include <criterion/criterion.h>
@@ -357,6 +358,106 @@ Test(stats, newest_in_turns)
 	turn();
 	http_request_for_test_free(r);
 	turn();
+}
+
+/* So many names, "s0,s1,..."; what is no name does not count. */
+static const char *many(char *target, size_t size, const char *path, size_t n)
+{
+	size_t len = (size_t)snprintf(target, size, "%s?series=,", path);
+
+	for (size_t i = 0; i < n; i++)
+		len += (size_t)snprintf(target + len, size - len, "s%zu,", i);
+	return target;
+}
+
+Test(stats, names_have_a_cost)
+{
+	char target[1024];
+	struct http_request *r;
+
+	f->n_newest = 2000;
+	r = get("/rest/v0/stats?series=s0");
+	turn();
+	fixture_expect(r, 200, "\"values\":{\"s0\":0.5}}]}");
+	/* An object a turn. */
+	r = get(many(target, sizeof target, "/rest/v0/stats", 64));
+	for (unsigned i = 0; i < 4; i++) {
+		cr_expect_eq(http_request_for_test_status(r), 0);
+		turn();
+	}
+	fixture_expect(r, 200, "\"s63\":63.5}}]}");
+}
+
+static struct http_request *long_answer(void)
+{
+	struct http_request *r;
+
+	f->n_newest = 5000;
+	r = get("/rest/v0/stats?series=*");
+	turn();
+	turn();
+	cr_expect_eq(http_request_for_test_status(r), 200);
+	return r;
+}
+
+Test(stats, long_answers_count_until_they_are_read)
+{
+	static const char *const paths[] = {
+	    "/rest/v0/stats?series=*",
+	    "/rest/v0/pools/" POOL "/stats",
+	    "/rest/v0/vms/" VM_WEB "/stats.xml",
+	    "/rrd_updates?start=-60",
+	};
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+	struct http_request *r = long_answer();
+	size_t held = f->rest->n_export_bytes;
+
+	cr_expect_gt(held, HTTP_OUT_MAX);
+	f->rest->n_export_bytes += EXPORTS_HELD_MAX;
+	for (size_t i = 0; i < MU_ARRAY_SIZE(paths); i++)
+		fixture_expect(get(paths[i]), 503, "wait for those who read them; hint:");
+	f->rest->n_export_bytes -= EXPORTS_HELD_MAX;
+	fixture_read(r, &text);
+	cr_expect_eq(text.len, held);
+	cr_expect_eq(strncmp(text.data, "{\"time\":", 8), 0);
+	cr_expect_not_null(strstr(text.data, "\"s4999\":4999.5}}]}"));
+	cr_expect_eq(f->rest->n_export_bytes, 0);
+	http_request_for_test_free(r);
+	/* One who leaves does not read it. */
+	r = long_answer();
+	cr_expect_eq(f->rest->n_export_bytes, held);
+	http_request_for_test_free(r);
+	cr_expect_eq(f->rest->n_export_bytes, 0);
+	cr_expect_null(f->stats_done);
+}
+
+Test(stats, names_are_bounded)
+{
+	static const char *const paths[] = {
+	    "/rest/v0/stats",
+	    "/rest/v0/pools/" POOL "/stats",
+	    "/rest/v0/hosts/" HOST_1 "/stats",
+	    "/rest/v0/vms/" VM_WEB "/stats",
+	    "/rest/v0/srs/" SR_1 "/stats",
+	};
+	char target[1024];
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(paths); i++)
+		fixture_expect(get(many(target, sizeof target, paths[i], 65)), 400,
+			       "series: these are more than 64 names; hint:");
+	cr_expect_null(f->stats_done);
+}
+
+/* Of different units, say. */
+Test(stats, the_first_of_a_name_is_shown)
+{
+	static const char *const names[] = {"twice", "once", "twice"};
+	struct http_request *r = get(VM("?series=*"));
+
+	answer(names, MU_ARRAY_SIZE(names), 1000);
+	fixture_expect(r, 200,
+		       "\"series\":{\"twice\":{\"unit\":\"unit\",\"values\":[1.0,2.0]},"
+		       "\"once\":{\"unit\":\"unit\",\"values\":[3.0,4.0]}}");
 }
 
 Test(stats, newest_of_hosts_alone)

@@ -83,6 +83,18 @@ Test(xen_stats, vif_is_seen_by_the_guest)
 	cr_expect_eq(d[1].vifs[0].net.tx_bytes, 1u);
 }
 
+Test(xen_stats, a_line_of_cards_is_read_to_its_end)
+{
+	struct hv_domain_stats d = {.domid = {5}};
+
+	put("vif-5-0/net/short", "type", "1\n");
+	write_file("net", "dev", NET_DEV "4 5 6 7 8 9 10 11 12 13 14 15 16\n");
+	xen_stats_read_devices(root, root, &d, 1);
+	cr_assert_eq(d.n_vifs, 1u);
+	cr_expect_eq(d.vifs[0].net.rx_bytes, HV_COUNTER_UNKNOWN);
+	cr_expect_eq(d.vifs[0].net.tx_bytes, HV_COUNTER_UNKNOWN);
+}
+
 Test(xen_stats, vbd_counts_sectors)
 {
 	struct hv_domain_stats d = {.domid = {3}};
