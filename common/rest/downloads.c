@@ -146,8 +146,8 @@ static int on_bytes(void *ctx, const void *data, size_t len)
 		return MU_PIPE_FULL;
 	d->left -= len;
 	if (d->left == 0) {
-		/* A client that has all leaves, which can be known here before the host's end is: the
-		 * download did not fail. */
+		/* A client that has all leaves, which can be known here before the host's end is:
+		 * the download did not fail. */
 		http_out_end(d->out);
 		d->out = NULL;
 	}
