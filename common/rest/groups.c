@@ -73,6 +73,7 @@ static int add_ids(struct group *g, const struct mu_value *ids, struct mu_error 
 struct filtering {
 	struct rest_render render;
 	const struct query_filter *filter;
+	bool used[REST_FIELDS_MAX];
 	struct group *group;
 	bool full;
 	struct mu_error *err;
@@ -85,7 +86,8 @@ static bool add_matching(const struct model_vm *vm, void *arg)
 	if (vm->kind != VM_KIND_VM)
 		return true;
 	mu_arena_reset(f->render.arena);
-	if (query_filter_match(f->filter, rest_render_object(&f->render, &rest_type_vm, vm, NULL)))
+	if (query_filter_match(f->filter,
+			       rest_render_chosen(&f->render, &rest_type_vm, vm, f->used)))
 		f->full = add(f->group, &vm->id, f->err) < 0;
 	return !f->full;
 }
@@ -102,8 +104,9 @@ static int add_filtered(struct rest_call *c, struct group *g, const char *text,
 		return MU_FAILED;
 	f.filter = filter;
 	rest_render_init(&f.render, c->rest, a);
+	rest_render_choose_for(&rest_type_vm, filter, f.used);
 	b->each_vm(b->ctx, add_matching, &f);
-	return f.full ? MU_FAILED : 0;
+	return f.full ? MU_FAILED : query_filter_check(filter, err);
 }
 
 static int fill(struct rest_call *c, struct group *g, struct mu_value *body, struct mu_error *err)
