@@ -25,8 +25,8 @@ struct mu_value *rest_object_tags(struct rest_render *r, const void *object);
 
 /* What every object of XO's begins with. */
 #define REST_COMMON_FIELDS                                                                         \
-	{"id", rest_own_id, REST_IDS}, {"uuid", rest_own_id, REST_IDS}, {"type", rest_own_type},   \
-	    {"$pool", rest_pool_id, REST_IDS}, {"$poolId", rest_pool_id, REST_IDS},                \
+	{"id", rest_own_id, REST_IDS}, {"uuid", rest_own_id, REST_AGAIN}, {"type", rest_own_type}, \
+	    {"$pool", rest_pool_id, REST_IDS}, {"$poolId", rest_pool_id, REST_AGAIN},              \
 	{                                                                                          \
 		"_xapiRef", rest_own_ref, REST_REFS                                                \
 	}

@@ -23,6 +23,7 @@ struct rest_render {
 /* What a field's texts and numbers are made of, as query_filter_uses() wants it, so that a search
  * for a word need not build those that it cannot be in. */
 #define REST_NOTHING "" /* truth values, null, what is always empty */
+#define REST_AGAIN ""   /* the same as the field that it is an other name of */
 #define REST_NUMBERS "0123456789.-"
 #define REST_IDS "0123456789abcdef-"
 #define REST_REFS REST_IDS "muster:"

@@ -73,6 +73,25 @@ static void expect_made_of(const struct rest_field *field, const struct mu_value
 	mu_value_each(child, v) expect_made_of(field, child);
 }
 
+/* Another name of a field that is looked at. */
+static bool is_again(struct looking *l, const void *object, const char *name,
+		     const struct mu_value *v)
+{
+	const char *of = strcmp(name, "uuid") == 0      ? "id"
+			 : strcmp(name, "$poolId") == 0 ? "$pool"
+							: NULL;
+
+	for (size_t i = 0; of && i < l->type->n_fields; i++) {
+		const struct rest_field *field = &l->type->fields[i];
+
+		if (strcmp(field->name, of) == 0)
+			return !field->letters || *field->letters
+				   ? mu_value_equal(field->value(&l->render, object), v)
+				   : false;
+	}
+	return false;
+}
+
 static bool check_letters(const void *object, void *arg)
 {
 	struct looking *l = arg;
@@ -83,7 +102,7 @@ static bool check_letters(const void *object, void *arg)
 		const struct rest_field *field = &l->type->fields[i];
 		const struct mu_value *v = field->value(&l->render, object);
 
-		if (v && field->letters)
+		if (v && field->letters && !is_again(l, object, field->name, v))
 			expect_made_of(field, v);
 	}
 	l->n_objects++;
