@@ -159,10 +159,19 @@ static void answer(struct search *s, bool more)
 	http_request_finish(r, reply);
 }
 
+static void fail(struct search *s, const struct mu_error *err)
+{
+	struct http_request *r = s->request;
+
+	search_free(s);
+	http_request_finish(r, http_reply_error(r, err, NULL));
+}
+
 static void on_page(void *arg, const struct audit_record *rows, size_t n_rows,
 		    const struct mu_error *err)
 {
 	struct search *s = arg;
+	struct mu_error slow = MU_ERROR_INIT;
 	bool more = n_rows == PAGE;
 	size_t n = more ? n_rows - 1 : n_rows;
 
@@ -171,14 +180,17 @@ static void on_page(void *arg, const struct audit_record *rows, size_t n_rows,
 		return;
 	}
 	if (err) {
-		struct http_request *r = s->request;
-
-		search_free(s);
-		http_request_finish(r, http_reply_error(r, err, NULL));
+		fail(s, err);
 		return;
 	}
+	if (s->filter)
+		query_filter_allow(s->filter, QUERY_STEPS_MAX);
 	for (size_t i = 0; i < n; i++) {
 		look_at(s, &rows[i], i + 1 < n_rows ? rows[i + 1].hash : NULL);
+		if (s->filter && query_filter_check(s->filter, &slow) < 0) {
+			fail(s, &slow);
+			return;
+		}
 		if (s->found->n_children == s->limit) {
 			answer(s, more || i + 1 < n);
 			return;

@@ -59,8 +59,13 @@ void rows_add(struct rows *rows, const struct mu_value *object)
 struct http_reply *rows_end(struct rows *rows)
 {
 	struct mu_str text = MU_STR_INIT;
+	struct mu_error err = MU_ERROR_INIT;
 	const char *list = rows->out.data ? rows->out.data : "";
 
+	if (rows->filter && query_filter_check(rows->filter, &err) < 0) {
+		mu_str_deinit(&rows->out);
+		return http_reply_error(rows->request, &err, NULL);
+	}
 	if (rows->ndjson)
 		mu_str_add(&text, list);
 	else

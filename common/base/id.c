@@ -29,12 +29,17 @@ bool mu_uuid_parse(const char *text, struct mu_uuid *ret)
 
 const char *mu_uuid_format(const struct mu_uuid *u, char buf[static MU_UUID_TEXT])
 {
-	char hex[33];
+	static const uint8_t parts[] = {4, 2, 2, 2, 6};
+	const uint8_t *bytes = u->bytes;
+	char *p = buf;
 
-	mu_hex_encode(hex, u->bytes, sizeof u->bytes);
-	for (size_t i = 0, n = 0; n < 32; i++)
-		buf[i] = i == 8 || i == 13 || i == 18 || i == 23 ? '-' : hex[n++];
-	buf[MU_UUID_TEXT - 1] = '\0';
+	for (size_t i = 0; i < sizeof parts; i++) {
+		mu_hex_encode(p, bytes, parts[i]);
+		bytes += parts[i];
+		p += 2 * parts[i];
+		*p++ = '-';
+	}
+	p[-1] = '\0';
 	return buf;
 }
 

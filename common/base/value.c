@@ -83,8 +83,13 @@ struct mu_value *mu_value_push(struct mu_value *list, struct mu_value *child)
 struct mu_value *mu_value_set(struct mu_arena *a, struct mu_value *object, const char *name,
 			      struct mu_value *child)
 {
+	return mu_value_put(object, mu_arena_strdup(a, name), child);
+}
+
+struct mu_value *mu_value_put(struct mu_value *object, const char *name, struct mu_value *child)
+{
 	mu_assert(object->kind == MU_VALUE_OBJECT);
-	child->name = mu_arena_strdup(a, name);
+	child->name = name;
 	return append(object, child);
 }
 

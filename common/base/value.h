@@ -51,6 +51,9 @@ struct mu_value *mu_value_object(struct mu_arena *a);
 struct mu_value *mu_value_push(struct mu_value *list, struct mu_value *child);
 struct mu_value *mu_value_set(struct mu_arena *a, struct mu_value *object, const char *name,
 			      struct mu_value *child);
+/* The same with a name that is not copied: one that lives as long as the tree, as a literal does.
+ */
+struct mu_value *mu_value_put(struct mu_value *object, const char *name, struct mu_value *child);
 /* Shorthands for mu_value_set(..., mu_value_xxx(...)). */
 void mu_value_set_bool(struct mu_arena *a, struct mu_value *object, const char *name, bool b);
 void mu_value_set_int(struct mu_arena *a, struct mu_value *object, const char *name, int64_t i);

@@ -74,15 +74,15 @@ struct vm_guest {
 	bool agent_detected;
 	bool pv_drivers_detected;
 	enum vm_said balloon; /* it can give memory back */
-	char agent_version[MODEL_NAME_MAX + 1];
+	size_t n_addrs;
+	int64_t memory_free_bytes;  /* -1 = unknown */
+	int64_t memory_total_bytes; /* -1 = unknown */
+	char os_major[16];
+	char os_minor[16];
 	char os_name[MODEL_TEXT_MAX + 1];
 	char os_distro[MODEL_NAME_MAX + 1];
 	char os_uname[MODEL_NAME_MAX + 1];
-	char os_major[16];
-	char os_minor[16];
-	int64_t memory_free_bytes;  /* -1 = unknown */
-	int64_t memory_total_bytes; /* -1 = unknown */
-	size_t n_addrs;
+	char agent_version[MODEL_NAME_MAX + 1];
 	struct {
 		uint16_t device; /* vif number */
 		bool v6;
@@ -111,52 +111,54 @@ struct model_nic {
 	uint32_t rate_kbps; /* kB/s from the guest, 0 = no limit */
 };
 
+/* What is short comes first: whoever looks at all VMs reads few lines of memory of each. */
 struct model_vm {
 	struct vm_id id;
 	struct host_id host;
 	enum vm_kind kind;
-	char name[MODEL_NAME_MAX + 1];
-	char description[MODEL_TEXT_MAX + 1];
 	enum vm_type type;
 	enum vm_power power;
 	bool managed;   /* has a definition of ours on the host */
 	bool autostart; /* started at host boot */
+	bool pending;   /* defined otherwise than it runs: applies at next start */
 	int32_t domid;  /* -1 when there is no domain */
 	uint32_t vcpus_online;
 	uint32_t vcpus_max;
 	int64_t memory_bytes; /* what it has now, or would start with */
 	int64_t memory_static_max_bytes;
-	int64_t start_delay_ms; /* autostart: wait after the one before */
+	int64_t memory_min_bytes; /* dynamic range; 0 = memory_bytes */
+	int64_t start_delay_ms;   /* autostart: wait after the one before */
 	int32_t start_order;
 	mu_msec started_at;              /* 0 = not running or unknown */
 	enum vm_op current_op;           /* _VM_OP_COUNT = none */
 	char current_task[MU_UUID_TEXT]; /* task of current_op, "" = none or not ours */
-	struct vm_guest guest;
 	size_t n_tags;
-	char tags[MODEL_VM_TAGS_MAX][MODEL_TAG_MAX + 1];
 	size_t n_disks;
-	struct model_disk disks[MODEL_VM_DISKS_MAX];
 	size_t n_nics;
-	struct model_nic nics[MODEL_VM_NICS_MAX];
 	/* how it is built */
-	char firmware[8];                 /* HVM: "bios", "uefi" */
-	char boot_order[8];               /* HVM: letters of "acdn" */
-	char cmdline[MODEL_TEXT_MAX + 1]; /* PV, PVH; cut to fit */
-	char cpu_mask[64];                /* where it may run: "0-3,8", "" = any */
-	char cpu_mask_soft[64];           /* where it would rather run */
-	uint32_t cpu_weight;              /* 0 = the scheduler's default */
-	uint32_t cpu_cap;                 /* percent of one CPU, 0 = none */
-	uint32_t cores_per_socket;        /* 0 = not said */
-	int64_t memory_min_bytes;         /* dynamic range; 0 = memory_bytes */
-	bool pending; /* defined otherwise than it runs: applies at next start */
+	uint32_t cpu_weight;       /* 0 = the scheduler's default */
+	uint32_t cpu_cap;          /* percent of one CPU, 0 = none */
+	uint32_t cores_per_socket; /* 0 = not said */
+	char firmware[8];          /* HVM: "bios", "uefi" */
+	char boot_order[8];        /* HVM: letters of "acdn" */
+	/* of what it was made: the snapshot that a VM goes on from, a snapshot's predecessor, the
+	 * template; nil = none */
+	struct vm_id parent;
 	/* VM_KIND_SNAPSHOT */
 	struct vm_id snapshot_of; /* nil: the VM is gone */
 	mu_msec snapshot_at;
 	bool with_memory;
 	int64_t memory_file_bytes; /* 0 = it has none */
-	/* of what it was made: the snapshot that a VM goes on from, a snapshot's predecessor, the
-	 * template; nil = none */
-	struct vm_id parent;
+	/* at length */
+	char name[MODEL_NAME_MAX + 1];
+	char description[MODEL_TEXT_MAX + 1];
+	char cmdline[MODEL_TEXT_MAX + 1]; /* PV, PVH; cut to fit */
+	char cpu_mask[64];                /* where it may run: "0-3,8", "" = any */
+	char cpu_mask_soft[64];           /* where it would rather run */
+	struct vm_guest guest;
+	char tags[MODEL_VM_TAGS_MAX][MODEL_TAG_MAX + 1];
+	struct model_disk disks[MODEL_VM_DISKS_MAX];
+	struct model_nic nics[MODEL_VM_NICS_MAX];
 };
 
 /* "Running", ... as REST has them. */

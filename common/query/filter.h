@@ -3,6 +3,7 @@
 #ifndef MUSTER_QUERY_FILTER_H
 #define MUSTER_QUERY_FILTER_H
 
+#include "common/query/pattern.h"
 #include "common/query/query.h"
 
 enum query_kind {
@@ -15,6 +16,7 @@ enum query_kind {
 	QUERY_NUMBER, /* text as written, and number */
 	QUERY_STRING,
 	QUERY_GLOB, /* text with '*' */
+	QUERY_PATTERN,
 	_QUERY_KIND_COUNT,
 };
 
@@ -25,8 +27,10 @@ struct query_filter {
 	enum query_order order;
 	double number;
 	const char *text;
+	const struct query_pattern *pattern;
 	struct query_filter *first;
-	struct query_filter *next; /* as a child */
+	struct query_filter *next;       /* as a child */
+	struct query_patterns *patterns; /* of the root: all that are in it, NULL without any */
 };
 
 #endif

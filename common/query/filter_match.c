@@ -35,14 +35,20 @@ static bool equals(const struct mu_value *v, double number)
 	return !(x < number) && !(x > number);
 }
 
+static bool match_text(const struct query_filter *f, const char *text)
+{
+	if (f->kind == QUERY_PATTERN)
+		return query_pattern_matches(f->pattern, text);
+	return f->kind == QUERY_GLOB ? glob_matches(f->text, text)
+				     : query_find_folded(text, f->text, strlen(f->text)) != NULL;
+}
+
 /* A text, number or pattern looks into lists and objects for a leaf that matches. */
 static bool match_leaf(const struct query_filter *f, const struct mu_value *v)
 {
 	switch (v->kind) {
 	case MU_VALUE_STRING:
-		return f->kind == QUERY_GLOB
-			   ? glob_matches(f->text, v->string)
-			   : query_find_folded(v->string, f->text, strlen(f->text)) != NULL;
+		return match_text(f, v->string);
 	case MU_VALUE_INT:
 	case MU_VALUE_REAL:
 		return f->kind == QUERY_NUMBER && equals(v, f->number);
@@ -186,6 +192,7 @@ static bool match(const struct query_filter *f, const struct mu_value *v)
 	case QUERY_NUMBER:
 	case QUERY_STRING:
 	case QUERY_GLOB:
+	case QUERY_PATTERN:
 		return v && match_leaf(f, v);
 	/* GCOVR_EXCL_START: no kind, for the compiler only */
 	case _QUERY_KIND_COUNT:
@@ -200,24 +207,63 @@ bool query_filter_match(const struct query_filter *f, const struct mu_value *obj
 	return match(f, object);
 }
 
-bool query_filter_uses(const struct query_filter *f, const char *property)
+int query_filter_check(const struct query_filter *f, struct mu_error *err)
+{
+	size_t position = f->patterns ? query_patterns_exceeded(f->patterns) : 0;
+
+	if (!position)
+		return 0;
+	return mu_error_set(
+	    err, MU_E_PROTOCOL,
+	    "filter: at character %zu: the regular expression takes too long; hint: "
+	    "try it on one property, begin it with ^, or nest no repetitions",
+	    position);
+}
+
+void query_filter_allow(const struct query_filter *f, size_t steps)
+{
+	if (f->patterns)
+		query_patterns_allow(f->patterns, steps);
+}
+
+/* Of a term that is tried on all properties: can it be in one of these letters? */
+static bool leaf_uses(const struct query_filter *f, const char *letters)
+{
+	const char *p = f->text;
+
+	if (!letters || !*letters || f->kind == QUERY_PATTERN)
+		return !letters || *letters;
+	while (*p) {
+		size_t len;
+		uint32_t c = query_fold(query_char(p, &len));
+
+		if (c >= 0x80 || (!strchr(letters, (int)c) && !(c == '*' && f->kind == QUERY_GLOB)))
+			return false;
+		p += len;
+	}
+	return true;
+}
+
+bool query_filter_uses(const struct query_filter *f, const char *property, const char *letters)
 {
 	switch (f->kind) {
 	case QUERY_AND:
 	case QUERY_OR:
 	case QUERY_NOT:
 		for (const struct query_filter *c = f->first; c; c = c->next)
-			if (query_filter_uses(c, property))
+			if (query_filter_uses(c, property, letters))
 				return true;
 		return false;
 	case QUERY_PROPERTY:
 	case QUERY_TRUTHY:
 		return strcmp(f->text, property) == 0;
-	case QUERY_COMPARE:
+	case QUERY_COMPARE: /* an object is no number, whatever is in it */
+		return false;
 	case QUERY_NUMBER:
 	case QUERY_STRING:
 	case QUERY_GLOB:
-		return true;
+	case QUERY_PATTERN:
+		return leaf_uses(f, letters);
 	/* GCOVR_EXCL_START: no kind, for the compiler only */
 	case _QUERY_KIND_COUNT:
 		break;

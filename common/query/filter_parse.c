@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * expr    := term*                          side by side: all must match
- * term    := '(' expr ')' | '|' '(' term+ ')' | '!' term | word | order number
+ * term    := '(' expr ')' | '|' '(' term+ ')' | '!' term | word | order number | regex
  * word    := text [':' term] | text '?'     text before ':' or '?' names a property
  * order   := '>' | '>=' | '<' | '<='        no blank behind it
  * text    := '"' (character | '\' character)* '"' | raw
  * raw     := digits, letters that have two cases, and "_-.$*"
+ * regex   := '/' (character | '\\' character)* '/' ['i']
  *
  * A raw text with '*' is a pattern, one that is a decimal number also matches that number. Blanks
  * may stand between terms and on both sides of ':'.
@@ -23,6 +24,8 @@ struct parser {
 	const char *p;
 	unsigned depth;
 	unsigned n_terms;
+	unsigned n_patterns;
+	struct query_patterns *patterns; /* made with the first */
 	struct mu_error *err;
 };
 
@@ -91,9 +94,6 @@ static int parse_raw(struct parser *p, struct word *ret)
 	const char *begin = p->p;
 	size_t len;
 
-	if (*begin == '/')
-		return fail(p, "regular expressions are not supported; hint: a pattern with * or a "
-			       "quoted text");
 	while ((len = raw_char(p->p)))
 		p->p += len;
 	if (p->p == begin)
@@ -189,6 +189,50 @@ static int parse_compare(struct parser *p, struct query_filter **ret)
 	return 0;
 }
 
+/* p->p is behind the '/', and at the next that is not escaped on return. */
+static int find_end(struct parser *p)
+{
+	const char *begin = p->p;
+
+	for (; *p->p != '/'; p->p++) {
+		if (p->p[0] == '\\' && p->p[1])
+			p->p++;
+		if (*p->p == '\0')
+			return fail(p,
+				    "the regular expression does not end; hint: close it with /");
+		if (p->p - begin >= QUERY_PATTERN_MAX)
+			return fail(p, "the regular expression is too long");
+	}
+	return 0;
+}
+
+static int parse_regex(struct parser *p, struct query_filter **ret)
+{
+	const char *begin = ++p->p;
+	size_t offset = 0;
+	const char *why = NULL;
+	const char *end;
+
+	if (++p->n_patterns > QUERY_PATTERNS_MAX)
+		return fail(p, "too many regular expressions");
+	if (find_end(p) < 0)
+		return MU_FAILED;
+	end = p->p++;
+	*ret = node_new(p, QUERY_PATTERN);
+	(*ret)->text = mu_arena_strndup(p->a, begin, (size_t)(end - begin));
+	if (!p->patterns)
+		p->patterns = query_patterns_new(p->a);
+	(*ret)->pattern =
+	    query_pattern_compile(p->patterns, (*ret)->text, (size_t)(end - begin), *p->p == 'i',
+				  (size_t)(begin - p->text), &offset, &why);
+	if (!(*ret)->pattern) {
+		p->p = begin + offset;
+		return fail(p, why);
+	}
+	p->p += *p->p == 'i';
+	return raw_char(p->p) == 0 ? 0 : fail(p, "a regular expression has no flag but i");
+}
+
 /* Terms up to `end` ('\0' or ')'), which is consumed unless it is the end of the text. */
 static int parse_list(struct parser *p, char end, struct query_filter *parent)
 {
@@ -239,6 +283,8 @@ static int parse_one(struct parser *p, struct query_filter **ret)
 	case '>':
 	case '<':
 		return parse_compare(p, ret);
+	case '/':
+		return parse_regex(p, ret);
 	default:
 		return parse_word(p, ret);
 	}
@@ -271,6 +317,8 @@ int query_filter_parse(struct mu_arena *a, const char *text, struct query_filter
 	root = node_new(&p, QUERY_AND);
 	if (parse_list(&p, '\0', root) < 0)
 		return MU_FAILED;
+	root->patterns = p.patterns;
+	query_filter_allow(root, QUERY_STEPS_MAX);
 	*ret_filter = root;
 	return 0;
 }

@@ -35,10 +35,15 @@ static const struct {
 
 enum { N_RUNS = sizeof runs / sizeof runs[0] };
 
+static uint32_t fold_ascii(uint32_t c)
+{
+	return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
 uint32_t query_fold(uint32_t c)
 {
 	if (c < 0x80) /* nearly all there is */
-		return c >= 'A' && c <= 'Z' ? c + 32 : c;
+		return fold_ascii(c);
 	for (size_t i = 0; i < N_RUNS; i++) {
 		if (c < runs[i].first || c > runs[i].last)
 			continue;
@@ -60,25 +65,54 @@ bool query_has_case(uint32_t c)
 	return false;
 }
 
+static bool is_ascii(char c)
+{
+	return (unsigned char)c < 0x80;
+}
+
 static const char *match_here(const char *s, const char *needle, size_t needle_len)
 {
 	const char *end = needle + needle_len;
 
 	while (needle < end) {
-		size_t s_len;
-		size_t n_len;
+		size_t s_len = 1;
+		size_t n_len = 1;
 
-		if (*s == '\0' ||
-		    query_fold(query_char(s, &s_len)) != query_fold(query_char(needle, &n_len)))
+		if (is_ascii(*s) && is_ascii(*needle)) {
+			if (fold_ascii((uint32_t)*s) != fold_ascii((uint32_t)*needle))
+				return NULL;
+		} else if (query_fold(query_char(s, &s_len)) !=
+			   query_fold(query_char(needle, &n_len))) {
 			return NULL;
+		}
 		s += s_len;
 		needle += n_len;
 	}
 	return s;
 }
 
+/* The first letter is ASCII nearly always: its two bytes are looked for, and nothing is decoded. */
+static const char *find_ascii(const char *haystack, const char *needle, size_t needle_len)
+{
+	char lower = (char)fold_ascii((uint32_t)needle[0]);
+	char upper = lower >= 'a' && lower <= 'z' ? (char)(lower - 32) : lower;
+
+	for (; *haystack; haystack++) {
+		const char *behind;
+
+		if (*haystack != lower && *haystack != upper)
+			continue;
+		behind = match_here(haystack, needle, needle_len);
+		if (behind)
+			return behind;
+	}
+	return NULL;
+}
+
 const char *query_find_folded(const char *haystack, const char *needle, size_t needle_len)
 {
+	if (needle_len > 0 && is_ascii(needle[0]))
+		return find_ascii(haystack, needle, needle_len);
 	for (;;) {
 		const char *behind = match_here(haystack, needle, needle_len);
 		size_t len;

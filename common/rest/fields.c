@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/rest/fields.h"
 
-#include <stdio.h>
+#include <string.h>
 
 struct mu_value *rest_own_id(struct rest_render *r, const void *object)
 {
@@ -122,10 +122,9 @@ struct mu_value *rest_related(struct rest_render *r, enum rest_relation what,
 
 struct mu_value *rest_ref(struct rest_render *r, const struct mu_uuid *u)
 {
-	char text[MU_UUID_TEXT];
-	char ref[64];
+	char ref[sizeof "muster:" - 1 + MU_UUID_TEXT] = "muster:";
 
-	(void)snprintf(ref, sizeof ref, "muster:%s", mu_uuid_format(u, text));
+	(void)mu_uuid_format(u, ref + strlen(ref));
 	return mu_value_string(r->arena, ref);
 }
 

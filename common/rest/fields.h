@@ -25,10 +25,10 @@ struct mu_value *rest_object_tags(struct rest_render *r, const void *object);
 
 /* What every object of XO's begins with. */
 #define REST_COMMON_FIELDS                                                                         \
-	{"id", rest_own_id}, {"uuid", rest_own_id}, {"type", rest_own_type},                       \
-	    {"$pool", rest_pool_id}, {"$poolId", rest_pool_id},                                    \
+	{"id", rest_own_id, REST_IDS}, {"uuid", rest_own_id, REST_AGAIN}, {"type", rest_own_type}, \
+	    {"$pool", rest_pool_id, REST_IDS}, {"$poolId", rest_pool_id, REST_AGAIN},              \
 	{                                                                                          \
-		"_xapiRef", rest_own_ref                                                           \
+		"_xapiRef", rest_own_ref, REST_REFS                                                \
 	}
 
 struct mu_value *rest_uuid(struct mu_arena *a, const struct mu_uuid *u);

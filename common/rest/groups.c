@@ -75,6 +75,7 @@ struct filtering {
 	struct rest_render render;
 	struct rest_sight sight; /* only what may be seen is found */
 	const struct query_filter *filter;
+	bool used[REST_FIELDS_MAX];
 	struct group *group;
 	bool full;
 	struct mu_error *err;
@@ -88,7 +89,8 @@ static bool add_matching(const struct model_vm *vm, void *arg)
 		return true;
 	mu_arena_reset(f->render.arena);
 	if (rest_sight_sees(&f->sight, &f->render, vm) &&
-	    query_filter_match(f->filter, rest_render_object(&f->render, &rest_type_vm, vm, NULL)))
+	    query_filter_match(f->filter,
+			       rest_render_chosen(&f->render, &rest_type_vm, vm, f->used)))
 		f->full = add(f->group, &vm->id, f->err) < 0;
 	return !f->full;
 }
@@ -106,8 +108,9 @@ static int add_filtered(struct rest_call *c, struct group *g, const char *text,
 	f.filter = filter;
 	rest_render_init(&f.render, c->rest, a);
 	rest_sight_init(&f.sight, c->rest, &c->user, &rest_type_vm, "read", c->arena);
+	rest_render_choose_for(&rest_type_vm, filter, f.used);
 	b->each_vm(b->ctx, add_matching, &f);
-	return f.full ? MU_FAILED : 0;
+	return f.full ? MU_FAILED : query_filter_check(filter, err);
 }
 
 static int fill(struct rest_call *c, struct group *g, struct mu_value *body, struct mu_error *err)

@@ -230,10 +230,10 @@ static void walk_type(struct list *l, const struct rest_type *type,
 	s->type = type;
 	rest_sight_init(&s->sight, l->render.rest, &l->user, type, "read", l->arena);
 	rest_render_choose(type, &l->fields, s->chosen);
-	for (size_t i = 0; i < type->n_fields; i++) {
-		s->used[i] = l->filter && query_filter_uses(l->filter, type->fields[i].name);
+	if (l->filter)
+		rest_render_choose_for(type, l->filter, s->used);
+	for (size_t i = 0; i < type->n_fields; i++)
 		s->keys[i] = query_sort_uses(&l->sort, type->fields[i].name);
-	}
 	l->shape = s;
 	if (l->ordered || l->n_items + l->n_rows < l->limit)
 		type->each(backend, walk_item, l);
@@ -272,18 +272,22 @@ static void write_row(struct list *l, const struct row *row)
 	row->type->find(l->render.rest, &row->at.id, on_found, &v);
 }
 
-/* As many as make a piece; the end of the text with the last. */
-static void write_rows(struct list *l)
+/* As many as make a piece; the end of the text with the last. Fails when the filter takes too long.
+ */
+static int write_rows(struct list *l, struct mu_error *err)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 
 	for (size_t i = 0; i < l->n_types; i++)
 		rest_sight_init(&l->shapes[i].sight, l->render.rest, &l->user, l->shapes[i].type,
 				"read", a);
+	if (l->filter)
+		query_filter_allow(l->filter, QUERY_STEPS_MAX);
 	while (l->next < l->n_rows && l->text.len <= PIECE_MAX)
 		write_row(l, &l->rows[l->next++]);
 	if (l->next == l->n_rows && !l->ndjson)
 		mu_str_add_char(&l->text, ']');
+	return l->filter ? query_filter_check(l->filter, err) : 0;
 }
 
 static void list_deinit(struct list *l)
@@ -306,11 +310,15 @@ static void on_writable(void *ctx)
 		if (http_out_send(l->out, l->text.data, l->text.len) == HTTP_OUT_FULL)
 			return;
 		mu_str_reset(&l->text);
-		if (l->next == l->n_rows)
+		if (l->next == l->n_rows) {
+			http_out_finish(l->out);
 			break;
-		write_rows(l);
+		}
+		if (write_rows(l, NULL) < 0) { /* too late for a status: it does not end */
+			http_out_end(l->out);
+			break;
+		}
 	}
-	http_out_finish(l->out);
 	list_deinit(l);
 }
 
@@ -383,7 +391,10 @@ struct http_reply *rest_list_all(struct rest_call *c, const struct rest_type *co
 			next = next_link(c, l, &l->rows[l->n_rows - 1]);
 		}
 	}
-	write_rows(l);
+	if ((l->filter && query_filter_check(l->filter, &err) < 0) || write_rows(l, &err) < 0) {
+		list_deinit(l);
+		return bad_list(c, &err);
+	}
 	return reply_list(c, l, next);
 }
 

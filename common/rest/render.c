@@ -27,7 +27,7 @@ struct mu_value *rest_render_chosen(struct rest_render *r, const struct rest_typ
 		struct mu_value *field = chosen[i] ? type->fields[i].value(r, object) : NULL;
 
 		if (field)
-			mu_value_set(r->arena, v, type->fields[i].name, field);
+			mu_value_put(v, type->fields[i].name, field);
 	}
 	return v;
 }
@@ -38,6 +38,15 @@ void rest_render_choose(const struct rest_type *type, const struct query_fields 
 	mu_assert(type->n_fields <= REST_FIELDS_MAX);
 	for (size_t i = 0; i < type->n_fields; i++)
 		chosen[i] = !fields || query_fields_has(fields, type->fields[i].name);
+}
+
+void rest_render_choose_for(const struct rest_type *type, const struct query_filter *filter,
+			    bool chosen[static REST_FIELDS_MAX])
+{
+	mu_assert(type->n_fields <= REST_FIELDS_MAX);
+	for (size_t i = 0; i < type->n_fields; i++)
+		chosen[i] =
+		    query_filter_uses(filter, type->fields[i].name, type->fields[i].letters);
 }
 
 struct mu_value *rest_render_object(struct rest_render *r, const struct rest_type *type,
@@ -106,8 +115,7 @@ bool rest_matches(struct rest *rest, enum alarm_of of, const struct mu_uuid *id,
 	if (!object)
 		return false;
 	rest_render_init(&r, rest, a);
-	mu_assert(types[of]->n_fields <= REST_FIELDS_MAX);
-	for (size_t i = 0; i < types[of]->n_fields; i++)
-		used[i] = query_filter_uses(filter, types[of]->fields[i].name);
+	rest_render_choose_for(types[of], filter, used);
+	query_filter_allow(filter, QUERY_STEPS_OF_ONE);
 	return query_filter_match(filter, rest_render_chosen(&r, types[of], object, used));
 }

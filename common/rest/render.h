@@ -20,10 +20,20 @@ struct rest_render {
 	const struct rest_type *type; /* of the object at hand */
 };
 
+/* What a field's texts and numbers are made of, as query_filter_uses() wants it, so that a search
+ * for a word need not build those that it cannot be in. */
+#define REST_NOTHING "" /* truth values, null, what is always empty */
+#define REST_AGAIN ""   /* the same as the field that it is an other name of */
+#define REST_NUMBERS "0123456789.-"
+#define REST_IDS "0123456789abcdef-"
+#define REST_REFS REST_IDS "muster:"
+#define REST_PCIS "0123456789abcdef:."
+
 struct rest_field {
 	const char *name;
 	/* NULL: the object has no such property now. */
 	struct mu_value *(*value)(struct rest_render *r, const void *object);
+	const char *letters; /* NULL: any */
 };
 
 struct rest_type {
@@ -97,6 +107,9 @@ struct mu_value *rest_render_object(struct rest_render *r, const struct rest_typ
 /* The fields of the table that `chosen` marks, for who asks often; NULL `fields`: all. */
 void rest_render_choose(const struct rest_type *type, const struct query_fields *fields,
 			bool chosen[static REST_FIELDS_MAX]);
+/* Those that the filter can depend on. */
+void rest_render_choose_for(const struct rest_type *type, const struct query_filter *filter,
+			    bool chosen[static REST_FIELDS_MAX]);
 struct mu_value *rest_render_chosen(struct rest_render *r, const struct rest_type *type,
 				    const void *object, const bool *chosen);
 

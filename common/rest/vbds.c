@@ -72,14 +72,14 @@ static struct mu_value *vbd_readonly(struct rest_render *r, const void *object)
 
 static const struct rest_field fields[] = {
     REST_COMMON_FIELDS,
-    {"VM", vbd_vm},
-    {"VDI", vbd_vdi},
+    {"VM", vbd_vm, REST_IDS},
+    {"VDI", vbd_vdi, REST_IDS},
     {"device", vbd_device},
     {"position", vbd_position},
-    {"attached", vbd_attached},
-    {"bootable", vbd_bootable},
-    {"is_cd_drive", vbd_cd},
-    {"read_only", vbd_readonly},
+    {"attached", vbd_attached, REST_NOTHING},
+    {"bootable", vbd_bootable, REST_NOTHING},
+    {"is_cd_drive", vbd_cd, REST_NOTHING},
+    {"read_only", vbd_readonly, REST_NOTHING},
 };
 
 static const struct mu_uuid *vbd_id(const void *object)

@@ -80,27 +80,27 @@ static struct mu_value *vdi_snapshot_of(struct rest_render *r, const void *objec
 enum { ONLY_VDI = 1, ONLY_SNAPSHOT = 2 };
 
 static const struct rest_field fields[] = {
-    {"chainPhysicalUsage", vdi_chain_usage},
+    {"chainPhysicalUsage", vdi_chain_usage, REST_NUMBERS},
     REST_COMMON_FIELDS,
     {"name_label", rest_object_name},
     {"name_description", rest_object_description},
     {"tags", rest_object_tags},
-    {"size", vdi_size},
-    {"usage", vdi_usage},
-    {"$SR", vdi_sr},
-    {"$VBDs", vdi_vbds},
+    {"size", vdi_size, REST_NUMBERS},
+    {"usage", vdi_usage, REST_NUMBERS},
+    {"$SR", vdi_sr, REST_IDS},
+    {"$VBDs", vdi_vbds, REST_IDS},
     {"VDI_type", vdi_type},
-    {"snapshots", vdi_snapshots},
-    {"parent", vdi_parent},
+    {"snapshots", vdi_snapshots, REST_IDS},
+    {"parent", vdi_parent, REST_IDS},
     {"image_format", vdi_format},
-    {"missing", vdi_missing},
-    {"other_config", rest_empty_object},
-    {"current_operations", rest_empty_object},
+    {"missing", vdi_missing, REST_NOTHING},
+    {"other_config", rest_empty_object, REST_NOTHING},
+    {"current_operations", rest_empty_object, REST_NOTHING},
     /* Ours */
-    {"read_only", vdi_readonly},
+    {"read_only", vdi_readonly, REST_NOTHING},
     /* Snapshots */
-    {"snapshot_time", vdi_snapshot_time},
-    {"$snapshot_of", vdi_snapshot_of},
+    {"snapshot_time", vdi_snapshot_time, REST_NUMBERS},
+    {"$snapshot_of", vdi_snapshot_of, REST_IDS},
 };
 
 static bool is_plain(const struct model_object *o)

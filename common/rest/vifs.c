@@ -68,18 +68,18 @@ static struct mu_value *vif_rate(struct rest_render *r, const void *object)
 
 static const struct rest_field fields[] = {
     REST_COMMON_FIELDS,
-    {"$VM", vif_vm},
-    {"$network", vif_network},
+    {"$VM", vif_vm, REST_IDS},
+    {"$network", vif_network, REST_IDS},
     {"device", vif_device},
     {"MAC", vif_mac},
-    {"MTU", vif_mtu},
-    {"attached", vif_attached},
+    {"MTU", vif_mtu, REST_NUMBERS},
+    {"attached", vif_attached, REST_NOTHING},
     {"lockingMode", vif_locking},
-    {"allowedIpv4Addresses", rest_empty_list},
-    {"allowedIpv6Addresses", rest_empty_list},
+    {"allowedIpv4Addresses", rest_empty_list, REST_NOTHING},
+    {"allowedIpv6Addresses", rest_empty_list, REST_NOTHING},
     {"rateLimit", vif_rate},
-    {"txChecksumming", rest_true},
-    {"other_config", rest_empty_object},
+    {"txChecksumming", rest_true, REST_NOTHING},
+    {"other_config", rest_empty_object, REST_NOTHING},
 };
 
 static const struct mu_uuid *vif_id(const void *object)

@@ -362,8 +362,11 @@ static struct mu_value *vm_cores(struct rest_render *r, const void *object)
 static struct mu_value *mask_of(struct rest_render *r, const char *p)
 {
 	enum { CPU_MAX = 4095 };
-	struct mu_value *v = mu_value_list(r->arena);
+	struct mu_value *v;
 
+	if (!*p)
+		return NULL;
+	v = mu_value_list(r->arena);
 	while (*p) {
 		unsigned first = 0;
 		unsigned last = 0;
@@ -377,7 +380,7 @@ static struct mu_value *mask_of(struct rest_render *r, const char *p)
 			mu_value_push(v, mu_value_int(r->arena, cpu));
 		p += n + (p[n] == ',');
 	}
-	return v->n_children ? v : NULL;
+	return v;
 }
 
 static struct mu_value *vm_mask(struct rest_render *r, const void *object)
@@ -433,7 +436,7 @@ static struct mu_value *vm_domid(struct rest_render *r, const void *object)
 enum { ONLY_TEMPLATE = 2, ONLY_SNAPSHOT = 4 };
 
 static const struct rest_field fields[] = {
-    {"isDefaultTemplate", rest_template_is_default},
+    {"isDefaultTemplate", rest_template_is_default, REST_NOTHING},
     {"template_info", rest_template_info},
     /* All */
     REST_COMMON_FIELDS,
@@ -441,62 +444,62 @@ static const struct rest_field fields[] = {
     {"name_description", vm_description},
     {"power_state", vm_power},
     {"lastKnownPowerState", vm_last_power},
-    {"$container", vm_host},
-    {"CPUs", vm_cpus},
-    {"memory", vm_memory},
-    {"VIFs", vm_vifs},
-    {"$VBDs", vm_vbds},
-    {"VGPUs", rest_empty_list},
-    {"$VGPUs", rest_empty_list},
-    {"VTPMs", rest_empty_list},
-    {"attachedPcis", vm_pcis},
+    {"$container", vm_host, REST_IDS},
+    {"CPUs", vm_cpus, REST_NUMBERS},
+    {"memory", vm_memory, REST_NUMBERS},
+    {"VIFs", vm_vifs, REST_IDS},
+    {"$VBDs", vm_vbds, REST_IDS},
+    {"VGPUs", rest_empty_list, REST_NOTHING},
+    {"$VGPUs", rest_empty_list, REST_NOTHING},
+    {"VTPMs", rest_empty_list, REST_NOTHING},
+    {"attachedPcis", vm_pcis, REST_PCIS},
     {"addresses", vm_addresses},
     {"mainIpAddress", vm_main_address},
     {"os_version", vm_os},
-    {"managementAgentDetected", vm_agent},
-    {"pvDriversDetected", vm_drivers},
-    {"balloonDriverDetected", vm_balloon},
+    {"managementAgentDetected", vm_agent, REST_NOTHING},
+    {"pvDriversDetected", vm_drivers, REST_NOTHING},
+    {"balloonDriverDetected", vm_balloon, REST_NOTHING},
     {"pvDriversVersion", vm_drivers_version},
-    {"vulnerabilities", vm_vulnerabilities},
+    {"vulnerabilities", vm_vulnerabilities, REST_NOTHING},
     {"boot", vm_boot},
     {"PV_args", vm_cmdline},
-    {"coresPerSocket", vm_cores},
-    {"cpuWeight", vm_weight},
-    {"cpuCap", vm_cap},
-    {"cpuMask", vm_mask},
-    {"cpuMaskSoft", vm_mask_soft},
-    {"secureBoot", rest_false},
-    {"viridian", rest_template_viridian},
-    {"needsVtpm", rest_template_vtpm},
-    {"hasVendorDevice", rest_false},
-    {"expNestedHvm", rest_false},
-    {"isNestedVirtEnabled", rest_false},
-    {"isFirmwareSupported", rest_true},
-    {"auto_poweron", vm_autostart},
+    {"coresPerSocket", vm_cores, REST_NUMBERS},
+    {"cpuWeight", vm_weight, REST_NUMBERS},
+    {"cpuCap", vm_cap, REST_NUMBERS},
+    {"cpuMask", vm_mask, REST_NUMBERS},
+    {"cpuMaskSoft", vm_mask_soft, REST_NUMBERS},
+    {"secureBoot", rest_false, REST_NOTHING},
+    {"viridian", rest_template_viridian, REST_NOTHING},
+    {"needsVtpm", rest_template_vtpm, REST_NOTHING},
+    {"hasVendorDevice", rest_false, REST_NOTHING},
+    {"expNestedHvm", rest_false, REST_NOTHING},
+    {"isNestedVirtEnabled", rest_false, REST_NOTHING},
+    {"isFirmwareSupported", rest_true, REST_NOTHING},
+    {"auto_poweron", vm_autostart, REST_NOTHING},
     {"virtualizationMode", vm_mode},
     {"high_availability", rest_empty_string},
-    {"startDelay", vm_start_delay},
-    {"startTime", vm_start_time},
-    {"installTime", rest_null},
-    {"snapshots", vm_snapshots},
-    {"parent", vm_parent},
+    {"startDelay", vm_start_delay, REST_NUMBERS},
+    {"startTime", vm_start_time, REST_NUMBERS},
+    {"installTime", rest_null, REST_NOTHING},
+    {"snapshots", vm_snapshots, REST_IDS},
+    {"parent", vm_parent, REST_IDS},
     {"tags", vm_tags},
-    {"blockedOperations", rest_empty_object},
+    {"blockedOperations", rest_empty_object, REST_NOTHING},
     {"current_operations", vm_operations},
-    {"creation", rest_empty_object},
-    {"bios_strings", rest_empty_object},
-    {"other", rest_empty_object},
-    {"xenStoreData", rest_empty_object},
+    {"creation", rest_empty_object, REST_NOTHING},
+    {"bios_strings", rest_empty_object, REST_NOTHING},
+    {"other", rest_empty_object, REST_NOTHING},
+    {"xenStoreData", rest_empty_object, REST_NOTHING},
     /* Ours */
-    {"managed", vm_managed},
-    {"domid", vm_domid},
-    {"startOrder", vm_start_order},
-    {"pending", vm_pending},
+    {"managed", vm_managed, REST_NOTHING},
+    {"domid", vm_domid, REST_NUMBERS},
+    {"startOrder", vm_start_order, REST_NUMBERS},
+    {"pending", vm_pending, REST_NOTHING},
     /* Snapshots */
-    {"snapshot_time", vm_snapshot_time},
-    {"$snapshot_of", vm_snapshot_of},
-    {"withMemory", vm_with_memory},
-    {"memorySize", vm_memory_size},
+    {"snapshot_time", vm_snapshot_time, REST_NUMBERS},
+    {"$snapshot_of", vm_snapshot_of, REST_IDS},
+    {"withMemory", vm_with_memory, REST_NOTHING},
+    {"memorySize", vm_memory_size, REST_NUMBERS},
 };
 
 static const struct mu_uuid *vm_uuid(const void *object)
@@ -510,10 +513,24 @@ struct walk {
 	void *arg;
 };
 
+/* A VM is 4 KB. Its texts are asked of memory together, so that whoever looks at them one after the
+ * other waits once. */
+static void fetch_texts(const struct model_vm *vm)
+{
+	__builtin_prefetch(vm->name);
+	__builtin_prefetch(vm->description);
+	__builtin_prefetch(vm->cmdline);
+	__builtin_prefetch(vm->guest.os_name);
+	__builtin_prefetch(vm->guest.os_distro);
+	__builtin_prefetch(vm->guest.os_uname);
+	__builtin_prefetch(vm->guest.agent_version);
+}
+
 static bool walk_vm(const struct model_vm *vm, void *arg)
 {
 	const struct walk *w = arg;
 
+	fetch_texts(vm);
 	return vm->kind == w->kind ? w->each(vm, w->arg) : true;
 }
 

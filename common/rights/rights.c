@@ -157,10 +157,10 @@ void rights_check_init(struct rights_check *c, const struct rights *r, const cha
 			continue;
 		if (!p->selector)
 			*(p->deny ? &denied : &c->allowed) = true;
-		else if (p->deny)
-			c->deny[c->n_deny++] = p->selector;
 		else
-			c->allow[c->n_allow++] = p->selector;
+			*(p->deny ? &c->deny[c->n_deny++] : &c->allow[c->n_allow++]) = p->selector;
+		if (p->selector)
+			query_filter_allow(p->selector, QUERY_STEPS_MAX);
 	}
 	c->verdict = verdict_of(c, denied);
 }
@@ -168,7 +168,7 @@ void rights_check_init(struct rights_check *c, const struct rights *r, const cha
 static bool any_uses(const struct query_filter **filters, size_t n, const char *property)
 {
 	for (size_t i = 0; i < n; i++)
-		if (query_filter_uses(filters[i], property))
+		if (query_filter_uses(filters[i], property, NULL))
 			return true;
 	return false;
 }
@@ -178,12 +178,18 @@ bool rights_check_uses(const struct rights_check *c, const char *property)
 	return any_uses(c->allow, c->n_allow, property) || any_uses(c->deny, c->n_deny, property);
 }
 
+/* `gave_up`: what is taken for the answer of one that takes too long. */
 static bool any_matches(const struct query_filter **filters, size_t n,
-			const struct mu_value *object)
+			const struct mu_value *object, bool gave_up)
 {
-	for (size_t i = 0; i < n; i++)
-		if (query_filter_match(filters[i], object))
+	for (size_t i = 0; i < n; i++) {
+		bool matches = query_filter_match(filters[i], object);
+
+		if (query_filter_check(filters[i], NULL) < 0)
+			matches = gave_up;
+		if (matches)
 			return true;
+	}
 	return false;
 }
 
@@ -193,9 +199,9 @@ bool rights_check_object(const struct rights_check *c, const struct mu_value *ob
 		return c->verdict == RIGHTS_ALL;
 	if (!object)
 		return c->allowed && c->n_deny == 0;
-	if (any_matches(c->deny, c->n_deny, object))
+	if (any_matches(c->deny, c->n_deny, object, true))
 		return false;
-	return c->allowed || any_matches(c->allow, c->n_allow, object);
+	return c->allowed || any_matches(c->allow, c->n_allow, object, false);
 }
 
 enum rights_verdict rights_look(const struct rights *r, const char *resource, const char *action)

@@ -72,6 +72,33 @@ class Lists(AggregatorCase):
             raw.close()
         self.assertEqual(N_VMS, len(self.rest.get(f"/vms?filter={self.mine}")))
 
+    def test_a_filter_that_comes_to_take_too_long(self):
+        """The list has begun: there is no status any more to say it by, so it does not end."""
+        def vm(vm_id, description):
+            return self.host.vm(vm_id, "long", description=description, tags=[f"{i:02}" + 45 * "t" for i in range(16)])
+
+        host = self.host
+        vms = [self.new_id() for _ in range(1000)]  # some 2.5 MB: more than sockets hold
+        host.delta(self.stream, *[vm(i, "aab") for i in vms])
+        host.wait_acked(self.stream)
+        pattern = urllib.parse.quote("name_description:/^(a+)+b?$/")
+        reader = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.addCleanup(reader.close)
+        reader.settimeout(DEADLINE)
+        reader.connect(str(self.fleet.state / "aggregator.sock"))
+        reader.sendall((f"GET /rest/v0/vms?fields=*&filter={pattern} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                        f"Authorization: Bearer {self.rest.token}\r\n\r\n").encode())
+        text = reader.recv(1)
+        host.delta(self.stream, *[vm(i, 60 * "a" + "!") for i in vms])
+        host.wait_acked(self.stream)
+        while data := reader.recv(1 << 20):
+            text += data
+        self.assertIn(b" 200 ", text.splitlines()[0])
+        self.assertFalse(text.endswith(b"0\r\n\r\n"), text[-200:])
+        self.assertLess(text.count(b'"name_label":"long"'), len(vms))
+        host.delta(self.stream, removed=vms)
+        host.wait_acked(self.stream)
+
     def test_sorted(self):
         listed = self.rest.get(f"/vms?fields=*&filter={self.mine}&sort=-power_state,-name_label")
         got = [(vm["power_state"], vm["name_label"]) for vm in listed]

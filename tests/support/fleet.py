@@ -76,6 +76,11 @@ class Daemon:
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def cpu_fine_seconds(self):
+        """The same in nanoseconds and not in ticks of 10 ms, of the threads that there are now."""
+        return sum(int((task / "schedstat").read_text().split()[0])
+                   for task in pathlib.Path(f"/proc/{self.pid}/task").iterdir()) / 1e9
+
 
 class Agent(Daemon):
     def __init__(self, fleet, name, options):

@@ -15,7 +15,8 @@ static const char object[] =
     "\"tags\":[\"production\",\"owner=Zoë\"],\"snapshots\":[1,2,3],\"none\":[],"
     "\"version\":\"4.17.3\",\"numeric\":\"12\",\"city\":\"ΑΘΗΝΑ МОСКВА ŻÓŁĆ\","
     "\"quote\":\"say \\\"hi\\\" a:b (c)\",\"star\":\"a*b\","
-    "\"inf\":\"inf\",\"endless\":\"Infinity\",\"blanks\":\" 77 \",\"one\":[77],\"flag\":[true]}";
+    "\"inf\":\"inf\",\"endless\":\"Infinity\",\"blanks\":\" 77 \",\"one\":[77],\"flag\":[true],"
+    "\"path\":\"/dev/xvda\",\"lines\":\"one\\ntwo\\n\"}";
 
 struct good {
 	const char *filter;
@@ -159,6 +160,45 @@ static const struct good goods[] = {
     {"flag:>0", false},
     {"CPUs:>0", false},
     {"zero:>-1", true},
+    /* Regular expressions, as JavaScript has them: anywhere in a text, and in texts only. */
+    {"name_label:/Server/", true},
+    {"name_label:/server/", false},
+    {"name_label:/server/i", true},
+    {"name_label:/^web\\s\\w+ \\d+$/i", true},
+    {"name_label : /^server/i", false},
+    {"tags:/^production$/", true},
+    {"tags:/^prod$/", false},
+    {"/^prod/", true},
+    {"/^rod/", false},
+    {"empty:/^$/", true},
+    {"name_label:/^$/", false},
+    {"name_label://", true},
+    {"name_label://i", true},
+    {"zero:/0/", false},
+    {"managed:/true/", false},
+    {"nothing:/null/", false},
+    {"absent:/x?/", false},
+    {"!absent:/x/", true},
+    {"!name_label:/web/i", false},
+    {"|(name_label:/^db/ name_label:/^Web/)", true},
+    {"name_label:(/^Web/ !/02$/)", true},
+    {"memory:/42/", false},
+    {"path:/^\\/dev\\//", true},
+    {"path:/[\\/]xvd[a-c]$/", true},
+    {"quote:/\"hi\" a:b \\(c\\)/", true},
+    {"city:/^αθηνα/i", true},
+    {"city:/^αθηνα/", false},
+    {"city:/^.{5} /", true}, /* letters, not bytes */
+    {"name_label:/\\u0057eb/", true},
+    {"name_label:/[]/", false},
+    {"name_label:/W[^]b/", true},
+    {"name_label:/(x)?\\1Web/", true},
+    {"name_label:/^(?:Web|DB) (?!Client)/", true},
+    {"name_label:/(?<two>e)\\k<two>/", false},
+    {"lines:/two$/", false}, /* the very end is behind the line's */
+    {"lines:/two\\n$/", true},
+    {"lines:/one.two/", false},
+    {"lines:/^two/", false},
 };
 
 struct bad {
@@ -168,8 +208,18 @@ struct bad {
 
 static const struct bad bads[] = {
     {"name_label:", "at character 12: a term is missing"},
-    {"name_label:/^w/", "at character 12: regular expressions are not supported"},
-    {"/x/i", "at character 1: regular expressions"},
+    {"/x", "at character 3: the regular expression does not end"},
+    {"/x\\", "at character 4: the regular expression does not end"},
+    {"/x\\/", "at character 5: the regular expression does not end"},
+    {"name_label:/^w(/", "at character 16: missing closing parenthesis"},
+    {"a /[z-a]/", "at character 7: range out of order"},
+    {"a:/b{2,1}/", "at character 9: numbers out of order in {} quantifier"},
+    {"/*/", "at character 2: quantifier does not follow a repeatable item"},
+    {"/\\C/", "at character 4: using \\C is disabled"},
+    {"/x/g", "at character 4: a regular expression has no flag but i"},
+    {"/x/ig", "at character 5: a regular expression has no flag but i"},
+    {"/x/:y", "at character 4: unexpected character"},
+    {"/((a{1,200}){1,200}){1,200}/", "regular expression is too large"},
     {"a @", "at character 3: unexpected character"},
     {"漢字", "at character 1: unexpected character"},
     {"a:\"open", "at character 8: the quoted text does not end"},
@@ -248,6 +298,96 @@ Test(filter, is_bounded)
 	cr_expect(parse(a, repeat(a, "x ", QUERY_TERMS_MAX), &err));
 }
 
+Test(filter, bounds_regular_expressions)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct mu_error err = MU_ERROR_INIT;
+
+	cr_expect(parse(a, mu_arena_printf(a, "/%s/", repeat(a, "x", QUERY_PATTERN_MAX)), &err));
+	cr_assert_null(
+	    parse(a, mu_arena_printf(a, "/%s/", repeat(a, "x", QUERY_PATTERN_MAX + 1)), &err));
+	cr_expect(strstr(err.text, "is too long"), "%s", err.text);
+	cr_expect(parse(a, repeat(a, "/x/ ", QUERY_PATTERNS_MAX), &err));
+	cr_assert_null(parse(a, repeat(a, "/x/ ", QUERY_PATTERNS_MAX + 1), &err));
+	cr_expect(strstr(err.text, "at character 34: too many regular"), "%s", err.text);
+	cr_assert_null(
+	    parse(a, mu_arena_printf(a, "/%s%s/", repeat(a, "(", 60), repeat(a, ")", 60)), &err));
+	cr_expect(strstr(err.text, "at character 35: parentheses are too deeply nested"), "%s",
+		  err.text);
+}
+
+static const struct mu_value *text_object(struct mu_arena *a, const char *text)
+{
+	struct mu_value *v = mu_value_object(a);
+
+	mu_value_set_string(a, v, "x", text);
+	return v;
+}
+
+/* Each of them would take longer than anybody waits, or memory without end. */
+Test(filter, stops_what_takes_too_long)
+{
+	static const struct {
+		const char *filter;
+		const char *text; /* again and again, and a '!' */
+		size_t n;
+		const char *says;
+	} cases[] = {
+	    {"|(x:no x:/^(a+)+$/)", "a", 40, "filter: at character 10: the regular expression"},
+	    {"x:/(x+x+)+[yz]/", "x", 60, "at character 3: "},
+	    {"x:/^(a|aa)+$/", "a", 100, "at character 3: "},
+	    {"x:/(.*)(.*)(.*)(.*)(.*)[^b!]\\1[cd]/", "b", 400, "at character 3: "},
+	    {"x:/^(?:a|b)*$/", "ab", 100000, "at character 3: "},
+	    {"x:/^(a(?1)?b)+$/", "a", 100000, "at character 3: "},
+	    {"x:/^(a?)*(?1)*$/", "a", 10000, "at character 3: "},
+	    {"x:/(?=(a+))a*[bc]\\1/", "a", 20000, "at character 3: "},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+		struct mu_error err = MU_ERROR_INIT;
+		const char *text = mu_arena_printf(a, "%s!", repeat(a, cases[i].text, cases[i].n));
+		const struct query_filter *f = parse(a, cases[i].filter, &err);
+		const struct mu_value *v = text_object(a, text);
+		size_t before = mu_arena_used(a);
+
+		cr_assert(f, "%s: %s", cases[i].filter, err.text);
+		cr_expect_not(query_filter_match(f, v));
+		cr_expect_eq(query_filter_check(f, &err), MU_FAILED, "%s", cases[i].filter);
+		cr_expect_eq(err.code, MU_E_PROTOCOL);
+		cr_expect(strstr(err.text, cases[i].says), "%s: %s", cases[i].filter, err.text);
+		cr_expect_leq(mu_arena_used(a) - before, 4u << 20, "%s", cases[i].filter);
+	}
+}
+
+/* All objects together; whoever looks at one now and then begins anew with each. */
+Test(filter, steps_are_of_a_filter)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	struct mu_error err = MU_ERROR_INIT;
+	const struct query_filter *f = parse(a, "x:/^a*b/ x:/b$/", &err);
+	const struct mu_value *v = text_object(a, "aaab");
+	size_t used;
+
+	query_filter_allow(f, 1000);
+	for (unsigned n = 0; n < 1000; n++)
+		(void)query_filter_match(f, v);
+	cr_assert_eq(query_filter_check(f, &err), MU_FAILED);
+	cr_expect_not(query_filter_match(f, v), "it matches nothing any more");
+	used = mu_arena_used(a);
+	for (unsigned n = 0; n < 1000; n++) {
+		query_filter_allow(f, 1000);
+		cr_expect(query_filter_match(f, v));
+		cr_assert_eq(query_filter_check(f, &err), 0);
+	}
+	cr_expect_eq(mu_arena_used(a), used, "matching keeps no memory");
+	/* What has none is never too long. */
+	f = parse(a, "x:a", &err);
+	query_filter_allow(f, 0);
+	cr_expect(query_filter_match(f, v));
+	cr_expect_eq(query_filter_check(f, &err), 0);
+}
+
 Test(filter, tells_what_it_uses)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
@@ -255,12 +395,49 @@ Test(filter, tells_what_it_uses)
 	const struct query_filter *f = parse(a, "a:x !(b? |(c:d:1 a:2))", &err);
 
 	cr_assert(f, "%s", err.text);
-	cr_expect(query_filter_uses(f, "a"));
-	cr_expect(query_filter_uses(f, "b"));
-	cr_expect(query_filter_uses(f, "c"));
-	cr_expect_not(query_filter_uses(f, "d"));
-	cr_expect(query_filter_uses(parse(a, "a:x y", &err), "z"));
-	cr_expect_not(query_filter_uses(parse(a, "", &err), "z"));
+	cr_expect(query_filter_uses(f, "a", ""));
+	cr_expect(query_filter_uses(f, "b", NULL));
+	cr_expect(query_filter_uses(f, "c", "xyz"));
+	cr_expect_not(query_filter_uses(f, "d", NULL));
+	cr_expect(query_filter_uses(parse(a, "a:x y", &err), "z", NULL));
+	cr_expect_not(query_filter_uses(parse(a, "", &err), "z", NULL));
+}
+
+/* Of terms that are tried on every property, by what is in it. */
+Test(filter, tells_what_it_can_be_in)
+{
+	static const char ids[] = "0123456789abcdef-";
+	static const char numbers[] = "0123456789.-";
+	static const struct {
+		const char *filter;
+		bool in_any;
+		bool in_ids;
+		bool in_numbers;
+		bool in_nothing;
+	} cases[] = {
+	    {"web", true, false, false, false},       {"Cafe", true, true, false, false},
+	    {"42", true, true, true, false},          {"-1.5", true, false, true, false},
+	    {"\"\"", true, true, true, false},        {"ca*fe", true, true, false, false},
+	    {"\"ca*fe\"", true, false, false, false}, {"*", true, true, true, false},
+	    {"é", true, false, false, false},         {"/x/", true, true, true, false},
+	    {">4", false, false, false, false},       {"x (y !cafe)", true, true, false, false},
+	};
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		struct mu_error err = MU_ERROR_INIT;
+		const struct query_filter *f = parse(a, cases[i].filter, &err);
+
+		cr_assert(f, "%s: %s", cases[i].filter, err.text);
+		cr_expect_eq(query_filter_uses(f, "p", NULL), cases[i].in_any, "%s",
+			     cases[i].filter);
+		cr_expect_eq(query_filter_uses(f, "p", ids), cases[i].in_ids, "%s",
+			     cases[i].filter);
+		cr_expect_eq(query_filter_uses(f, "p", numbers), cases[i].in_numbers, "%s",
+			     cases[i].filter);
+		cr_expect_eq(query_filter_uses(f, "p", ""), cases[i].in_nothing, "%s",
+			     cases[i].filter);
+	}
 }
 
 Test(filter, folds_pairs)

@@ -155,6 +155,39 @@ Test(rights, whoever_has_none_of_these_has_everything)
 	cr_expect_null(rights_free(NULL));
 }
 
+/* A regular expression without an end is nobody's way in, also not turned round. */
+Test(rights, what_takes_too_long_to_say)
+{
+	static const struct rights_privilege cases[][PRIVILEGES] = {
+	    {{"vm", "read", "name_label:/^(a|aa)+$/"}},
+	    {{"vm", "read", "!name_label:/^(a|aa)+$/"}},
+	    {{"vm", "read"}, {"vm", "read", "name_label:/^(a|aa)+$/", true}},
+	    {{"vm", "read"}, {"vm", "read", "!name_label:/^(a|aa)+$/", true}},
+	};
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	char name[] =
+	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!";
+	struct mu_value *slow = mu_value_object(a);
+	struct mu_value *quick = mu_value_object(a);
+
+	mu_value_set_string(a, slow, "name_label", name);
+	mu_value_set_string(a, quick, "name_label", "b");
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		struct rights *r = made(cases[i]);
+		bool others =
+		    i == 1 || i == 2; /* what it is like for those that it does not match */
+		struct rights_check c;
+
+		rights_check_init(&c, r, "vm", "read", a);
+		cr_expect_eq(rights_check_object(&c, quick), others, "%zu", i);
+		cr_expect_not(rights_check_object(&c, slow), "%zu", i);
+		cr_expect_not(rights_check_object(&c, quick), "%zu: for the rest of the turn", i);
+		rights_check_init(&c, r, "vm", "read", a);
+		cr_expect_eq(rights_check_object(&c, quick), others, "%zu: the next turn", i);
+		rights_free(r);
+	}
+}
+
 Test(rights, which_properties_matter)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
