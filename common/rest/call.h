@@ -27,9 +27,11 @@ enum {
 struct rest {
 	struct mu_loop *loop;
 	struct rest_backend backend;
-	struct mu_link waiters;     /* waiters.c */
-	struct mu_link host_groups; /* host_groups.c: those that wait */
-	struct rest_feed *feed;     /* feed.c */
+	struct mu_link waiters;      /* waiters.c */
+	struct mu_link host_groups;  /* host_groups.c: those that wait */
+	struct mu_link task_watches; /* task_watch.c */
+	size_t n_task_watches;
+	struct rest_feed *feed; /* feed.c */
 	struct rest_relations *relations;
 	struct rest_alarms *alarms;
 	struct rest_keys *keys;

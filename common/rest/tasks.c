@@ -165,6 +165,13 @@ const struct rest_type rest_type_task = {
 
 struct http_reply *rest_get_tasks(struct rest_call *c)
 {
+	struct mu_error err = MU_ERROR_INIT;
+	bool watch = false;
+
+	if (rest_query_bool(c, "watch", &watch, &err) < 0)
+		return rest_bad_request(c, &err);
+	if (watch)
+		return rest_watch_tasks(c, NULL);
 	return rest_list(c, &rest_type_task, NULL, NULL);
 }
 
@@ -181,12 +188,20 @@ struct http_reply *rest_get_task(struct rest_call *c)
 	const struct model_task *t;
 	struct mu_uuid id;
 	bool wait = false;
+	bool watch = false;
 
-	if (rest_query_bool(c, "wait", &wait, &err) < 0)
+	if (rest_query_bool(c, "wait", &wait, &err) < 0 ||
+	    rest_query_bool(c, "watch", &watch, &err) < 0)
 		return rest_bad_request(c, &err);
+	if (wait && watch) {
+		(void)mu_error_set(&err, MU_E_PROTOCOL, "wait, watch: one of them only");
+		return rest_bad_request(c, &err);
+	}
 	t = find(c, &id);
 	if (!t)
 		return rest_not_found(c, "task", c->id);
+	if (watch)
+		return rest_watch_tasks(c, t);
 	if (wait && t->status == TASK_PENDING)
 		return rest_wait(c->rest, c->request, &id, REST_WAIT_TASK);
 	return rest_single(c, &rest_type_task, t);
