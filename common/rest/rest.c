@@ -175,6 +175,8 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/pools/{id}/stats", "pool:read"}, rest_get_pool_stats},
     {{HTTP_GET, "/rest/v0/tasks", "task:read"}, rest_get_tasks},
     {{HTTP_GET, "/rest/v0/tasks/{id}", "task:read"}, rest_get_task},
+    {{HTTP_DELETE, "/rest/v0/tasks", REST_SIGNED_IN}, rest_delete_tasks},
+    {{HTTP_DELETE, "/rest/v0/tasks/{id}", "task:delete"}, rest_delete_task},
     {{HTTP_POST, "/rest/v0/tasks/{id}/actions/abort", "task:abort"}, rest_post_task_abort},
     /* The path that existing Go clients use. */
     {{HTTP_POST, "/rest/v0/tasks/{id}/abort", "task:abort"}, rest_post_task_abort_told},
