@@ -222,6 +222,23 @@ static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_use
 	return app_task_abort(admin->app, id, err);
 }
 
+static int task_check_delete(void *ctx, const struct mu_uuid *id, struct mu_error *err)
+{
+	const struct admin *admin = ctx;
+
+	return app_task_check_delete(admin->app, id, err);
+}
+
+static void tasks_delete(void *ctx, const struct mu_uuid *ids, size_t n,
+			 const struct rest_user *user, const char *from,
+			 void (*done)(void *arg, const struct mu_error *err), void *arg)
+{
+	const struct admin *admin = ctx;
+
+	mu_log_info("asked op=task.delete tasks=%zu user=\"%s\" from=\"%s\"", n, user->name, from);
+	app_tasks_delete(admin->app, ids, n, done, arg);
+}
+
 static void stats(void *ctx, const struct stats_query *q,
 		  void (*done)(void *arg, const struct stats_result *r, const struct mu_error *err),
 		  void *arg)
@@ -365,6 +382,8 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .host_read = host_read,
 	    .host_read_cancel = host_read_cancel,
 	    .task_abort = task_abort,
+	    .task_check_delete = task_check_delete,
+	    .tasks_delete = tasks_delete,
 	    .stats = stats,
 	    .newest = newest,
 	    .console_open = console_open,

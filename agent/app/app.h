@@ -80,6 +80,12 @@ void app_call_ask(struct app *app, const char *method, const struct mu_uuid *obj
 /* Create or replace a definition; it takes effect when the VM is started next. */
 typedef void (*app_defined)(void *arg, const struct vm_id *vm, const struct mu_error *err);
 void app_define(struct app *app, const struct mu_value *definition, app_defined done, void *arg);
+/* May it be forgotten? MU_E_NOT_FOUND; MU_E_STATE: it has not ended, or the aggregator has not
+ * heard how. */
+int app_task_check_delete(const struct app *app, const struct mu_uuid *id, struct mu_error *err);
+/* Forget those that may be; done(arg) when that is durable. */
+void app_tasks_delete(struct app *app, const struct mu_uuid *ids, size_t n,
+		      void (*done)(void *arg, const struct mu_error *err), void *arg);
 int app_task_abort(struct app *app, const struct mu_uuid *id, struct mu_error *err);
 
 /* Of the host itself; host.c */

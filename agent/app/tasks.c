@@ -306,6 +306,65 @@ int app_task_abort(struct app *app, const struct mu_uuid *id, struct mu_error *e
 	return 0;
 }
 
+/* Deletion */
+
+int app_task_check_delete(const struct app *app, const struct mu_uuid *id, struct mu_error *err)
+{
+	const struct app_task *t = find(app, id);
+
+	if (!t)
+		return mu_error_set(err, MU_E_NOT_FOUND, "no such task on this host");
+	if (t->model.status == TASK_PENDING)
+		return mu_error_set(err, MU_E_STATE,
+				    "the task has not ended; hint: abort it, or wait for it");
+	if (!t->local && journal_find(app->journal, id))
+		return mu_error_set(err, MU_E_STATE,
+				    "the aggregator has not heard how the task ended; hint: wait "
+				    "until the host is connected");
+	return 0;
+}
+
+struct deletion {
+	struct app *app;
+	struct mu_uuid *ids;
+	size_t n;
+	void (*done)(void *arg, const struct mu_error *err);
+	void *arg;
+};
+
+static void on_deleted(void *arg, const struct mu_error *err)
+{
+	struct deletion *d = arg;
+
+	for (size_t i = 0; !err && i < d->n; i++) {
+		struct app_task *t = mu_map_remove(d->app->tasks, &d->ids[i], sizeof d->ids[i]);
+
+		if (t)
+			tell(d->app, APP_REMOVED, &t->model);
+		free(t);
+	}
+	d->done(d->arg, err);
+	free(d->ids);
+	free(d);
+}
+
+void app_tasks_delete(struct app *app, const struct mu_uuid *ids, size_t n,
+		      void (*done)(void *arg, const struct mu_error *err), void *arg)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str lines = MU_STR_INIT;
+	struct deletion *d = mu_xcalloc(1, sizeof *d);
+
+	*d = (struct deletion){.app = app, .done = done, .arg = arg};
+	d->ids = mu_xcalloc(n ? n : 1, sizeof *d->ids);
+	for (size_t i = 0; i < n; i++) {
+		if (app_task_check_delete(app, &ids[i], NULL) < 0)
+			continue;
+		d->ids[d->n++] = ids[i];
+		journal_forget(app->journal, &ids[i], &lines);
+	}
+	append(app, &lines, on_deleted, d);
+}
+
 void app_command_cancel(struct app *app, const struct mu_uuid *id)
 {
 	struct app_task *t = find(app, id);

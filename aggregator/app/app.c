@@ -251,6 +251,7 @@ static void on_daily(void *ctx)
 	app_access_trim(app);
 	app_audit_daily(app);
 	app_metrics_expire(app);
+	app_tasks_trim(app);
 	app->n_conflicts = 0;
 	mu_timer_set(app->daily, DAILY_MS);
 }
@@ -364,6 +365,8 @@ int app_serve(struct app *app, struct mu_error *err)
 	app_access_trim(app);
 	app_audit_daily(app);
 	app_tasks_end_orphans(app);
+	app_task_groups_step(app);
+	app_tasks_trim(app);
 	app_tasks_arm(app);
 	app_alarms_start(app);
 	mu_timer_set(app->daily, DAILY_MS);

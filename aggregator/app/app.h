@@ -121,8 +121,22 @@ void app_task_refuse(struct app *app, const struct mu_error *err,
 		     void (*done)(void *arg, const struct mu_uuid *task,
 				  const struct mu_error *err),
 		     void *arg);
+/* tasks.c: make one of several, done() as in struct rest_backend; forget some that are over. */
+void app_task_group(struct app *app, const struct rest_task_group *group,
+		    const struct admin_asker *who,
+		    void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err),
+		    void *arg);
+void app_tasks_delete(struct app *app, const struct mu_uuid *ids, size_t n,
+		      const struct admin_asker *who,
+		      void (*done)(void *arg, const struct mu_error *err), void *arg);
 int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin_asker *who,
 		   struct mu_error *err);
+/* Those that have been over for too long go. */
+void app_tasks_trim(struct app *app);
+/* Listeners are told. */
+void app_task_changed(struct app *app, enum rest_change what, const struct model_task *t);
+/* Groups that something became of are told, and end. */
+void app_task_groups_step(struct app *app);
 void app_task_progress(struct app *app, const struct host_id *host, const struct mu_uuid *id,
 		       int percent);
 void app_task_result(struct app *app, const struct host_id *host, const struct fleet_result *r);

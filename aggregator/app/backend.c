@@ -177,6 +177,39 @@ static void host_read_cancel(void *ctx, struct host_read_op *op)
 	fleet_host_read_cancel(app->fleet, op);
 }
 
+static void task_group(
+    void *ctx, const struct rest_task_group *group, const struct rest_user *user, const char *from,
+    void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err), void *arg)
+{
+	struct admin_asker who = {.user = user->name, .from = from};
+
+	app_task_group(ctx, group, &who, done, arg);
+}
+
+static void each_part(void *ctx, const struct mu_uuid *group,
+		      bool (*each)(const struct model_task *t, void *arg), void *arg)
+{
+	struct app *app = ctx;
+
+	tasks_each_part(app->tasks, group, each, arg);
+}
+
+static void delete_tasks(void *ctx, const struct mu_uuid *ids, size_t n,
+			 const struct rest_user *user, const char *from,
+			 void (*done)(void *arg, const struct mu_error *err), void *arg)
+{
+	struct admin_asker who = {.user = user->name, .from = from};
+
+	app_tasks_delete(ctx, ids, n, &who, done, arg);
+}
+
+static int task_check_delete(void *ctx, const struct mu_uuid *id, struct mu_error *err)
+{
+	struct app *app = ctx;
+
+	return tasks_check_delete(app->tasks, id, err);
+}
+
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 		      const char *from, struct mu_error *err)
 {
@@ -269,6 +302,10 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .call = call,
 	    .host_read = host_read,
 	    .host_read_cancel = host_read_cancel,
+	    .task_group = task_group,
+	    .each_part = each_part,
+	    .tasks_delete = delete_tasks,
+	    .task_check_delete = task_check_delete,
 	    .task_abort = task_abort,
 	    .key_put = key_put,
 	    .key_drop = key_drop,

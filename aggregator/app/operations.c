@@ -26,10 +26,31 @@ struct task_request {
 	void *arg;
 };
 
-static void task_changed(struct app *app, enum rest_change what, const struct model_task *t)
+static void finished(struct app *app, const struct model_task *t);
+
+void app_task_changed(struct app *app, enum rest_change what, const struct model_task *t)
 {
 	if (app->rest)
 		rest_task_changed(app->rest, what, t);
+}
+
+void app_task_groups_step(struct app *app)
+{
+	const struct model_task *g;
+
+	while ((g = tasks_group_changed(app->tasks, mu_clock_wall()))) {
+		if (g->status == TASK_PENDING)
+			app_task_changed(app, REST_UPDATE, g);
+		else
+			finished(app, g);
+	}
+}
+
+/* The same, and what that means for a group. */
+static void task_changed(struct app *app, enum rest_change what, const struct model_task *t)
+{
+	app_task_changed(app, what, t);
+	app_task_groups_step(app);
 }
 
 /* "vm.start", "vdi.edit": for the audit log. */
@@ -37,11 +58,6 @@ static const char *action_name(const struct model_task *t, char *buf, size_t siz
 {
 	(void)snprintf(buf, size, "%s%s", t->method[0] ? "" : "vm.", task_what(t));
 	return buf;
-}
-
-static const struct mu_uuid *object_of(const struct model_task *t)
-{
-	return t->method[0] ? &t->object : &t->vm.uuid;
 }
 
 /* --- asking --- */
@@ -144,8 +160,8 @@ static void store_task(struct task_request *req, const struct model_task *task,
 	mu_utf8_sanitize(detail, sizeof detail - 1, text, strlen(text));
 	store_tasks_put(tx, task, arguments);
 	app_audit_change(req->app, tx, who, action_name(task, action, sizeof action),
-			 object_of(task), "requested", detail, state_before(req->app, task, before),
-			 arguments);
+			 task_object(task), "requested", detail,
+			 state_before(req->app, task, before), arguments);
 	store_commit(tx, STORE_OR_FAIL, task_stored, req);
 }
 
@@ -161,7 +177,7 @@ void app_task_start(struct app *app, const struct model_task *task, const char *
 
 	mu_utf8_sanitize(t.user, sizeof t.user - 1, who->user, strlen(who->user));
 	if (tasks_begin(app->tasks, &t, arguments, &err) < 0) {
-		app_audit_refusal(app, who, action_name(&t, action, sizeof action), object_of(&t),
+		app_audit_refusal(app, who, action_name(&t, action, sizeof action), task_object(&t),
 				  &err);
 		app_task_refuse(app, &err, done, arg);
 		return;
@@ -208,10 +224,18 @@ static void evict(struct app *app, struct store_tx *tx)
 {
 	struct model_task old;
 
-	while (tasks_evict(app->tasks, &old)) {
+	while (tasks_evict(app->tasks, mu_clock_wall(), &old)) {
 		store_tasks_delete(tx, &old.id);
-		task_changed(app, REST_REMOVE, &old);
+		app_task_changed(app, REST_REMOVE, &old);
 	}
+}
+
+void app_tasks_trim(struct app *app)
+{
+	struct store_tx *tx = store_begin(app->store);
+
+	evict(app, tx);
+	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
 }
 
 /* The end of a task and its audit record. */
@@ -221,7 +245,9 @@ static void store_end(struct app *app, struct store_tx *tx, const struct model_t
 	char action[64];
 
 	store_tasks_put(tx, t, NULL);
-	app_audit(app, tx, &who, action_name(t, action, sizeof action), object_of(t),
+	if (t->n_parts) /* its parts have records of their own */
+		return;
+	app_audit(app, tx, &who, action_name(t, action, sizeof action), task_object(t),
 		  task_status_name(t->status), t->err.text);
 }
 
@@ -330,7 +356,8 @@ static bool is_no_orphan(const struct model_task *t, void *arg)
 {
 	struct orphan *o = arg;
 
-	if (t->status != TASK_PENDING || inventory_host_find(o->app->inventory, &t->host))
+	if (t->status != TASK_PENDING || t->n_parts ||
+	    inventory_host_find(o->app->inventory, &t->host))
 		return true;
 	o->found = true;
 	o->host = t->host;
@@ -349,10 +376,38 @@ void app_tasks_end_orphans(struct app *app)
 	} while (o.found);
 }
 
+struct part_ids {
+	struct mu_uuid *ids;
+	size_t n;
+};
+
+static bool add_pending(const struct model_task *t, void *arg)
+{
+	struct part_ids *parts = arg;
+
+	if (t->status != TASK_PENDING)
+		return true;
+	parts->ids = mu_xrealloc(parts->ids, parts->n + 1, sizeof *parts->ids);
+	parts->ids[parts->n++] = t->id;
+	return true;
+}
+
+/* Whichever ends before it is asked is over, as it wanted to be. */
+static void abort_parts(struct app *app, const struct mu_uuid *group, const struct admin_asker *who)
+{
+	struct part_ids parts = {0};
+
+	tasks_each_part(app->tasks, group, add_pending, &parts);
+	for (size_t i = 0; i < parts.n; i++)
+		(void)app_task_abort(app, &parts.ids[i], who, NULL);
+	free(parts.ids);
+}
+
 int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin_asker *who,
 		   struct mu_error *err)
 {
 	const struct model_task *t = tasks_find(app->tasks, id);
+	bool group = t && t->n_parts;
 	struct store_tx *tx;
 	bool cancel;
 
@@ -369,10 +424,13 @@ int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin
 				    "the task again");
 	tx = store_begin(app->store);
 	app_audit(app, tx, who, "task.abort", id, "requested", "");
-	if (cancel)
+	if (cancel || group)
 		store_tasks_put(tx, t, NULL);
 	store_commit(tx, STORE_KEEP, NULL, NULL); /* the request stands before the end it brings */
-	if (cancel) {
+	if (group) {
+		task_changed(app, REST_UPDATE, t);
+		abort_parts(app, id, who);
+	} else if (cancel) {
 		task_changed(app, REST_UPDATE, t);
 		fleet_cancel(app->fleet, &t->host, id);
 	} else {

@@ -7,36 +7,13 @@
  * to the present one (`sent`)? Only a command that never left can be declared failed here; of any
  * other the host's journal has the truth.
  */
-#include "aggregator/core/tasks.h"
+#include "aggregator/core/tasks_priv.h"
 
 #include "common/base/assert.h"
-#include "common/base/list.h"
-#include "common/base/map.h"
 #include "common/base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct item {
-	struct mu_link link;
-	struct mu_link pending; /* in no list once finished */
-	struct model_task task;
-	char *arguments; /* of a pending call */
-	bool visible;
-	bool sent;
-	bool maybe_sent;
-	bool ending; /* its end is being stored */
-};
-
-struct tasks {
-	struct mu_map *by_id;
-	struct mu_link all;
-	struct mu_link pending;
-	size_t history;
-	size_t n_pending;
-	size_t n_finished;
-	size_t n_argument_bytes;
-};
 
 struct tasks *tasks_new(size_t history)
 {
@@ -46,6 +23,7 @@ struct tasks *tasks_new(size_t history)
 	t->history = history;
 	mu_link_init(&t->all);
 	mu_link_init(&t->pending);
+	mu_link_init(&t->changed);
 	return t;
 }
 
@@ -54,7 +32,7 @@ struct tasks *tasks_free(struct tasks *t)
 	if (t) {
 		mu_list_each(it, &t->all)
 		{
-			struct item *item = MU_CONTAINER_OF(it, struct item, link);
+			struct task_item *item = MU_CONTAINER_OF(it, struct task_item, link);
 
 			free(item->arguments);
 			free(item);
@@ -65,22 +43,26 @@ struct tasks *tasks_free(struct tasks *t)
 	return NULL;
 }
 
-static struct item *item_find(const struct tasks *t, const struct mu_uuid *id)
+struct task_item *task_item_find(const struct tasks *t, const struct mu_uuid *id)
 {
 	return mu_map_find(t->by_id, id, sizeof *id);
 }
 
-static bool of_host(const struct item *item, const struct host_id *host)
+static bool of_host(const struct task_item *item, const struct host_id *host)
 {
 	return mu_uuid_equal(&item->task.host.uuid, &host->uuid);
 }
 
-static struct item *item_add(struct tasks *t, const struct model_task *task, const char *arguments)
+static struct task_item *item_add(struct tasks *t, const struct model_task *task,
+				  const char *arguments)
 {
-	struct item *item = mu_xcalloc(1, sizeof *item);
+	struct task_item *item = mu_xcalloc(1, sizeof *item);
 
 	item->task = *task;
 	mu_link_init(&item->pending);
+	mu_link_init(&item->parts);
+	mu_link_init(&item->part);
+	mu_link_init(&item->changed);
 	mu_list_push_back(&t->all, &item->link);
 	mu_map_put(t->by_id, &task->id, sizeof task->id, item);
 	if (task->status == TASK_PENDING) {
@@ -95,7 +77,7 @@ static struct item *item_add(struct tasks *t, const struct model_task *task, con
 }
 
 /* It will not be sent again. */
-static void forget_arguments(struct tasks *t, struct item *item)
+static void forget_arguments(struct tasks *t, struct task_item *item)
 {
 	if (!item->arguments)
 		return;
@@ -104,9 +86,10 @@ static void forget_arguments(struct tasks *t, struct item *item)
 	item->arguments = NULL;
 }
 
-static void item_remove(struct tasks *t, struct item *item)
+static void item_remove(struct tasks *t, struct task_item *item)
 {
 	forget_arguments(t, item);
+	task_group_forget(item);
 	if (item->task.status == TASK_PENDING)
 		t->n_pending--;
 	else
@@ -117,8 +100,8 @@ static void item_remove(struct tasks *t, struct item *item)
 	free(item);
 }
 
-static const struct model_task *item_finish(struct tasks *t, struct item *item,
-					    enum task_status status, mu_msec now)
+const struct model_task *task_item_finish(struct tasks *t, struct task_item *item,
+					  enum task_status status, mu_msec now)
 {
 	item->task.status = status;
 	item->task.updated = now;
@@ -127,18 +110,20 @@ static const struct model_task *item_finish(struct tasks *t, struct item *item,
 	mu_list_remove(&item->pending);
 	t->n_pending--;
 	t->n_finished++;
+	task_group_touch(t, item->group);
 	return &item->task;
 }
 
 void tasks_load(struct tasks *t, const struct model_task *task, const char *arguments)
 {
-	struct item *item;
+	struct task_item *item;
 
-	if (item_find(t, &task->id))
+	if (task_item_find(t, &task->id))
 		return;
 	item = item_add(t, task, arguments);
 	item->visible = true;
 	item->maybe_sent = true;
+	task_group_load(t, item);
 }
 
 int tasks_begin(struct tasks *t, const struct model_task *task, const char *arguments,
@@ -147,11 +132,11 @@ int tasks_begin(struct tasks *t, const struct model_task *task, const char *argu
 	size_t len = arguments ? strlen(arguments) : 0;
 	size_t n_of_host = 0;
 
-	if (item_find(t, &task->id))
+	if (task_item_find(t, &task->id))
 		return mu_error_set(err, MU_E_EXISTS, "there is a task of that id already");
 	mu_list_each(it, &t->pending)
 	{
-		if (of_host(MU_CONTAINER_OF(it, struct item, pending), &task->host))
+		if (of_host(MU_CONTAINER_OF(it, struct task_item, pending), &task->host))
 			n_of_host++;
 	}
 	if (n_of_host >= TASKS_PENDING_PER_HOST)
@@ -170,7 +155,7 @@ int tasks_begin(struct tasks *t, const struct model_task *task, const char *argu
 
 const struct model_task *tasks_confirm(struct tasks *t, const struct mu_uuid *id)
 {
-	struct item *item = item_find(t, id);
+	struct task_item *item = task_item_find(t, id);
 
 	if (!item)
 		return NULL;
@@ -180,7 +165,7 @@ const struct model_task *tasks_confirm(struct tasks *t, const struct mu_uuid *id
 
 void tasks_drop(struct tasks *t, const struct mu_uuid *id)
 {
-	struct item *item = item_find(t, id);
+	struct task_item *item = task_item_find(t, id);
 
 	if (item && !item->visible)
 		item_remove(t, item);
@@ -188,7 +173,7 @@ void tasks_drop(struct tasks *t, const struct mu_uuid *id)
 
 const struct model_task *tasks_find(const struct tasks *t, const struct mu_uuid *id)
 {
-	const struct item *item = item_find(t, id);
+	const struct task_item *item = task_item_find(t, id);
 
 	return item && item->visible ? &item->task : NULL;
 }
@@ -203,7 +188,7 @@ void tasks_each(const struct tasks *t, bool (*each)(const struct model_task *tas
 {
 	mu_list_each(it, &t->all)
 	{
-		const struct item *item = MU_CONTAINER_OF(it, struct item, link);
+		const struct task_item *item = MU_CONTAINER_OF(it, struct task_item, link);
 
 		if (item->visible && !each(&item->task, arg))
 			return;
@@ -217,7 +202,7 @@ bool tasks_next_command(const struct tasks *t, const struct host_id *host, mu_ms
 {
 	mu_list_each(it, &t->pending)
 	{
-		const struct item *item = MU_CONTAINER_OF(it, struct item, pending);
+		const struct task_item *item = MU_CONTAINER_OF(it, struct task_item, pending);
 		mu_msec left = item->task.deadline ? item->task.deadline - now : 0;
 
 		if (!item->visible || item->sent || !of_host(item, host))
@@ -243,7 +228,7 @@ bool tasks_next_command(const struct tasks *t, const struct host_id *host, mu_ms
 
 void tasks_sent(struct tasks *t, const struct mu_uuid *id)
 {
-	struct item *item = item_find(t, id);
+	struct task_item *item = task_item_find(t, id);
 
 	if (item) {
 		item->sent = true;
@@ -255,7 +240,7 @@ void tasks_host_away(struct tasks *t, const struct host_id *host)
 {
 	mu_list_each(it, &t->pending)
 	{
-		struct item *item = MU_CONTAINER_OF(it, struct item, pending);
+		struct task_item *item = MU_CONTAINER_OF(it, struct task_item, pending);
 
 		if (of_host(item, host))
 			item->sent = false;
@@ -264,9 +249,9 @@ void tasks_host_away(struct tasks *t, const struct host_id *host)
 
 /* --- what becomes of them --- */
 
-static struct item *pending_find(const struct tasks *t, const struct mu_uuid *id)
+static struct task_item *pending_find(const struct tasks *t, const struct mu_uuid *id)
 {
-	struct item *item = item_find(t, id);
+	struct task_item *item = task_item_find(t, id);
 
 	return item && item->visible && item->task.status == TASK_PENDING ? item : NULL;
 }
@@ -274,7 +259,7 @@ static struct item *pending_find(const struct tasks *t, const struct mu_uuid *id
 const struct model_task *tasks_progress(struct tasks *t, const struct host_id *host,
 					const struct mu_uuid *id, int percent, mu_msec now)
 {
-	struct item *item = pending_find(t, id);
+	struct task_item *item = pending_find(t, id);
 
 	if (percent < 0)
 		percent = 0;
@@ -284,6 +269,7 @@ const struct model_task *tasks_progress(struct tasks *t, const struct host_id *h
 		return NULL;
 	item->task.progress = percent;
 	item->task.updated = now;
+	task_group_touch(t, item->group);
 	return &item->task;
 }
 
@@ -291,7 +277,7 @@ bool tasks_end(struct tasks *t, const struct host_id *host, const struct mu_uuid
 	       enum task_status status, const struct mu_error *err, const char *value, mu_msec now,
 	       struct model_task *ret)
 {
-	struct item *item = pending_find(t, id);
+	struct task_item *item = pending_find(t, id);
 
 	if (!item || item->ending || !of_host(item, host) || status == TASK_PENDING)
 		return false;
@@ -312,35 +298,37 @@ bool tasks_end(struct tasks *t, const struct host_id *host, const struct mu_uuid
 
 const struct model_task *tasks_ended(struct tasks *t, const struct model_task *end)
 {
-	struct item *item = pending_find(t, &end->id);
+	struct task_item *item = pending_find(t, &end->id);
 
 	if (!item)
 		return NULL;
 	item->task.progress = end->progress;
 	item->task.err = end->err;
 	memcpy(item->task.value, end->value, sizeof item->task.value);
-	return item_finish(t, item, end->status, end->end);
+	return task_item_finish(t, item, end->status, end->end);
 }
 
 const struct model_task *tasks_abort(struct tasks *t, const struct mu_uuid *id, bool connected,
 				     mu_msec now, bool *ret_cancel)
 {
-	struct item *item = pending_find(t, id);
+	struct task_item *item = pending_find(t, id);
 
 	*ret_cancel = false;
 	if (!item || item->ending)
 		return NULL;
 	item->task.abort_requested = now;
 	item->task.updated = now;
+	if (item->task.n_parts)
+		return &item->task;
 	if (!item->maybe_sent) {
 		mu_error_set(&item->task.err, MU_E_CANCELLED,
 			     "aborted before it was sent to the host");
-		return item_finish(t, item, TASK_FAILURE, now);
+		return task_item_finish(t, item, TASK_FAILURE, now);
 	}
 	if (!connected) {
 		mu_error_set(&item->task.err, MU_E_CANCELLED,
 			     "aborted while its host was away: whether it ran is not known");
-		return item_finish(t, item, TASK_INTERRUPTED, now);
+		return task_item_finish(t, item, TASK_INTERRUPTED, now);
 	}
 	*ret_cancel = true;
 	return &item->task;
@@ -350,7 +338,7 @@ const struct model_task *tasks_expire(struct tasks *t, mu_msec now)
 {
 	mu_list_each(it, &t->pending)
 	{
-		struct item *item = MU_CONTAINER_OF(it, struct item, pending);
+		struct task_item *item = MU_CONTAINER_OF(it, struct task_item, pending);
 
 		if (!item->visible || item->maybe_sent || !item->task.deadline ||
 		    item->task.deadline > now)
@@ -358,7 +346,7 @@ const struct model_task *tasks_expire(struct tasks *t, mu_msec now)
 		mu_error_set(&item->task.err, MU_E_TIMEOUT,
 			     "the deadline passed before the command could be sent to the host; "
 			     "hint: see whether its agent is connected");
-		return item_finish(t, item, TASK_FAILURE, now);
+		return task_item_finish(t, item, TASK_FAILURE, now);
 	}
 	return NULL;
 }
@@ -367,14 +355,14 @@ const struct model_task *tasks_forget_host(struct tasks *t, const struct host_id
 {
 	mu_list_each(it, &t->pending)
 	{
-		struct item *item = MU_CONTAINER_OF(it, struct item, pending);
+		struct task_item *item = MU_CONTAINER_OF(it, struct task_item, pending);
 
 		if (!item->visible || !of_host(item, host))
 			continue;
 		mu_error_set(&item->task.err, MU_E_CANCELLED,
 			     "its host was removed while the task was pending: the outcome is not "
 			     "known");
-		return item_finish(t, item, TASK_INTERRUPTED, now);
+		return task_item_finish(t, item, TASK_INTERRUPTED, now);
 	}
 	return NULL;
 }
@@ -385,7 +373,7 @@ mu_msec tasks_next_expiry(const struct tasks *t)
 
 	mu_list_each(it, &t->pending)
 	{
-		const struct item *item = MU_CONTAINER_OF(it, struct item, pending);
+		const struct task_item *item = MU_CONTAINER_OF(it, struct task_item, pending);
 
 		if (item->visible && !item->maybe_sent && item->task.deadline &&
 		    item->task.deadline < next)
@@ -394,19 +382,55 @@ mu_msec tasks_next_expiry(const struct tasks *t)
 	return next;
 }
 
-bool tasks_evict(struct tasks *t, struct model_task *ret)
+/* --- how they go --- */
+
+/* A group is told by its parts as long as it is pending. */
+static bool is_needed(const struct task_item *item)
 {
-	if (t->n_finished <= t->history)
-		return false;
+	return item->task.status == TASK_PENDING ||
+	       (item->group && item->group->task.status == TASK_PENDING);
+}
+
+bool tasks_evict(struct tasks *t, mu_msec now, struct model_task *ret)
+{
 	mu_list_each(it, &t->all)
 	{
-		struct item *item = MU_CONTAINER_OF(it, struct item, link);
+		struct task_item *item = MU_CONTAINER_OF(it, struct task_item, link);
 
-		if (item->task.status == TASK_PENDING)
+		if (is_needed(item))
 			continue;
+		if (t->n_finished <= t->history && item->task.end > now - TASKS_KEEP)
+			return false;
 		*ret = item->task;
 		item_remove(t, item);
 		return true;
 	}
-	mu_assert_unreachable(); /* n_finished counts them */
+	return false;
+}
+
+int tasks_check_delete(const struct tasks *t, const struct mu_uuid *id, struct mu_error *err)
+{
+	const struct task_item *item = task_item_find(t, id);
+
+	if (!item || !item->visible)
+		return mu_error_set(err, MU_E_NOT_FOUND, "no such task");
+	if (item->task.status == TASK_PENDING)
+		return mu_error_set(err, MU_E_STATE,
+				    "the task has not ended; hint: abort it, or wait for it");
+	if (is_needed(item))
+		return mu_error_set(err, MU_E_STATE,
+				    "the task is a part of one that has not ended; hint: delete "
+				    "that when it has");
+	return 0;
+}
+
+bool tasks_delete(struct tasks *t, const struct mu_uuid *id, struct model_task *ret)
+{
+	struct task_item *item = task_item_find(t, id);
+
+	if (!item || is_needed(item))
+		return false;
+	*ret = item->task;
+	item_remove(t, item);
+	return true;
 }

@@ -17,10 +17,12 @@
 struct tasks;
 
 enum {
-	TASKS_HISTORY = 1000,           /* finished tasks that are kept */
+	TASKS_HISTORY = 10000,          /* finished tasks that are kept, for TASKS_KEEP */
 	TASKS_PENDING_PER_HOST = 500,   /* more are refused */
 	TASKS_ARGUMENTS_MAX = 16 << 20, /* bytes of all pending calls' */
 };
+
+#define TASKS_KEEP (30 * MU_SEC(86400))
 
 /* A command that has to leave now. */
 struct tasks_command {
@@ -91,7 +93,24 @@ const struct model_task *tasks_forget_host(struct tasks *t, const struct host_id
 					   mu_msec now);
 /* When the tasks_expire() has something to do next; MU_MSEC_NEVER = nothing waits. */
 mu_msec tasks_next_expiry(const struct tasks *t);
-/* Take the oldest finished task out if there are more than the history holds. */
-bool tasks_evict(struct tasks *t, struct model_task *ret);
+/* Take the oldest finished task out if there are more than the history holds, or if it has ended
+ * too long ago; call until false. */
+bool tasks_evict(struct tasks *t, mu_msec now, struct model_task *ret);
+/* May it be taken out? MU_E_NOT_FOUND; MU_E_STATE: it has not ended, or what it is a part of. */
+int tasks_check_delete(const struct tasks *t, const struct mu_uuid *id, struct mu_error *err);
+/* Take it out; false when that may not be, or is done. */
+bool tasks_delete(struct tasks *t, const struct mu_uuid *id, struct model_task *ret);
+
+/*
+ * Groups (`n_parts`): begun and confirmed as any task, without a host. The group ends when all that
+ * joined it have, as a failure if one did, or was refused: then there are fewer than `n_parts`, and
+ * the group's `err` says why. To abort it only notes that: its parts are aborted one by one.
+ */
+/* False when there is no such group or part, or it is one already. */
+bool tasks_join(struct tasks *t, const struct mu_uuid *group, const struct mu_uuid *part);
+void tasks_each_part(const struct tasks *t, const struct mu_uuid *group,
+		     bool (*each)(const struct model_task *task, void *arg), void *arg);
+/* One group that has ended, or got on, since something became of a part; call until NULL. */
+const struct model_task *tasks_group_changed(struct tasks *t, mu_msec now);
 
 #endif

@@ -303,6 +303,12 @@ static const struct {
 		    "ALTER TABLE audit DROP COLUMN hash;"
 		    "ALTER TABLE audit DROP COLUMN after;"
 		    "ALTER TABLE audit DROP COLUMN before;"},
+    /* Groups of tasks. An older program has no word for one; its parts stand for themselves. */
+    [11] = {.up = "ALTER TABLE tasks ADD COLUMN parent BLOB;"
+		  "ALTER TABLE tasks ADD COLUMN parts INTEGER NOT NULL DEFAULT 0;",
+	    .down = "DELETE FROM tasks WHERE parts > 0;"
+		    "ALTER TABLE tasks DROP COLUMN parts;"
+		    "ALTER TABLE tasks DROP COLUMN parent;"},
 };
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)

@@ -64,21 +64,23 @@ static const struct {
 	{"task_put",
 	 "INSERT INTO tasks(id, status, op, vm, host, user, started_at, updated_at, ended_at,"
 	 " abort_requested_at, deadline_at, progress, error_code, error_text,"
-	 " method, object, arguments, value)"
+	 " method, object, arguments, value, parent, parts)"
 	 " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,"
-	 " ?18)"
+	 " ?18, ?19, ?20)"
 	 " ON CONFLICT(id) DO UPDATE SET status = excluded.status,"
 	 " updated_at = excluded.updated_at, ended_at = excluded.ended_at,"
 	 " abort_requested_at = excluded.abort_requested_at, progress = excluded.progress,"
 	 " error_code = excluded.error_code, error_text = excluded.error_text,"
 	 " value = excluded.value,"
 	 " arguments = CASE excluded.status WHEN 'pending' THEN arguments END"},
+    [STMT_TASK_JOIN] = {"task_join", "UPDATE tasks SET parent = ?2 WHERE id = ?1"},
     [STMT_TASK_DELETE] = {"task_delete", "DELETE FROM tasks WHERE id = ?1"},
     [STMT_TASK_LIST] = {"task_list",
 			"SELECT id, status, op, vm, host, user, started_at, updated_at, ended_at,"
 			" abort_requested_at, deadline_at, progress, error_code, error_text,"
-			" method, object, arguments, value"
-			" FROM tasks ORDER BY started_at, id"},
+			" method, object, arguments, value, parent, parts"
+			/* A group before its parts. */
+			" FROM tasks ORDER BY started_at, parts = 0, id"},
 
     [STMT_AUDIT_ADD] = {"audit_add",
 			"INSERT INTO audit(" AUDIT_COLUMNS ")"

@@ -26,10 +26,13 @@ static int read_task(sqlite3_stmt *st, struct model_task *ret, struct mu_error *
 	stmt_column_text(st, 12, code, sizeof code);
 	stmt_column_text(st, 14, t.method, sizeof t.method);
 	stmt_column_text(st, 17, t.value, sizeof t.value);
-	if (t.method[0]) {
+	if (sqlite3_column_type(st, 18) != SQLITE_NULL)
+		t.parent = stmt_column_uuid(st, 18);
+	t.n_parts = (uint32_t)sqlite3_column_int(st, 19);
+	if (t.method[0] || t.n_parts)
 		t.object = stmt_column_uuid(st, 15);
+	if (t.method[0])
 		t.op = _VM_OP_COUNT;
-	}
 	if (!task_status_parse(status, &t.status) || (!t.method[0] && !vm_op_parse(op, &t.op)))
 		return mu_error_set(err, MU_E_IO, "a task has status '%s' and operation '%s'",
 				    status, op);
@@ -80,12 +83,21 @@ void store_tasks_put(struct store_tx *tx, const struct model_task *t, const char
 	    failed ? stmt_text(mu_error_name(t->err.code)) : stmt_null(),
 	    failed ? stmt_text(t->err.text) : stmt_null(),
 	    stmt_text(t->method),
-	    t->method[0] ? stmt_uuid(&t->object) : stmt_null(),
+	    t->method[0] || t->n_parts ? stmt_uuid(&t->object) : stmt_null(),
 	    arguments ? stmt_text(arguments) : stmt_null(),
 	    stmt_text(t->value),
+	    mu_uuid_is_nil(&t->parent) ? stmt_null() : stmt_uuid(&t->parent),
+	    stmt_int(t->n_parts),
 	};
 
 	store_tx_add(tx, STMT_TASK_PUT, v, MU_ARRAY_SIZE(v));
+}
+
+void store_tasks_join(struct store_tx *tx, const struct mu_uuid *id, const struct mu_uuid *group)
+{
+	struct stmt_value v[] = {stmt_uuid(id), stmt_uuid(group)};
+
+	store_tx_add(tx, STMT_TASK_JOIN, v, MU_ARRAY_SIZE(v));
 }
 
 void store_tasks_delete(struct store_tx *tx, const struct mu_uuid *id)

@@ -15,6 +15,8 @@ int store_tasks_list(struct store *s,
 /* Insert, with a call's arguments (else NULL); for a known id what can change of a task changes,
  * and the arguments go when it is not pending any more. */
 void store_tasks_put(struct store_tx *tx, const struct model_task *t, const char *arguments);
+/* It is a part of a group from now on; what else it is may be on its way to the disk. */
+void store_tasks_join(struct store_tx *tx, const struct mu_uuid *id, const struct mu_uuid *group);
 void store_tasks_delete(struct store_tx *tx, const struct mu_uuid *id);
 
 #endif

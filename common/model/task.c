@@ -17,6 +17,11 @@ const char *task_what(const struct model_task *t)
 	return t->method[0] ? t->method : vm_op_name(t->op);
 }
 
+const struct mu_uuid *task_object(const struct model_task *t)
+{
+	return t->method[0] || t->n_parts ? &t->object : &t->vm.uuid;
+}
+
 const char *task_status_name(enum task_status s)
 {
 	mu_assert(s < _TASK_STATUS_COUNT);

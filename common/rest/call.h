@@ -27,9 +27,11 @@ enum {
 struct rest {
 	struct mu_loop *loop;
 	struct rest_backend backend;
-	struct mu_link waiters;     /* waiters.c */
-	struct mu_link host_groups; /* host_groups.c: those that wait */
-	struct rest_feed *feed;     /* feed.c */
+	struct mu_link waiters;      /* waiters.c */
+	struct mu_link host_groups;  /* host_groups.c: those that wait */
+	struct mu_link task_watches; /* task_watch.c */
+	size_t n_task_watches;
+	struct rest_feed *feed; /* feed.c */
 	struct rest_relations *relations;
 	struct rest_alarms *alarms;
 	struct rest_keys *keys;
@@ -132,6 +134,8 @@ struct http_reply *rest_get_pools(struct rest_call *c);
 struct http_reply *rest_get_pool(struct rest_call *c);
 struct http_reply *rest_get_tasks(struct rest_call *c);
 struct http_reply *rest_get_task(struct rest_call *c);
+struct http_reply *rest_delete_tasks(struct rest_call *c);
+struct http_reply *rest_delete_task(struct rest_call *c);
 struct http_reply *rest_post_task_abort(struct rest_call *c);      /* 204 */
 struct http_reply *rest_post_task_abort_told(struct rest_call *c); /* {"success": true} */
 struct http_reply *rest_get_events(struct rest_call *c);
@@ -224,6 +228,23 @@ void rest_host_groups_task_changed(struct rest *rest, const struct model_task *t
 /* Give a member another value; NULL takes it out. */
 void rest_body_replace(struct mu_arena *a, struct mu_value *body, const char *name,
 		       const char *value);
+
+/* task_groups.c: what was asked of many, as one task. */
+struct rest_group_ids {
+	struct mu_uuid *tasks;
+};
+/* One who was asked: has a task, or was refused. */
+void rest_group_add(struct rest_group_ids *ids, struct rest_task_group *group,
+		    const struct mu_uuid *task, const struct mu_error *refusal);
+/* False when there is nothing to be made of it; done() does not come then. `ids` are over. */
+bool rest_group_make(struct rest *rest, struct rest_group_ids *ids, struct rest_task_group *group,
+		     const struct rest_user *user, const char *from,
+		     void (*done)(void *arg, const struct mu_uuid *task,
+				  const struct mu_error *err),
+		     void *arg);
+/* 202 with the list of what became of each, and the task (nil: none) that is to be asked about. */
+struct http_reply *rest_reply_group(struct http_request *r, struct mu_value *tasks,
+				    const struct mu_uuid *task);
 
 /* collections.c: of c->type. */
 struct http_reply *rest_get_list(struct rest_call *c);

@@ -2,7 +2,8 @@
 /*
  * One action on many VMs: POST /vms/actions/{action} with {"ids": [...]} or ?filter=. Each VM gets
  * a task of its own, or the reason why not; the reply lists them in order. What an action needs is
- * checked by the backend for each, as one that cannot be done must not hold up the others.
+ * checked by the backend for each, as one that cannot be done must not hold up the others. Where
+ * the backend has groups, one task has all of them as its parts.
  */
 #include "common/rest/access.h"
 
@@ -25,7 +26,12 @@ struct member {
 };
 
 struct group {
+	struct rest *rest;
 	struct http_request *request; /* NULL: the peer left */
+	struct rest_user user;
+	char from[64];
+	struct rest_task_group as_one;
+	struct mu_uuid task; /* of all together; nil: there is none */
 	size_t n;
 	size_t n_open; /* not answered yet */
 	struct member members[GROUP_MAX];
@@ -149,16 +155,33 @@ static struct mu_value *member_value(struct mu_arena *a, const struct member *m)
 
 static struct http_reply *reply(struct http_request *r, const struct group *g)
 {
-	struct mu_value *v = mu_value_object(r->arena);
-	struct mu_value *list = mu_value_set(r->arena, v, "tasks", mu_value_list(r->arena));
+	struct mu_value *list = mu_value_list(r->arena);
 
 	for (size_t i = 0; i < g->n; i++)
 		mu_value_push(list, member_value(r->arena, &g->members[i]));
-	return http_reply_json(r, 202, v);
+	return rest_reply_group(r, list, &g->task);
+}
+
+static void finish(struct group *g)
+{
+	if (g->request)
+		http_request_finish(g->request, reply(g->request, g));
+	free(g);
+}
+
+static void on_grouped(void *arg, const struct mu_uuid *task, const struct mu_error *err)
+{
+	struct group *g = arg;
+
+	(void)err; /* they go on for themselves */
+	if (task)
+		g->task = *task;
+	finish(g);
 }
 
 static void on_member(void *arg, const struct mu_uuid *task, const struct mu_error *err)
 {
+	struct rest_group_ids ids = {0};
 	struct member *m = arg;
 	struct group *g = m->group;
 
@@ -168,9 +191,10 @@ static void on_member(void *arg, const struct mu_uuid *task, const struct mu_err
 		m->err = *err;
 	if (--g->n_open)
 		return;
-	if (g->request)
-		http_request_finish(g->request, reply(g->request, g));
-	free(g);
+	for (size_t i = 0; i < g->n; i++)
+		rest_group_add(&ids, &g->as_one, &g->members[i].task, &g->members[i].err);
+	if (!rest_group_make(g->rest, &ids, &g->as_one, &g->user, g->from, on_grouped, g))
+		finish(g);
 }
 
 static void on_gone(void *ctx)
@@ -224,7 +248,12 @@ static struct http_reply *ask_all(struct rest_call *c, const struct action *acti
 {
 	const struct rest_backend *b = &c->rest->backend;
 
+	g->rest = c->rest;
 	g->request = c->request;
+	g->user = c->user;
+	(void)snprintf(g->from, sizeof g->from, "%s", c->request->peer.address);
+	g->as_one.op = action->method ? _VM_OP_COUNT : action->op;
+	g->as_one.method = action->method;
 	for (size_t i = 0; i < g->n; i++) {
 		if (g->members[i].err.code != MU_E_NONE)
 			continue;

@@ -2,13 +2,15 @@
 /*
  * One call on many hosts, for what a pool has on all of them: a network. Each host gets a task of
  * its own, or the reason why not, and nothing is undone where it worked: with half of the hosts
- * done, asking again does the other half. Waited for, it worked when it worked everywhere.
+ * done, asking again does the other half. Waited for, it worked when it worked everywhere. Where
+ * the backend has groups, one task has all of them as its parts.
  */
 #include "common/rest/render.h"
 
 #include "common/base/assert.h"
 #include "common/os/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +28,10 @@ struct host_group {
 	struct mu_link link; /* in rest->host_groups, while tasks are waited for */
 	struct rest *rest;
 	struct http_request *request; /* NULL: the peer left */
+	struct rest_user user;
+	char from[64];
+	struct rest_task_group as_one;
+	struct mu_uuid task; /* of all together; nil: there is none */
 	bool sync;
 	size_t n;
 	size_t n_asked; /* not answered yet */
@@ -103,14 +109,10 @@ static struct http_reply *reply_failed(struct host_group *g, const struct part *
 static struct http_reply *reply_accepted(const struct host_group *g)
 {
 	struct http_request *r = g->request;
-	struct mu_value *v = mu_value_object(r->arena);
-	char text[MU_UUID_TEXT];
 
 	/* What there is to ask about, where nobody thinks of several. */
-	if (g->n == 1)
-		mu_value_set_string(r->arena, v, "taskId", mu_uuid_format(&g->parts[0].task, text));
-	mu_value_set(r->arena, v, "tasks", tasks_value(r->arena, g));
-	return http_reply_json(r, 202, v);
+	return rest_reply_group(r, tasks_value(r->arena, g),
+				g->n == 1 ? &g->parts[0].task : &g->task);
 }
 
 static struct http_reply *reply(struct host_group *g)
@@ -181,8 +183,28 @@ static void wait_for_all(struct host_group *g)
 
 /* ---- asking ---- */
 
+static void all_asked(struct host_group *g)
+{
+	g->n_asked = 0;
+	if (g->request && g->sync)
+		wait_for_all(g);
+	else
+		finish(g);
+}
+
+static void on_grouped(void *arg, const struct mu_uuid *task, const struct mu_error *err)
+{
+	struct host_group *g = arg;
+
+	(void)err; /* they go on for themselves */
+	if (task)
+		g->task = *task;
+	all_asked(g);
+}
+
 static void on_asked(void *arg, const struct mu_uuid *task, const struct mu_error *err)
 {
+	struct rest_group_ids ids = {0};
 	struct part *p = arg;
 	struct host_group *g = p->group;
 
@@ -193,12 +215,14 @@ static void on_asked(void *arg, const struct mu_uuid *task, const struct mu_erro
 		p->over = true;
 		g->n_open--;
 	}
-	if (--g->n_asked)
+	if (g->n_asked > 1) {
+		g->n_asked--;
 		return;
-	if (g->request && g->sync)
-		wait_for_all(g);
-	else
-		finish(g);
+	}
+	for (size_t i = 0; i < g->n; i++)
+		rest_group_add(&ids, &g->as_one, &g->parts[i].task, &g->parts[i].err);
+	if (!rest_group_make(g->rest, &ids, &g->as_one, &g->user, g->from, on_grouped, g))
+		all_asked(g);
 }
 
 static void on_gone(void *ctx)
@@ -217,6 +241,10 @@ static struct http_reply *ask_all(struct rest_call *c, const struct rest_ask *li
 	struct http_reply *pending = http_reply_pending(c->request, on_gone, g);
 
 	g->request = c->request;
+	g->user = c->user;
+	(void)snprintf(g->from, sizeof g->from, "%s", c->request->peer.address);
+	g->as_one.op = _VM_OP_COUNT;
+	g->as_one.method = like->method;
 	g->n_asked = g->n_open = g->n;
 	for (size_t i = 0; i < g->n; i++) {
 		struct rest_ask ask = *like;

@@ -131,7 +131,7 @@ static int parse_list(struct rest_call *c, struct list *l, struct mu_error *err)
 	return parse_filter(c, l, err);
 }
 
-static struct http_reply *bad_list(struct rest_call *c, const struct mu_error *err)
+struct http_reply *rest_bad_list(struct rest_call *c, const struct mu_error *err)
 {
 	struct mu_value *data = NULL;
 	const char *filter = http_request_query(c->request, "filter");
@@ -378,7 +378,7 @@ struct http_reply *rest_list_all(struct rest_call *c, const struct rest_type *co
 	l->keep = keep;
 	l->keep_arg = arg;
 	if (parse_list(c, l, &err) < 0 || parse_order(c, l, types, n_types, &err) < 0)
-		return bad_list(c, &err);
+		return rest_bad_list(c, &err);
 	rest_render_init(&l->render, c->rest, mu_arena_new());
 	if (!l->ndjson)
 		mu_str_add_char(&l->text, '[');
@@ -393,7 +393,7 @@ struct http_reply *rest_list_all(struct rest_call *c, const struct rest_type *co
 	}
 	if ((l->filter && query_filter_check(l->filter, &err) < 0) || write_rows(l, &err) < 0) {
 		list_deinit(l);
-		return bad_list(c, &err);
+		return rest_bad_list(c, &err);
 	}
 	return reply_list(c, l, next);
 }

@@ -31,7 +31,7 @@ static const struct word *word_of(const struct model_task *t)
 	    [VM_OP_RESUME] = &resumed,
 	};
 
-	if (t->status != TASK_SUCCESS)
+	if (t->status != TASK_SUCCESS || t->n_parts) /* of a group each part is one */
 		return NULL;
 	if (strcmp(t->method, "vm.clone") == 0)
 		return &cloned;
@@ -48,16 +48,11 @@ static const struct rest_message *message(const void *object)
 	return object;
 }
 
-static const struct mu_uuid *about(const struct model_task *t)
-{
-	return t->method[0] ? &t->object : &t->vm.uuid;
-}
-
 /* Fields */
 
 static struct mu_value *message_object(struct rest_render *r, const void *object)
 {
-	return rest_uuid(r->arena, about(message(object)->task));
+	return rest_uuid(r->arena, task_object(message(object)->task));
 }
 
 static struct mu_value *message_name(struct rest_render *r, const void *object)
@@ -75,7 +70,7 @@ static struct mu_value *message_body(struct rest_render *r, const void *object)
 {
 	const struct rest_backend *b = &r->rest->backend;
 	const struct model_task *t = message(object)->task;
-	const struct vm_id id = {*about(t)};
+	const struct vm_id id = {*task_object(t)};
 	const struct model_vm *vm = b->vm_find(b->ctx, &id);
 	const struct model_host *host = b->host_find(b->ctx, &t->host);
 	char text[MU_UUID_TEXT];
@@ -175,5 +170,5 @@ void rest_messages_task_changed(struct rest *rest, enum rest_change what,
 
 bool rest_message_is_about(const void *object, const void *arg)
 {
-	return mu_uuid_equal(about(message(object)->task), arg);
+	return mu_uuid_equal(task_object(message(object)->task), arg);
 }

@@ -121,8 +121,15 @@ struct http_reply *rest_list(struct rest_call *c, const struct rest_type *type,
 struct http_reply *rest_list_all(struct rest_call *c, const struct rest_type *const *types,
 				 size_t n_types, bool (*keep)(const void *object, const void *arg),
 				 const void *arg);
+/* What a list's parameters are refused with. */
+struct http_reply *rest_bad_list(struct rest_call *c, const struct mu_error *err);
 /* GET of one. */
 struct http_reply *rest_single(struct rest_call *c, const struct rest_type *type,
 			       const void *object);
+
+/* task_watch.c: the answer to `watch=true`: of all tasks, or of `one` until it has ended. */
+struct http_reply *rest_watch_tasks(struct rest_call *c, const struct model_task *one);
+void rest_task_watches_changed(struct rest *rest, enum rest_change what,
+			       const struct model_task *t);
 
 #endif

@@ -175,6 +175,8 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/pools/{id}/stats", "pool:read"}, rest_get_pool_stats},
     {{HTTP_GET, "/rest/v0/tasks", "task:read"}, rest_get_tasks},
     {{HTTP_GET, "/rest/v0/tasks/{id}", "task:read"}, rest_get_task},
+    {{HTTP_DELETE, "/rest/v0/tasks", REST_SIGNED_IN}, rest_delete_tasks},
+    {{HTTP_DELETE, "/rest/v0/tasks/{id}", "task:delete"}, rest_delete_task},
     {{HTTP_POST, "/rest/v0/tasks/{id}/actions/abort", "task:abort"}, rest_post_task_abort},
     /* The path that existing Go clients use. */
     {{HTTP_POST, "/rest/v0/tasks/{id}/abort", "task:abort"}, rest_post_task_abort_told},
@@ -237,6 +239,7 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
 	mu_link_init(&rest->sessions);
 	mu_link_init(&rest->waiters);
 	mu_link_init(&rest->host_groups);
+	mu_link_init(&rest->task_watches);
 	rest->feed = rest_feed_new(rest);
 	rest->relations = rest_feed_relations_new(rest->feed, &rest->backend);
 	rest->alarms = rest_alarms_new(rest);
@@ -248,7 +251,8 @@ struct rest *rest_free(struct rest *rest)
 {
 	if (!rest)
 		return NULL;
-	mu_assert(mu_list_empty(&rest->waiters) && mu_list_empty(&rest->host_groups));
+	mu_assert(mu_list_empty(&rest->waiters) && mu_list_empty(&rest->host_groups) &&
+		  mu_list_empty(&rest->task_watches));
 	mu_assert(mu_list_empty(&rest->sessions) && rest->n_exports == 0 &&
 		  rest->n_export_bytes == 0);
 	rest->session_timer = mu_timer_free(rest->session_timer);
@@ -295,6 +299,7 @@ void rest_task_changed(struct rest *rest, enum rest_change what, const struct mo
 {
 	rest_feed_task_changed(rest->feed, what, t);
 	rest_messages_task_changed(rest, what, t);
+	rest_task_watches_changed(rest, what, t);
 	if (what == REST_REMOVE)
 		return;
 	rest_waiters_task_changed(rest, t);

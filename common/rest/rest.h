@@ -70,6 +70,16 @@ struct rest_transfer {
 	const char *arguments; /* a JSON object, `op` among it */
 };
 
+/* The same asked of many, when they are tasks. */
+struct rest_task_group {
+	enum vm_op op;
+	const struct call_method *method; /* NULL: `op` */
+	size_t n_asked;                   /* of whom; at least two */
+	const struct mu_uuid *tasks;
+	size_t n_tasks;          /* fewer where some were refused at once, */
+	struct mu_error refusal; /* the first of them for this */
+};
+
 /* A request with an Idempotency-Key, and its answer. */
 enum { REST_KEY_MAX = 128 };
 struct rest_key {
@@ -177,6 +187,24 @@ struct rest_backend {
 	/* Nobody waits for it any more: ask for its early end, done() still comes. With host_read.
 	 */
 	void (*host_read_cancel)(void *ctx, struct host_read_op *op);
+	/* These tasks become the parts of one, which is durable: done(arg, task, NULL), or
+	 * done(arg, NULL, error) and they go on for themselves. Never inside the call. Optional,
+	 * with each_part: NULL = they stay on their own. */
+	void (*task_group)(void *ctx, const struct rest_task_group *group,
+			   const struct rest_user *user, const char *from,
+			   void (*done)(void *arg, const struct mu_uuid *task,
+					const struct mu_error *err),
+			   void *arg);
+	/* In order of start; stop when `each` returns false. */
+	void (*each_part)(void *ctx, const struct mu_uuid *group,
+			  bool (*each)(const struct model_task *t, void *arg), void *arg);
+	/* Forget tasks that are over; others, and what is not known, are left out. done() when that
+	 * is durable, never inside the call. Optional: NULL = not supported. */
+	void (*tasks_delete)(void *ctx, const struct mu_uuid *ids, size_t n,
+			     const struct rest_user *user, const char *from,
+			     void (*done)(void *arg, const struct mu_error *err), void *arg);
+	/* MU_FAILED: why it may not be forgotten now. With tasks_delete. */
+	int (*task_check_delete)(void *ctx, const struct mu_uuid *id, struct mu_error *err);
 	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 			  const char *from, struct mu_error *err);
 	/* Keep a key over restarts: done(arg, NULL) when it is durable; `done` NULL: nobody waits.

@@ -60,8 +60,8 @@ enum rights_verdict {
 };
 
 /* One question, to be asked of many objects within a turn of the loop. In `a`, with references to
- * `r`. Regular expressions of selectors that take too long for that allow nothing from there on, and
- * deny everything. */
+ * `r`. Regular expressions of selectors that take too long for that allow nothing from there on,
+ * and deny everything. */
 struct rights_check {
 	enum rights_verdict verdict;
 	/* private */

@@ -47,7 +47,7 @@ const struct rights_resource rights_resources[] = {
     {"network", ACTIONS("read", "attach", "delete", "update:tags")},
     {"pif", ACTIONS("read")},
     {"pci", ACTIONS("read")},
-    {"task", ACTIONS("read", "abort")},
+    {"task", ACTIONS("read", "abort", "delete")},
     {"alarm", ACTIONS("read", "acknowledge")},
     {"message", ACTIONS("read")},
     {"server", ACTIONS("read")},

@@ -137,6 +137,20 @@ class Editing(AgentCase):
         agent.start()
         self.assertEqual(task["result"], agent.rest.get(f"/tasks/{task['id']}")["result"])
 
+    def test_a_task_that_is_over_can_be_deleted(self):
+        agent = self.agent()
+        vm = self.define(agent)
+        kept = self.wait_task(agent, agent.rest.patch(f"/vms/{vm}?sync=false", {"tags": ["x"]})["taskId"])
+        gone = self.wait_task(agent, agent.rest.patch(f"/vms/{vm}?sync=false", {"tags": ["y"]})["taskId"])
+        self.assertEqual(204, agent.rest.request("DELETE", f"/tasks/{gone['id']}")[0])
+        self.assertEqual(404, agent.rest.request("DELETE", f"/tasks/{gone['id']}")[0])
+        agent.kill()
+        agent.start()
+        self.assertEqual([kept["id"]], [t["id"] for t in agent.rest.get("/tasks?fields=id")])
+        self.assertEqual(204, agent.rest.request("DELETE", "/tasks")[0])
+        self.assertEqual(204, agent.rest.request("DELETE", "/tasks")[0], "there is none")
+        self.assertEqual([], agent.rest.get("/tasks"))
+
     def test_an_older_journal_is_read(self):
         agent = self.agent()
         vm = self.define(agent)

@@ -306,11 +306,45 @@ Test(tasks, history_is_bounded_and_keeps_the_newest)
 
 		finish(&id, TASK_SUCCESS);
 	}
-	cr_assert(tasks_evict(t, &old));
+	cr_assert(tasks_evict(t, 60, &old));
 	cr_assert(mu_uuid_equal(&old.id, &first), "the oldest that is over");
-	cr_assert(tasks_evict(t, &old));
-	cr_assert_not(tasks_evict(t, &old));
+	cr_assert(tasks_evict(t, 60, &old));
+	cr_assert_not(tasks_evict(t, 60, &old));
 	cr_assert_not_null(tasks_find(t, &pending));
+}
+
+Test(tasks, history_is_for_thirty_days)
+{
+	struct model_task old;
+	struct mu_uuid first = sent(1, &host_a, 0);
+	struct mu_uuid second = sent(2, &host_a, 0);
+
+	finish(&second, TASK_SUCCESS); /* at 50, as all here */
+	cr_assert_not(tasks_evict(t, 49 + TASKS_KEEP, &old));
+	cr_assert(tasks_evict(t, 50 + TASKS_KEEP, &old));
+	cr_expect(mu_uuid_equal(&old.id, &second));
+	cr_expect_not(tasks_evict(t, 50 + TASKS_KEEP, &old));
+	cr_expect_not_null(tasks_find(t, &first), "it has not ended");
+}
+
+Test(tasks, what_is_over_can_be_deleted)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct model_task old;
+	struct mu_uuid id = sent(1, &host_a, 0);
+	struct mu_uuid nobody = id_of(77);
+
+	cr_expect_lt(tasks_check_delete(t, &id, &err), 0);
+	cr_expect_eq(err.code, MU_E_STATE);
+	cr_expect_not(tasks_delete(t, &id, &old));
+	cr_expect_lt(tasks_check_delete(t, &nobody, &err), 0);
+	cr_expect_eq(err.code, MU_E_NOT_FOUND);
+	finish(&id, TASK_SUCCESS);
+	cr_expect_eq(tasks_check_delete(t, &id, NULL), 0);
+	cr_expect(tasks_delete(t, &id, &old));
+	cr_expect(mu_uuid_equal(&old.id, &id));
+	cr_expect_null(tasks_find(t, &id));
+	cr_expect_not(tasks_delete(t, &id, &old));
 }
 
 Test(tasks, pending_tasks_of_a_host_are_bounded)

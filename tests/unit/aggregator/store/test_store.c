@@ -384,7 +384,7 @@ Test(store, every_step_from_its_own_dump)
 
 Test(store, every_step_down_undoes_the_step_up)
 {
-	enum { NEWEST = 10 };
+	enum { NEWEST = 11 };
 	struct mu_error err = MU_ERROR_INIT;
 	char *schemas[NEWEST + 1] = {NULL};
 
@@ -477,6 +477,45 @@ Test(store, a_damaged_database_is_refused_with_advice)
 }
 
 /* --- writing --- */
+
+static struct model_task kept_in_order[3];
+static size_t n_kept_in_order;
+
+static int keep_in_order(const struct model_task *t, const char *arguments, void *arg,
+			 struct mu_error *err)
+{
+	(void)arguments;
+	(void)arg;
+	(void)err;
+	kept_in_order[n_kept_in_order++] = *t;
+	return 0;
+}
+
+/* It joins while its end is on its way: neither loses anything. */
+Test(store, a_group_comes_before_its_parts)
+{
+	struct model_task part = {.id = {{1}}, .op = VM_OP_PAUSE, .host = alpha, .start = 5};
+	struct model_task group = {
+	    .id = {{9}}, .op = VM_OP_PAUSE, .object = {{8}}, .n_parts = 2, .start = 5};
+	struct store_tx *tx;
+
+	open_store(0);
+	tx = store_begin(store);
+	store_tasks_put(tx, &part, NULL);
+	store_tasks_put(tx, &group, NULL);
+	store_tasks_join(tx, &part.id, &group.id);
+	part.status = TASK_SUCCESS;
+	store_tasks_put(tx, &part, NULL);
+	store_commit(tx, STORE_OR_FAIL, done, NULL);
+	wait_for(1);
+	cr_assert_eq(store_tasks_list(store, keep_in_order, NULL, NULL), 0);
+	cr_assert_eq(n_kept_in_order, 2);
+	cr_expect_eq(kept_in_order[0].n_parts, 2);
+	cr_expect_eq(kept_in_order[0].object.bytes[0], 8);
+	cr_expect(mu_uuid_equal(&kept_in_order[1].parent, &group.id));
+	cr_expect_eq(kept_in_order[1].status, TASK_SUCCESS);
+	close_store();
+}
 
 static struct model_task kept_task;
 static char kept_arguments[64];
