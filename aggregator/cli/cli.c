@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { JSON_MAX_BYTES = 256 * 1024 };
+enum { TEXT_MAX_BYTES = 256 * 1024 };
 
 enum cli_exit cli_exit_of(enum mu_error_code code)
 {
@@ -44,6 +44,8 @@ enum cli_exit cli_exit_of(enum mu_error_code code)
 
 int cli_fail(const struct mu_error *err)
 {
+	if (err->code == MU_E_NONE) /* a dry run ends here */
+		return CLI_OK;
 	(void)fprintf(stderr, "muster: %s\n", err->text);
 	return (int)cli_exit_of(err->code);
 }
@@ -167,24 +169,50 @@ static int read_stdin(struct mu_str *text, struct mu_error *err)
 		if (n < 0)
 			return mu_error_errno(err, errno, "stdin");
 		mu_str_add_bytes(text, buf, (size_t)n);
-		if (text->len > JSON_MAX_BYTES)
+		if (text->len > TEXT_MAX_BYTES)
 			return mu_error_set(err, MU_E_TOO_LARGE, "stdin: more than %d bytes",
-					    JSON_MAX_BYTES);
+					    TEXT_MAX_BYTES);
 	}
 	return 0;
+}
+
+int cli_read_text(const char *path, struct mu_str *ret, struct mu_error *err)
+{
+	return strcmp(path, "-") == 0 ? read_stdin(ret, err)
+				      : mu_file_read(path, TEXT_MAX_BYTES, ret, err);
 }
 
 int cli_read_json(struct cli *cli, const char *path, struct mu_value **ret, struct mu_error *err)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str text = MU_STR_INIT;
-	int r = strcmp(path, "-") == 0 ? read_stdin(&text, err)
-				       : mu_file_read(path, JSON_MAX_BYTES, &text, err);
 
-	if (r < 0)
+	if (cli_read_text(path, &text, err) < 0)
 		return MU_FAILED;
 	if (mu_json_read(cli->arena, text.data ? text.data : "", text.len, ret, err) < 0)
 		return mu_error_prefix(err, "%s", path);
 	return 0;
+}
+
+int cli_confirm(struct cli *cli, const char *question)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	char answer[8] = "";
+
+	if (cli->options.yes)
+		return CLI_OK;
+	if (!isatty(STDIN_FILENO) || !cli_is_watched()) {
+		(void)mu_error_set(
+		    &err, MU_E_INVALID,
+		    "there is no terminal to ask at, nothing is changed; hint: --yes");
+		(void)cli_fail(&err);
+		return CLI_USAGE;
+	}
+	(void)fprintf(stderr, "%s [y/N] ", question);
+	if (fgets(answer, sizeof answer, stdin) &&
+	    (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
+		return CLI_OK;
+	(void)fputs("muster: nothing is changed\n", stderr);
+	return CLI_FAILED;
 }
 
 bool cli_is_watched(void)

@@ -18,6 +18,7 @@ enum cli_exit {
 	CLI_CONFLICT = 4, /* not possible in the present state */
 	CLI_RUNNING = 5,  /* timed out; the task, whose id is on stdout, may go on */
 	CLI_PARTIAL = 6,  /* of several objects, some */
+	CLI_DIFFERS = 7,  /* a comparison has found differences */
 };
 
 struct cli_verb;
@@ -42,7 +43,7 @@ struct cli_verb {
 	const char *done; /* "started", for the line that says so */
 };
 
-/* Print the error and give the exit code that stands for it. */
+/* Print the error and give the exit code that stands for it; MU_E_NONE is the end of a dry run. */
 int cli_fail(const struct mu_error *err);
 enum cli_exit cli_exit_of(enum mu_error_code code);
 /* The exit code of several objects' results together. */
@@ -59,6 +60,8 @@ struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *
 int cli_print(struct mu_str *out);
 /* The verb `muster X list` in general. */
 int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns);
+/* A file's text, or stdin's for "-". */
+int cli_read_text(const char *path, struct mu_str *ret, struct mu_error *err);
 /* A file's JSON, or stdin's for "-". */
 int cli_read_json(struct cli *cli, const char *path, struct mu_value **ret, struct mu_error *err);
 /* vm.c: the VM that `ref` names, with id, name_label and $container. */
@@ -67,6 +70,9 @@ int cli_find_vm(struct cli *cli, const char *ref, const struct mu_value **ret_vm
 /* object_call.c: the id of what `ref` names in a collection ("vdis"). */
 int cli_find_id(struct cli *cli, const char *collection, const char *ref, const char **ret_id,
 		struct mu_error *err);
+/* Does the person at the terminal say yes, or does --yes? CLI_OK, or the exit code of not doing it.
+ */
+int cli_confirm(struct cli *cli, const char *question);
 /* Is stderr somebody's terminal? */
 bool cli_is_watched(void);
 

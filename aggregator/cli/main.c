@@ -37,8 +37,11 @@ static int take_stored(struct cli *cli, struct mu_error *err)
 static int connect_api(struct cli *cli, struct mu_error *err)
 {
 	struct cli_options *o = &cli->options;
-	struct cli_api_options api = {
-	    .token = o->token, .ca = o->ca, .insecure = o->insecure, .verbose = o->verbose};
+	struct cli_api_options api = {.token = o->token,
+				      .ca = o->ca,
+				      .insecure = o->insecure,
+				      .verbose = o->verbose,
+				      .dry_run = o->dry_run};
 
 	cli_options_environment(o);
 	if ((!cli->verb || cli->verb->run != cli_logout) && take_stored(cli, err) < 0)
