@@ -136,6 +136,22 @@ static void carry_out(struct cli_declare *d, struct plan *p)
 	}
 }
 
+/* For programs. */
+static struct mu_value *changes_of(struct cli *cli, const struct cli_diff *diff)
+{
+	struct mu_value *list = mu_value_list(cli->arena);
+
+	for (size_t i = 0; i < diff->n; i++) {
+		const struct cli_change *c = &diff->changes[i];
+		struct mu_value *one = mu_value_push(list, mu_value_object(cli->arena));
+
+		mu_value_set_string(cli->arena, one, "field", c->field->name);
+		mu_value_set(cli->arena, one, "from", mu_value_copy(cli->arena, c->from));
+		mu_value_set(cli->arena, one, "to", mu_value_copy(cli->arena, c->to));
+	}
+	return list;
+}
+
 static int print(struct cli *cli, const struct plan *plans, size_t n)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str out = MU_STR_INIT;
@@ -150,6 +166,7 @@ static int print(struct cli *cli, const struct plan *plans, size_t n)
 		mu_value_set_string(cli->arena, one, "result", outcome_names[plans[i].outcome]);
 		mu_value_set_string(cli->arena, one, "fields",
 				    cli_diff_names(cli->arena, &plans[i].diff));
+		mu_value_set(cli->arena, one, "changes", changes_of(cli, &plans[i].diff));
 	}
 	cli_render_list(&out, &render, list);
 	return cli_print(&out);

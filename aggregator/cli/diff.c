@@ -129,6 +129,8 @@ static void write_value(struct mu_str *out, const struct mu_value *v)
 		mu_str_add(out, "nothing");
 	else if (v->kind == MU_VALUE_STRING)
 		cli_format_text(out, v->string);
+	else if (v->kind == MU_VALUE_REAL)
+		cli_format_real(out, v->real);
 	else
 		mu_json_write(out, v, false);
 }

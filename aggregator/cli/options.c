@@ -316,10 +316,11 @@ static int find(const char *arg, const char **ret_value)
 	return -1;
 }
 
-/* One option at argv[*i]; *i moves past a value in the next argument. */
-static int read_option(struct cli_options *o, int argc, char **argv, int *i, struct mu_error *err)
+/* One option, `arg` of argv[*i]; *i moves past a value in the next argument. */
+static int read_one(struct cli_options *o, const char *arg, int argc, char **argv, int *i,
+		    struct mu_error *err)
 {
-	const char *arg = argv[*i], *value;
+	const char *value;
 	int found = find(arg, &value);
 	const struct mu_option *option;
 
@@ -335,6 +336,23 @@ static int read_option(struct cli_options *o, int argc, char **argv, int *i, str
 		value = argv[++*i];
 	o->used |= UINT64_C(1) << found;
 	return mu_config_set(table, o, option->name, value, "command line", err);
+}
+
+/* "-yf FILE" is "-y -f FILE". */
+static int read_option(struct cli_options *o, int argc, char **argv, int *i, struct mu_error *err)
+{
+	const char *arg = argv[*i], *rest;
+	char first[3] = "-?";
+	int found = find(arg, &rest);
+
+	while (arg[1] != '-' && found >= 0 && table[found].type == MU_OPTION_BOOL && rest) {
+		first[1] = arg[1];
+		if (read_one(o, first, argc, argv, i, err) < 0)
+			return MU_FAILED;
+		arg = rest - 1; /* what stands before it is not read again */
+		found = find(arg, &rest);
+	}
+	return read_one(o, arg, argc, argv, i, err);
 }
 
 int cli_options_parse(struct cli_options *ret, int argc, char **argv, int *ret_argc,

@@ -37,6 +37,7 @@ int cli_object_list(struct cli *cli, int argc, char **argv);
 int cli_object_show(struct cli *cli, int argc, char **argv);
 int cli_sr_stats(struct cli *cli, int argc, char **argv);
 int cli_apply(struct cli *cli, int argc, char **argv);
+int cli_edit(struct cli *cli, int argc, char **argv);
 int cli_query(struct cli *cli, int argc, char **argv);
 int cli_audit_list(struct cli *cli, int argc, char **argv);
 int cli_audit_show(struct cli *cli, int argc, char **argv);
