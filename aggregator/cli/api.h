@@ -82,6 +82,12 @@ int cli_api_events(struct cli_api *api, const char *const *collections, size_t n
 		   bool (*each)(void *ctx, const char *event, const struct mu_value *object),
 		   void *ctx, struct mu_error *err);
 
+enum { CLI_API_EVENT_ID_MAX = 24 };
+/* Return at the next event of a collection after that with the id `since`, which becomes the new
+ * one's; for "" at once, with the newest. Fails as cli_api_events() does. */
+int cli_api_await(struct cli_api *api, const char *collection,
+		  char since[static CLI_API_EVENT_ID_MAX], struct mu_error *err);
+
 /* Would a WebSocket at `path` be opened? Fails as the server would refuse it. */
 int cli_api_may_upgrade(struct cli_api *api, struct mu_arena *a, const char *path,
 			struct mu_error *err);

@@ -117,7 +117,7 @@ struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *
 	    .fields = cli->options.fields,
 	    .header = !cli->options.no_header,
 	    .color = isatty(STDOUT_FILENO) && !(no_color && *no_color),
-	    .now = mu_clock_wall(),
+	    .now = cli->watching ? 0 : mu_clock_wall(), /* "2 min ago" is no change */
 	};
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(outputs); i++)
@@ -139,6 +139,14 @@ int cli_print(struct mu_str *out)
 	return CLI_OK;
 }
 
+int cli_print_view(struct cli *cli, struct mu_str *out)
+{
+	if (!cli->captured)
+		return cli_print(out);
+	mu_str_add_bytes(cli->captured, out->data ? out->data : "", out->len);
+	return CLI_OK;
+}
+
 int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
@@ -155,7 +163,7 @@ int cli_list(struct cli *cli, const char *collection, const struct cli_column *c
 	if (r != CLI_OK)
 		return r;
 	cli_render_list(&out, &render, list);
-	return cli_print(&out);
+	return cli_print_view(cli, &out);
 }
 
 static int read_stdin(struct mu_str *text, struct mu_error *err)

@@ -28,6 +28,8 @@ struct cli {
 	struct cli_options options;
 	struct cli_api *api;
 	struct mu_arena *arena;
+	struct mu_str *captured; /* what is printed goes here; NULL: to stdout */
+	bool watching;           /* it is printed again and again, and compared */
 };
 
 struct cli_verb {
@@ -58,6 +60,8 @@ const char *cli_list_path(struct cli *cli, const char *collection, const char *f
 struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *columns);
 /* What `out` holds, to stdout; a failed write is CLI_FAILED. */
 int cli_print(struct mu_str *out);
+/* The same for what --watch can show: to whoever captures it. */
+int cli_print_view(struct cli *cli, struct mu_str *out);
 /* The verb `muster X list` in general. */
 int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns);
 /* A file's text, or stdin's for "-". */

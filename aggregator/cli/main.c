@@ -117,7 +117,8 @@ static int run(struct cli *cli, int argc, char **argv)
 	}
 	if (connect_api(cli, &err) < 0)
 		return cli_fail(&err);
-	return cli->verb->run(cli, argc - first, argv + first);
+	return cli->options.watch ? cli_watch(cli, argc - first, argv + first)
+				  : cli->verb->run(cli, argc - first, argv + first);
 }
 
 int main(int argc, char **argv)

@@ -223,7 +223,7 @@ int cli_object_list(struct cli *cli, int argc, char **argv)
 	if (r != CLI_OK)
 		return r;
 	cli_render_list(&out, &render, list);
-	return cli_print(&out);
+	return cli_print_view(cli, &out);
 }
 
 int cli_object_show(struct cli *cli, int argc, char **argv)
@@ -251,5 +251,5 @@ int cli_object_show(struct cli *cli, int argc, char **argv)
 		cli_render_object(&out, &render, object);
 	}
 	r = cli_exit_together(exits, (size_t)argc);
-	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
+	return cli_print_view(cli, &out) == CLI_OK ? r : CLI_FAILED;
 }

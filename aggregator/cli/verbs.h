@@ -90,6 +90,10 @@ int cli_token_delete(struct cli *cli, int argc, char **argv);
 int cli_login(struct cli *cli, int argc, char **argv);
 int cli_logout(struct cli *cli, int argc, char **argv);
 int cli_top(struct cli *cli, int argc, char **argv);
+/* The collection whose events tell of changes of a noun's objects; NULL: none does. */
+const char *cli_events_collection(const char *noun);
+/* watch.c: the verb again and again, as long as it goes well. */
+int cli_watch(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_ping(struct cli *cli, int argc, char **argv);
 
