@@ -85,18 +85,6 @@ struct cli_diff cli_diff(struct mu_arena *a, const struct cli_kind *kind,
 	return diff;
 }
 
-bool cli_diff_equal(const struct cli_diff *x, const struct cli_diff *y)
-{
-	if (x->n != y->n)
-		return false;
-	for (size_t i = 0; i < x->n; i++)
-		if (x->changes[i].field != y->changes[i].field ||
-		    !is_same(x->changes[i].from, y->changes[i].from) ||
-		    !is_same(x->changes[i].to, y->changes[i].to))
-			return false;
-	return true;
-}
-
 const struct mu_value *cli_diff_lacking(struct mu_arena *a, const struct mu_value *list,
 					const struct mu_value *other)
 {

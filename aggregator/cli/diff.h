@@ -25,7 +25,6 @@ struct cli_diff {
 /* `have` is a whole spec (cli_spec_of, and what is related); both outlive the diff. */
 struct cli_diff cli_diff(struct mu_arena *a, const struct cli_kind *kind,
 			 const struct mu_value *have, const struct mu_value *want);
-bool cli_diff_equal(const struct cli_diff *x, const struct cli_diff *y);
 /* Members of a list that another lacks. */
 const struct mu_value *cli_diff_lacking(struct mu_arena *a, const struct mu_value *list,
 					const struct mu_value *other);

@@ -5,7 +5,6 @@
 #include "common/base/str.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const struct cli_field network_fields[] = {
@@ -31,9 +30,9 @@ static const struct cli_field vm_fields[] = {
     {"cpuCap", "cpuCap", NULL, CLI_FIELD_PLAIN},
     {"cpuMask", "cpuMask", NULL, CLI_FIELD_CPUS},
     {"cpuMaskSoft", "cpuMaskSoft", NULL, CLI_FIELD_CPUS},
-    {"memory", "memory.dynamic.1", "memory", CLI_FIELD_PLAIN},
-    {"memoryMin", "memory.dynamic.0", NULL, CLI_FIELD_PLAIN},
-    {"memoryStaticMax", "memory.static.1", NULL, CLI_FIELD_PLAIN},
+    {"memory", "memory.dynamic.1", "memory", CLI_FIELD_SIZE},
+    {"memoryMin", "memory.dynamic.0", NULL, CLI_FIELD_SIZE},
+    {"memoryStaticMax", "memory.static.1", NULL, CLI_FIELD_SIZE},
     {"autoPoweron", "auto_poweron", "autoPoweron", CLI_FIELD_PLAIN},
     {"startOrder", "startOrder", NULL, CLI_FIELD_PLAIN},
     {"startDelay", "startDelay", NULL, CLI_FIELD_PLAIN},
@@ -106,11 +105,6 @@ const struct cli_kind *cli_kind_find(const char *noun)
 		if (strcmp(k->noun, noun) == 0)
 			return k;
 	return NULL;
-}
-
-size_t cli_kind_order(const struct cli_kind *kind)
-{
-	return (size_t)(kind - cli_kinds);
 }
 
 /* --- reading --- */
@@ -277,8 +271,8 @@ int cli_documents_read(struct mu_arena *a, const struct mu_value *list,
 			return mu_error_set(err, MU_E_TOO_LARGE, "more than %d documents",
 					    CLI_DOCUMENTS_MAX);
 		if (read_document(a, v, &d, err) < 0)
-			return mu_error_prefix(err, "document %zu%s%s", number, d.name ? " " : "",
-					       d.name ? d.name : "");
+			return mu_error_prefix(err, "document %zu%s%s", number,
+					       d.name && *d.name ? " " : "", d.name ? d.name : "");
 		for (size_t i = 0; i < n; i++)
 			if (is_same(&documents[i], &d))
 				return mu_error_set(err, MU_E_INVALID,
@@ -328,6 +322,19 @@ struct mu_value *cli_spec_of(struct mu_arena *a, const struct cli_kind *kind,
 	return spec;
 }
 
+/* "1536MiB", in the largest unit that is whole; as it is below that. */
+static struct mu_value *size(struct mu_arena *a, int64_t bytes)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	size_t unit = 0;
+
+	if (bytes <= 0 || bytes % 1024 != 0)
+		return mu_value_int(a, bytes);
+	for (bytes /= 1024; bytes % 1024 == 0 && unit + 1 < MU_ARRAY_SIZE(units); bytes /= 1024)
+		unit++;
+	return mu_value_string(a, mu_arena_printf(a, "%" PRId64 "%s", bytes, units[unit]));
+}
+
 struct mu_value *cli_document_of(struct mu_arena *a, const struct cli_kind *kind, const char *name,
 				 const struct mu_value *spec)
 {
@@ -337,8 +344,12 @@ struct mu_value *cli_document_of(struct mu_arena *a, const struct cli_kind *kind
 	mu_value_set_string(a, document, "name", name);
 	mu_value_each(v, spec)
 	{
+		bool is_size = field_find(kind, v->name)->kind == CLI_FIELD_SIZE;
+
 		if (v->kind != MU_VALUE_NULL)
-			mu_value_set(a, shown, v->name, mu_value_copy(a, v));
+			mu_value_set(a, shown, v->name,
+				     is_size && v->kind == MU_VALUE_INT ? size(a, v->integer)
+									: mu_value_copy(a, v));
 	}
 	mu_value_set(a, document, "spec", shown);
 	return document;

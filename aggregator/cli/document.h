@@ -18,6 +18,7 @@
 
 enum cli_field_kind {
 	CLI_FIELD_PLAIN,
+	CLI_FIELD_SIZE,    /* bytes in the object, "2GiB" for people */
 	CLI_FIELD_CPUS,    /* [0, 1, 2, 8] in the object, "0-2,8" in the spec */
 	CLI_FIELD_RELATED, /* not a member that is changed: each of its texts comes or goes by
 			      itself */
@@ -55,8 +56,6 @@ struct cli_document {
 extern const struct cli_kind cli_kinds[];
 /* NULL when there is none. */
 const struct cli_kind *cli_kind_find(const char *noun);
-/* Its place among the others. */
-size_t cli_kind_order(const struct cli_kind *kind);
 
 enum { CLI_DOCUMENTS_MAX = 1000 };
 
