@@ -75,9 +75,8 @@ int cli_get(struct cli *cli, const char *path, const struct mu_value **ret_body)
 	return CLI_OK;
 }
 
-void cli_add_parameter(struct mu_str *path, const char *name, const char *value)
+void cli_add_encoded(struct mu_str *path, const char *value)
 {
-	mu_str_printf(path, "%c%s=", strchr(path->data, '?') ? '&' : '?', name);
 	for (const char *p = value; *p; p++) {
 		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
 			     (*p >= '0' && *p <= '9') || strchr("-_.~*,$", *p);
@@ -87,6 +86,12 @@ void cli_add_parameter(struct mu_str *path, const char *name, const char *value)
 		else
 			mu_str_printf(path, "%%%02X", (unsigned)(unsigned char)*p);
 	}
+}
+
+void cli_add_parameter(struct mu_str *path, const char *name, const char *value)
+{
+	mu_str_printf(path, "%c%s=", strchr(path->data, '?') ? '&' : '?', name);
+	cli_add_encoded(path, value);
 }
 
 const char *cli_list_path(struct cli *cli, const char *collection, const char *fields)

@@ -53,6 +53,8 @@ int cli_exit_together(const int *exits, size_t n);
 
 /* Answer to GET `path`, or an error printed and its exit code returned (CLI_OK otherwise). */
 int cli_get(struct cli *cli, const char *path, const struct mu_value **ret_body);
+/* Append text, percent-encoded. */
+void cli_add_encoded(struct mu_str *path, const char *value);
 /* Append "?name=value" or "&name=value", percent-encoded. */
 void cli_add_parameter(struct mu_str *path, const char *name, const char *value);
 /* "/rest/v0/<collection>?fields=..." with the options' filter, sort and limit, percent-encoded. */

@@ -6,9 +6,9 @@
  */
 #include "aggregator/cli/declare.h"
 
+#include "aggregator/cli/network.h"
 #include "aggregator/cli/related.h"
 #include "aggregator/cli/resolve.h"
-#include "aggregator/cli/task.h"
 #include "aggregator/cli/vm_create.h"
 
 #include <string.h>
@@ -159,31 +159,12 @@ int cli_declare_find_ref(struct cli_declare *d, const struct cli_kind *kind, con
 
 /* --- making --- */
 
-/* The answer to what hosts do: one task, or one on each host. */
+/* What a host does is a task; what the aggregator does is done. */
 static int finish(struct cli *cli, const char *label, const struct mu_value *answer)
 {
-	const char *task = mu_value_as_string(mu_value_get(answer, "taskId"));
-	const struct mu_value *tasks = mu_value_get(answer, "tasks"), *ended;
-	int r = CLI_OK;
+	bool is_task = mu_value_get(answer, "tasks") || mu_value_get(answer, "taskId");
 
-	if (!tasks)
-		return task ? cli_task_result(cli, task, label, &ended) : CLI_OK;
-	mu_value_each(one, tasks)
-	{
-		struct mu_error err = MU_ERROR_INIT;
-		const char *why =
-		    mu_value_as_string(cli_render_at(mu_value_get(one, "error"), "message"));
-		int of_one;
-
-		task = mu_value_as_string(mu_value_get(one, "taskId"));
-		if (!task)
-			(void)mu_error_set(&err, MU_E_STATE, "%s: host %.36s: %s", label,
-					   text_of(one, "id"), why ? why : "no task");
-		of_one = task ? cli_task_result(cli, task, label, &ended) : cli_fail(&err);
-		if (of_one != CLI_OK)
-			r = of_one;
-	}
-	return r;
+	return is_task ? cli_network_finish(cli, label, answer) : CLI_OK;
 }
 
 /* Fields of the spec that can be said at once, and what `create` says. */
@@ -245,20 +226,11 @@ static int make_vm(struct cli_declare *d, const struct cli_document *doc,
 static int make_network(struct cli_declare *d, const struct cli_document *doc,
 			const struct mu_value **ret_answer, struct mu_error *err)
 {
-	struct mu_value *body = first_body(d->cli, doc), *hosts;
-	const char *path, *host;
-	bool internal = !mu_value_get(body, "pif");
+	const char *host;
 
-	if (host_of(d, doc, &host, err) < 0 ||
-	    cli_pool_action(d->cli, internal ? "create_internal_network" : "create_network", &path,
-			    err) < 0)
+	if (host_of(d, doc, &host, err) < 0)
 		return MU_FAILED;
-	set_name(d->cli, body, "name", doc->name);
-	if (host) {
-		hosts = mu_value_set(d->cli->arena, body, "hosts", mu_value_list(d->cli->arena));
-		mu_value_push(hosts, mu_value_string(d->cli->arena, host));
-	}
-	return cli_api_call(d->cli->api, d->cli->arena, "POST", path, body, ret_answer, err);
+	return cli_network_make(d->cli, doc->name, host, first_body(d->cli, doc), ret_answer, err);
 }
 
 static int make_sr(struct cli_declare *d, const struct cli_document *doc,

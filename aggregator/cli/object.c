@@ -128,7 +128,44 @@ static const struct cli_column message_columns[] = {
     {NULL, NULL, CLI_CELL_TEXT, false},
 };
 
+static const struct cli_column pool_columns[] = {
+    {"NAME", "name_label", CLI_CELL_TEXT, false},
+    {"CPUS", "cpus.cores", CLI_CELL_NUMBER, false},
+    {"ID", "id", CLI_CELL_TEXT, false},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
+static const struct cli_column pbd_columns[] = {
+    {"SR", "sr", CLI_CELL_TEXT, false},
+    {"HOST", "on", CLI_CELL_TEXT, false},
+    {"ATTACHED", "attached", CLI_CELL_TEXT, false},
+    {"TROUBLE", "trouble", CLI_CELL_TEXT, false},
+    {"ID", "id", CLI_CELL_TEXT, false},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
+static const struct cli_column vbd_columns[] = {
+    {"VM", "vm", CLI_CELL_TEXT, false},          {"DEVICE", "device", CLI_CELL_TEXT, false},
+    {"VDI", "vdi", CLI_CELL_TEXT, false},        {"ATTACHED", "attached", CLI_CELL_TEXT, false},
+    {"CD", "is_cd_drive", CLI_CELL_TEXT, false}, {"READ-ONLY", "read_only", CLI_CELL_TEXT, false},
+    {"ID", "id", CLI_CELL_TEXT, false},          {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
+static const struct cli_column vif_columns[] = {
+    {"VM", "vm", CLI_CELL_TEXT, false},
+    {"DEVICE", "device", CLI_CELL_TEXT, false},
+    {"NETWORK", "network", CLI_CELL_TEXT, false},
+    {"MAC", "MAC", CLI_CELL_TEXT, false},
+    {"ATTACHED", "attached", CLI_CELL_TEXT, false},
+    {"ID", "id", CLI_CELL_TEXT, false},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
 static const struct kind kinds[] = {
+    {"pool", "pools", pool_columns, {{NULL, NULL, NULL}}},
+    {"pbd", "pbds", pbd_columns, {{"SR", "sr", "srs"}, {"host", "on", "hosts"}}},
+    {"vbd", "vbds", vbd_columns, {{"VM", "vm", "vms"}, {"VDI", "vdi", "vdis"}}},
+    {"vif", "vifs", vif_columns, {{"$VM", "vm", "vms"}, {"$network", "network", "networks"}}},
     {"alarm", "alarms", alarm_columns, {{NULL, NULL, NULL}}},
     {"message", "messages", message_columns, {{NULL, NULL, NULL}}},
     {"sr", "srs", sr_columns, {{"$container", "host", "hosts"}}},
