@@ -425,7 +425,7 @@ void cli_options_help(unsigned groups, FILE *out)
 				     : fprintf(out, "      --%s", o->name);
 		if (o->type != MU_OPTION_BOOL)
 			n += fprintf(out, " %s", arg);
-		(void)fprintf(out, "%*s%s", n < 38 ? 38 - n : 2, "", o->help);
+		(void)fprintf(out, "%*s%s", n < 37 ? 38 - n : 2, "", o->help);
 		if (o->def)
 			(void)fprintf(out, " (%s)", o->def);
 		(void)fputc('\n', out);

@@ -407,7 +407,7 @@ static void help_line(const struct cli_verb *v, FILE *out)
 {
 	int n = fprintf(out, "  muster %s%s%s %s", v->noun, *v->noun ? " " : "", v->verb, v->args);
 
-	(void)fprintf(out, "%*s%s\n", n < 38 ? 38 - n : 2, "", v->help);
+	(void)fprintf(out, "%*s%s\n", n < 37 ? 38 - n : 2, "", v->help);
 }
 
 static const char overview[] =
