@@ -336,6 +336,8 @@ static const struct cli_verb table[] = {
     {"", "edit", "NOUN NAME", 2, 2, CLI_OPT_DRY_RUN | CLI_OPT_WAIT,
      "what can be changed of a vm, sr, alarm-rule, user, group or role, in $EDITOR", cli_edit, NULL,
      NULL, NULL},
+    {"", "verify", "", 0, 0, SHOW, "what is wrong, or soon will be; exit code 7 if anything is",
+     cli_verify, NULL, NULL, NULL},
     {"", "call", "METHOD OBJECT [NAME=VALUE...]", 2, -1, ACT | CLI_OPT_HOST | CLI_OPT_JSON,
      "call any method of an object, such as sr.scan", cli_call, NULL, NULL, NULL},
     {"", "query", "[METHOD] PATH [NAME=VALUE...]", 1, -1,
@@ -415,7 +417,8 @@ static const char overview[] =
     "Without --url and --socket, and with neither MUSTER_URL nor MUSTER_SOCKET set, it talks to\n"
     "where `muster login` has signed in, else to this machine's agent, or aggregator.\n"
     "\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not possible in this state,\n"
-    "5 timed out or still running (the task's id is printed), 6 some of several failed.\n";
+    "5 timed out or still running (the task's id is printed), 6 some of several failed,\n"
+    "7 there are differences (apply --dry-run) or findings (verify).\n";
 
 static bool help_noun(const char *noun, FILE *out)
 {

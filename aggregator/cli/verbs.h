@@ -45,6 +45,7 @@ int cli_host_revoke(struct cli *cli, int argc, char **argv);
 int cli_host_forget(struct cli *cli, int argc, char **argv);
 int cli_tag_add(struct cli *cli, int argc, char **argv);
 int cli_tag_remove(struct cli *cli, int argc, char **argv);
+int cli_verify(struct cli *cli, int argc, char **argv);
 int cli_apply(struct cli *cli, int argc, char **argv);
 int cli_edit(struct cli *cli, int argc, char **argv);
 int cli_query(struct cli *cli, int argc, char **argv);
