@@ -84,6 +84,17 @@ void cli_format_when(struct mu_str *out, mu_msec at, mu_msec now)
 	}
 }
 
+void cli_format_bar(struct mu_str *out, int percent)
+{
+	enum { WIDTH = 20 };
+	int shown = percent < 0 ? 0 : percent > 100 ? 100 : percent;
+
+	mu_str_add_char(out, '[');
+	for (int i = 0; i < WIDTH; i++)
+		mu_str_add_char(out, i < shown * WIDTH / 100 ? '=' : ' ');
+	mu_str_printf(out, "] %3d %%", shown);
+}
+
 void cli_format_real(struct mu_str *out, double real)
 {
 	enum { DIGITS_FOR_CERTAIN = 17 };

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "aggregator/cli/verbs.h"
 
+#include "aggregator/cli/document.h"
+
 #include <string.h>
 
 enum {
@@ -107,21 +109,21 @@ static const struct cli_verb table[] = {
      cli_vm_undefine, NULL, NULL, NULL},
     {"vbd", "list", "", 0, 0, LIST, "drives of VMs", cli_object_list, NULL, NULL, NULL},
     {"vbd", "attach", "VM NAME=VALUE...", 2, -1, ACT | CLI_OPT_JSON,
-     "give a VM a disk: VDI=ID [userdevice=N] [mode=RO] [type=CD]", cli_device, "vbd.create", NULL,
-     NULL},
+     "give a VM a disk: VDI=NAME [userdevice=N] [mode=RO] [type=CD]", cli_device, "vbd.create",
+     NULL, NULL},
     {"vbd", "detach", "VM DEVICE", 2, 2, ACT, "take it away from the VM; the VDI stays", cli_device,
      "vbd.delete", NULL, NULL},
     {"vbd", "connect", "VM DEVICE", 2, 2, ACT, "give the running VM a disk of its definition",
      cli_device, "vbd.connect", NULL, NULL},
     {"vbd", "disconnect", "VM DEVICE", 2, 2, ACT, "take it from the running VM until it is started",
      cli_device, "vbd.disconnect", NULL, NULL},
-    {"vbd", "insert", "VM DEVICE VDI=ID", 3, 3, ACT, "put a CD into a drive", cli_device,
+    {"vbd", "insert", "VM DEVICE VDI=NAME", 3, 3, ACT, "put a CD into a drive", cli_device,
      "vbd.insert", NULL, NULL},
     {"vbd", "eject", "VM DEVICE", 2, 2, ACT, "take the CD out", cli_device, "vbd.eject", NULL,
      NULL},
     {"vif", "list", "", 0, 0, LIST, "network cards of VMs", cli_object_list, NULL, NULL, NULL},
     {"vif", "attach", "VM NAME=VALUE...", 2, -1, ACT | CLI_OPT_JSON,
-     "give a VM a network card: networkId=ID or bridge=NAME, MAC=, rateLimit=", cli_device,
+     "give a VM a network card: networkId=NETWORK or bridge=NAME, MAC=, rateLimit=", cli_device,
      "vif.create", NULL, NULL},
     {"vif", "detach", "VM DEVICE", 2, 2, ACT, "take it away from the VM", cli_device, "vif.delete",
      NULL, NULL},
@@ -477,6 +479,10 @@ void cli_verb_complete(int argc, char **argv, FILE *out)
 		else if (argc == 2 && *table[i].noun && strcmp(table[i].noun, argv[1]) == 0)
 			print_word(out, table[i].verb);
 	}
+	if (argc == 2 && strcmp(argv[1], "edit") == 0)
+		for (const struct cli_kind *k = cli_kinds; k->noun; k++)
+			if (!k->fixed)
+				print_word(out, k->noun);
 	if (argc >= 3)
 		v = lookup(argv[1], argv[2]);
 	if (!v && argc >= 2)
@@ -500,9 +506,16 @@ const char *cli_verb_objects(int argc, char **argv)
 	    {"USER", "users"},
 	    {"GROUP", "groups"},
 	    {"ROLE", "acl-roles"},
+	    {"RULE", "alarm-rules"},
+	    {"TARGET", "alarm-targets"},
 	};
 	const struct cli_verb *v = argc >= 3 ? lookup(argv[1], argv[2]) : NULL;
 
+	if (argc == 3 && strcmp(argv[1], "edit") == 0) {
+		const struct cli_kind *kind = cli_kind_find(argv[2]);
+
+		return kind ? kind->collection : NULL;
+	}
 	for (size_t i = 0; v && i < MU_ARRAY_SIZE(kinds); i++)
 		if (strncmp(v->args, kinds[i].prefix, strlen(kinds[i].prefix)) == 0)
 			return kinds[i].collection;

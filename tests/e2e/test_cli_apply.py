@@ -263,6 +263,17 @@ class DryRun(Case):
         self.run_muster(2, "vm", "list", "--dry-run")
 
 
+class Verify(Case):
+    def test_a_fleet_is_looked_over(self):
+        done = self.run_muster(0, "verify")
+        self.assertRegex(done.stdout, r"(?m)^note +vm +foreign-1 +somebody else made it")
+        self.demo.kill("host-2")
+        demo.wait_for("the host to be away", lambda: not self.demo.json("host", "show", "host-2")["connected"])
+        found = json.loads(self.run_muster(DIFFERS, "verify", "-ojson").stdout)
+        self.assertIn(("warning", "host", "host-2", "its agent is not connected"),
+                      [(one["level"], one["kind"], one["object"], one["finding"]) for one in found])
+
+
 class Watch(Case):
     def read_until(self, process, text):
         seen = ""

@@ -102,3 +102,22 @@ Test(format, real_numbers_as_short_as_can_be)
 		cr_expect_str_eq(text.data, cases[i].text);
 	}
 }
+
+Test(format, a_bar)
+{
+	static const struct {
+		int percent;
+		const char *text;
+	} cases[] = {{0, "[                    ]   0 %"},
+		     {50, "[==========          ]  50 %"},
+		     {100, "[====================] 100 %"},
+		     {-1, "[                    ]   0 %"},
+		     {101, "[====================] 100 %"}};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+
+		cli_format_bar(&text, cases[i].percent);
+		cr_expect_str_eq(text.data, cases[i].text);
+	}
+}

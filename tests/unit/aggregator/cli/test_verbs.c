@@ -124,12 +124,12 @@ Test(verbs, help_of_all_of_a_noun_and_of_a_verb)
 Test(verbs, completion_knows_what_comes_next)
 {
 	words("");
-	cr_expect_str_eq(
-	    before_options(print(complete)),
-	    "host\nvm\nvbd\nvif\nsnapshot\ntemplate\nsr\nalarm\nalarm-rule\nalarm-"
-	    "target\nmessage\nvdi\nnetwork\npool\npbd\ntag\njoin-token\npif\ncpu"
-	    "pool\ntask\nuser\ngroup\nrole\ntoken\nlogin\nlogout\naudit\napply\nedit\nverify\ncall\nquery"
-	    "\nevents\ntop\nping\n");
+	cr_expect_str_eq(before_options(print(complete)),
+			 "host\nvm\nvbd\nvif\nsnapshot\ntemplate\nsr\nalarm\nalarm-rule\nalarm-"
+			 "target\nmessage\nvdi\nnetwork\npool\npbd\ntag\njoin-token\npif\ncpu"
+			 "pool\ntask\nuser\ngroup\nrole\ntoken\nlogin\nlogout\naudit\napply\nedit\n"
+			 "verify\ncall\nquery"
+			 "\nevents\ntop\nping\n");
 	words("task");
 	cr_expect_str_eq(before_options(print(complete)), "list\nshow\nwait\nabort\n");
 	words("vm list");
