@@ -6,7 +6,7 @@
 PACKAGES_BUILD=(build-essential meson ninja-build pkg-config protobuf-compiler protobuf-c-compiler
 	libuv1-dev libgrpc-dev libprotobuf-c-dev libssl-dev libsqlite3-dev libwebsockets-dev
 	libyajl-dev libjansson-dev libcurl4-openssl-dev libsnappy-dev libargon2-dev libudev-dev libxen-dev libmnl-dev libexpat1-dev
-	libpcre2-dev python3-yaml curl ca-certificates)
+	libpcre2-dev libyaml-dev python3-yaml curl ca-certificates)
 PACKAGES_TEST=(libcriterion-dev librrd-dev rrdtool clang-format gcovr shellcheck git python3
 	python3-grpcio python3-protobuf python3-snappy python3-jsonschema openssl sqlite3 procps iproute2
 	e2fsprogs xfsprogs btrfs-progs qemu-utils qemu-system-common qemu-guest-agent util-linux genisoimage prometheus zsh fish)

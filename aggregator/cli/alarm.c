@@ -91,18 +91,18 @@ int cli_alarm_create(struct cli *cli, int argc, char **argv)
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *made;
 	struct mu_value *body;
+	bool trial = cli->options.dry_run && strcmp(noun->noun, "alarm-rule") == 0;
 
 	if (cli_named_body(cli, argc - 1, argv + 1, &body, &err) < 0)
 		return cli_fail(&err);
 	mu_value_remove(body, "name");
 	mu_value_set_string(cli->arena, body, "name", argv[0]);
 	if (cli_api_call(cli->api, cli->arena, "POST",
-			 cli->options.dry_run
-			     ? mu_arena_printf(cli->arena, "%s?dryRun=true", noun->path)
-			     : noun->path,
+			 trial ? mu_arena_printf(cli->arena, "%s?dryRun=true", noun->path)
+			       : noun->path,
 			 body, &made, &err) < 0)
 		return cli_fail(&err);
-	return cli->options.dry_run ? print_trial(cli, made) : cli_named_print(cli, noun, made);
+	return trial ? print_trial(cli, made) : cli_named_print(cli, noun, made);
 }
 
 static int edit(struct cli *cli, const char *ref, const struct mu_value *body)

@@ -6,6 +6,7 @@
 #include "common/http/client.h"
 #include "common/json/json.h"
 #include "common/os/clock.h"
+#include "common/os/random.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ struct cli_api {
 	struct cli_api_options options;
 	char *base;          /* "https://host:port", no slash at the end */
 	char *authorization; /* "Bearer ...", or NULL */
+	bool answered;       /* there is a server, or was a moment ago */
 };
 
 const char *cli_api_default_socket(void)
@@ -76,6 +78,7 @@ struct cli_api *cli_api_free(struct cli_api *api)
 struct call {
 	struct http_client_request request;
 	struct http_client_header headers[8];
+	struct http_client_response answer;
 	struct mu_str body;
 	char *url;
 	mu_msec begin;
@@ -83,6 +86,7 @@ struct call {
 
 static void call_deinit(struct call *c)
 {
+	http_client_response_deinit(&c->answer);
 	mu_str_deinit(&c->body);
 	free(c->url);
 }
@@ -92,7 +96,7 @@ static void call_init(struct call *c, const struct cli_api *api, const char *met
 {
 	struct http_client_request *rq = &c->request;
 
-	*c = (struct call){.begin = mu_clock_monotonic()};
+	*c = (struct call){.begin = mu_clock_monotonic(), .answer = HTTP_CLIENT_RESPONSE_INIT};
 	c->url = mu_xasprintf("%s%s", api->base, path);
 	*rq = (struct http_client_request){
 	    .method = method,
@@ -197,6 +201,161 @@ static int read_answer(const struct cli_api *api, struct mu_arena *a,
 	return 0;
 }
 
+static int send(struct cli_api *api, struct call *c, struct mu_error *err)
+{
+	if (http_client_call(&c->request, &c->answer, err) < 0)
+		return add_hint(api, err);
+	api->answered = true;
+	show_answer(api, c, c->answer.status, c->answer.body.len);
+	return 0;
+}
+
+static int call_within(struct cli_api *api, struct mu_arena *a, const char *method,
+		       const char *path, const struct mu_value *body, mu_msec timeout,
+		       const struct mu_value **ret_body, struct mu_error *err)
+{
+	struct call c;
+	int r;
+
+	call_init(&c, api, method, path, body);
+	c.request.timeout = timeout;
+	r = send(api, &c, err);
+	if (r == 0)
+		r = read_answer(api, a, &c.answer, ret_body, err);
+	call_deinit(&c);
+	return r;
+}
+
+/* --- a server that is away for a moment --- */
+
+static void pause_before_retry(void)
+{
+	struct timespec span = {.tv_nsec = RETRY_EVERY_MS * 1000000L};
+
+	(void)nanosleep(&span, NULL); /* polls: a server that is away has no way to call */
+}
+
+/* Of these the server keeps what came of a key. Others have secrets in their answers, or bodies
+ * that are not held. */
+static bool takes_key(const char *method, const char *path)
+{
+	static const char *const collections[] = {
+	    "calls",         "vms",  "vm-snapshots", "vm-templates", "srs",   "vdis",
+	    "vdi-snapshots", "vbds", "vifs",         "pbds",         "pools", "networks",
+	};
+	const char *name = path + strlen("/rest/v0/");
+	size_t len = strcspn(name, "/?");
+
+	if (strcmp(method, "PUT") == 0 || strstr(path, "/uploads"))
+		return false;
+	for (size_t i = 0; i < MU_ARRAY_SIZE(collections); i++)
+		if (strlen(collections[i]) == len && strncmp(collections[i], name, len) == 0)
+			return true;
+	return false;
+}
+
+/* As a parameter, since a header does not survive HTTP/2 (docs/design/rest.md). */
+static const char *with_key(struct mu_arena *a, const char *path)
+{
+	struct mu_uuid key = mu_random_uuid();
+	char text[MU_UUID_TEXT];
+
+	return mu_arena_printf(a, "%s%cidempotencyKey=%s", path, strchr(path, '?') ? '&' : '?',
+			       mu_uuid_format(&key, text));
+}
+
+/* Sends it until there is an answer, or no hope for one. `again`: twice is as good as once. */
+static int send_patiently(struct cli_api *api, struct call *c, bool again, struct mu_error *err)
+{
+	mu_msec end = c->begin + RETRY_FOR_MS;
+	struct mu_error why = MU_ERROR_INIT;
+
+	for (;;) {
+		bool broken;
+
+		if (send(api, c, &why) == 0)
+			return 0;
+		broken = c->answer.broken;
+		if (why.code != MU_E_UNAVAILABLE || !(broken ? again : api->answered) ||
+		    mu_clock_monotonic() >= end)
+			break;
+		api->answered = true; /* a connection stood */
+		pause_before_retry();
+		http_client_response_deinit(&c->answer);
+		mu_error_clear(&why);
+	}
+	return mu_error_set(err, why.code, "%s", why.text);
+}
+
+/* --- calls --- */
+
+/* A trial is the server's own dry run. */
+static bool is_only_shown(const struct cli_api *api, const char *method, const char *path)
+{
+	return api->options.dry_run && strcmp(method, "GET") != 0 && !strstr(path, "dryRun=true");
+}
+
+static int show(const char *method, const char *path, const struct mu_value *body,
+		struct mu_error *err)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+
+	mu_str_printf(&text, "%s %s\n", method, path);
+	if (body)
+		mu_json_write(&text, body, true);
+	if (fwrite(text.data, 1, text.len, stdout) != text.len)
+		return mu_error_set(err, MU_E_IO, "cannot write to stdout");
+	mu_error_clear(err);
+	return MU_FAILED;
+}
+
+/* As cli_api_call(), with what a header says, and one of the answer (ret_etag may be NULL). */
+static int call(struct cli_api *api, struct mu_arena *a, const char *method, const char *path,
+		const char *if_match, const struct mu_value *body, const struct mu_value **ret_body,
+		char *ret_etag, struct mu_error *err)
+{
+	bool reads = strcmp(method, "GET") == 0, keyed = !reads && takes_key(method, path);
+	struct call c;
+	int r;
+
+	if (is_only_shown(api, method, path))
+		return show(method, path, body, err);
+	call_init(&c, api, method, keyed ? with_key(a, path) : path, body);
+	if (if_match && *if_match)
+		c.headers[c.request.n_headers++] =
+		    (struct http_client_header){"if-match", if_match};
+	r = send_patiently(api, &c, reads || keyed, err);
+	if (r == 0 && c.answer.status == 412)
+		r = CLI_API_STALE;
+	else if (r == 0)
+		r = read_answer(api, a, &c.answer, ret_body, err);
+	if (r == 0 && ret_etag)
+		http_client_header(&c.answer, "etag", ret_etag, CLI_API_ETAG_TEXT);
+	call_deinit(&c);
+	return r;
+}
+
+int cli_api_call(struct cli_api *api, struct mu_arena *a, const char *method, const char *path,
+		 const struct mu_value *body, const struct mu_value **ret_body,
+		 struct mu_error *err)
+{
+	return call(api, a, method, path, NULL, body, ret_body, NULL, err);
+}
+
+int cli_api_look(struct cli_api *api, struct mu_arena *a, const char *path,
+		 const struct mu_value **ret_body, char ret_etag[static CLI_API_ETAG_TEXT],
+		 struct mu_error *err)
+{
+	return call(api, a, "GET", path, NULL, NULL, ret_body, ret_etag, err);
+}
+
+int cli_api_patch(struct cli_api *api, struct mu_arena *a, const char *path, const char *etag,
+		  const struct mu_value *body, const struct mu_value **ret_body,
+		  struct mu_error *err)
+{
+	return call(api, a, "PATCH", path, etag, body, ret_body, NULL, err);
+}
+
 int cli_api_move(struct cli_api *api, struct mu_arena *a, const char *method, const char *path,
 		 const struct http_client_header *headers, size_t n_headers,
 		 const struct http_client_bytes *bytes, struct http_client_response *ret_response,
@@ -205,6 +364,8 @@ int cli_api_move(struct cli_api *api, struct mu_arena *a, const char *method, co
 	struct call c;
 	int r;
 
+	if (is_only_shown(api, method, path))
+		return show(method, path, NULL, err);
 	call_init(&c, api, method, path, NULL);
 	c.request.idle_timeout = MOVE_IDLE_MS;
 	for (size_t i = 0; i < n_headers; i++) {
@@ -219,56 +380,19 @@ int cli_api_move(struct cli_api *api, struct mu_arena *a, const char *method, co
 	return ret_response->status < 400 ? 0 : refused(api, a, ret_response, err);
 }
 
-static int call_within(struct cli_api *api, struct mu_arena *a, const char *method,
-		       const char *path, const struct mu_value *body, mu_msec timeout,
-		       const struct mu_value **ret_body, struct mu_error *err)
-{
-	__attribute__((
-	    cleanup(http_client_response_deinit_cleanup))) struct http_client_response answer =
-	    HTTP_CLIENT_RESPONSE_INIT;
-	struct call c;
-	int r;
-
-	call_init(&c, api, method, path, body);
-	c.request.timeout = timeout;
-	r = http_client_call(&c.request, &answer, err);
-	if (r == 0) {
-		show_answer(api, &c, answer.status, answer.body.len);
-		r = read_answer(api, a, &answer, ret_body, err);
-	} else {
-		r = add_hint(api, err);
-	}
-	call_deinit(&c);
-	return r;
-}
-
-int cli_api_call(struct cli_api *api, struct mu_arena *a, const char *method, const char *path,
-		 const struct mu_value *body, const struct mu_value **ret_body,
-		 struct mu_error *err)
-{
-	return call_within(api, a, method, path, body, CALL_MS, ret_body, err);
-}
-
 int cli_api_text(struct cli_api *api, struct mu_arena *a, const char *path, const char **ret_text,
 		 struct mu_error *err)
 {
-	__attribute__((
-	    cleanup(http_client_response_deinit_cleanup))) struct http_client_response answer =
-	    HTTP_CLIENT_RESPONSE_INIT;
 	struct call c;
 	int r;
 
 	call_init(&c, api, "GET", path, NULL);
-	r = http_client_call(&c.request, &answer, err);
+	r = send_patiently(api, &c, true, err);
+	if (r == 0 && (c.answer.status < 200 || c.answer.status > 299))
+		r = refused(api, a, &c.answer, err);
 	if (r == 0)
-		show_answer(api, &c, answer.status, answer.body.len);
-	else
-		r = add_hint(api, err);
-	if (r == 0 && (answer.status < 200 || answer.status > 299))
-		r = refused(api, a, &answer, err);
-	if (r == 0)
-		*ret_text =
-		    mu_arena_strndup(a, answer.body.data ? answer.body.data : "", answer.body.len);
+		*ret_text = mu_arena_strndup(a, c.answer.body.data ? c.answer.body.data : "",
+					     c.answer.body.len);
 	call_deinit(&c);
 	return r;
 }
@@ -284,13 +408,6 @@ struct wait {
 	void (*progress)(void *ctx, int percent);
 	void *ctx;
 };
-
-static void pause_before_retry(void)
-{
-	struct timespec span = {.tv_nsec = RETRY_EVERY_MS * 1000000L};
-
-	(void)nanosleep(&span, NULL); /* polls: a server that is away has no way to call */
-}
 
 static void show_progress(const struct wait *w)
 {
@@ -372,9 +489,22 @@ struct events {
 	struct mu_arena *arena;
 	bool (*each)(void *ctx, const char *event, const struct mu_value *object);
 	void *ctx;
-	bool ended; /* by each() */
+	char *since; /* NULL: nobody wants to come back */
+	bool ended;  /* by each() */
 	struct mu_error err;
 };
+
+/* Keep where the stream is. Was that known before? Else there is nothing to wait for yet. */
+static bool had_its_place(struct events *e)
+{
+	bool known = e->since[0] != '\0';
+
+	/* Behind a gap the place is the newest, whatever that is when one comes back. */
+	(void)snprintf(e->since, CLI_API_EVENT_ID_MAX, "%s",
+		       strcmp(cli_sse_event(&e->sse), "gap") == 0 ? "" : cli_sse_id(&e->sse));
+	e->ended = !known;
+	return known;
+}
 
 static bool on_event_line(const char *line, void *ctx)
 {
@@ -388,8 +518,10 @@ static bool on_event_line(const char *line, void *ctx)
 	if (strcmp(event, "init") == 0 || strcmp(event, "ping") == 0) {
 		if (e->api->options.verbose)
 			(void)fprintf(stderr, "< %s\n", event);
-		return true;
+		return !e->since || had_its_place(e);
 	}
+	if (e->since)
+		(void)had_its_place(e);
 	mu_arena_reset(e->arena);
 	if (mu_json_read(e->arena, cli_sse_data(&e->sse), strlen(cli_sse_data(&e->sse)), &object,
 			 &e->err) < 0) {
@@ -400,40 +532,62 @@ static bool on_event_line(const char *line, void *ctx)
 	return !e->ended;
 }
 
+static int stream(struct cli_api *api, struct events *e, const char *path, struct mu_error *err)
+{
+	struct call c;
+	int r;
+
+	cli_sse_init(&e->sse);
+	call_init(&c, api, "GET", path, NULL);
+	c.request.idle_timeout = EVENTS_IDLE_MS;
+	r = http_client_stream(&c.request, on_event_line, e, &c.answer, err);
+	if (r < 0)
+		r = add_hint(api, err);
+	else if (e->err.code != MU_E_NONE)
+		r = mu_error_set(err, e->err.code, "%s", e->err.text);
+	else if (c.answer.status > 299)
+		r = refused(api, e->arena, &c.answer, err);
+	else if (!e->ended)
+		r = mu_error_set(err, MU_E_UNAVAILABLE,
+				 "the server has ended the stream of events");
+	call_deinit(&c);
+	cli_sse_deinit(&e->sse);
+	return r;
+}
+
 int cli_api_events(struct cli_api *api, const char *const *collections, size_t n_collections,
 		   bool (*each)(void *ctx, const char *event, const struct mu_value *object),
 		   void *ctx, struct mu_error *err)
 {
-	__attribute__((
-	    cleanup(http_client_response_deinit_cleanup))) struct http_client_response answer =
-	    HTTP_CLIENT_RESPONSE_INIT;
+	MU_CLEANUP(mu_arena_free) struct mu_arena *arena = mu_arena_new();
+	MU_CLEANUP(mu_str_deinit) struct mu_str path = MU_STR_INIT;
 	struct events e = {
-	    .api = api, .arena = mu_arena_new(), .each = each, .ctx = ctx, .err = MU_ERROR_INIT};
-	struct mu_str path = MU_STR_INIT;
-	struct call c;
-	int r;
+	    .api = api, .arena = arena, .each = each, .ctx = ctx, .err = MU_ERROR_INIT};
 
 	mu_str_add(&path, "/rest/v0/events?collections=");
 	for (size_t i = 0; i < n_collections; i++)
 		mu_str_printf(&path, "%s%s", i ? "," : "", collections[i]);
-	cli_sse_init(&e.sse);
-	call_init(&c, api, "GET", path.data, NULL);
-	c.request.idle_timeout = EVENTS_IDLE_MS;
-	r = http_client_stream(&c.request, on_event_line, &e, &answer, err);
-	if (r < 0)
-		r = add_hint(api, err);
-	else if (e.err.code != MU_E_NONE)
-		r = mu_error_set(err, e.err.code, "%s", e.err.text);
-	else if (answer.status > 299)
-		r = refused(api, e.arena, &answer, err);
-	else if (!e.ended)
-		r = mu_error_set(err, MU_E_UNAVAILABLE,
-				 "the server has ended the stream of events");
-	call_deinit(&c);
-	cli_sse_deinit(&e.sse);
-	mu_arena_free(e.arena);
-	mu_str_deinit(&path);
-	return r;
+	return stream(api, &e, path.data, err);
+}
+
+static bool stop(void *ctx, const char *event, const struct mu_value *object)
+{
+	(void)ctx;
+	(void)event;
+	(void)object;
+	return false;
+}
+
+int cli_api_await(struct cli_api *api, const char *collection,
+		  char since[static CLI_API_EVENT_ID_MAX], struct mu_error *err)
+{
+	MU_CLEANUP(mu_arena_free) struct mu_arena *arena = mu_arena_new();
+	struct events e = {
+	    .api = api, .arena = arena, .each = stop, .since = since, .err = MU_ERROR_INIT};
+	const char *path = mu_arena_printf(arena, "/rest/v0/events?collections=%s%s%s", collection,
+					   *since ? "&since=" : "", since);
+
+	return stream(api, &e, path, err);
 }
 
 /* WebSocket */

@@ -20,6 +20,8 @@ struct cli_api_options {
 	const char *ca;     /* PEM file; NULL: the system's */
 	bool insecure;
 	bool verbose; /* calls on stderr */
+	bool
+	    dry_run; /* show on stdout what would be sent to change something, and do not send it */
 };
 
 /* Where a call would go when nothing is named: the local agent's socket if there is one, else the
@@ -33,10 +35,24 @@ struct cli_api *cli_api_free(struct cli_api *api);
 
 /* One call: "GET", "/rest/v0/vms?fields=*". `body` may be NULL. *ret_body (may be NULL) is the
  * answer, null for an empty one. A status of 400 and up fails with the code it stands for and the
- * server's words. */
+ * server's words. A connection that breaks, or a server that answered before and is away, is tried
+ * again for half a minute; a change only if the server can tell the second from the first. In a dry
+ * run a change fails with MU_E_NONE: it has been shown, and there is nothing to say. */
 int cli_api_call(struct cli_api *api, struct mu_arena *a, const char *method, const char *path,
 		 const struct mu_value *body, const struct mu_value **ret_body,
 		 struct mu_error *err);
+
+enum { CLI_API_ETAG_TEXT = 80 };
+/* GET of one object, with its ETag, "" where it has none. */
+int cli_api_look(struct cli_api *api, struct mu_arena *a, const char *path,
+		 const struct mu_value **ret_body, char ret_etag[static CLI_API_ETAG_TEXT],
+		 struct mu_error *err);
+enum { CLI_API_STALE = 1 };
+/* PATCH of an object that still has that ETag (NULL or "": whatever it has); CLI_API_STALE when it
+ * has another by now, and nothing was changed. */
+int cli_api_patch(struct cli_api *api, struct mu_arena *a, const char *path, const char *etag,
+		  const struct mu_value *body, const struct mu_value **ret_body,
+		  struct mu_error *err);
 
 /* Bytes: the request's body is a file's, or the answer's go to somebody (http_client_bytes). A
  * status of 400 and up fails as above; *ret_response is to be deinitialised in any case. */
@@ -65,6 +81,12 @@ int cli_api_wait(struct cli_api *api, struct mu_arena *a, const char *task, mu_m
 int cli_api_events(struct cli_api *api, const char *const *collections, size_t n_collections,
 		   bool (*each)(void *ctx, const char *event, const struct mu_value *object),
 		   void *ctx, struct mu_error *err);
+
+enum { CLI_API_EVENT_ID_MAX = 24 };
+/* Return at the next event of a collection after that with the id `since`, which becomes the new
+ * one's; for "" at once, with the newest. Fails as cli_api_events() does. */
+int cli_api_await(struct cli_api *api, const char *collection,
+		  char since[static CLI_API_EVENT_ID_MAX], struct mu_error *err);
 
 /* Would a WebSocket at `path` be opened? Fails as the server would refuse it. */
 int cli_api_may_upgrade(struct cli_api *api, struct mu_arena *a, const char *path,

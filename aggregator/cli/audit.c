@@ -67,7 +67,7 @@ int cli_audit_list(struct cli *cli, int argc, char **argv)
 		before = id ? id->integer : 0;
 	}
 	cli_render_list(&out, &render, all);
-	return cli_print(&out);
+	return cli_print_view(cli, &out);
 }
 
 int cli_audit_show(struct cli *cli, int argc, char **argv)

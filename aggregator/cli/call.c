@@ -14,6 +14,29 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* Arguments that are ids, for whoever has names. */
+static int names_to_ids(struct cli *cli, struct mu_value *arguments, struct mu_error *err)
+{
+	static const struct {
+		const char *argument;
+		const char *collection;
+	} ids[] = {{"VDI", "vdis"},      {"networkId", "networks"}, {"srId", "srs"},
+		   {"suspendSr", "srs"}, {"affinityHost", "hosts"}, {"snapshotId", "vm-snapshots"}};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(ids); i++) {
+		const char *ref = mu_value_as_string(mu_value_get(arguments, ids[i].argument));
+		const char *id;
+
+		if (!ref)
+			continue;
+		if (cli_find_id(cli, ids[i].collection, ref, &id, err) < 0)
+			return mu_error_prefix(err, "%s", ids[i].argument);
+		mu_value_remove(arguments, ids[i].argument);
+		mu_value_set_string(cli->arena, arguments, ids[i].argument, id);
+	}
+	return 0;
+}
+
 /* name=value words, or --json. */
 static int read_arguments(struct cli *cli, int argc, char **argv, struct mu_value **ret,
 			  struct mu_error *err)
@@ -86,14 +109,12 @@ int cli_vm_edit(struct cli *cli, int argc, char **argv)
 	const struct mu_value *vm, *answer;
 	struct mu_value *arguments;
 	const char *path;
-	int r;
 
 	if (read_arguments(cli, argc - 1, argv + 1, &arguments, &err) < 0) {
 		(void)cli_fail(&err);
 		return CLI_USAGE;
 	}
-	r = cli_find_vm(cli, argv[0], &vm, &err);
-	if (r != CLI_OK)
+	if (names_to_ids(cli, arguments, &err) < 0 || cli_find_vm(cli, argv[0], &vm, &err) < 0)
 		return cli_fail(&err);
 	path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s?sync=false",
 			       mu_value_as_string(mu_value_get(vm, "id")));
@@ -133,7 +154,7 @@ int cli_device(struct cli *cli, int argc, char **argv)
 		mu_value_remove(arguments, "device");
 		mu_value_set_string(cli->arena, arguments, "device", argv[1]);
 	}
-	if (cli_find_vm(cli, argv[0], &vm, &err) < 0)
+	if (names_to_ids(cli, arguments, &err) < 0 || cli_find_vm(cli, argv[0], &vm, &err) < 0)
 		return cli_fail(&err);
 	mu_value_set_string(cli->arena, body, "method", cli->verb->action);
 	mu_value_set_string(cli->arena, body, "objectId",
@@ -144,29 +165,23 @@ int cli_device(struct cli *cli, int argc, char **argv)
 	return cli_call_finish(cli, argv[0], answer);
 }
 
-/* An id, or the name of a VM or host. */
-static int find_object(struct cli *cli, const char *ref, const char **ret_id, struct mu_error *err)
+/* An id; or a name of what the method is about: "sr.scan" of an SR. */
+static int find_object(struct cli *cli, const char *method, const char *ref, const char **ret_id,
+		       struct mu_error *err)
 {
-	const struct mu_value *hosts, *object;
-	struct mu_uuid uuid;
+	static const struct {
+		const char *prefix;
+		const char *collection;
+	} objects[] = {{"vdi.create", "srs"},    {"vdi.import", "srs"},   {"vm.create", "hosts"},
+		       {"vm.import_ova", "srs"}, {"vm.import", "hosts"},  {"sr.create", "hosts"},
+		       {"cpupool.move", "vms"},  {"sr.", "srs"},          {"vdi.", "vdis"},
+		       {"host.", "hosts"},       {"network.", "hosts"},   {"cpupool.", "hosts"},
+		       {"pci.assign", "hosts"},  {"pci.release", "hosts"}};
 
-	if (mu_uuid_parse(ref, &uuid)) {
-		*ret_id = ref;
-		return 0;
-	}
-	if (cli_find_vm(cli, ref, &object, err) < 0) {
-		if (err->code != MU_E_NOT_FOUND ||
-		    cli_api_call(cli->api, cli->arena, "GET", "/rest/v0/hosts?fields=id,name_label",
-				 NULL, &hosts, err) < 0)
-			return MU_FAILED;
-		if (cli_resolve(hosts, "host", ref, &object, err) < 0)
-			return mu_error_set(err, MU_E_NOT_FOUND,
-					    "there is no VM and no host '%.100s'; hint: other "
-					    "objects go by their id",
-					    ref);
-	}
-	*ret_id = mu_value_as_string(mu_value_get(object, "id"));
-	return 0;
+	for (size_t i = 0; i < MU_ARRAY_SIZE(objects); i++)
+		if (mu_str_has_prefix(method, objects[i].prefix))
+			return cli_find_id(cli, objects[i].collection, ref, ret_id, err);
+	return cli_find_id(cli, "vms", ref, ret_id, err);
 }
 
 int cli_call_method(struct cli *cli, const char *label, const char *method, const char *object,
@@ -193,8 +208,9 @@ int cli_call(struct cli *cli, int argc, char **argv)
 	const char *id, *host = NULL;
 
 	if (read_arguments(cli, argc - 2, argv + 2, &arguments, &err) < 0 ||
-	    find_object(cli, argv[1], &id, &err) < 0 ||
-	    (cli->options.host && find_object(cli, cli->options.host, &host, &err) < 0))
+	    names_to_ids(cli, arguments, &err) < 0 ||
+	    find_object(cli, argv[0], argv[1], &id, &err) < 0 ||
+	    (cli->options.host && cli_find_id(cli, "hosts", cli->options.host, &host, &err) < 0))
 		return cli_fail(&err);
 	return cli_call_method(cli, argv[0], argv[0], id, host, arguments);
 }

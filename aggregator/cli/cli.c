@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { JSON_MAX_BYTES = 256 * 1024 };
+enum { TEXT_MAX_BYTES = 256 * 1024 };
 
 enum cli_exit cli_exit_of(enum mu_error_code code)
 {
@@ -44,6 +44,8 @@ enum cli_exit cli_exit_of(enum mu_error_code code)
 
 int cli_fail(const struct mu_error *err)
 {
+	if (err->code == MU_E_NONE) /* a dry run ends here */
+		return CLI_OK;
 	(void)fprintf(stderr, "muster: %s\n", err->text);
 	return (int)cli_exit_of(err->code);
 }
@@ -73,9 +75,8 @@ int cli_get(struct cli *cli, const char *path, const struct mu_value **ret_body)
 	return CLI_OK;
 }
 
-void cli_add_parameter(struct mu_str *path, const char *name, const char *value)
+void cli_add_encoded(struct mu_str *path, const char *value)
 {
-	mu_str_printf(path, "%c%s=", strchr(path->data, '?') ? '&' : '?', name);
 	for (const char *p = value; *p; p++) {
 		bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
 			     (*p >= '0' && *p <= '9') || strchr("-_.~*,$", *p);
@@ -85,6 +86,12 @@ void cli_add_parameter(struct mu_str *path, const char *name, const char *value)
 		else
 			mu_str_printf(path, "%%%02X", (unsigned)(unsigned char)*p);
 	}
+}
+
+void cli_add_parameter(struct mu_str *path, const char *name, const char *value)
+{
+	mu_str_printf(path, "%c%s=", strchr(path->data, '?') ? '&' : '?', name);
+	cli_add_encoded(path, value);
 }
 
 const char *cli_list_path(struct cli *cli, const char *collection, const char *fields)
@@ -115,7 +122,7 @@ struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *
 	    .fields = cli->options.fields,
 	    .header = !cli->options.no_header,
 	    .color = isatty(STDOUT_FILENO) && !(no_color && *no_color),
-	    .now = mu_clock_wall(),
+	    .now = cli->watching ? 0 : mu_clock_wall(), /* "2 min ago" is no change */
 	};
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(outputs); i++)
@@ -137,6 +144,14 @@ int cli_print(struct mu_str *out)
 	return CLI_OK;
 }
 
+int cli_print_view(struct cli *cli, struct mu_str *out)
+{
+	if (!cli->captured)
+		return cli_print(out);
+	mu_str_add_bytes(cli->captured, out->data ? out->data : "", out->len);
+	return CLI_OK;
+}
+
 int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
@@ -153,7 +168,7 @@ int cli_list(struct cli *cli, const char *collection, const struct cli_column *c
 	if (r != CLI_OK)
 		return r;
 	cli_render_list(&out, &render, list);
-	return cli_print(&out);
+	return cli_print_view(cli, &out);
 }
 
 static int read_stdin(struct mu_str *text, struct mu_error *err)
@@ -167,24 +182,50 @@ static int read_stdin(struct mu_str *text, struct mu_error *err)
 		if (n < 0)
 			return mu_error_errno(err, errno, "stdin");
 		mu_str_add_bytes(text, buf, (size_t)n);
-		if (text->len > JSON_MAX_BYTES)
+		if (text->len > TEXT_MAX_BYTES)
 			return mu_error_set(err, MU_E_TOO_LARGE, "stdin: more than %d bytes",
-					    JSON_MAX_BYTES);
+					    TEXT_MAX_BYTES);
 	}
 	return 0;
+}
+
+int cli_read_text(const char *path, struct mu_str *ret, struct mu_error *err)
+{
+	return strcmp(path, "-") == 0 ? read_stdin(ret, err)
+				      : mu_file_read(path, TEXT_MAX_BYTES, ret, err);
 }
 
 int cli_read_json(struct cli *cli, const char *path, struct mu_value **ret, struct mu_error *err)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str text = MU_STR_INIT;
-	int r = strcmp(path, "-") == 0 ? read_stdin(&text, err)
-				       : mu_file_read(path, JSON_MAX_BYTES, &text, err);
 
-	if (r < 0)
+	if (cli_read_text(path, &text, err) < 0)
 		return MU_FAILED;
 	if (mu_json_read(cli->arena, text.data ? text.data : "", text.len, ret, err) < 0)
 		return mu_error_prefix(err, "%s", path);
 	return 0;
+}
+
+int cli_confirm(struct cli *cli, const char *question)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	char answer[8] = "";
+
+	if (cli->options.yes)
+		return CLI_OK;
+	if (!isatty(STDIN_FILENO) || !cli_is_watched()) {
+		(void)mu_error_set(
+		    &err, MU_E_INVALID,
+		    "there is no terminal to ask at, nothing is changed; hint: --yes");
+		(void)cli_fail(&err);
+		return CLI_USAGE;
+	}
+	(void)fprintf(stderr, "%s [y/N] ", question);
+	if (fgets(answer, sizeof answer, stdin) &&
+	    (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
+		return CLI_OK;
+	(void)fputs("muster: nothing is changed\n", stderr);
+	return CLI_FAILED;
 }
 
 bool cli_is_watched(void)

@@ -18,6 +18,7 @@ enum cli_exit {
 	CLI_CONFLICT = 4, /* not possible in the present state */
 	CLI_RUNNING = 5,  /* timed out; the task, whose id is on stdout, may go on */
 	CLI_PARTIAL = 6,  /* of several objects, some */
+	CLI_DIFFERS = 7,  /* a comparison has found differences */
 };
 
 struct cli_verb;
@@ -27,6 +28,8 @@ struct cli {
 	struct cli_options options;
 	struct cli_api *api;
 	struct mu_arena *arena;
+	struct mu_str *captured; /* what is printed goes here; NULL: to stdout */
+	bool watching;           /* it is printed again and again, and compared */
 };
 
 struct cli_verb {
@@ -42,7 +45,7 @@ struct cli_verb {
 	const char *done; /* "started", for the line that says so */
 };
 
-/* Print the error and give the exit code that stands for it. */
+/* Print the error and give the exit code that stands for it; MU_E_NONE is the end of a dry run. */
 int cli_fail(const struct mu_error *err);
 enum cli_exit cli_exit_of(enum mu_error_code code);
 /* The exit code of several objects' results together. */
@@ -50,6 +53,8 @@ int cli_exit_together(const int *exits, size_t n);
 
 /* Answer to GET `path`, or an error printed and its exit code returned (CLI_OK otherwise). */
 int cli_get(struct cli *cli, const char *path, const struct mu_value **ret_body);
+/* Append text, percent-encoded. */
+void cli_add_encoded(struct mu_str *path, const char *value);
 /* Append "?name=value" or "&name=value", percent-encoded. */
 void cli_add_parameter(struct mu_str *path, const char *name, const char *value);
 /* "/rest/v0/<collection>?fields=..." with the options' filter, sort and limit, percent-encoded. */
@@ -57,8 +62,12 @@ const char *cli_list_path(struct cli *cli, const char *collection, const char *f
 struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *columns);
 /* What `out` holds, to stdout; a failed write is CLI_FAILED. */
 int cli_print(struct mu_str *out);
+/* The same for what --watch can show: to whoever captures it. */
+int cli_print_view(struct cli *cli, struct mu_str *out);
 /* The verb `muster X list` in general. */
 int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns);
+/* A file's text, or stdin's for "-". */
+int cli_read_text(const char *path, struct mu_str *ret, struct mu_error *err);
 /* A file's JSON, or stdin's for "-". */
 int cli_read_json(struct cli *cli, const char *path, struct mu_value **ret, struct mu_error *err);
 /* vm.c: the VM that `ref` names, with id, name_label and $container. */
@@ -67,6 +76,9 @@ int cli_find_vm(struct cli *cli, const char *ref, const struct mu_value **ret_vm
 /* object_call.c: the id of what `ref` names in a collection ("vdis"). */
 int cli_find_id(struct cli *cli, const char *collection, const char *ref, const char **ret_id,
 		struct mu_error *err);
+/* Does the person at the terminal say yes, or does --yes? CLI_OK, or the exit code of not doing it.
+ */
+int cli_confirm(struct cli *cli, const char *question);
 /* Is stderr somebody's terminal? */
 bool cli_is_watched(void);
 

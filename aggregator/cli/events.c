@@ -25,6 +25,14 @@ static const struct {
     {"message", "message"},
 };
 
+const char *cli_events_collection(const char *noun)
+{
+	for (size_t i = 0; i < MU_ARRAY_SIZE(collections); i++)
+		if (strcmp(collections[i].word, noun) == 0)
+			return collections[i].collection;
+	return NULL;
+}
+
 struct stream {
 	enum cli_output output;
 	bool failed;

@@ -4,6 +4,7 @@
 #include "common/base/mem.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void cli_format_bytes(struct mu_str *out, int64_t bytes)
@@ -81,6 +82,30 @@ void cli_format_when(struct mu_str *out, mu_msec at, mu_msec now)
 		format_span(out, now - at);
 		mu_str_add(out, " ago)");
 	}
+}
+
+void cli_format_bar(struct mu_str *out, int percent)
+{
+	enum { WIDTH = 20 };
+	int shown = percent < 0 ? 0 : percent > 100 ? 100 : percent;
+
+	mu_str_add_char(out, '[');
+	for (int i = 0; i < WIDTH; i++)
+		mu_str_add_char(out, i < shown * WIDTH / 100 ? '=' : ' ');
+	mu_str_printf(out, "] %3d %%", shown);
+}
+
+void cli_format_real(struct mu_str *out, double real)
+{
+	enum { DIGITS_FOR_CERTAIN = 17 };
+	char text[32];
+
+	for (int digits = 15; digits <= DIGITS_FOR_CERTAIN; digits++) {
+		(void)snprintf(text, sizeof text, "%.*g", digits, real);
+		if (strtod(text, NULL) == real)
+			break;
+	}
+	mu_str_add(out, text);
 }
 
 void cli_format_text(struct mu_str *out, const char *text)

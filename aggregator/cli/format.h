@@ -13,6 +13,10 @@
 void cli_format_bytes(struct mu_str *out, int64_t bytes);
 /* "2026-11-20 17:30:10Z (3 min ago)"; "-" for 0. Both in ms since 1970 UTC. */
 void cli_format_when(struct mu_str *out, mu_msec at, mu_msec now);
+/* The shortest text that is read back as the same number: "0.9". */
+void cli_format_real(struct mu_str *out, double real);
+/* "[=====     ]  50 %" */
+void cli_format_bar(struct mu_str *out, int percent);
 /* Text from outside for a terminal: control characters become '?'. */
 void cli_format_text(struct mu_str *out, const char *text);
 /* Columns that `text` takes on a terminal: code points, wide East Asian ones as two. */

@@ -173,5 +173,5 @@ int cli_host_show(struct cli *cli, int argc, char **argv)
 			show_one(cli, &out, &render, host);
 	}
 	r = cli_exit_together(exits, (size_t)argc);
-	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
+	return cli_print_view(cli, &out) == CLI_OK ? r : CLI_FAILED;
 }

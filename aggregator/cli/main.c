@@ -37,8 +37,11 @@ static int take_stored(struct cli *cli, struct mu_error *err)
 static int connect_api(struct cli *cli, struct mu_error *err)
 {
 	struct cli_options *o = &cli->options;
-	struct cli_api_options api = {
-	    .token = o->token, .ca = o->ca, .insecure = o->insecure, .verbose = o->verbose};
+	struct cli_api_options api = {.token = o->token,
+				      .ca = o->ca,
+				      .insecure = o->insecure,
+				      .verbose = o->verbose,
+				      .dry_run = o->dry_run};
 
 	cli_options_environment(o);
 	if ((!cli->verb || cli->verb->run != cli_logout) && take_stored(cli, err) < 0)
@@ -114,7 +117,8 @@ static int run(struct cli *cli, int argc, char **argv)
 	}
 	if (connect_api(cli, &err) < 0)
 		return cli_fail(&err);
-	return cli->verb->run(cli, argc - first, argv + first);
+	return cli->options.watch ? cli_watch(cli, argc - first, argv + first)
+				  : cli->verb->run(cli, argc - first, argv + first);
 }
 
 int main(int argc, char **argv)

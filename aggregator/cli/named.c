@@ -63,7 +63,7 @@ int cli_named_list(struct cli *cli, const struct cli_named *n)
 	if (r != CLI_OK)
 		return r;
 	cli_render_list(&out, &render, list);
-	return cli_print(&out);
+	return cli_print_view(cli, &out);
 }
 
 int cli_named_show(struct cli *cli, const struct cli_named *n, int argc, char **argv)
@@ -86,7 +86,7 @@ int cli_named_show(struct cli *cli, const struct cli_named *n, int argc, char **
 		cli_render_object(&out, &render, object);
 	}
 	r = cli_exit_together(exits, (size_t)argc);
-	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
+	return cli_print_view(cli, &out) == CLI_OK ? r : CLI_FAILED;
 }
 
 int cli_named_print(struct cli *cli, const struct cli_named *n, const struct mu_value *object)

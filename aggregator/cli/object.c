@@ -128,7 +128,44 @@ static const struct cli_column message_columns[] = {
     {NULL, NULL, CLI_CELL_TEXT, false},
 };
 
+static const struct cli_column pool_columns[] = {
+    {"NAME", "name_label", CLI_CELL_TEXT, false},
+    {"CPUS", "cpus.cores", CLI_CELL_NUMBER, false},
+    {"ID", "id", CLI_CELL_TEXT, false},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
+static const struct cli_column pbd_columns[] = {
+    {"SR", "sr", CLI_CELL_TEXT, false},
+    {"HOST", "on", CLI_CELL_TEXT, false},
+    {"ATTACHED", "attached", CLI_CELL_TEXT, false},
+    {"TROUBLE", "trouble", CLI_CELL_TEXT, false},
+    {"ID", "id", CLI_CELL_TEXT, false},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
+static const struct cli_column vbd_columns[] = {
+    {"VM", "vm", CLI_CELL_TEXT, false},          {"DEVICE", "device", CLI_CELL_TEXT, false},
+    {"VDI", "vdi", CLI_CELL_TEXT, false},        {"ATTACHED", "attached", CLI_CELL_TEXT, false},
+    {"CD", "is_cd_drive", CLI_CELL_TEXT, false}, {"READ-ONLY", "read_only", CLI_CELL_TEXT, false},
+    {"ID", "id", CLI_CELL_TEXT, false},          {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
+static const struct cli_column vif_columns[] = {
+    {"VM", "vm", CLI_CELL_TEXT, false},
+    {"DEVICE", "device", CLI_CELL_TEXT, false},
+    {"NETWORK", "network", CLI_CELL_TEXT, false},
+    {"MAC", "MAC", CLI_CELL_TEXT, false},
+    {"ATTACHED", "attached", CLI_CELL_TEXT, false},
+    {"ID", "id", CLI_CELL_TEXT, false},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
 static const struct kind kinds[] = {
+    {"pool", "pools", pool_columns, {{NULL, NULL, NULL}}},
+    {"pbd", "pbds", pbd_columns, {{"SR", "sr", "srs"}, {"host", "on", "hosts"}}},
+    {"vbd", "vbds", vbd_columns, {{"VM", "vm", "vms"}, {"VDI", "vdi", "vdis"}}},
+    {"vif", "vifs", vif_columns, {{"$VM", "vm", "vms"}, {"$network", "network", "networks"}}},
     {"alarm", "alarms", alarm_columns, {{NULL, NULL, NULL}}},
     {"message", "messages", message_columns, {{NULL, NULL, NULL}}},
     {"sr", "srs", sr_columns, {{"$container", "host", "hosts"}}},
@@ -223,7 +260,7 @@ int cli_object_list(struct cli *cli, int argc, char **argv)
 	if (r != CLI_OK)
 		return r;
 	cli_render_list(&out, &render, list);
-	return cli_print(&out);
+	return cli_print_view(cli, &out);
 }
 
 int cli_object_show(struct cli *cli, int argc, char **argv)
@@ -251,5 +288,5 @@ int cli_object_show(struct cli *cli, int argc, char **argv)
 		cli_render_object(&out, &render, object);
 	}
 	r = cli_exit_together(exits, (size_t)argc);
-	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
+	return cli_print_view(cli, &out) == CLI_OK ? r : CLI_FAILED;
 }

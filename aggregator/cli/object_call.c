@@ -35,6 +35,17 @@ struct row {
 };
 
 static const struct row rows[] = {
+    {"vm snapshot", "vm.snapshot", "vms", REST_PAIRS, {{NULL, NULL}}},
+    {"vm revert", "vm.revert", "vms", REST_PAIRS, {{"snapshotId", "vm-snapshots"}}},
+    {"vm attach-pci", "pci.attach", "vms", REST_PAIRS, {{"address", NULL}}},
+    {"vm detach-pci", "pci.detach", "vms", REST_PAIRS, {{"address", NULL}}},
+    {"vm attach-usb", "usb.attach", "vms", REST_PAIRS, {{"device", NULL}}},
+    {"vm detach-usb", "usb.detach", "vms", REST_PAIRS, {{"device", NULL}}},
+    {"host enable", "host.enable", "hosts", REST_OBJECTS, {{NULL, NULL}}},
+    {"host disable", "host.disable", "hosts", REST_OBJECTS, {{NULL, NULL}}},
+    {"host shutdown", "host.shutdown", "hosts", REST_PAIRS, {{NULL, NULL}}},
+    {"host reboot", "host.reboot", "hosts", REST_PAIRS, {{NULL, NULL}}},
+    {"host restart-agent", "host.restart_agent", "hosts", REST_OBJECTS, {{NULL, NULL}}},
     {"sr create", "sr.create", "hosts", REST_CONFIG, {{"name_label", NULL}, {"SR_type", NULL}}},
     {"sr edit", "sr.edit", "srs", REST_PAIRS, {{NULL, NULL}}},
     {"sr scan", "sr.scan", "srs", REST_OBJECTS, {{NULL, NULL}}},
@@ -83,6 +94,12 @@ int cli_find_id(struct cli *cli, const char *collection, const char *ref, const 
 
 	if (mu_uuid_parse(ref, &uuid)) {
 		*ret_id = ref;
+		return 0;
+	}
+	if (strcmp(collection, "vms") == 0) { /* host:name, too */
+		if (cli_find_vm(cli, ref, &object, err) < 0)
+			return MU_FAILED;
+		*ret_id = mu_value_as_string(mu_value_get(object, "id"));
 		return 0;
 	}
 	if (cli_api_call(

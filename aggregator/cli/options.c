@@ -188,6 +188,19 @@ static const struct mu_option table[] = {
      .type = MU_OPTION_BOOL,
      .offset = AT(dry_run),
      .help = "say what would be, and change nothing"},
+    {.name = "file",
+     .type = MU_OPTION_STRING,
+     .offset = AT(file),
+     .arg = "FILE|-",
+     .help = "what is declared, as YAML documents"},
+    {.name = "yes",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(yes),
+     .help = "do not ask before something is changed"},
+    {.name = "watch",
+     .type = MU_OPTION_BOOL,
+     .offset = AT(watch),
+     .help = "again whenever something changes, until interrupted; or each --delay"},
     {.name = "otp",
      .type = MU_OPTION_STRING,
      .offset = AT(otp),
@@ -248,7 +261,7 @@ static const struct {
     {0, CLI_OPT_RRD},
     {0, CLI_OPT_RRD},
     {'b', CLI_OPT_TOP},
-    {'d', CLI_OPT_TOP},
+    {'d', CLI_OPT_TOP | CLI_OPT_WATCH},
     {'s', CLI_OPT_LIST | CLI_OPT_TOP},
     {0, CLI_OPT_JOURNAL},
     {0, CLI_OPT_CONSOLE},
@@ -265,6 +278,9 @@ static const struct {
     {0, CLI_OPT_IMPORT},
     {0, CLI_OPT_IMPORT | CLI_OPT_EXPORT},
     {0, CLI_OPT_DRY_RUN},
+    {'f', CLI_OPT_FILE},
+    {'y', CLI_OPT_CONFIRM},
+    {'w', CLI_OPT_WATCH},
     {0, CLI_OPT_LOGIN},
     {0, CLI_OPT_ALWAYS},
     {0, CLI_OPT_ALWAYS},
@@ -300,10 +316,11 @@ static int find(const char *arg, const char **ret_value)
 	return -1;
 }
 
-/* One option at argv[*i]; *i moves past a value in the next argument. */
-static int read_option(struct cli_options *o, int argc, char **argv, int *i, struct mu_error *err)
+/* One option, `arg` of argv[*i]; *i moves past a value in the next argument. */
+static int read_one(struct cli_options *o, const char *arg, int argc, char **argv, int *i,
+		    struct mu_error *err)
 {
-	const char *arg = argv[*i], *value;
+	const char *value;
 	int found = find(arg, &value);
 	const struct mu_option *option;
 
@@ -319,6 +336,23 @@ static int read_option(struct cli_options *o, int argc, char **argv, int *i, str
 		value = argv[++*i];
 	o->used |= UINT64_C(1) << found;
 	return mu_config_set(table, o, option->name, value, "command line", err);
+}
+
+/* "-yf FILE" is "-y -f FILE". */
+static int read_option(struct cli_options *o, int argc, char **argv, int *i, struct mu_error *err)
+{
+	const char *arg = argv[*i], *rest;
+	char first[3] = "-?";
+	int found = find(arg, &rest);
+
+	while (arg[1] != '-' && found >= 0 && table[found].type == MU_OPTION_BOOL && rest) {
+		first[1] = arg[1];
+		if (read_one(o, first, argc, argv, i, err) < 0)
+			return MU_FAILED;
+		arg = rest - 1; /* what stands before it is not read again */
+		found = find(arg, &rest);
+	}
+	return read_one(o, arg, argc, argv, i, err);
 }
 
 int cli_options_parse(struct cli_options *ret, int argc, char **argv, int *ret_argc,
@@ -391,7 +425,7 @@ void cli_options_help(unsigned groups, FILE *out)
 				     : fprintf(out, "      --%s", o->name);
 		if (o->type != MU_OPTION_BOOL)
 			n += fprintf(out, " %s", arg);
-		(void)fprintf(out, "%*s%s", n < 38 ? 38 - n : 2, "", o->help);
+		(void)fprintf(out, "%*s%s", n < 37 ? 38 - n : 2, "", o->help);
 		if (o->def)
 			(void)fprintf(out, " (%s)", o->def);
 		(void)fputc('\n', out);

@@ -33,6 +33,9 @@ enum {
 	CLI_OPT_TOP = 1 << 14,
 	CLI_OPT_RRD = 1 << 15,
 	CLI_OPT_LOGIN = 1 << 16,
+	CLI_OPT_FILE = 1 << 17,
+	CLI_OPT_CONFIRM = 1 << 18,
+	CLI_OPT_WATCH = 1 << 19,
 };
 
 struct cli_options {
@@ -70,6 +73,9 @@ struct cli_options {
 	const char *name;
 	bool resume;
 	bool dry_run;
+	const char *file;
+	bool yes;
+	bool watch;
 	const char *otp;
 	const char *url;
 	const char *token;

@@ -94,16 +94,6 @@ static int get(struct cli *cli, const char *path)
 	return print_answer(cli, v);
 }
 
-static int show_request(const char *method, const char *path, const struct mu_value *body)
-{
-	MU_CLEANUP(mu_str_deinit) struct mu_str out = MU_STR_INIT;
-
-	mu_str_printf(&out, "%s %s\n", method, path);
-	if (body)
-		mu_json_write(&out, body, true);
-	return cli_print(&out);
-}
-
 int cli_query(struct cli *cli, int argc, char **argv)
 {
 	const char *method = is_method(argv[0]) ? argv[0] : "GET";
@@ -132,8 +122,8 @@ int cli_query(struct cli *cli, int argc, char **argv)
 		(void)cli_fail(&err);
 		return CLI_USAGE;
 	}
-	if (cli->options.dry_run)
-		return show_request(method, path, body);
+	if (reads && cli->options.dry_run)
+		return print_text(mu_arena_printf(cli->arena, "GET %s\n", path));
 	if (reads)
 		return get(cli, path);
 	if (cli_api_call(cli->api, cli->arena, method, path, body, &answer, &err) < 0)

@@ -25,14 +25,29 @@ struct selection {
 	size_t n;
 };
 
+/* A member of an object, an element of a list. */
+static const struct mu_value *child_of(const struct mu_value *v, const char *name)
+{
+	uint64_t at;
+
+	if (v && v->kind == MU_VALUE_LIST && mu_parse_u64(name, &at)) {
+		mu_value_each(child, v)
+		{
+			if (at-- == 0)
+				return child;
+		}
+	}
+	return mu_value_get(v, name);
+}
+
 const struct mu_value *cli_render_at(const struct mu_value *v, const char *path)
 {
-	const struct mu_value *found = mu_value_get(v, path);
+	const struct mu_value *found = child_of(v, path);
 	const char *dot = path;
 
 	while (!found && (dot = strchr(dot, '.'))) {
 		MU_CLEANUP(mu_free) char *head = mu_xstrndup(path, (size_t)(dot - path));
-		const struct mu_value *inner = mu_value_get(v, head);
+		const struct mu_value *inner = child_of(v, head);
 
 		dot++;
 		if (inner)

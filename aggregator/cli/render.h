@@ -54,7 +54,7 @@ int cli_render_check(const struct cli_render *r, struct mu_error *err);
 void cli_render_list(struct mu_str *out, const struct cli_render *r, const struct mu_value *list);
 /* One object: a table has a line for each column that has a value. */
 void cli_render_object(struct mu_str *out, const struct cli_render *r, const struct mu_value *v);
-/* The member at "a.b.c", or NULL. A member whose own name has dots is found as well. */
+/* The member at "a.b.c" ("a.0": of a list), or NULL. One whose own name has dots is found, too. */
 const struct mu_value *cli_render_at(const struct mu_value *v, const char *path);
 
 #endif

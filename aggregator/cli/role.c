@@ -103,7 +103,8 @@ int cli_role_revoke(struct cli *cli, int argc, char **argv)
 		n++;
 		path = mu_arena_printf(cli->arena, "/rest/v0/acl-privileges/%s",
 				       mu_value_as_string(mu_value_get(p, "id")));
-		if (cli_api_call(cli->api, cli->arena, "DELETE", path, NULL, NULL, &err) < 0)
+		if (cli_api_call(cli->api, cli->arena, "DELETE", path, NULL, NULL, &err) < 0 &&
+		    err.code != MU_E_NONE)
 			return cli_fail(&err);
 	}
 	if (n > 0)

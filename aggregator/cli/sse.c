@@ -12,6 +12,7 @@ void cli_sse_deinit(struct cli_sse *s)
 {
 	mu_str_deinit(&s->event);
 	mu_str_deinit(&s->data);
+	mu_str_deinit(&s->id);
 }
 
 static void start_over(struct cli_sse *s)
@@ -40,6 +41,9 @@ static void take_field(struct cli_sse *s, const char *line)
 			mu_str_add_char(&s->data, '\n');
 		mu_str_add(&s->data, value);
 		s->has_data = true;
+	} else if (len == 2 && memcmp(line, "id", len) == 0) {
+		mu_str_reset(&s->id);
+		mu_str_add(&s->id, value);
 	}
 }
 
@@ -65,4 +69,9 @@ const char *cli_sse_event(const struct cli_sse *s)
 const char *cli_sse_data(const struct cli_sse *s)
 {
 	return s->data.data ? s->data.data : "";
+}
+
+const char *cli_sse_id(const struct cli_sse *s)
+{
+	return s->id.data ? s->id.data : "";
 }

@@ -8,6 +8,7 @@
  *            Another content has another tag, and begins anew.
  *   import   the host has the upload: one for this repository, of this name, format and size.
  */
+#include "aggregator/cli/format.h"
 #include "aggregator/cli/pairs.h"
 #include "aggregator/cli/task.h"
 #include "aggregator/cli/verbs.h"
@@ -42,13 +43,16 @@ struct progress {
 
 static void show(struct progress *p, int64_t done)
 {
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
 	mu_msec now = mu_clock_monotonic();
 
 	if (!p->watched || p->total <= 0 || now - p->shown_at < SHOW_EVERY_MS)
 		return;
 	p->shown_at = now;
-	(void)fprintf(stderr, "\r\033[K%s: %3d %% of %.1f MiB", p->label,
-		      (int)((double)done * 100 / (double)p->total), (double)p->total / (1 << 20));
+	cli_format_bar(&text, (int)((double)done * 100 / (double)p->total));
+	mu_str_add(&text, " of ");
+	cli_format_bytes(&text, p->total);
+	(void)fprintf(stderr, "\r\033[K%s: %s", p->label, text.data);
 }
 
 static void unshow(const struct progress *p)

@@ -36,6 +36,18 @@ int cli_vm_undefine(struct cli *cli, int argc, char **argv);
 int cli_object_list(struct cli *cli, int argc, char **argv);
 int cli_object_show(struct cli *cli, int argc, char **argv);
 int cli_sr_stats(struct cli *cli, int argc, char **argv);
+int cli_network_create(struct cli *cli, int argc, char **argv);
+int cli_network_delete(struct cli *cli, int argc, char **argv);
+int cli_join_list(struct cli *cli, int argc, char **argv);
+int cli_join_create(struct cli *cli, int argc, char **argv);
+int cli_join_delete(struct cli *cli, int argc, char **argv);
+int cli_host_revoke(struct cli *cli, int argc, char **argv);
+int cli_host_forget(struct cli *cli, int argc, char **argv);
+int cli_tag_add(struct cli *cli, int argc, char **argv);
+int cli_tag_remove(struct cli *cli, int argc, char **argv);
+int cli_verify(struct cli *cli, int argc, char **argv);
+int cli_apply(struct cli *cli, int argc, char **argv);
+int cli_edit(struct cli *cli, int argc, char **argv);
 int cli_query(struct cli *cli, int argc, char **argv);
 int cli_audit_list(struct cli *cli, int argc, char **argv);
 int cli_audit_show(struct cli *cli, int argc, char **argv);
@@ -88,6 +100,10 @@ int cli_token_delete(struct cli *cli, int argc, char **argv);
 int cli_login(struct cli *cli, int argc, char **argv);
 int cli_logout(struct cli *cli, int argc, char **argv);
 int cli_top(struct cli *cli, int argc, char **argv);
+/* The collection whose events tell of changes of a noun's objects; NULL: none does. */
+const char *cli_events_collection(const char *noun);
+/* watch.c: the verb again and again, as long as it goes well. */
+int cli_watch(struct cli *cli, int argc, char **argv);
 int cli_events(struct cli *cli, int argc, char **argv);
 int cli_ping(struct cli *cli, int argc, char **argv);
 

@@ -114,7 +114,7 @@ int cli_vm_list(struct cli *cli, int argc, char **argv)
 	if (r != CLI_OK)
 		return r;
 	cli_render_list(&out, &render, list);
-	return cli_print(&out);
+	return cli_print_view(cli, &out);
 }
 
 int cli_vm_show(struct cli *cli, int argc, char **argv)
@@ -141,7 +141,7 @@ int cli_vm_show(struct cli *cli, int argc, char **argv)
 				  shows_host(cli, &render) ? with_host(cli, &inv, vm) : vm);
 	}
 	r = cli_exit_together(exits, (size_t)argc);
-	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
+	return cli_print_view(cli, &out) == CLI_OK ? r : CLI_FAILED;
 }
 
 int cli_find_vm(struct cli *cli, const char *ref, const struct mu_value **ret_vm,

@@ -3,6 +3,8 @@
  * `vm create`: the arguments of vm.create as options with names in place of ids, the rest as
  * NAME=VALUE. One request; which host is the server's choice, unless --host names one.
  */
+#include "aggregator/cli/vm_create.h"
+
 #include "aggregator/cli/pairs.h"
 #include "aggregator/cli/resolve.h"
 #include "aggregator/cli/verbs.h"
@@ -38,30 +40,32 @@ static struct mu_value *list_of_one(struct cli *cli, struct mu_value *body, cons
 }
 
 /* The first disk: how large, a clone of what. */
-static int add_disk(struct cli *cli, struct mu_value *body, struct mu_error *err)
+static int add_disk(struct cli *cli, const struct cli_vm_wish *wish, struct mu_value *body,
+		    struct mu_error *err)
 {
 	const char *source = NULL;
 	struct mu_value *disk;
 
-	if (!cli->options.image && !cli->options.disk)
+	if (!wish->image && !wish->disk)
 		return 0;
-	if (find(cli, "vdis", "vdi", cli->options.image, &source, err) < 0)
+	if (find(cli, "vdis", "vdi", wish->image, &source, err) < 0)
 		return MU_FAILED;
 	disk = list_of_one(cli, body, "vdis");
 	mu_value_set_string(cli->arena, disk, "userdevice", "0");
 	if (source)
 		mu_value_set_string(cli->arena, disk, "source", source);
-	if (cli->options.disk)
-		mu_value_set_string(cli->arena, disk, "size", cli->options.disk);
+	if (wish->disk)
+		mu_value_set_string(cli->arena, disk, "size", wish->disk);
 	return 0;
 }
 
-static int add_installer(struct cli *cli, struct mu_value *body, struct mu_error *err)
+static int add_installer(struct cli *cli, const struct cli_vm_wish *wish, struct mu_value *body,
+			 struct mu_error *err)
 {
 	const char *vdi = NULL;
 	struct mu_value *install;
 
-	if (find(cli, "vdis", "vdi", cli->options.cdrom, &vdi, err) < 0)
+	if (find(cli, "vdis", "vdi", wish->cdrom, &vdi, err) < 0)
 		return MU_FAILED;
 	if (!vdi)
 		return 0;
@@ -71,32 +75,16 @@ static int add_installer(struct cli *cli, struct mu_value *body, struct mu_error
 	return 0;
 }
 
-static int add_cloud_config(struct cli *cli, struct mu_value *body, struct mu_error *err)
+static int add_places(struct cli *cli, const struct cli_vm_wish *wish, struct mu_value *body,
+		      struct mu_error *err)
 {
-	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
-
-	if (!cli->options.cloud_config)
-		return 0;
-	if (mu_file_read(cli->options.cloud_config, FILE_MAX, &text, err) < 0)
-		return MU_FAILED;
-	mu_value_set_string(cli->arena, body, "cloud_config", text.data ? text.data : "");
-	return 0;
-}
-
-static int read_body(struct cli *cli, int argc, char **argv, struct mu_value **ret,
-		     struct mu_error *err)
-{
-	const struct cli_options *o = &cli->options;
 	const char *template = NULL, *sr = NULL, *network = NULL, *host = NULL;
-	struct mu_value *body;
 
-	if (cli_pairs_parse(cli->arena, argc - 1, argv + 1, &body, err) < 0 ||
-	    find(cli, "vm-templates", "template", o->template, &template, err) < 0 ||
-	    find(cli, "srs", "sr", o->sr, &sr, err) < 0 ||
-	    find(cli, "networks", "network", o->network, &network, err) < 0 ||
-	    find(cli, "hosts", "host", o->host, &host, err) < 0)
+	if (find(cli, "vm-templates", "template", wish->template, &template, err) < 0 ||
+	    find(cli, "srs", "sr", wish->sr, &sr, err) < 0 ||
+	    find(cli, "networks", "network", wish->network, &network, err) < 0 ||
+	    find(cli, "hosts", "host", wish->host, &host, err) < 0)
 		return MU_FAILED;
-	mu_value_set_string(cli->arena, body, "name_label", argv[0]);
 	if (template)
 		mu_value_set_string(cli->arena, body, "template", template);
 	if (sr)
@@ -105,32 +93,73 @@ static int read_body(struct cli *cli, int argc, char **argv, struct mu_value **r
 		mu_value_set_string(cli->arena, body, "affinity", host);
 	if (network)
 		mu_value_set_string(cli->arena, list_of_one(cli, body, "vifs"), "network", network);
-	if (o->start)
-		mu_value_set_bool(cli->arena, body, "boot", true);
-	if (add_disk(cli, body, err) < 0 || add_installer(cli, body, err) < 0 ||
-	    add_cloud_config(cli, body, err) < 0)
+	return 0;
+}
+
+int cli_pool_action(struct cli *cli, const char *action, const char **ret_path,
+		    struct mu_error *err)
+{
+	const struct mu_value *pools;
+	const char *id;
+
+	if (cli_api_call(cli->api, cli->arena, "GET", "/rest/v0/pools?fields=id", NULL, &pools,
+			 err) < 0)
 		return MU_FAILED;
-	*ret = body;
+	id = pools->first ? mu_value_as_string(mu_value_get(pools->first, "id")) : NULL;
+	*ret_path =
+	    mu_arena_printf(cli->arena, "/rest/v0/pools/%s/actions/%s", id ? id : "", action);
+	return 0;
+}
+
+int cli_vm_make(struct cli *cli, const char *name, const struct cli_vm_wish *wish,
+		struct mu_value *body, const struct mu_value **ret_answer, struct mu_error *err)
+{
+	const char *path;
+
+	mu_value_set_string(cli->arena, body, "name_label", name);
+	if (wish->start)
+		mu_value_set_bool(cli->arena, body, "boot", true);
+	if (wish->cloud_config)
+		mu_value_set_string(cli->arena, body, "cloud_config", wish->cloud_config);
+	if (add_places(cli, wish, body, err) < 0 || add_disk(cli, wish, body, err) < 0 ||
+	    add_installer(cli, wish, body, err) < 0 ||
+	    cli_pool_action(cli, "create_vm", &path, err) < 0)
+		return MU_FAILED;
+	return cli_api_call(cli->api, cli->arena, "POST", path, body, ret_answer, err);
+}
+
+static int read_cloud_config(struct cli *cli, struct cli_vm_wish *wish, struct mu_error *err)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+
+	if (!cli->options.cloud_config)
+		return 0;
+	if (mu_file_read(cli->options.cloud_config, FILE_MAX, &text, err) < 0)
+		return MU_FAILED;
+	wish->cloud_config = mu_arena_strdup(cli->arena, text.data ? text.data : "");
 	return 0;
 }
 
 int cli_vm_create(struct cli *cli, int argc, char **argv)
 {
+	const struct cli_options *o = &cli->options;
+	struct cli_vm_wish wish = {
+	    .template = o->template,
+	    .sr = o->sr,
+	    .network = o->network,
+	    .host = o->host,
+	    .cdrom = o->cdrom,
+	    .image = o->image,
+	    .disk = o->disk,
+	    .start = o->start,
+	};
 	struct mu_error err = MU_ERROR_INIT;
-	const struct mu_value *pools, *answer;
+	const struct mu_value *answer;
 	struct mu_value *body;
-	const char *path;
-	int r;
 
-	if (read_body(cli, argc, argv, &body, &err) < 0)
-		return cli_fail(&err);
-	r = cli_get(cli, "/rest/v0/pools?fields=id", &pools);
-	if (r != CLI_OK)
-		return r;
-	path = mu_arena_printf(cli->arena, "/rest/v0/pools/%s/actions/create_vm",
-			       pools->first ? mu_value_as_string(mu_value_get(pools->first, "id"))
-					    : "");
-	if (cli_api_call(cli->api, cli->arena, "POST", path, body, &answer, &err) < 0)
+	if (cli_pairs_parse(cli->arena, argc - 1, argv + 1, &body, &err) < 0 ||
+	    read_cloud_config(cli, &wish, &err) < 0 ||
+	    cli_vm_make(cli, argv[0], &wish, body, &answer, &err) < 0)
 		return cli_fail(&err);
 	return cli_call_finish(cli, argv[0], answer);
 }

@@ -6,6 +6,7 @@
  */
 #include "aggregator/cli/yaml.h"
 
+#include "aggregator/cli/format.h"
 #include "common/json/json.h"
 
 #include <ctype.h>
@@ -57,6 +58,8 @@ static void write_scalar(struct mu_str *out, const struct mu_value *v)
 {
 	if (v->kind == MU_VALUE_STRING)
 		write_string(out, v->string);
+	else if (v->kind == MU_VALUE_REAL)
+		cli_format_real(out, v->real);
 	else
 		mu_json_write(out, v, false); /* also "[]" and "{}" */
 	mu_str_add_char(out, '\n');

@@ -339,6 +339,7 @@ static int explain(struct transfer *t, CURLcode rc, struct mu_error *err)
 				    t->why);
 	if (rc == CURLE_URL_MALFORMAT || rc == CURLE_UNSUPPORTED_PROTOCOL)
 		return mu_error_set(err, MU_E_INVALID, "\"%s\" is not a URL that can be used", url);
+	t->response->broken = true;
 	return mu_error_set(err, MU_E_UNAVAILABLE, "%s: %s", url, t->why);
 }
 

@@ -39,6 +39,7 @@ struct http_client_request {
 
 struct http_client_response {
 	int status;
+	bool broken;           /* failed when the connection stood: the request may have arrived */
 	char *location;        /* NULL when absent */
 	char *content_type;    /* NULL when absent */
 	struct mu_str headers; /* of the last response, a line each; http_client_header() */
@@ -47,8 +48,8 @@ struct http_client_response {
 
 #define HTTP_CLIENT_RESPONSE_INIT                                                                  \
 	{                                                                                          \
-		.status = 0, .location = NULL, .content_type = NULL, .headers = MU_STR_INIT,       \
-		.body = MU_STR_INIT                                                                \
+		.status = 0, .broken = false, .location = NULL, .content_type = NULL,              \
+		.headers = MU_STR_INIT, .body = MU_STR_INIT                                        \
 	}
 
 void http_client_response_deinit(struct http_client_response *response);

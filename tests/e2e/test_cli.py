@@ -122,7 +122,8 @@ class Reading(Cli):
         self.assertNotIn(self.demo.env["MUSTER_TOKEN"], done.stderr)
 
     def test_completion_knows_verbs_and_names(self):
-        self.assertEqual({"list", "show", "pci", "usb", "assign-pci", "release-pci", "dmesg", "journal", "stats"}, {word for word in self.run_muster(
+        self.assertEqual({"list", "show", "pci", "usb", "assign-pci", "release-pci", "dmesg", "journal", "stats", "enable", "disable", "shutdown",
+                          "reboot", "restart-agent", "revoke", "forget"}, {word for word in self.run_muster(
             0, "complete", "--", "host").stdout.split() if not word.startswith("-")})
         self.assertIn("db-1", self.run_muster(0, "complete", "--", "vm", "start").stdout.split())
 
@@ -149,7 +150,7 @@ class Reading(Cli):
 
     def completion_in(self, shell):
         self.assertEqual({"start", "stop", "stats"}, set(self.complete(shell, "vm", "st")))
-        self.assertEqual({"vm", "vbd", "vif", "vdi"}, set(self.complete(shell, "v")))
+        self.assertEqual({"vm", "vbd", "vif", "vdi", "verify"}, set(self.complete(shell, "v")))
         self.assertIn("--force", self.complete(shell, "vm", "stop", "db-1", "--fo"))
         self.assertEqual({"db-1", "db-2"}, set(self.complete(shell, "vm", "stop", "db")))
 

@@ -83,3 +83,41 @@ Test(format, width_counts_columns_not_bytes)
 	cr_expect_eq(cli_format_width("\xf0\x9f\x98\x80"), 2);
 	cr_expect_eq(cli_format_width("\xf0\x9f"), 1, "a cut character ends the text");
 }
+
+Test(format, real_numbers_as_short_as_can_be)
+{
+	static const struct {
+		double real;
+		const char *text;
+	} cases[] = {{0.9, "0.9"},
+		     {1.0, "1"},
+		     {-2.5, "-2.5"},
+		     {1e300, "1e+300"},
+		     {1.0 / 3, "0.3333333333333333"}};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+
+		cli_format_real(&text, cases[i].real);
+		cr_expect_str_eq(text.data, cases[i].text);
+	}
+}
+
+Test(format, a_bar)
+{
+	static const struct {
+		int percent;
+		const char *text;
+	} cases[] = {{0, "[                    ]   0 %"},
+		     {50, "[==========          ]  50 %"},
+		     {100, "[====================] 100 %"},
+		     {-1, "[                    ]   0 %"},
+		     {101, "[====================] 100 %"}};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+
+		cli_format_bar(&text, cases[i].percent);
+		cr_expect_str_eq(text.data, cases[i].text);
+	}
+}

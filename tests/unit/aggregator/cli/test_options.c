@@ -47,6 +47,17 @@ Test(options, short_with_value_attached)
 	cr_expect_str_eq(o.fields, "name,state");
 }
 
+Test(options, short_ones_together)
+{
+	cr_assert_eq(parse("-yvf file.yaml x"), 0, "%s", err.text);
+	cr_expect(o.yes && o.verbose);
+	cr_expect_str_eq(o.file, "file.yaml");
+	cr_assert_eq(parse("-yffile.yaml"), 0, "%s", err.text);
+	cr_expect_str_eq(o.file, "file.yaml");
+	cr_assert_eq(parse("-yz"), MU_FAILED);
+	cr_expect(strstr(err.text, "unknown option"), "%s", err.text);
+}
+
 Test(options, defaults)
 {
 	cr_assert_eq(parse(""), 0);

@@ -168,3 +168,15 @@ Test(render, wrong_fields_are_refused)
 	render.fields = "name";
 	cr_expect_eq(cli_render_check(&render, &err), 0);
 }
+
+Test(render, a_path_into_a_list)
+{
+	static const char text[] = "{\"memory\": {\"dynamic\": [1, 2]}}";
+	struct mu_error err = MU_ERROR_INIT;
+	struct mu_value *v;
+
+	cr_assert_eq(mu_json_read(arena, text, strlen(text), &v, &err), 0);
+	cr_expect_eq(cli_render_at(v, "memory.dynamic.1")->integer, 2);
+	cr_expect_null(cli_render_at(v, "memory.dynamic.2"));
+	cr_expect_null(cli_render_at(v, "memory.dynamic.x"));
+}

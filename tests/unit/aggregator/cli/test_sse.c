@@ -71,3 +71,12 @@ Test(sse, an_endless_event_is_dropped_and_the_next_one_is_not)
 	cr_expect(!cli_sse_line(&sse, ""));
 	cr_expect_str_eq(feed("data: 1/"), "[message|1]");
 }
+
+Test(sse, the_newest_id_stays_known)
+{
+	cr_expect_str_eq(cli_sse_id(&sse), "");
+	cr_expect_str_eq(feed("id: 7/data: a//data: b//"), "[message|a][message|b]");
+	cr_expect_str_eq(cli_sse_id(&sse), "7");
+	(void)feed("id:8/data: c//");
+	cr_expect_str_eq(cli_sse_id(&sse), "8");
+}
