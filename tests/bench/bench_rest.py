@@ -98,18 +98,17 @@ def lists(fleet):
 
 
 def filters(fleet):
-    for name, path, goal in (
-            ("property", "/vms?filter=name_label:nosuch", 30),
-            ("few", "/vms?fields=*&filter=name_label:vm-7-9%20power_state:Running", 30),
-            ("word", f"/vms?filter={WORD}", 30),
-            ("regex", "/vms?filter=name_label:/-7-9%5Cd*$/i", 30),
-            ("regex.word", "/vms?filter=/%5Enosuch/", None),
-            ("hex", "/vms?filter=cafecafe", None),
-            ("number", "/vms?filter=987654321", None)):
+    for name, path in (
+            ("property", "/vms?filter=name_label:nosuch"),
+            ("few", "/vms?fields=*&filter=name_label:vm-7-9%20power_state:Running"),
+            ("word", f"/vms?filter={WORD}"),
+            ("regex", "/vms?filter=name_label:/-7-9%5Cd*$/i"),
+            ("regex.word", "/vms?filter=/%5Enosuch/"),
+            ("hex", "/vms?filter=cafecafe"),
+            ("number", "/vms?filter=987654321")):
         found = best(fleet, path)
-        yield Figure(f"rest.filter.{name}", found.cpu * 1e3, "ms", goal)
-        if goal:
-            yield Figure(f"rest.filter.{name}.whole", found.whole * 1e3, "ms", 50)
+        yield Figure(f"rest.filter.{name}", found.cpu * 1e3, "ms", 30)
+        yield Figure(f"rest.filter.{name}.whole", found.whole * 1e3, "ms", 50)
     for name, path in (("sort", "/vms?fields=name_label&sort=power_state,-name_label&limit=100"),
                        ("page", "/vms?fields=name_label&cursor=&limit=100")):
         yield Figure(f"rest.{name}", best(fleet, path).cpu * 1e3, "ms")
