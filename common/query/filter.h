@@ -3,8 +3,8 @@
 #ifndef MUSTER_QUERY_FILTER_H
 #define MUSTER_QUERY_FILTER_H
 
-#include "common/query/pattern.h"
 #include "common/query/query.h"
+#include "common/query/regex.h"
 
 enum query_kind {
 	QUERY_AND, /* children; none: true */
@@ -16,7 +16,7 @@ enum query_kind {
 	QUERY_NUMBER, /* text as written, and number */
 	QUERY_STRING,
 	QUERY_GLOB, /* text with '*' */
-	QUERY_PATTERN,
+	QUERY_REGEX,
 	_QUERY_KIND_COUNT,
 };
 
@@ -27,10 +27,10 @@ struct query_filter {
 	enum query_order order;
 	double number;
 	const char *text;
-	const struct query_pattern *pattern;
+	const struct query_regex *regex;
 	struct query_filter *first;
-	struct query_filter *next;       /* as a child */
-	struct query_patterns *patterns; /* of the root: all that are in it, NULL without any */
+	struct query_filter *next;     /* as a child */
+	struct query_regexes *regexes; /* of the root: all that are in it, NULL without any */
 };
 
 #endif

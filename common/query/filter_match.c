@@ -37,8 +37,8 @@ static bool equals(const struct mu_value *v, double number)
 
 static bool match_text(const struct query_filter *f, const char *text)
 {
-	if (f->kind == QUERY_PATTERN)
-		return query_pattern_matches(f->pattern, text);
+	if (f->kind == QUERY_REGEX)
+		return query_regex_matches(f->regex, text);
 	return f->kind == QUERY_GLOB ? glob_matches(f->text, text)
 				     : query_find_folded(text, f->text, strlen(f->text)) != NULL;
 }
@@ -192,7 +192,7 @@ static bool match(const struct query_filter *f, const struct mu_value *v)
 	case QUERY_NUMBER:
 	case QUERY_STRING:
 	case QUERY_GLOB:
-	case QUERY_PATTERN:
+	case QUERY_REGEX:
 		return v && match_leaf(f, v);
 	/* GCOVR_EXCL_START: no kind, for the compiler only */
 	case _QUERY_KIND_COUNT:
@@ -209,7 +209,7 @@ bool query_filter_match(const struct query_filter *f, const struct mu_value *obj
 
 int query_filter_check(const struct query_filter *f, struct mu_error *err)
 {
-	size_t position = f->patterns ? query_patterns_exceeded(f->patterns) : 0;
+	size_t position = f->regexes ? query_regexes_exceeded(f->regexes) : 0;
 
 	if (!position)
 		return 0;
@@ -222,8 +222,8 @@ int query_filter_check(const struct query_filter *f, struct mu_error *err)
 
 void query_filter_allow(const struct query_filter *f, size_t steps)
 {
-	if (f->patterns)
-		query_patterns_allow(f->patterns, steps);
+	if (f->regexes)
+		query_regexes_allow(f->regexes, steps);
 }
 
 /* Of a term that is tried on all properties: can it be in one of these letters? */
@@ -231,7 +231,7 @@ static bool leaf_uses(const struct query_filter *f, const char *letters)
 {
 	const char *p = f->text;
 
-	if (!letters || !*letters || f->kind == QUERY_PATTERN)
+	if (!letters || !*letters || f->kind == QUERY_REGEX)
 		return !letters || *letters;
 	while (*p) {
 		size_t len;
@@ -262,7 +262,7 @@ bool query_filter_uses(const struct query_filter *f, const char *property, const
 	case QUERY_NUMBER:
 	case QUERY_STRING:
 	case QUERY_GLOB:
-	case QUERY_PATTERN:
+	case QUERY_REGEX:
 		return leaf_uses(f, letters);
 	/* GCOVR_EXCL_START: no kind, for the compiler only */
 	case _QUERY_KIND_COUNT:

@@ -24,8 +24,8 @@ struct parser {
 	const char *p;
 	unsigned depth;
 	unsigned n_terms;
-	unsigned n_patterns;
-	struct query_patterns *patterns; /* made with the first */
+	unsigned n_regexes;
+	struct query_regexes *regexes; /* made with the first */
 	struct mu_error *err;
 };
 
@@ -200,7 +200,7 @@ static int find_end(struct parser *p)
 		if (*p->p == '\0')
 			return fail(p,
 				    "the regular expression does not end; hint: close it with /");
-		if (p->p - begin >= QUERY_PATTERN_MAX)
+		if (p->p - begin >= QUERY_REGEX_MAX)
 			return fail(p, "the regular expression is too long");
 	}
 	return 0;
@@ -213,19 +213,18 @@ static int parse_regex(struct parser *p, struct query_filter **ret)
 	const char *why = NULL;
 	const char *end;
 
-	if (++p->n_patterns > QUERY_PATTERNS_MAX)
+	if (++p->n_regexes > QUERY_REGEXES_MAX)
 		return fail(p, "too many regular expressions");
 	if (find_end(p) < 0)
 		return MU_FAILED;
 	end = p->p++;
-	*ret = node_new(p, QUERY_PATTERN);
+	*ret = node_new(p, QUERY_REGEX);
 	(*ret)->text = mu_arena_strndup(p->a, begin, (size_t)(end - begin));
-	if (!p->patterns)
-		p->patterns = query_patterns_new(p->a);
-	(*ret)->pattern =
-	    query_pattern_compile(p->patterns, (*ret)->text, (size_t)(end - begin), *p->p == 'i',
-				  (size_t)(begin - p->text), &offset, &why);
-	if (!(*ret)->pattern) {
+	if (!p->regexes)
+		p->regexes = query_regexes_new(p->a);
+	(*ret)->regex = query_regex_compile(p->regexes, (*ret)->text, (size_t)(end - begin),
+					    *p->p == 'i', (size_t)(begin - p->text), &offset, &why);
+	if (!(*ret)->regex) {
 		p->p = begin + offset;
 		return fail(p, why);
 	}
@@ -317,7 +316,7 @@ int query_filter_parse(struct mu_arena *a, const char *text, struct query_filter
 	root = node_new(&p, QUERY_AND);
 	if (parse_list(&p, '\0', root) < 0)
 		return MU_FAILED;
-	root->patterns = p.patterns;
+	root->regexes = p.regexes;
 	query_filter_allow(root, QUERY_STEPS_MAX);
 	*ret_filter = root;
 	return 0;

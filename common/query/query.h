@@ -22,8 +22,8 @@ enum {
 	QUERY_DEPTH_MAX = 32,
 	QUERY_TERMS_MAX = 256,
 	QUERY_FIELDS_MAX = 128,
-	QUERY_PATTERNS_MAX = 8,     /* regular expressions */
-	QUERY_PATTERN_MAX = 512,    /* bytes of one */
+	QUERY_REGEXES_MAX = 8,      /* regular expressions */
+	QUERY_REGEX_MAX = 512,      /* bytes of one */
 	QUERY_STEPS_MAX = 5000000,  /* of all of a filter: a tenth of a second */
 	QUERY_STEPS_OF_ONE = 20000, /* for who looks at one object now and then */
 };

@@ -303,12 +303,12 @@ Test(filter, bounds_regular_expressions)
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 	struct mu_error err = MU_ERROR_INIT;
 
-	cr_expect(parse(a, mu_arena_printf(a, "/%s/", repeat(a, "x", QUERY_PATTERN_MAX)), &err));
+	cr_expect(parse(a, mu_arena_printf(a, "/%s/", repeat(a, "x", QUERY_REGEX_MAX)), &err));
 	cr_assert_null(
-	    parse(a, mu_arena_printf(a, "/%s/", repeat(a, "x", QUERY_PATTERN_MAX + 1)), &err));
+	    parse(a, mu_arena_printf(a, "/%s/", repeat(a, "x", QUERY_REGEX_MAX + 1)), &err));
 	cr_expect(strstr(err.text, "is too long"), "%s", err.text);
-	cr_expect(parse(a, repeat(a, "/x/ ", QUERY_PATTERNS_MAX), &err));
-	cr_assert_null(parse(a, repeat(a, "/x/ ", QUERY_PATTERNS_MAX + 1), &err));
+	cr_expect(parse(a, repeat(a, "/x/ ", QUERY_REGEXES_MAX), &err));
+	cr_assert_null(parse(a, repeat(a, "/x/ ", QUERY_REGEXES_MAX + 1), &err));
 	cr_expect(strstr(err.text, "at character 34: too many regular"), "%s", err.text);
 	cr_assert_null(
 	    parse(a, mu_arena_printf(a, "/%s%s/", repeat(a, "(", 60), repeat(a, ")", 60)), &err));

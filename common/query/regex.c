@@ -16,7 +16,7 @@
  */
 #define PCRE2_CODE_UNIT_WIDTH 8
 
-#include "common/query/pattern.h"
+#include "common/query/regex.h"
 
 #include <pcre2.h>
 #include <stdint.h>
@@ -36,7 +36,7 @@ static const uint32_t as_javascript = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE
 				      PCRE2_MATCH_UNSET_BACKREF | PCRE2_NEVER_BACKSLASH_C |
 				      PCRE2_AUTO_CALLOUT;
 
-struct query_patterns {
+struct query_regexes {
 	struct mu_arena *arena;
 	pcre2_compile_context *compiling;
 	pcre2_match_context *matching;
@@ -46,8 +46,8 @@ struct query_patterns {
 	size_t exceeded;
 };
 
-struct query_pattern {
-	struct query_patterns *all;
+struct query_regex {
+	struct query_regexes *all;
 	pcre2_code *code;
 	size_t position;
 };
@@ -65,7 +65,7 @@ static void leave(void *p, void *arena)
 
 static int on_step(pcre2_callout_block *block, void *arg)
 {
-	struct query_patterns *all = arg;
+	struct query_regexes *all = arg;
 
 	(void)block;
 	if (all->steps < all->cost)
@@ -74,9 +74,9 @@ static int on_step(pcre2_callout_block *block, void *arg)
 	return 0;
 }
 
-struct query_patterns *query_patterns_new(struct mu_arena *a)
+struct query_regexes *query_regexes_new(struct mu_arena *a)
 {
-	struct query_patterns *all = mu_arena_calloc(a, 1, sizeof *all);
+	struct query_regexes *all = mu_arena_calloc(a, 1, sizeof *all);
 	pcre2_general_context *memory = pcre2_general_context_create(take, leave, a);
 
 	all->arena = a;
@@ -92,11 +92,11 @@ struct query_patterns *query_patterns_new(struct mu_arena *a)
 	return all;
 }
 
-const struct query_pattern *query_pattern_compile(struct query_patterns *all, const char *text,
-						  size_t len, bool caseless, size_t position,
-						  size_t *ret_offset, const char **ret_why)
+const struct query_regex *query_regex_compile(struct query_regexes *all, const char *text,
+					      size_t len, bool caseless, size_t position,
+					      size_t *ret_offset, const char **ret_why)
 {
-	struct query_pattern *p = mu_arena_calloc(all->arena, 1, sizeof *p);
+	struct query_regex *p = mu_arena_calloc(all->arena, 1, sizeof *p);
 	char *why;
 	int rc;
 
@@ -113,9 +113,9 @@ const struct query_pattern *query_pattern_compile(struct query_patterns *all, co
 	return NULL;
 }
 
-bool query_pattern_matches(const struct query_pattern *p, const char *text)
+bool query_regex_matches(const struct query_regex *p, const char *text)
 {
-	struct query_patterns *all = p->all;
+	struct query_regexes *all = p->all;
 	size_t len = strlen(text);
 	int rc;
 
@@ -128,13 +128,13 @@ bool query_pattern_matches(const struct query_pattern *p, const char *text)
 	return rc >= 0;
 }
 
-void query_patterns_allow(struct query_patterns *all, size_t steps)
+void query_regexes_allow(struct query_regexes *all, size_t steps)
 {
 	all->steps = steps;
 	all->exceeded = 0;
 }
 
-size_t query_patterns_exceeded(const struct query_patterns *all)
+size_t query_regexes_exceeded(const struct query_regexes *all)
 {
 	return all->exceeded;
 }
