@@ -22,7 +22,8 @@ PASSWORD = "correct horse: battery"
 
 def guest(address):
     m = messages().vm
-    return m.GuestState(agent_detected=True, os_name="Debian GNU/Linux 12", os_distro="debian",
+    return m.GuestState(agent_detected=True, memory_free_bytes=-1, memory_total_bytes=-1,
+                        os_name="Debian GNU/Linux 12", os_distro="debian",
                         addresses=[m.GuestAddress(v6=True, address="2001:db8::5"),
                                    m.GuestAddress(address=address)])
 
