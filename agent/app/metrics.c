@@ -253,7 +253,8 @@ static void sample(struct metrics *m)
 	read_host(m);
 	for (size_t i = 0; i < n; i++)
 		describe(m, &m->stats[i], wall, &m->domains[i]);
-	host = (struct sample_host){.stats = &m->host, .n_srs = m->n_srs, .srs = m->srs};
+	host =
+	    (struct sample_host){.wall = wall, .stats = &m->host, .n_srs = m->n_srs, .srs = m->srs};
 	sampler_step(m->sampler, &host, m->domains, n, &m->list);
 	keep(m, sample_grid(wall));
 	if (window_add(m->window, sample_grid(wall), &m->list) && m->added)
@@ -317,6 +318,6 @@ size_t app_stats_newest(struct app *app, const struct mu_uuid *id,
 	    m ? history_newest(m->history, id, mu_clock_wall(), values) : NULL;
 
 	for (size_t i = 0; o && i < o->n_series; i++)
-		each(arg, o->series[i].metric->name, values[i]);
+		each(arg, catalogue_metric(o, i)->name, values[i]);
 	return o ? o->n_series : 0;
 }

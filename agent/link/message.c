@@ -185,7 +185,7 @@ static Muster__V1__MetricDictionary *dictionary_new(struct mu_arena *a, uint32_t
 
 static void dictionary_add(struct mu_arena *a, Muster__V1__MetricDictionary *d,
 			   const struct mu_uuid *object, const char *name, const char *unit,
-			   bool rate)
+			   bool rate, mu_msec counted_since)
 {
 	Muster__V1__MetricSeries *s = mu_arena_alloc(a, sizeof *s);
 
@@ -195,6 +195,7 @@ static void dictionary_add(struct mu_arena *a, Muster__V1__MetricDictionary *d,
 	s->kind = rate ? MUSTER__V1__METRIC_KIND__METRIC_KIND_RATE
 		       : MUSTER__V1__METRIC_KIND__METRIC_KIND_GAUGE;
 	s->unit = mu_arena_strdup(a, unit);
+	s->counted_since_ms = (uint64_t)counted_since;
 	d->series[d->n_series++] = s;
 }
 
@@ -207,7 +208,7 @@ struct message message_dictionary(struct mu_arena *a, const struct window_dictio
 		const struct metric_series *s = &d->series[i];
 
 		dictionary_add(a, m->metric_dictionary, &s->object, s->name,
-			       metric_unit_name(s->unit), s->kind == METRIC_RATE);
+			       metric_unit_name(s->unit), s->kind == METRIC_RATE, s->since);
 	}
 	return pack(a, m);
 }
@@ -220,7 +221,7 @@ struct message message_row_dictionary(struct mu_arena *a, const struct backfill_
 	for (size_t i = 0; i < d->n; i++) {
 		const struct catalogue_want *s = &d->series[i];
 
-		dictionary_add(a, m->row_dictionary, &s->object, s->name, s->unit, s->rate);
+		dictionary_add(a, m->row_dictionary, &s->object, s->name, s->unit, s->rate, 0);
 	}
 	return pack(a, m);
 }
@@ -259,6 +260,9 @@ struct message message_batch(struct mu_arena *a, const struct window_batch *b)
 	out->time_ms = (uint64_t)b->time;
 	out->n_value = b->n;
 	out->value = mu_arena_memdup(a, b->value, b->n * sizeof *b->value);
+	out->counted_base = b->base;
+	out->n_counted = b->n_counted;
+	out->counted = mu_arena_memdup(a, b->counted, b->n_counted * sizeof *b->counted);
 	m->metric_batch = out;
 	return pack(a, m);
 }

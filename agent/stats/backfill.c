@@ -158,14 +158,15 @@ static void take_series(struct backfill *b)
 	for (size_t i = 0; (o = catalogue_next(c, &i));)
 		for (size_t k = 0; k < o->n_series; k++) {
 			const struct catalogue_series *s = &o->series[k];
+			const struct catalogue_metric *m = catalogue_metric(o, k);
 
 			b->columns[b->n] = (struct column){s->column, s->born};
 			/* Copied: it may be forgotten before it is sent. */
 			b->series[b->n++] = (struct catalogue_want){
 			    .object = o->id,
-			    .name = mu_arena_strdup(b->arena, s->metric->name),
-			    .unit = mu_arena_strdup(b->arena, s->metric->unit),
-			    .rate = s->metric->rate,
+			    .name = mu_arena_strdup(b->arena, m->name),
+			    .unit = mu_arena_strdup(b->arena, m->unit),
+			    .rate = m->rate,
 			};
 		}
 }

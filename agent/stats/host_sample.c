@@ -10,20 +10,20 @@
 #include <string.h>
 
 static void sample_cpus(const struct out *o, const struct hv_host_stats *h,
-			const struct hv_host_stats *before)
+			const struct hv_host_stats *before, mu_msec since)
 {
 	uint32_t n = h->n_cpus < HV_VCPUS_MAX ? h->n_cpus : HV_VCPUS_MAX;
 	char name[METRIC_NAME_MAX + 1];
 	double busy = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		double idle = before && i < before->n_cpus
-				  ? out_delta(h->cpu_idle_ns[i], before->cpu_idle_ns[i])
-				  : NAN;
-		double ns = o->seconds * 1e9 - idle;
+		uint64_t was =
+		    before && i < before->n_cpus ? before->cpu_idle_ns[i] : HV_COUNTER_UNKNOWN;
+		double ns = o->seconds * 1e9 - out_delta(h->cpu_idle_ns[i], was);
 
 		snprintf(name, sizeof name, "cpu%u", i);
 		out_share(o, name, ns, 1);
+		metric_list_count(o->list, out_steady(h->cpu_idle_ns[i], was), since);
 		busy += ns;
 	}
 	out_share(o, "cpu_avg", busy, n);
@@ -91,7 +91,7 @@ static void sample_totals(const struct out *o, const struct hv_host_stats *h,
 /* ---- cards ---- */
 
 static void sample_pifs(const struct out *o, const struct hv_host_stats *h,
-			const struct hv_host_stats *before)
+			const struct hv_host_stats *before, const mu_msec *since)
 {
 	struct out_net sum = {0};
 
@@ -104,10 +104,10 @@ static void sample_pifs(const struct out *o, const struct hv_host_stats *h,
 			if (strcmp(a->name, before->pifs[k].name) == 0)
 				b = &before->pifs[k].net;
 		n = out_net_delta(&a->net, b);
-		out_net(o, "pif", a->name, &n);
+		out_net(o, "pif", a->name, &n, &a->net, since[i]);
 		out_net_sum(&sum, &n);
 	}
-	out_net(o, "pif", "aggr", &sum);
+	out_net(o, "pif", "aggr", &sum, NULL, 0);
 }
 
 /* ---- disks ---- */
@@ -120,9 +120,23 @@ static const struct hv_disk_stats disk_unknown = {.rd_bytes = HV_COUNTER_UNKNOWN
 						  .wr_ms = HV_COUNTER_UNKNOWN,
 						  .queue_ms = HV_COUNTER_UNKNOWN};
 
-static void sample_disk(const struct out *o, const struct hv_disk_stats *a,
-			const struct hv_disk_stats *b)
+static uint64_t ns_of(uint64_t ms)
 {
+	return ms <= INT64_MAX / 1000000 ? ms * 1000000 : HV_COUNTER_UNKNOWN;
+}
+
+static void sample_disk(const struct out *o, const struct hv_disk_stats *a,
+			const struct hv_disk_stats *b, mu_msec since)
+{
+	const struct out_disk_counts counts = {
+	    .since = since,
+	    .rd = a->rd_bytes,
+	    .wr = a->wr_bytes,
+	    .rd_reqs = a->rd_reqs,
+	    .wr_reqs = a->wr_reqs,
+	    .rd_ns = ns_of(a->rd_ms),
+	    .wr_ns = ns_of(a->wr_ms),
+	};
 	const struct out_disk d = {
 	    .rd = out_delta(a->rd_bytes, b->rd_bytes),
 	    .wr = out_delta(a->wr_bytes, b->wr_bytes),
@@ -133,17 +147,18 @@ static void sample_disk(const struct out *o, const struct hv_disk_stats *a,
 	};
 	char name[METRIC_NAME_MAX + 1];
 
-	out_disk(o, "disk", a->name, &d);
-	out_latency(o, "disk", a->name, &d);
+	out_disk(o, "disk", a->name, &d, &counts);
+	out_latency(o, "disk", a->name, &d, &counts);
 	out_name(name, "disk", a->name, "avgqu_sz");
 	out_rate(o, name, METRIC_REQUESTS, out_delta(a->queue_ms, b->queue_ms) / 1e3);
+	metric_list_count(o->list, ns_of(a->queue_ms), since);
 	out_name(name, "disk", a->name, "inflight");
 	out_gauge(o, name, METRIC_REQUESTS,
 		  a->inflight == HV_COUNTER_UNKNOWN ? NAN : (double)a->inflight);
 }
 
 static void sample_disks(const struct out *o, const struct hv_host_stats *h,
-			 const struct hv_host_stats *before)
+			 const struct hv_host_stats *before, const mu_msec *since)
 {
 	for (uint32_t i = 0; i < h->n_disks && i < HV_HOST_DISKS_MAX; i++) {
 		const struct hv_disk_stats *b = &disk_unknown;
@@ -151,7 +166,7 @@ static void sample_disks(const struct out *o, const struct hv_host_stats *h,
 		for (uint32_t k = 0; before && k < before->n_disks && k < HV_HOST_DISKS_MAX; k++)
 			if (strcmp(h->disks[i].name, before->disks[k].name) == 0)
 				b = &before->disks[k];
-		sample_disk(o, &h->disks[i], b);
+		sample_disk(o, &h->disks[i], b, since[i]);
 	}
 }
 
@@ -166,14 +181,15 @@ static void sample_sensors(const struct out *o, const struct hv_host_stats *h)
 }
 
 void host_sample(const struct out *o, const struct sample_host *host,
-		 const struct hv_host_stats *before, const struct sample_domain *domains, size_t n)
+		 const struct hv_host_stats *before, const struct since_host *since,
+		 const struct sample_domain *domains, size_t n)
 {
 	const struct totals t = totals_of(domains, n);
 
-	sample_cpus(o, host->stats, before);
+	sample_cpus(o, host->stats, before, since->cpu);
 	sample_totals(o, host->stats, &t);
-	sample_pifs(o, host->stats, before);
-	sample_disks(o, host->stats, before);
+	sample_pifs(o, host->stats, before, since->pifs);
+	sample_disks(o, host->stats, before, since->disks);
 	sample_sensors(o, host->stats);
 }
 

@@ -36,6 +36,7 @@ void metric_list_deinit(struct metric_list *l)
 {
 	free(l->series);
 	free(l->value);
+	free(l->count);
 	*l = (struct metric_list)METRIC_LIST_INIT;
 }
 
@@ -50,6 +51,7 @@ void metric_list_add(struct metric_list *l, const struct mu_uuid *object, const 
 		l->cap = l->cap ? 2 * l->cap : 64;
 		l->series = mu_xrealloc(l->series, l->cap, sizeof *l->series);
 		l->value = mu_xrealloc(l->value, l->cap, sizeof *l->value);
+		l->count = mu_xrealloc(l->count, l->cap, sizeof *l->count);
 	}
 	s = &l->series[l->n];
 	*s = (struct metric_series){.object = *object, .kind = kind, .unit = unit};
@@ -58,12 +60,19 @@ void metric_list_add(struct metric_list *l, const struct mu_uuid *object, const 
 	l->n++;
 }
 
+void metric_list_count(struct metric_list *l, uint64_t count, mu_msec since)
+{
+	mu_assert(l->n > 0 && since > 0);
+	l->series[l->n - 1].since = since;
+	l->count[l->n - 1] = count <= INT64_MAX ? count : METRIC_COUNT_UNKNOWN;
+}
+
 bool metric_series_equal(const struct metric_series *a, const struct metric_series *b, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!mu_uuid_equal(&a[i].object, &b[i].object) ||
 		    strcmp(a[i].name, b[i].name) != 0 || a[i].kind != b[i].kind ||
-		    a[i].unit != b[i].unit)
+		    a[i].unit != b[i].unit || a[i].since != b[i].since)
 			return false;
 	}
 	return true;

@@ -8,10 +8,14 @@
 
 #include "common/base/id.h"
 #include "common/base/mem.h"
+#include "common/base/time.h"
 
 #include <stddef.h>
 
 enum { METRIC_NAME_MAX = 47 };
+
+/* Of a counter. What is known is at most INT64_MAX. */
+#define METRIC_COUNT_UNKNOWN UINT64_MAX
 
 enum metric_kind {
 	METRIC_GAUGE, /* as it is at the moment */
@@ -40,19 +44,21 @@ struct metric_series {
 	char name[METRIC_NAME_MAX + 1];
 	enum metric_kind kind;
 	enum metric_unit unit;
+	mu_msec since; /* its counter has counted up from 0 since then (wall); 0: it has none */
 };
 
-/* value[i] belongs to series[i]; NaN = unknown. */
+/* value[i] belongs to series[i]; NaN = unknown. So does count[i], of those that have one. */
 struct metric_list {
 	size_t n;
 	size_t cap;
 	struct metric_series *series;
 	float *value;
+	uint64_t *count;
 };
 
 #define METRIC_LIST_INIT                                                                           \
 	{                                                                                          \
-		0, 0, NULL, NULL                                                                   \
+		0, 0, NULL, NULL, NULL                                                             \
 	}
 
 /* "bytes/s", ... as on the wire. */
@@ -67,6 +73,8 @@ static inline void metric_list_deinit_cleanup(struct metric_list *l)
 }
 void metric_list_add(struct metric_list *l, const struct mu_uuid *object, const char *name,
 		     enum metric_kind kind, enum metric_unit unit, double value);
+/* What the rate that was added last is made of: the counter as it stands; time in ns. */
+void metric_list_count(struct metric_list *l, uint64_t count, mu_msec since);
 /* The same series in the same order? */
 bool metric_series_equal(const struct metric_series *a, const struct metric_series *b, size_t n);
 

@@ -13,6 +13,11 @@ double out_delta(uint64_t now, uint64_t before)
 	return (double)(now - before);
 }
 
+uint64_t out_steady(uint64_t now, uint64_t before)
+{
+	return before != HV_COUNTER_UNKNOWN && now < before ? HV_COUNTER_UNKNOWN : now;
+}
+
 double out_known(int64_t value, double unit)
 {
 	return value < 0 ? NAN : (double)value / unit;
@@ -78,27 +83,33 @@ void out_net_sum(struct out_net *sum, const struct out_net *n)
 	sum->tx_drops += n->tx_drops;
 }
 
-void out_net(const struct out *o, const char *class, const char *device, const struct out_net *n)
+void out_net(const struct out *o, const char *class, const char *device, const struct out_net *n,
+	     const struct hv_net_stats *counted, mu_msec since)
 {
+	static const struct hv_net_stats none;
+	const struct hv_net_stats *c = counted ? counted : &none;
 	const struct {
 		const char *what;
 		enum metric_unit unit;
 		double count;
+		uint64_t counted;
 	} rows[] = {
-	    {"rx", METRIC_BYTES_PER_S, n->rx},
-	    {"tx", METRIC_BYTES_PER_S, n->tx},
-	    {"rx_packets", METRIC_PACKETS_PER_S, n->rx_packets},
-	    {"tx_packets", METRIC_PACKETS_PER_S, n->tx_packets},
-	    {"rx_errors", METRIC_ERRORS_PER_S, n->rx_errors},
-	    {"tx_errors", METRIC_ERRORS_PER_S, n->tx_errors},
-	    {"rx_drops", METRIC_DROPS_PER_S, n->rx_drops},
-	    {"tx_drops", METRIC_DROPS_PER_S, n->tx_drops},
+	    {"rx", METRIC_BYTES_PER_S, n->rx, c->rx_bytes},
+	    {"tx", METRIC_BYTES_PER_S, n->tx, c->tx_bytes},
+	    {"rx_packets", METRIC_PACKETS_PER_S, n->rx_packets, c->rx_packets},
+	    {"tx_packets", METRIC_PACKETS_PER_S, n->tx_packets, c->tx_packets},
+	    {"rx_errors", METRIC_ERRORS_PER_S, n->rx_errors, c->rx_errors},
+	    {"tx_errors", METRIC_ERRORS_PER_S, n->tx_errors, c->tx_errors},
+	    {"rx_drops", METRIC_DROPS_PER_S, n->rx_drops, c->rx_drops},
+	    {"tx_drops", METRIC_DROPS_PER_S, n->tx_drops, c->tx_drops},
 	};
 	char name[METRIC_NAME_MAX + 1];
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(rows); i++) {
 		out_name(name, class, device, rows[i].what);
 		out_rate(o, name, rows[i].unit, rows[i].count);
+		if (counted)
+			metric_list_count(o->list, rows[i].counted, since);
 	}
 }
 
@@ -138,25 +149,32 @@ void out_disk_sum(struct out_disk *sum, const struct out_disk *d)
 	sum->wr_reqs += d->wr_reqs;
 }
 
-void out_disk(const struct out *o, const char *class, const char *device, const struct out_disk *d)
+void out_disk(const struct out *o, const char *class, const char *device, const struct out_disk *d,
+	      const struct out_disk_counts *counted)
 {
+	static const struct out_disk_counts none;
+	const struct out_disk_counts *c = counted ? counted : &none;
 	const struct {
 		const char *what;
 		enum metric_unit unit;
 		double count;
+		uint64_t counted;
 	} rows[] = {
-	    {"read", METRIC_BYTES_PER_S, d->rd},
-	    {"write", METRIC_BYTES_PER_S, d->wr},
-	    {"iops_read", METRIC_REQUESTS_PER_S, d->rd_reqs},
-	    {"iops_write", METRIC_REQUESTS_PER_S, d->wr_reqs},
-	    {"iops_total", METRIC_REQUESTS_PER_S, d->rd_reqs + d->wr_reqs},
+	    {"read", METRIC_BYTES_PER_S, d->rd, c->rd},
+	    {"write", METRIC_BYTES_PER_S, d->wr, c->wr},
+	    {"iops_read", METRIC_REQUESTS_PER_S, d->rd_reqs, c->rd_reqs},
+	    {"iops_write", METRIC_REQUESTS_PER_S, d->wr_reqs, c->wr_reqs},
 	};
 	char name[METRIC_NAME_MAX + 1];
 
 	for (size_t i = 0; i < MU_ARRAY_SIZE(rows); i++) {
 		out_name(name, class, device, rows[i].what);
 		out_rate(o, name, rows[i].unit, rows[i].count);
+		if (counted)
+			metric_list_count(o->list, rows[i].counted, c->since);
 	}
+	out_name(name, class, device, "iops_total");
+	out_rate(o, name, METRIC_REQUESTS_PER_S, d->rd_reqs + d->wr_reqs);
 }
 
 static void latency(const struct out *o, const char *class, const char *device, const char *what,
@@ -169,10 +187,14 @@ static void latency(const struct out *o, const char *class, const char *device, 
 			reqs > 0 ? seconds / reqs : NAN);
 }
 
+/* The counters of the first two are how long requests took, all together: what a mean over any time
+ * is made of, with their numbers. */
 void out_latency(const struct out *o, const char *class, const char *device,
-		 const struct out_disk *d)
+		 const struct out_disk *d, const struct out_disk_counts *counted)
 {
 	latency(o, class, device, "read_latency", d->rd_s, d->rd_reqs);
+	metric_list_count(o->list, counted->rd_ns, counted->since);
 	latency(o, class, device, "write_latency", d->wr_s, d->wr_reqs);
+	metric_list_count(o->list, counted->wr_ns, counted->since);
 	latency(o, class, device, "latency", d->rd_s + d->wr_s, d->rd_reqs + d->wr_reqs);
 }

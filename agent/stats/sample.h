@@ -2,9 +2,11 @@
 /*
  * From two readings of counters to metrics. PURE: readings go in, values come out.
  *
- * A rate needs two readings of the same domain (the same domain id and VM): the first sample of a
- * domain is unknown (NaN), and so is one whose counter went backwards. The interval is the
- * readings' own monotonic time, never the wall clock.
+ * A rate needs two readings of the same domain (the same domain id and VM), not more than
+ * SAMPLE_HEARTBEAT apart: the first sample of a domain is unknown (NaN), and so is one whose
+ * counter went backwards. The interval is the readings' own monotonic time, never the wall clock.
+ * Beside rates go the counters that they are made of, as they stand; sums over devices have none,
+ * as they fall when a device goes.
  */
 #ifndef MUSTER_AGENT_STATS_SAMPLE_H
 #define MUSTER_AGENT_STATS_SAMPLE_H
@@ -13,6 +15,8 @@
 #include "agent/stats/metric.h"
 
 #define SAMPLE_INTERVAL MU_SEC(5)
+/* What was counted in a longer time says too little of the last step. */
+#define SAMPLE_HEARTBEAT MU_SEC(300)
 
 enum { SAMPLE_SRS_MAX = 64, SAMPLE_NO_VBD = UINT16_MAX };
 
@@ -31,6 +35,7 @@ struct sample_disk {
 };
 
 struct sample_host {
+	mu_msec wall; /* of this reading */
 	const struct hv_host_stats *stats;
 	size_t n_srs; /* at most SAMPLE_SRS_MAX */
 	const struct sample_sr *srs;

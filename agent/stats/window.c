@@ -9,6 +9,10 @@
  * A dictionary lives as long as a batch refers to it or it is the newest. Batches are sent in
  * order, so the stream needs a dictionary exactly when the generation differs from the last one
  * that it was given.
+ *
+ * Counters are kept as they stand, and are sent as differences to the batch that was sent before:
+ * a byte or two instead of five or six. When that is not the one with the number before, or there
+ * is a counter that fell or was or became unknown, they go as they stand.
  */
 #include "agent/stats/window.h"
 
@@ -26,6 +30,7 @@ struct dictionary {
 	size_t n_batches; /* that refer to it */
 	size_t n;
 	struct metric_series *series;
+	size_t n_counted;
 };
 
 struct batch {
@@ -33,7 +38,8 @@ struct batch {
 	uint64_t seq;
 	struct dictionary *dictionary;
 	mu_msec time;
-	float *value; /* dictionary->n of them */
+	float *value;    /* dictionary->n of them */
+	uint64_t *count; /* dictionary->n_counted */
 };
 
 struct window {
@@ -47,6 +53,9 @@ struct window {
 	/* this stream */
 	uint64_t next_seq;
 	uint32_t sent_generation; /* 0 = none */
+	uint64_t counted_seq;     /* batch that was sent last of the generation; 0 = none */
+	uint64_t *counted;        /* its counters */
+	int64_t *lane;            /* what is sent of them */
 };
 
 struct window *window_new(const struct window_limits *limits)
@@ -63,7 +72,8 @@ struct window *window_new(const struct window_limits *limits)
 
 static size_t batch_bytes(const struct batch *b)
 {
-	return sizeof *b + b->dictionary->n * sizeof b->value[0];
+	return sizeof *b + b->dictionary->n * sizeof b->value[0] +
+	       b->dictionary->n_counted * sizeof b->count[0];
 }
 
 static size_t dictionary_bytes(const struct dictionary *d)
@@ -88,6 +98,7 @@ static void drop_batch(struct window *w, struct batch *b)
 	w->status.n_batches--;
 	mu_list_remove(&b->link);
 	free(b->value);
+	free(b->count);
 	free(b);
 	if (--d->n_batches == 0 && d != w->newest)
 		drop_dictionary(w, d);
@@ -106,6 +117,8 @@ struct window *window_free(struct window *w)
 	{
 		drop_dictionary(w, MU_CONTAINER_OF(it, struct dictionary, link));
 	}
+	free(w->counted);
+	free(w->lane);
 	free(w);
 	return NULL;
 }
@@ -122,11 +135,24 @@ static void use_dictionary(struct window *w, const struct metric_list *l)
 	d->n = l->n;
 	if (l->n > 0)
 		d->series = mu_xmemdup(l->series, l->n * sizeof l->series[0]);
+	for (size_t i = 0; i < l->n; i++)
+		d->n_counted += l->series[i].since != 0;
 	mu_list_push_back(&w->dictionaries, &d->link);
 	w->status.bytes += dictionary_bytes(d);
 	w->newest = d;
 	if (old && old->n_batches == 0)
 		drop_dictionary(w, old);
+}
+
+static uint64_t *counts_of(const struct dictionary *d, const struct metric_list *l)
+{
+	uint64_t *out = d->n_counted ? mu_xcalloc(d->n_counted, sizeof *out) : NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->series[i].since != 0)
+			out[n++] = l->count[i];
+	return out;
 }
 
 /* The oldest go while there are too many or they are too big; the newest stays whatever its size.
@@ -161,6 +187,7 @@ bool window_add(struct window *w, mu_msec time, const struct metric_list *l)
 	b->time = time;
 	if (l->n > 0)
 		b->value = mu_xmemdup(l->value, l->n * sizeof l->value[0]);
+	b->count = counts_of(b->dictionary, l);
 	b->dictionary->n_batches++;
 	mu_list_push_back(&w->batches, &b->link);
 	w->status.bytes += batch_bytes(b);
@@ -228,6 +255,40 @@ mu_msec window_oldest(const struct window *w)
 	return b ? b->time : 0;
 }
 
+/* On a stream every dictionary begins with a base. */
+static void begin_counting(struct window *w, const struct dictionary *d)
+{
+	w->counted_seq = 0;
+	w->counted = mu_xrealloc(w->counted, d->n_counted + 1, sizeof *w->counted);
+	w->lane = mu_xrealloc(w->lane, d->n_counted + 1, sizeof *w->lane);
+}
+
+static bool follows(uint64_t now, uint64_t before)
+{
+	return (now == METRIC_COUNT_UNKNOWN) == (before == METRIC_COUNT_UNKNOWN) && now >= before;
+}
+
+static void count(struct window *w, const struct batch *b, struct window_batch *ret)
+{
+	size_t n = b->dictionary->n_counted;
+	bool base = w->counted_seq == 0 || w->counted_seq + 1 != b->seq;
+
+	for (size_t i = 0; i < n && !base; i++)
+		base = !follows(b->count[i], w->counted[i]);
+	for (size_t i = 0; i < n; i++) {
+		bool known = b->count[i] != METRIC_COUNT_UNKNOWN;
+
+		w->lane[i] = !base   ? (int64_t)(b->count[i] - w->counted[i])
+			     : known ? (int64_t)b->count[i]
+				     : WINDOW_UNKNOWN;
+		w->counted[i] = b->count[i];
+	}
+	w->counted_seq = b->seq;
+	ret->base = base;
+	ret->n_counted = n;
+	ret->counted = w->lane;
+}
+
 enum window_item window_next(struct window *w, struct window_dictionary *ret_dictionary,
 			     struct window_batch *ret_batch)
 {
@@ -239,6 +300,7 @@ enum window_item window_next(struct window *w, struct window_dictionary *ret_dic
 		const struct dictionary *d = found->dictionary;
 
 		w->sent_generation = d->generation;
+		begin_counting(w, d);
 		*ret_dictionary = (struct window_dictionary){d->generation, d->n, d->series};
 		return WINDOW_DICTIONARY;
 	}
@@ -250,6 +312,7 @@ enum window_item window_next(struct window *w, struct window_dictionary *ret_dic
 	    .n = found->dictionary->n,
 	    .value = found->value,
 	};
+	count(w, found, ret_batch);
 	return WINDOW_BATCH;
 }
 

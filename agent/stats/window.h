@@ -23,12 +23,15 @@ struct window_limits {
 	size_t max_bytes;   /* 0 = 32 MiB */
 };
 
-/* Point into the window: valid until the next window_add, window_ack or window_rewind. */
+/* Point into the window: valid until the next call that changes it. */
 struct window_dictionary {
 	uint32_t generation;
 	size_t n;
 	const struct metric_series *series;
 };
+
+/* In a base: nobody knows how it stands. */
+#define WINDOW_UNKNOWN INT64_MIN
 
 struct window_batch {
 	uint64_t seq;
@@ -36,6 +39,11 @@ struct window_batch {
 	mu_msec time;
 	size_t n;
 	const float *value;
+	/* Of the series that have a counter, in their order: what was added since the batch before
+	 * on this stream, or (base) how they stand. */
+	bool base;
+	size_t n_counted;
+	const int64_t *counted;
 };
 
 enum window_item {

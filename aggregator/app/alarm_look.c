@@ -177,7 +177,7 @@ static void pick_series(struct alarm_look *l, struct watch *w, const struct cata
 		const struct alarm_rule *rule = l->rules[slot].rule;
 
 		for (size_t i = 0; i < o->n_series && rule->condition != ALARM_EXPRESSION; i++) {
-			if (alarm_series_match(rule->series, o->series[i].metric->name))
+			if (alarm_series_match(rule->series, catalogue_metric(o, i)->name))
 				pick(w, slot, i);
 		}
 	}
@@ -230,7 +230,7 @@ static size_t read_series(const struct alarm_look *l, const struct alarm_rule *r
 		n = 1;
 	metrics_steps(l->options.metrics, o, i, n, values);
 	if (aggregate(rule->aggregate, values, n, &value))
-		add(rule, ret, value, o->series[i].metric->unit);
+		add(rule, ret, value, catalogue_metric(o, i)->unit);
 	return n;
 }
 

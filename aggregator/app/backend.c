@@ -202,7 +202,7 @@ static size_t newest(void *ctx, const struct mu_uuid *id,
 	const struct catalogue_object *o = metrics_newest(app->metrics, id, values);
 
 	for (size_t i = 0; o && i < o->n_series; i++)
-		each(arg, o->series[i].metric->name, values[i]);
+		each(arg, catalogue_metric(o, i)->name, values[i]);
 	return o ? o->n_series : 0;
 }
 

@@ -9,11 +9,19 @@
 static size_t put_series(struct app *app, const struct mu_uuid *id, struct expose_page *page)
 {
 	float values[CATALOGUE_OBJECT_MAX];
+	struct metrics_count counts[CATALOGUE_OBJECT_MAX];
 	const struct catalogue_object *o = metrics_newest(app->metrics, id, values);
 
-	for (size_t i = 0; o && i < o->n_series; i++)
-		expose_put(page, o->series[i].metric->name, values[i]);
-	return o ? o->n_series : 0;
+	if (!o)
+		return 0;
+	metrics_counts(o, counts);
+	for (size_t i = 0; i < o->n_series; i++) {
+		expose_put(page, catalogue_metric(o, i)->name, values[i]);
+		if (counts[i].value != METRICS_COUNT_UNKNOWN)
+			expose_put_count(page, catalogue_metric(o, i)->name, counts[i].value,
+					 counts[i].since);
+	}
+	return o->n_series;
 }
 
 static size_t put_disks(struct app *app, const struct model_host *h, struct expose_page *page)

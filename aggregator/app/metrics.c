@@ -171,6 +171,14 @@ void app_metrics_free(struct app *app)
 typedef void (*map_fn)(struct metrics *m, const struct mu_uuid *host,
 		       const struct catalogue_want *want, size_t n);
 
+/* Whatever it says: not 0 when there is a counter, and 0 when there is none. */
+static uint32_t counted_since(uint64_t ms)
+{
+	uint64_t s = ms / 1000;
+
+	return ms > 0 && s == 0 ? 1 : s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;
+}
+
 /* Packed by ourselves, after it was checked. */
 static void map_dictionary(struct app *app, const struct host_id *id, const void *bytes, size_t len,
 			   map_fn map)
@@ -187,6 +195,7 @@ static void map_dictionary(struct app *app, const struct host_id *id, const void
 		want[i].name = s->name;
 		want[i].unit = s->unit;
 		want[i].rate = s->kind == MUSTER__V1__METRIC_KIND__METRIC_KIND_RATE;
+		want[i].since = counted_since(s->counted_since_ms);
 		/* Without an object it cannot have a name either. */
 		if (s->object_id.len == sizeof want[i].object.bytes)
 			memcpy(want[i].object.bytes, s->object_id.data, s->object_id.len);
@@ -219,20 +228,37 @@ static struct batch_stored *batch_stored_new(struct app *app, struct fleet_recei
 	return bs;
 }
 
-void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt)
+static struct metrics_batch batch_of(const struct fleet_batch *b)
 {
-	const struct metrics_batch batch = {
+	return (struct metrics_batch){
 	    .host = b->id.uuid,
 	    .epoch = b->epoch,
 	    .seq = b->seq,
 	    .at = b->at,
 	    .values = b->values,
 	    .n_values = b->n_values,
+	    .base = b->base,
+	    .n_counted = b->n_counted,
+	    .counted = b->counted,
 	};
+}
+
+void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt)
+{
+	const struct metrics_batch batch = batch_of(b);
 
 	if (b->dictionary)
 		map_dictionary(app, &b->id, b->dictionary, b->dictionary_len, metrics_map);
 	metrics_put(app->metrics, &batch, batch_stored, batch_stored_new(app, receipt));
+}
+
+void app_metrics_count(struct app *app, const struct fleet_batch *b)
+{
+	const struct metrics_batch batch = batch_of(b);
+
+	if (b->dictionary)
+		map_dictionary(app, &b->id, b->dictionary, b->dictionary_len, metrics_map);
+	metrics_count_only(app->metrics, &batch);
 }
 
 void app_metrics_row(struct app *app, const struct fleet_row *row, struct fleet_receipt *receipt)

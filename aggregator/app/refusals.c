@@ -99,11 +99,11 @@ static bool object_in(const char *path, struct mu_uuid *ret)
 }
 
 /* That of /rest/v0/vms/ID/actions/start is "http.post /rest/v0/vms/{id}/actions/start: 403";
- * strangers ask for whatever they like, so that theirs is where they are. */
+ * strangers ask for whatever they like, so that theirs is where they are and why not. */
 static char *kind_of(const struct rest_refusal *r, const char *action)
 {
 	if (!r->user)
-		return mu_xasprintf("from %s", r->request->peer.address);
+		return mu_xasprintf("from %s: %s", r->request->peer.address, r->why);
 	return mu_xasprintf("%s %s: %d", action, r->pattern ? r->pattern : "", r->status);
 }
 

@@ -118,7 +118,7 @@ static bool add_disks(const struct model_vm *vm, void *arg)
 	const struct catalogue_object *o = values_of(a, &vm->id.uuid, values);
 
 	for (size_t i = 0; o && i < o->n_series; i++) {
-		const char *name = o->series[i].metric->name;
+		const char *name = catalogue_metric(o, i)->name;
 
 		if (!strcmp(name, "vbd_aggr_read"))
 			a->sum->read += values[i];

@@ -284,6 +284,11 @@ static void on_batch(void *ctx, const struct fleet_batch *b, struct fleet_receip
 	app_metrics_batch(ctx, b, receipt);
 }
 
+static void on_count(void *ctx, const struct fleet_batch *b)
+{
+	app_metrics_count(ctx, b);
+}
+
 static void on_row(void *ctx, const struct fleet_row *row, struct fleet_receipt *receipt)
 {
 	app_metrics_row(ctx, row, receipt);
@@ -334,6 +339,7 @@ void app_fleet_backend(struct app *app, struct fleet_backend *ret)
 	    .count_with = on_count_with,
 	    .state = on_state,
 	    .batch = on_batch,
+	    .count = on_count,
 	    .row = on_row,
 	    .have = on_have,
 	    .next_command = on_next_command,

@@ -228,14 +228,17 @@ static int check_name(const char *name, bool colon, struct mu_error *err)
 /* Tasks are seen by the name that asked for them, and the audit log has those of others. */
 static int check_user_name(const char *name, struct mu_error *err)
 {
+	static const char *const others[] = {"aggregator", "join token", "nobody"};
 	static const char local[] = "(local)";
 	size_t len = strlen(name);
+	bool is_other = strncmp(name, "host ", 5) == 0;
 	bool is_local = len >= sizeof local - 1 && !strcmp(name + len - (sizeof local - 1), local);
 
 	if (check_name(name, false, err) < 0)
 		return MU_FAILED;
-	if (is_local || strncmp(name, "host ", 5) == 0 || !strcmp(name, "aggregator") ||
-	    !strcmp(name, "nobody"))
+	for (size_t i = 0; i < MU_ARRAY_SIZE(others); i++)
+		is_other |= strcmp(name, others[i]) == 0;
+	if (is_local || is_other)
 		return mu_error_set(err, MU_E_INVALID,
 				    "name: \"%s\" could be taken for what is no user", name);
 	return 0;

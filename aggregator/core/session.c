@@ -268,7 +268,12 @@ static void on_dictionary(struct session *s, const struct session_event *ev,
 		end(s, out, &err);
 		return;
 	}
-	*(live ? &s->live : &s->kept) = (struct session_dictionary){true, ev->generation, ev->n};
+	*(live ? &s->live : &s->kept) = (struct session_dictionary){
+	    .there = true,
+	    .generation = ev->generation,
+	    .n_series = ev->n,
+	    .n_counted = ev->n_counted,
+	};
 	act(out, live ? SESSION_KEEP_DICTIONARY : SESSION_KEEP_ROW_DICTIONARY)->seq =
 	    ev->generation;
 }
@@ -288,15 +293,41 @@ static int check_values(const struct session_dictionary *d, const struct session
 	return 0;
 }
 
+/* Every batch counts from the one before, so none may be missing: also not one of which all else is
+ * here already. */
+static int check_counted(struct session_dictionary *d, const struct session_event *ev,
+			 struct mu_error *err)
+{
+	if (ev->n_counted != d->n_counted)
+		return mu_error_set(err, MU_E_PROTOCOL,
+				    "metric_batch %llu: %zu counters, the dictionary has %zu",
+				    (unsigned long long)ev->seq, ev->n_counted, d->n_counted);
+	if (ev->n_counted > 0 && !ev->base &&
+	    (d->counted_seq == 0 || d->counted_seq + 1 != ev->seq))
+		return mu_error_set(
+		    err, MU_E_PROTOCOL,
+		    "metric_batch %llu: it counts from the one before, which was not "
+		    "sent on this stream with this dictionary",
+		    (unsigned long long)ev->seq);
+	d->counted_seq = ev->seq;
+	return 0;
+}
+
 static void on_batch(struct session *s, struct session_mark *mark, const struct session_event *ev,
 		     struct session_actions *out)
 {
 	struct mu_error err = MU_ERROR_INIT;
 	struct session_action *a;
 
-	if (check_values(&s->live, ev, "metric_batch", &err) < 0) {
+	if (check_values(&s->live, ev, "metric_batch", &err) < 0 ||
+	    check_counted(&s->live, ev, &err) < 0) {
 		end(s, out, &err);
 	} else if (ev->seq <= mark->metric_taken) {
+		if (ev->n_counted > 0) {
+			a = act(out, SESSION_COUNT_BATCH);
+			a->epoch = mark->metric_epoch;
+			a->seq = ev->seq;
+		}
 		/* Here already: only tell what is stored (again). */
 		act(out, SESSION_SEND_METRIC_ACK)->seq = mark->metric_stored;
 	} else {

@@ -82,7 +82,9 @@ struct session_event {
 	uint64_t epoch;
 	uint64_t seq;
 	uint32_t generation;
-	size_t n; /* series or values */
+	size_t n;         /* series or values */
+	size_t n_counted; /* of the series those that have a counter; counters */
+	bool base;        /* these as they stand */
 };
 
 enum session_action_kind {
@@ -92,6 +94,7 @@ enum session_action_kind {
 	SESSION_SEND_ACK,        /* seq */
 	SESSION_KEEP_DICTIONARY, /* generation */
 	SESSION_STORE_BATCH,     /* epoch, seq */
+	SESSION_COUNT_BATCH,     /* epoch, seq: it is here already, but for what it counts */
 	SESSION_SEND_METRIC_ACK, /* seq */
 	SESSION_KEEP_ROW_DICTIONARY,
 	SESSION_STORE_ROW, /* seq */
@@ -121,6 +124,8 @@ struct session_dictionary {
 	bool there;
 	uint32_t generation;
 	size_t n_series;
+	size_t n_counted;
+	uint64_t counted_seq; /* batch with counters that came last; 0 = none */
 };
 
 struct session {

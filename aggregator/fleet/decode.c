@@ -86,6 +86,26 @@ int decode_delta(struct mu_arena *a, const Muster__V1__Delta *m, struct fleet_st
 	return 0;
 }
 
+int decode_batch(const Muster__V1__MetricBatch *m, struct mu_error *err)
+{
+	for (size_t i = 0; i < m->n_counted; i++)
+		if (m->counted[i] < 0 && !(m->counted_base && m->counted[i] == INT64_MIN))
+			return mu_error_set(err, MU_E_PROTOCOL,
+					    "metric_batch %llu: counted[%zu] is %lld; 0 or more",
+					    (unsigned long long)m->seq, i,
+					    (long long)m->counted[i]);
+	return 0;
+}
+
+size_t decode_n_counted(const Muster__V1__MetricDictionary *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->n_series; i++)
+		n += m->series[i]->counted_since_ms != 0;
+	return n;
+}
+
 /* Any number can come over the wire. */
 static int status_decode(Muster__V1__CommandStatus status, enum task_status *ret)
 {

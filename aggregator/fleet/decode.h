@@ -15,6 +15,10 @@ int decode_snapshot(struct mu_arena *a, const Muster__V1__Snapshot *m, struct fl
 		    struct mu_error *err);
 int decode_delta(struct mu_arena *a, const Muster__V1__Delta *m, struct fleet_state *st,
 		 struct mu_error *err);
+/* Of a batch: what has to make sense by itself. */
+int decode_batch(const Muster__V1__MetricBatch *m, struct mu_error *err);
+/* How many of its series have a counter. */
+size_t decode_n_counted(const Muster__V1__MetricDictionary *m);
 int decode_result(const Muster__V1__CommandResult *m, struct fleet_result *ret,
 		  struct mu_error *err);
 

@@ -39,6 +39,11 @@ struct fleet_batch {
 	size_t dictionary_len;
 	const float *values;
 	size_t n_values;
+	/* Of the series that have a counter, all of them: what was added since the batch before, 0
+	 * or more; or (base) how they stand, INT64_MIN = unknown. */
+	bool base;
+	size_t n_counted;
+	const int64_t *counted;
 };
 
 /* A row that the host kept. All arrays have n_values; `min` and the next are of minutes only. */
@@ -85,6 +90,8 @@ struct fleet_backend {
 	/* Apply and store; then fleet_stored(receipt). */
 	void (*state)(void *ctx, const struct fleet_state *st, struct fleet_receipt *receipt);
 	void (*batch)(void *ctx, const struct fleet_batch *b, struct fleet_receipt *receipt);
+	/* It has come before, on another stream: what it counts is needed for the next. */
+	void (*count)(void *ctx, const struct fleet_batch *b);
 	void (*row)(void *ctx, const struct fleet_row *row, struct fleet_receipt *receipt);
 	void (*have)(void *ctx, const struct host_id *id, struct fleet_have *ret);
 	bool (*next_command)(void *ctx, const struct host_id *id, struct tasks_command *ret);

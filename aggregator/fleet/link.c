@@ -285,11 +285,11 @@ static mu_msec time_of(uint64_t ms)
 	return ms > INT64_MAX ? INT64_MAX : (mu_msec)ms;
 }
 
-static void store_batch(struct link *l, const struct session_action *a)
+static struct fleet_batch batch_of(const struct link *l, const struct session_action *a)
 {
-	const struct fleet_backend *b = &l->fleet->backend;
 	const Muster__V1__MetricBatch *m = l->message->metric_batch;
-	struct fleet_batch batch = {
+
+	return (struct fleet_batch){
 	    .id = l->host->id,
 	    .epoch = a->epoch,
 	    .seq = a->seq,
@@ -299,9 +299,27 @@ static void store_batch(struct link *l, const struct session_action *a)
 	    .dictionary_len = l->dictionary.len,
 	    .values = m->value,
 	    .n_values = m->n_value,
+	    .base = m->counted_base,
+	    .n_counted = m->n_counted,
+	    .counted = m->counted,
 	};
+}
+
+static void store_batch(struct link *l, const struct session_action *a)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	const struct fleet_batch batch = batch_of(l, a);
 
 	b->batch(b->ctx, &batch, receipt_new(l, a, RECEIPT_BATCH));
+	free(MU_TAKE(l->dictionary.data));
+}
+
+static void count_batch(struct link *l, const struct session_action *a)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	const struct fleet_batch batch = batch_of(l, a);
+
+	b->count(b->ctx, &batch);
 	free(MU_TAKE(l->dictionary.data));
 }
 
@@ -387,6 +405,9 @@ static void execute(struct link *l, const struct session_actions *actions, struc
 			break;
 		case SESSION_STORE_BATCH:
 			store_batch(l, a);
+			break;
+		case SESSION_COUNT_BATCH:
+			count_batch(l, a);
 			break;
 		case SESSION_SEND_METRIC_ACK:
 			send_metric_ack_soon(l, a->seq);
@@ -542,12 +563,15 @@ static int prepare(struct link *l, struct session_event *ev, struct fleet_state 
 	case SESSION_EV_DICTIONARY:
 		ev->generation = m->metric_dictionary->generation;
 		ev->n = m->metric_dictionary->n_series;
+		ev->n_counted = decode_n_counted(m->metric_dictionary);
 		break;
 	case SESSION_EV_BATCH:
 		ev->seq = m->metric_batch->seq;
 		ev->generation = m->metric_batch->generation;
 		ev->n = m->metric_batch->n_value;
-		break;
+		ev->n_counted = m->metric_batch->n_counted;
+		ev->base = m->metric_batch->counted_base;
+		return l->host ? decode_batch(m->metric_batch, err) : 0;
 	case SESSION_EV_ROW_DICTIONARY:
 		ev->generation = m->row_dictionary->generation;
 		ev->n = m->row_dictionary->n_series;

@@ -34,6 +34,7 @@ struct feed *feed_free(struct feed *f)
 {
 	if (!f)
 		return NULL;
+	counts_deinit(&f->counts);
 	let_go(&f->live);
 	let_go(&f->kept);
 	free(f);
@@ -54,6 +55,7 @@ static void take_map(struct feed_slots *s, const struct catalogue_map *map, size
 	s->map = *map;
 	s->map.runs = keep(map->runs, map->n_runs * sizeof *map->runs);
 	s->map.objects = keep(map->objects, map->n_objects * sizeof(struct catalogue_object *));
+	s->map.places = NULL;
 	s->n = n;
 }
 
@@ -65,7 +67,9 @@ void feed_map(struct feed *f, struct catalogue *c, const struct catalogue_want *
 	char text[MU_UUID_TEXT];
 	size_t n_dropped;
 
+	counts_deinit(&f->counts);
 	catalogue_map(c, a, &f->host, want, n, step, &map);
+	counts_init(&f->counts, c, want, map.places, n);
 	take_map(&f->live, &map, n);
 	n_dropped = f->live.map.n_dropped;
 	if (n_dropped > 0 && n_dropped != f->intake.n_dropped)
@@ -142,6 +146,12 @@ static bool is_news(const struct catalogue_object *o, uint32_t step, int64_t now
 	return step > o->last || o->last > archive_row_ended(ARCHIVE_STEPS, now) + ARCHIVE_AHEAD;
 }
 
+/* Also of a batch that is refused: the next one counts from it. */
+void feed_count(struct feed *f, const struct metrics_batch *b)
+{
+	counts_add(&f->counts, b->base, b->counted, b->n_counted);
+}
+
 bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, int64_t now,
 	      struct record *ret)
 {
@@ -150,6 +160,7 @@ bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, 
 	const float *values = values_of(&f->live, b->values, b->n_values);
 	enum archive_verdict verdict = archive_put(a, step, map->runs, map->n_runs, values);
 
+	feed_count(f, b);
 	f->intake.n_taken += verdict == ARCHIVE_TAKEN;
 	f->intake.n_too_old += verdict == ARCHIVE_TOO_OLD;
 	f->intake.n_too_new += verdict == ARCHIVE_TOO_NEW;
@@ -163,6 +174,7 @@ bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, 
 	for (size_t i = 0; i < map->n_objects; i++)
 		if (is_news(map->objects[i], step, now))
 			map->objects[i]->last = step;
+	counts_show(&f->counts, step);
 	*ret = (struct record){.host = f->host,
 			       .epoch = b->epoch,
 			       .seq = b->seq,

@@ -6,6 +6,7 @@
 #ifndef MUSTER_AGGREGATOR_METRICS_FEED_H
 #define MUSTER_AGGREGATOR_METRICS_FEED_H
 
+#include "aggregator/metrics/counts.h"
 #include "aggregator/metrics/metrics.h"
 #include "common/archive/record.h"
 
@@ -21,6 +22,7 @@ struct feed_slots {
 struct feed {
 	struct mu_uuid host;
 	struct feed_slots live;
+	struct counts counts;   /* of `live` */
 	struct feed_slots kept; /* of rows that the host kept */
 	int64_t kept_at;        /* when one came last, s; without any they are let go of */
 	bool told;              /* the log has why batches are refused */
@@ -38,6 +40,8 @@ void feed_map_rows(struct feed *f, struct catalogue *c, const struct catalogue_w
  * is its record, valid until the next call. */
 bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, int64_t now,
 	      struct record *ret);
+/* What it counts alone. */
+void feed_count(struct feed *f, const struct metrics_batch *b);
 bool feed_put_row(struct feed *f, struct archive *a, const struct metrics_row *row, int64_t now,
 		  struct record *ret);
 

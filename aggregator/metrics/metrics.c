@@ -395,6 +395,11 @@ void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done 
 	await_flush(m, done, ctx);
 }
 
+void metrics_count_only(struct metrics *m, const struct metrics_batch *b)
+{
+	feed_count(feed_of(m, &b->host), b);
+}
+
 void metrics_put_row(struct metrics *m, const struct metrics_row *row, metrics_done done, void *ctx)
 {
 	int64_t now = now_s();

@@ -67,11 +67,18 @@ struct metrics_batch {
 	mu_msec at; /* host's wall clock */
 	const float *values;
 	size_t n_values; /* at most those of metrics_map() */
+	/* Of those of metrics_map() that have a counter, all of them: what was added since the
+	 * batch before, 0 or more; or (base) how they stand, INT64_MIN = unknown. */
+	bool base;
+	size_t n_counted;
+	const int64_t *counted;
 };
 
 /* done() exactly once, never inside; without an error the batch need not be sent again: it is on
  * the disk, or was refused for good, or has waited too long for a disk that fails. */
 void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done done, void *ctx);
+/* One that has been put before, on another stream: what it counts is needed for the next. */
+void metrics_count_only(struct metrics *m, const struct metrics_batch *b);
 
 /* A row that a host kept while nobody took it (agent/stats/backfill.h): a step or a minute. */
 struct metrics_row {
@@ -108,6 +115,15 @@ void metrics_query(struct metrics *m, const struct stats_query *q,
  * METRICS_FRESH_S. NULL otherwise. `ret` has room for CATALOGUE_OBJECT_MAX. */
 const struct catalogue_object *metrics_newest(const struct metrics *m, const struct mu_uuid *object,
 					      float *ret);
+
+/* How the counters of its series stand, in their order, of an object that is fresh: as of its
+ * newest step, or unknown. `ret` has room for CATALOGUE_OBJECT_MAX. */
+#define METRICS_COUNT_UNKNOWN UINT64_MAX
+struct metrics_count {
+	uint64_t value; /* time in ns */
+	uint32_t since; /* seconds, 1970 UTC */
+};
+void metrics_counts(const struct catalogue_object *o, struct metrics_count *ret);
 
 /* The values of an object's series at one of the newest METRICS_STEPS; NaN = unknown. */
 void metrics_at(const struct metrics *m, const struct catalogue_object *o, uint32_t step,

@@ -269,7 +269,7 @@ static void put_series(struct gather *g, const struct catalogue_object *o)
 		v.known = isfinite(rows->value[0][i]);
 		for (size_t k = 0; k < rows->n; k++)
 			values[k] = rows->value[k + 1][i];
-		expose_remote_put(g->request, o->series[i].metric->name, &v);
+		expose_remote_put(g->request, catalogue_metric(o, i)->name, &v);
 	}
 }
 

@@ -18,7 +18,7 @@
  */
 #include "common/archive/archive.h"
 
-#include "common/archive/crc32c.h"
+#include "common/archive/minute.h"
 #include "common/archive/reduce.h"
 #include "common/archive/tile.h"
 #include "common/base/assert.h"
@@ -38,14 +38,6 @@ enum {
 	STRIDE = ARCHIVE_COLUMNS + 8,
 	MINUTE_PAD = 16,
 	PACKED = ARCHIVE_COLUMNS / 2,
-	MINUTE_HEADER = 16,
-};
-
-#define MINUTE_MAGIC UINT32_C(0x314e494d) /* "MIN1" */
-
-struct counters {
-	uint64_t last[ARCHIVE_COLUMNS];
-	uint32_t step[ARCHIVE_COLUMNS]; /* of the last reading, 0 = none */
 };
 
 struct minute {
@@ -68,7 +60,6 @@ struct shard {
 	uint32_t hours[HOURS_OPEN];                   /* to be made; 0 = none */
 	uint32_t hours_at[HOURS_OPEN];                /* not before this step */
 	uint32_t hours_since[HOURS_OPEN];             /* when it was first put off */
-	struct counters *counters;                    /* NULL: it has none */
 	void *heap;                                   /* the rows, if they are ours */
 };
 
@@ -114,7 +105,6 @@ struct archive *archive_free(struct archive *a)
 	if (!a)
 		return NULL;
 	for (uint32_t i = 0; i < a->n_shards; i++) {
-		free(a->shards[i]->counters);
 		free(a->shards[i]->heap);
 		free(a->shards[i]);
 	}
@@ -247,54 +237,6 @@ enum archive_verdict archive_put(struct archive *a, uint32_t step, const struct 
 
 		reduce_fill(row + runs[i].column % ARCHIVE_COLUMNS, values + runs[i].slot,
 			    runs[i].n);
-	}
-	return ARCHIVE_TAKEN;
-}
-
-static float rate_of(const struct counters *c, size_t i, uint64_t value, uint32_t elapsed,
-		     uint32_t heartbeat)
-{
-	if (c->step[i] == 0 || elapsed > heartbeat || value < c->last[i])
-		return NAN;
-	return (float)((double)(value - c->last[i]) / ((double)elapsed * ARCHIVE_STEP_S));
-}
-
-static void put_counter(struct archive *a, struct shard *s, size_t i, uint32_t step, uint64_t value,
-			uint32_t heartbeat)
-{
-	struct counters *c = s->counters;
-	uint32_t elapsed = step - c->step[i];
-	float rate;
-
-	if (c->step[i] >= step)
-		return;
-	rate = rate_of(c, i, value, elapsed, heartbeat);
-	c->last[i] = value;
-	c->step[i] = step;
-	for (uint32_t k = 0; rate == rate && k < elapsed; k++) {
-		if (judge(a, step - k) == ARCHIVE_TAKEN)
-			reduce_fill(open_step(a, s, step - k) + i, &rate, 1);
-	}
-}
-
-enum archive_verdict archive_put_counters(struct archive *a, uint32_t step,
-					  const struct archive_run *runs, size_t n_runs,
-					  const uint64_t *values, uint32_t heartbeat)
-{
-	enum archive_verdict verdict = judge(a, step);
-
-	if (verdict != ARCHIVE_TAKEN)
-		return verdict;
-	if (step > a->top)
-		a->top = step;
-	for (size_t i = 0; i < n_runs; i++) {
-		struct shard *s = shard_of(a, runs[i].column);
-
-		if (!s->counters)
-			s->counters = mu_xcalloc(1, sizeof *s->counters);
-		for (uint32_t k = 0; k < runs[i].n; k++)
-			put_counter(a, s, runs[i].column % ARCHIVE_COLUMNS + k, step,
-				    values[runs[i].slot + k], heartbeat);
 	}
 	return ARCHIVE_TAKEN;
 }
@@ -602,14 +544,10 @@ void archive_read(const struct archive *a, enum archive_level level, enum archiv
 	size_t i = column % ARCHIVE_COLUMNS;
 
 	mu_assert(level == ARCHIVE_STEPS || level == ARCHIVE_MINUTES);
-	for (uint32_t k = 0; k < n; k++) {
-		if (first + k == 0)
-			ret[k] = NAN;
-		else if (level == ARCHIVE_STEPS)
-			ret[k] = step_value(a, s, first + k, i);
-		else
-			ret[k] = minute_value(a, s, cf, first + k, i);
-	}
+	for (uint32_t k = 0; k < n; k++)
+		ret[k] = first + k == 0           ? NAN
+			 : level == ARCHIVE_STEPS ? step_value(a, s, first + k, i)
+						  : minute_value(a, s, cf, first + k, i);
 }
 
 void archive_read_known(const struct archive *a, uint32_t column, uint32_t first, uint32_t n,
@@ -628,54 +566,35 @@ void archive_read_known(const struct archive *a, uint32_t column, uint32_t first
 
 /* --- bytes --- */
 
-/* Magic, row, shard, checksum; then averages, minima, maxima, numbers of known steps. */
-static uint32_t minute_checksum(const uint8_t *bytes)
-{
-	uint32_t crc = archive_crc32c(0, bytes, 12);
-
-	return archive_crc32c(crc, bytes + MINUTE_HEADER, ARCHIVE_MINUTE_BYTES - MINUTE_HEADER);
-}
-
 void archive_encode_minute(const struct archive *a, const struct archive_change *change,
 			   uint8_t *ret)
 {
 	const struct shard *s = a->shards[change->shard];
 	size_t at = minute_at(a, change->row);
-	uint32_t header[4] = {MINUTE_MAGIC, change->row, change->shard, 0};
 	uint8_t *p = ret + MINUTE_HEADER;
 
 	mu_assert(change->level == ARCHIVE_MINUTES && s->minute_row[at] == change->row);
 	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += ARCHIVE_COLUMNS * sizeof(float))
 		memcpy(p, s->minute[at].value[cf], ARCHIVE_COLUMNS * sizeof(float));
 	pack_known(s, at, p);
-	memcpy(ret, header, sizeof header);
-	header[3] = minute_checksum(ret);
-	memcpy(ret, header, sizeof header);
-}
-
-static bool is_minute(const uint8_t *bytes, uint32_t ret_header[4])
-{
-	memcpy(ret_header, bytes, MINUTE_HEADER);
-	return ret_header[0] == MINUTE_MAGIC && ret_header[1] != 0 &&
-	       ret_header[3] == minute_checksum(bytes);
+	minute_seal(ret, change->row, change->shard);
 }
 
 bool archive_restore_minute(struct archive *a, uint32_t shard, const uint8_t *bytes)
 {
 	struct shard *s = a->shards[shard];
 	const uint8_t *p = bytes + MINUTE_HEADER;
-	uint32_t header[4];
-	size_t at;
+	uint32_t of, minute = minute_sealed(bytes, &of);
+	size_t at = minute_at(a, minute);
 
-	if (!is_minute(bytes, header) || header[2] != shard)
+	if (minute == 0 || of != shard)
 		return false;
-	at = minute_at(a, header[1]);
 	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += ARCHIVE_COLUMNS * sizeof(float))
 		memcpy(s->minute[at].value[cf], p, ARCHIVE_COLUMNS * sizeof(float));
 	reduce_unpack(p, a->work.known);
 	set_known(s, at, a->work.known);
-	s->minute_row[at] = header[1];
-	open_hour(s, header[1], 0);
+	s->minute_row[at] = minute;
+	open_hour(s, minute, 0);
 	return true;
 }
 
@@ -683,14 +602,14 @@ bool archive_merge_minute(struct archive *a, const uint8_t *bytes)
 {
 	const uint8_t *p = bytes + MINUTE_HEADER;
 	struct work *w = &a->work;
-	uint32_t header[4];
+	uint32_t shard, minute = minute_sealed(bytes, &shard);
 
-	if (!is_minute(bytes, header) || header[2] >= a->n_shards)
+	if (minute == 0 || shard >= a->n_shards)
 		return false;
 	for (size_t cf = 0; cf < _ARCHIVE_CF_COUNT; cf++, p += sizeof w->value[cf])
 		memcpy(w->value[cf], p, sizeof w->value[cf]);
 	reduce_unpack(p, w->known);
-	keep_minute(a, a->shards[header[2]], header[1]);
+	keep_minute(a, a->shards[shard], minute);
 	return true;
 }
 

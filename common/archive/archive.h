@@ -72,16 +72,6 @@ void archive_tick(struct archive *a, int64_t now);
 enum archive_verdict archive_put(struct archive *a, uint32_t step, const struct archive_run *runs,
 				 size_t n_runs, const float *values);
 /*
- * The same of counters: what is archived is their rate per second since the reading before, in all
- * steps that passed since then; unknown when that is more than `heartbeat` steps ago, for the
- * first reading, and for one that is below the one before (a reset and a wrap cannot be told
- * apart). A reading that is not newer than the last one is ignored.
- */
-enum archive_verdict archive_put_counters(struct archive *a, uint32_t step,
-					  const struct archive_run *runs, size_t n_runs,
-					  const uint64_t *values, uint32_t heartbeat);
-
-/*
  * A minute that was made elsewhere: averages, minima, maxima and numbers of known steps, `n_slots`
  * of each, one behind the other. Taken where it knows more than what is there; the minute must have
  * ended and be one of those in memory. Its hour is made again when a minute has passed without

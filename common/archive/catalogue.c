@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 2, HEADER = 5, SERIES_FIXED = 11, SERIES_ROOM = 4 };
+enum { FORMAT = 2, HEADER = 5, SERIES_FIXED = 11 };
+
+#define NO_METRIC UINT32_MAX
 
 struct entry {
 	struct catalogue_object object;
@@ -27,9 +29,12 @@ struct owner {
 
 struct catalogue {
 	size_t quota;
-	struct mu_map *objects; /* UUID -> struct entry */
-	struct mu_map *metrics; /* kind, unit and name -> struct catalogue_metric */
-	struct mu_map *owners;  /* host's UUID -> struct owner */
+	struct mu_map *objects;           /* UUID -> struct entry */
+	struct mu_map *metrics;           /* kind, unit and name -> struct catalogue_metric */
+	struct catalogue_metric **metric; /* by number */
+	uint32_t n_metrics;
+	uint32_t free_metric;  /* the first of those without users, or NO_METRIC */
+	struct mu_map *owners; /* host's UUID -> struct owner */
 	uint32_t n_columns;
 	uint32_t *free_columns;
 	size_t n_free;
@@ -44,6 +49,7 @@ struct catalogue *catalogue_new(size_t quota)
 	struct catalogue *c = mu_xcalloc(1, sizeof *c);
 
 	c->quota = quota;
+	c->free_metric = NO_METRIC;
 	c->objects = mu_map_new();
 	c->metrics = mu_map_new();
 	c->owners = mu_map_new();
@@ -62,13 +68,14 @@ struct catalogue *catalogue_free(struct catalogue *c)
 		free(e->object.series);
 		free(e);
 	}
-	for (size_t i = 0; (p = mu_map_next(c->metrics, &i, NULL, NULL));)
-		free(p);
+	for (uint32_t i = 0; i < c->n_metrics; i++)
+		free(c->metric[i]);
 	for (size_t i = 0; (p = mu_map_next(c->owners, &i, NULL, NULL));)
 		free(p);
 	mu_map_free(c->objects);
 	mu_map_free(c->metrics);
 	mu_map_free(c->owners);
+	free(c->metric);
 	free(c->free_columns);
 	free(c->used);
 	free(c);
@@ -90,31 +97,51 @@ static struct metric_key key_of(bool rate, const char *unit, const char *name)
 	return k;
 }
 
-static struct catalogue_metric *metric_use(struct catalogue *c, bool rate, const char *unit,
-					   const char *name)
+/* One that has no users any more, or a new one. */
+static struct catalogue_metric *metric_take(struct catalogue *c)
+{
+	struct catalogue_metric *m;
+
+	if (c->free_metric != NO_METRIC) {
+		m = c->metric[c->free_metric];
+		c->free_metric = m->next_free;
+		return m;
+	}
+	if ((c->n_metrics & (c->n_metrics - 1)) == 0)
+		c->metric = mu_xrealloc(c->metric, c->n_metrics ? 2 * (size_t)c->n_metrics : 1,
+					sizeof(struct catalogue_metric *));
+	m = mu_xcalloc(1, sizeof *m);
+	m->number = c->n_metrics;
+	c->metric[c->n_metrics++] = m;
+	return m;
+}
+
+static uint32_t metric_use(struct catalogue *c, bool rate, const char *unit, const char *name)
 {
 	struct metric_key k = key_of(rate, unit, name);
 	struct catalogue_metric *m = mu_map_find(c->metrics, k.text, k.len);
 
 	if (!m) {
-		m = mu_xcalloc(1, sizeof *m);
+		m = metric_take(c);
 		m->rate = rate;
 		(void)snprintf(m->unit, sizeof m->unit, "%s", unit);
 		(void)snprintf(m->name, sizeof m->name, "%s", name);
 		mu_map_put(c->metrics, k.text, k.len, m);
 	}
 	m->n_users++;
-	return m;
+	return m->number;
 }
 
-static void metric_leave(struct catalogue *c, struct catalogue_metric *m)
+static void metric_leave(struct catalogue *c, uint32_t number)
 {
+	struct catalogue_metric *m = c->metric[number];
 	struct metric_key k = key_of(m->rate, m->unit, m->name);
 
 	if (--m->n_users > 0)
 		return;
 	mu_map_remove(c->metrics, k.text, k.len);
-	free(m);
+	m->next_free = c->free_metric;
+	c->free_metric = number;
 }
 
 /* --- columns --- */
@@ -235,6 +262,7 @@ static struct catalogue_object *object_add(struct catalogue *c, const struct mu_
 
 	e->object.id = *id;
 	e->object.host = *host;
+	e->object.of = c;
 	mu_map_put(c->objects, id->bytes, sizeof id->bytes, e);
 	return &e->object;
 }
@@ -268,10 +296,14 @@ static bool name_possible(const char *text, size_t max)
 	return true;
 }
 
-static bool is_series(const struct catalogue_series *s, const struct catalogue_want *w)
+const struct catalogue_metric *catalogue_metric(const struct catalogue_object *o, size_t i)
 {
-	return s->metric->rate == w->rate && strcmp(s->metric->name, w->name) == 0 &&
-	       strcmp(s->metric->unit, w->unit) == 0;
+	return o->of->metric[o->series[i].metric];
+}
+
+static bool is_metric(const struct catalogue_metric *m, const struct catalogue_want *w)
+{
+	return m->rate == w->rate && strcmp(m->name, w->name) == 0 && strcmp(m->unit, w->unit) == 0;
 }
 
 /* Nearly always they come in the order they came before. */
@@ -279,19 +311,18 @@ static struct catalogue_series *find_series(const struct catalogue_object *o,
 					    const struct catalogue_want *w, size_t hint)
 {
 	for (size_t i = 0; i < o->n_series; i++) {
-		struct catalogue_series *s = &o->series[(hint + i) % o->n_series];
+		size_t at = (hint + i) % o->n_series;
 
-		if (is_series(s, w))
-			return s;
+		if (is_metric(catalogue_metric(o, at), w))
+			return &o->series[at];
 	}
 	return NULL;
 }
 
 static struct catalogue_series *series_add(struct catalogue_object *o)
 {
-	/* Once they are there, hardly any come. */
-	if (o->n_series % SERIES_ROOM == 0)
-		o->series = mu_xrealloc(o->series, o->n_series + SERIES_ROOM, sizeof *o->series);
+	/* Without room for more: once they are there, hardly any come. */
+	o->series = mu_xrealloc(o->series, o->n_series + 1, sizeof *o->series);
 	return &o->series[o->n_series++];
 }
 
@@ -383,9 +414,11 @@ static void map_slot(struct mapping *m, const struct catalogue_want *w, uint32_t
 	}
 	if (!s) {
 		m->map->n_dropped++;
+		m->map->places[slot] = CATALOGUE_NOWHERE;
 		return;
 	}
-	m->hint = (size_t)(s - m->object->series) + 1;
+	m->map->places[slot] = (uint32_t)(s - m->object->series);
+	m->hint = m->map->places[slot] + 1;
 	add_column(m->map, slot, s->column);
 }
 
@@ -399,10 +432,13 @@ static void map_all(struct mapping *m, struct mu_arena *arena, const struct cata
 	    .runs = mu_arena_calloc(arena, n_looked_at + 1, sizeof *ret->runs),
 	    .objects = mu_arena_calloc(arena, n_looked_at + 1, sizeof(struct catalogue_object *)),
 	    .n_dropped = n - n_looked_at,
+	    .places = mu_arena_calloc(arena, n + 1, sizeof *ret->places),
 	};
 	m->owner = owner_of(m->catalogue, m->host);
 	for (size_t i = 0; i < n_looked_at; i++)
 		map_slot(m, &want[i], (uint32_t)i);
+	for (size_t i = n_looked_at; i < n; i++)
+		ret->places[i] = CATALOGUE_NOWHERE;
 }
 
 void catalogue_map(struct catalogue *c, struct mu_arena *arena, const struct mu_uuid *host,
@@ -437,7 +473,7 @@ static size_t encoded_bytes(const struct catalogue_object *o)
 	size_t n = HEADER + o->n_series * SERIES_FIXED;
 
 	for (size_t i = 0; i < o->n_series; i++)
-		n += strlen(o->series[i].metric->name) + strlen(o->series[i].metric->unit);
+		n += strlen(catalogue_metric(o, i)->name) + strlen(catalogue_metric(o, i)->unit);
 	return n;
 }
 
@@ -451,15 +487,16 @@ void catalogue_encode(const struct catalogue_object *o, struct mu_arena *arena, 
 
 	for (size_t i = 0; i < o->n_series; i++) {
 		const struct catalogue_series *s = &o->series[i];
-		size_t name = strlen(s->metric->name), unit = strlen(s->metric->unit);
+		const struct catalogue_metric *m = catalogue_metric(o, i);
+		size_t name = strlen(m->name), unit = strlen(m->unit);
 
 		memcpy(p, &s->column, 4);
 		memcpy(p + 4, &s->born, 4);
-		p[8] = s->metric->rate;
+		p[8] = m->rate;
 		p[9] = (uint8_t)name;
 		p[10] = (uint8_t)unit;
-		memcpy(p + SERIES_FIXED, s->metric->name, name);
-		memcpy(p + SERIES_FIXED + name, s->metric->unit, unit);
+		memcpy(p + SERIES_FIXED, m->name, name);
+		memcpy(p + SERIES_FIXED + name, m->unit, unit);
 		p += SERIES_FIXED + name + unit;
 	}
 	bytes[0] = FORMAT;

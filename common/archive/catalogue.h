@@ -26,13 +26,16 @@ enum {
 /* Shared by all series of its name, unit and kind. */
 struct catalogue_metric {
 	size_t n_users;
+	uint32_t number;
+	uint32_t next_free; /* of one without users */
 	bool rate;
 	char unit[CATALOGUE_UNIT_MAX + 1];
 	char name[CATALOGUE_NAME_MAX + 1];
 };
 
+/* There are many: a number takes half the room of a pointer. */
 struct catalogue_series {
-	struct catalogue_metric *metric;
+	uint32_t metric; /* catalogue_metric() */
 	uint32_t column;
 	uint32_t born; /* step */
 };
@@ -45,6 +48,8 @@ struct catalogue_object {
 	bool changed;        /* since catalogue_next_changed() gave it */
 	size_t n_series;
 	struct catalogue_series *series;
+	const void *counts; /* of whoever has it in use: how the counters of its series stand */
+	const struct catalogue *of;
 };
 
 struct catalogue;
@@ -60,7 +65,10 @@ struct catalogue_want {
 	const char *name;
 	const char *unit;
 	bool rate;
+	uint32_t since; /* it has a counter, of since then (seconds, 1970 UTC); 0: none */
 };
+
+#define CATALOGUE_NOWHERE UINT32_MAX
 
 struct catalogue_map {
 	struct archive_run *runs;
@@ -68,6 +76,8 @@ struct catalogue_map {
 	struct catalogue_object **objects;
 	size_t n_objects;
 	size_t n_dropped; /* over the quota, or with a name that cannot be */
+	/* Of each slot: its place among its object's series; CATALOGUE_NOWHERE: it was dropped. */
+	uint32_t *places;
 };
 
 /* Columns for all slots; new objects and series get theirs, born at `step`; one that was born later
@@ -86,6 +96,8 @@ void catalogue_map_before(struct catalogue *c, struct mu_arena *arena, const str
 uint32_t catalogue_n_columns(const struct catalogue *c);
 size_t catalogue_n_series(const struct catalogue *c, const struct mu_uuid *host);
 struct catalogue_object *catalogue_find(const struct catalogue *c, const struct mu_uuid *id);
+/* What its series number `i` is. */
+const struct catalogue_metric *catalogue_metric(const struct catalogue_object *o, size_t i);
 /* *iter starts at 0; NULL at the end. */
 struct catalogue_object *catalogue_next(const struct catalogue *c, size_t *iter);
 /* One that has changed since it was given out here; NULL: none. */

@@ -60,7 +60,7 @@ void stats_frame(const struct catalogue_object *o, const struct stats_query *q, 
 	float *values = mu_arena_calloc(arena, o->n_series * n + 1, sizeof *values);
 
 	for (size_t i = 0; i < o->n_series; i++) {
-		const struct catalogue_metric *m = o->series[i].metric;
+		const struct catalogue_metric *m = catalogue_metric(o, i);
 
 		/* Copied: the object may be forgotten before the answer is read. */
 		series[i] = (struct stats_series){mu_arena_strdup(arena, m->name),

@@ -31,6 +31,16 @@
 		}                                                                                  \
 	}
 
+#define COUNT(of, from, key, called, in, about)                                                    \
+	{                                                                                          \
+		.kind = (of), .source = (from), .label = (key), .family = {                        \
+			.name = (called),                                                          \
+			.unit = (in),                                                              \
+			.help = (about),                                                           \
+			.type = EXPOSE_COUNTER                                                     \
+		}                                                                                  \
+	}
+
 #define HOST EXPOSE_HOST
 #define VM EXPOSE_VM
 
@@ -171,6 +181,66 @@ static const struct expose_rule native[] = {
 	 "How long a request takes, in the mean; of disks that QEMU serves."),
     SHOW(VM, "vbd_*_avgqu_sz", "vbd", 0, "muster_vm_disk_queue_requests", "requests",
 	 "Requests under way, in the mean; of disks that QEMU serves."),
+    /* What rates are made of. */
+    COUNT(HOST, "cpu#", "cpu", "muster_host_cpu_idle_seconds", "seconds",
+	  "Time that a physical CPU had nothing to do."),
+    COUNT(HOST, "pif_*_rx", "pif", "muster_host_network_receive_bytes", "bytes",
+	  "Received by a network card."),
+    COUNT(HOST, "pif_*_tx", "pif", "muster_host_network_transmit_bytes", "bytes",
+	  "Sent by a network card."),
+    COUNT(HOST, "pif_*_rx_packets", "pif", "muster_host_network_receive_packets", "packets",
+	  "Packets received by a network card."),
+    COUNT(HOST, "pif_*_tx_packets", "pif", "muster_host_network_transmit_packets", "packets",
+	  "Packets sent by a network card."),
+    COUNT(HOST, "pif_*_rx_errors", "pif", "muster_host_network_receive_errors", "errors",
+	  "Errors in receiving of a network card."),
+    COUNT(HOST, "pif_*_tx_errors", "pif", "muster_host_network_transmit_errors", "errors",
+	  "Errors in sending of a network card."),
+    COUNT(HOST, "pif_*_rx_drops", "pif", "muster_host_network_receive_drops", "drops",
+	  "Packets that a network card dropped in receiving."),
+    COUNT(HOST, "pif_*_tx_drops", "pif", "muster_host_network_transmit_drops", "drops",
+	  "Packets that a network card dropped in sending."),
+    COUNT(HOST, "disk_*_iops_read", "disk", "muster_host_disk_read_requests", "requests",
+	  "Reads from a disk of the host."),
+    COUNT(HOST, "disk_*_iops_write", "disk", "muster_host_disk_write_requests", "requests",
+	  "Writes to a disk of the host."),
+    COUNT(HOST, "disk_*_read", "disk", "muster_host_disk_read_bytes", "bytes",
+	  "Read from a disk of the host."),
+    COUNT(HOST, "disk_*_write", "disk", "muster_host_disk_written_bytes", "bytes",
+	  "Written to a disk of the host."),
+    COUNT(HOST, "disk_*_read_latency", "disk", "muster_host_disk_read_time_seconds", "seconds",
+	  "Time that reads took, all together."),
+    COUNT(HOST, "disk_*_write_latency", "disk", "muster_host_disk_write_time_seconds", "seconds",
+	  "Time that writes took, all together."),
+    COUNT(HOST, "disk_*_avgqu_sz", "disk", "muster_host_disk_queue_time_seconds", "seconds",
+	  "Time that requests were under way, all together."),
+    COUNT(VM, "cpu_usage", NULL, "muster_vm_cpu_seconds", "seconds", "CPU time of all vCPUs."),
+    COUNT(VM, "cpu#", "vcpu", "muster_vm_vcpu_seconds", "seconds", "CPU time of a vCPU."),
+    COUNT(VM, "vif_#_rx", "vif", "muster_vm_network_receive_bytes", "bytes",
+	  "Received by the guest."),
+    COUNT(VM, "vif_#_tx", "vif", "muster_vm_network_transmit_bytes", "bytes", "Sent by the guest."),
+    COUNT(VM, "vif_#_rx_packets", "vif", "muster_vm_network_receive_packets", "packets",
+	  "Packets received by the guest."),
+    COUNT(VM, "vif_#_tx_packets", "vif", "muster_vm_network_transmit_packets", "packets",
+	  "Packets sent by the guest."),
+    COUNT(VM, "vif_#_rx_errors", "vif", "muster_vm_network_receive_errors", "errors",
+	  "Errors in receiving."),
+    COUNT(VM, "vif_#_tx_errors", "vif", "muster_vm_network_transmit_errors", "errors",
+	  "Errors in sending."),
+    COUNT(VM, "vif_#_rx_drops", "vif", "muster_vm_network_receive_drops", "drops",
+	  "Packets that the guest did not get."),
+    COUNT(VM, "vif_#_tx_drops", "vif", "muster_vm_network_transmit_drops", "drops",
+	  "Packets of the guest that dom0 dropped."),
+    COUNT(VM, "vbd_*_iops_read", "vbd", "muster_vm_disk_read_requests", "requests",
+	  "Reads from a disk."),
+    COUNT(VM, "vbd_*_iops_write", "vbd", "muster_vm_disk_write_requests", "requests",
+	  "Writes to a disk."),
+    COUNT(VM, "vbd_*_read", "vbd", "muster_vm_disk_read_bytes", "bytes", "Read from a disk."),
+    COUNT(VM, "vbd_*_write", "vbd", "muster_vm_disk_written_bytes", "bytes", "Written to a disk."),
+    COUNT(VM, "vbd_*_read_latency", "vbd", "muster_vm_disk_read_time_seconds", "seconds",
+	  "Time that reads took, all together; of disks that QEMU serves."),
+    COUNT(VM, "vbd_*_write_latency", "vbd", "muster_vm_disk_write_time_seconds", "seconds",
+	  "Time that writes took, all together; of disks that QEMU serves."),
 };
 
 static const struct expose_rule xen_exporter[] = {
@@ -299,8 +369,8 @@ static bool is_plain(const char *value, size_t len)
 	return true;
 }
 
-size_t expose_match(enum expose_names names, enum expose_kind kind, const char *name,
-		    struct expose_match ret[EXPOSE_MATCHES_MAX])
+size_t expose_match(enum expose_names names, enum expose_kind kind, enum expose_type type,
+		    const char *name, struct expose_match ret[EXPOSE_MATCHES_MAX])
 {
 	size_t n = 0;
 
@@ -309,7 +379,8 @@ size_t expose_match(enum expose_names names, enum expose_kind kind, const char *
 		const char *value = "";
 		size_t len = 0;
 
-		if (!rule_matches(rule, kind, name, &value, &len))
+		if ((rule->family.name && rule->family.type != type) ||
+		    !rule_matches(rule, kind, name, &value, &len))
 			continue;
 		if (!rule->family.name || !is_plain(value, len))
 			break;

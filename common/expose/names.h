@@ -36,10 +36,12 @@ struct expose_rule {
 	enum expose_kind kind;
 	/* "vif_#_rx": # stands for a number, * for any name. It becomes the label's value. */
 	const char *source;
-	const char *label;           /* NULL: none */
-	float scale;                 /* a power of two, so that nothing is lost; 0: 1 */
-	bool more;                   /* a later rule may show it as well */
-	struct expose_family family; /* .name NULL: not shown */
+	const char *label; /* NULL: none */
+	float scale;       /* a power of two, so that nothing is lost; 0: 1 */
+	bool more;         /* a later rule may show it as well */
+	/* .name NULL: not shown. EXPOSE_COUNTER: of the series' counter, which is not scaled; in
+	 * seconds it is told in nanoseconds. */
+	struct expose_family family;
 };
 
 /* Rules in order: the first that matches counts. */
@@ -53,9 +55,9 @@ struct expose_match {
 
 enum { EXPOSE_MATCHES_MAX = 4 };
 
-/* All ways in which it is shown, in order; 0: it is not. */
-size_t expose_match(enum expose_names names, enum expose_kind kind, const char *name,
-		    struct expose_match ret[EXPOSE_MATCHES_MAX]);
+/* All ways in which its value, or its counter, is shown, in order; 0: it is not. */
+size_t expose_match(enum expose_names names, enum expose_kind kind, enum expose_type type,
+		    const char *name, struct expose_match ret[EXPOSE_MATCHES_MAX]);
 
 /* "native", "xen-exporter", "xo". */
 bool expose_names_parse(const char *text, enum expose_names *ret);

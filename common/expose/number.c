@@ -35,7 +35,7 @@ static const char pairs[] = "000102030405060708091011121314151617181920212223242
 			    "606162636465666768697071727374757677787980818283848586878889"
 			    "90919293949596979899";
 
-static size_t whole(char *ret, uint64_t v)
+size_t expose_whole(char *ret, uint64_t v)
 {
 	char text[20];
 	size_t at = sizeof text;
@@ -53,6 +53,24 @@ static size_t whole(char *ret, uint64_t v)
 	}
 	memcpy(ret, text + at, sizeof text - at);
 	return sizeof text - at;
+}
+
+size_t expose_seconds(char *ret, uint64_t ns)
+{
+	enum { SECOND = 1000000000, SECOND_DIGITS = 9 };
+	char digits[SECOND_DIGITS];
+	size_t len = expose_whole(ret, ns / SECOND), n = SECOND_DIGITS;
+	uint64_t rest = ns % SECOND;
+
+	for (size_t i = SECOND_DIGITS; i-- > 0; rest /= 10)
+		digits[i] = (char)('0' + rest % 10);
+	while (n > 0 && digits[n - 1] == '0')
+		n--;
+	if (n == 0)
+		return len;
+	ret[len++] = '.';
+	memcpy(ret + len, digits, n);
+	return len + n;
 }
 
 /* v = digits * 10^(exponent - 8), `digits` with nine of them. */
@@ -119,8 +137,8 @@ size_t expose_number(char *ret, float f)
 	ret[0] = '-';
 	ret += sign;
 	if (v < 18446744073709551616.0 && v == (double)(uint64_t)v)
-		return sign + whole(ret, (uint64_t)v);
-	(void)whole(digits, decompose(v, &exponent));
+		return sign + expose_whole(ret, (uint64_t)v);
+	(void)expose_whole(digits, decompose(v, &exponent));
 	while (digits[n - 1] == '0')
 		n--;
 	if (exponent < -5 || exponent >= DIGITS)

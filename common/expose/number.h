@@ -5,6 +5,7 @@
 #define MUSTER_EXPOSE_NUMBER_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 enum { EXPOSE_NUMBER_MAX = 24 };
 
@@ -12,5 +13,9 @@ enum { EXPOSE_NUMBER_MAX = 24 };
  * numbers up to 2^64 have all their digits, all others nine: as a float it is read back the same.
  */
 size_t expose_number(char *ret, float v);
+/* A count, with all its digits. */
+size_t expose_whole(char *ret, uint64_t v);
+/* A count of nanoseconds, as seconds; with all its digits, too. */
+size_t expose_seconds(char *ret, uint64_t ns);
 
 #endif

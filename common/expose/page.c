@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A line is four pieces: the family's name, the object's labels, a tail that all series of one name
- * share (`,vif="0"} `), and the number. The first three are made once and copied.
+ * share (`,vif="0"} `), and the number. The first three are made once and copied. A counter has two
+ * lines in OpenMetrics: how it stands, and since when it counts.
  *
  * Samples are sorted by family within their batch; a family is written batch by batch.
  */
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAMILIES_MAX = 128, HINTS = 256 };
+enum { FAMILIES_MAX = 160, HINTS = 256 };
 
 /* How series of one name are shown: once for each rule that matches. */
 struct shown {
@@ -25,18 +26,28 @@ struct shown {
 	uint32_t family;
 	uint32_t tail_len;
 	const char *tail;
+	bool seconds; /* of a counter */
 	struct shown *more;
 };
 
-/* Of a name: looked up once. */
+/* Of a name: looked up once. NULL: not shown. */
 struct known {
-	struct shown *first; /* NULL: not shown */
+	struct shown *values;
+	struct shown *counts;
 };
 
 struct sample {
 	const struct shown *shown;
 	uint32_t object;
-	float value;
+	union {
+		float value;
+		uint32_t count; /* of a counter: which of the batch's */
+	};
+};
+
+struct count {
+	uint64_t value;
+	uint32_t since;
 };
 
 /* Where an object's labels are in the batch's text. */
@@ -53,6 +64,9 @@ struct batch {
 	struct sample *samples;
 	size_t n_samples;
 	size_t samples_cap;
+	struct count *counts;
+	size_t n_counts;
+	size_t counts_cap;
 	uint32_t from[FAMILIES_MAX + 1]; /* first sample of each family */
 };
 
@@ -111,6 +125,7 @@ static void batch_free(struct batch *b)
 	mu_str_deinit(&b->text);
 	free(b->objects);
 	free(b->samples);
+	free(b->counts);
 	free(b);
 }
 
@@ -146,22 +161,31 @@ static struct shown *shown_new(struct expose_page *p, const struct expose_match 
 	    .family = (uint32_t)(rule - p->rules),
 	    .tail_len = (uint32_t)tail.len,
 	    .tail = mu_arena_memdup(p->arena, tail.data, tail.len),
+	    .seconds = rule->family.unit && !strcmp(rule->family.unit, "seconds"),
 	};
 	mu_str_deinit(&tail);
 	return s;
 }
 
-static struct known *look_up(struct expose_page *p, const char *name)
+static struct shown *all_shown(struct expose_page *p, const char *name, enum expose_type type)
 {
-	struct known *k = mu_arena_calloc(p->arena, 1, sizeof *k);
 	struct expose_match matches[EXPOSE_MATCHES_MAX];
-	size_t n = expose_match(p->names, p->kind, name, matches);
-	struct shown **last = &k->first;
+	size_t n = expose_match(p->names, p->kind, type, name, matches);
+	struct shown *first = NULL, **last = &first;
 
 	for (size_t i = 0; i < n; i++) {
 		*last = shown_new(p, &matches[i]);
 		last = &(*last)->more;
 	}
+	return first;
+}
+
+static struct known *look_up(struct expose_page *p, const char *name)
+{
+	struct known *k = mu_arena_calloc(p->arena, 1, sizeof *k);
+
+	k->values = all_shown(p, name, EXPOSE_GAUGE);
+	k->counts = all_shown(p, name, EXPOSE_COUNTER);
 	return k;
 }
 
@@ -250,26 +274,86 @@ void expose_put(struct expose_page *p, const char *name, float value)
 	mu_assert(p->batch);
 	if (p->skip)
 		return;
-	for (const struct shown *s = k->first; s; s = s->more) {
+	for (const struct shown *s = k->values; s; s = s->more) {
 		float v = value * s->scale;
 
 		if (isfinite(v))
-			sample_add(p->batch, &(struct sample){s, info ? p->info : p->object, v});
+			sample_add(p->batch, &(struct sample){.shown = s,
+							      .object = info ? p->info : p->object,
+							      .value = v});
 	}
 }
 
-static size_t line_len(const struct batch *b, const struct sample *s, size_t number)
+static uint32_t count_add(struct batch *b, const struct count *c)
 {
-	return strlen(s->shown->rule->family.name) + b->objects[s->object].len +
-	       s->shown->tail_len + number + 1;
+	if (b->n_counts == b->counts_cap) {
+		b->counts_cap = b->counts_cap ? 2 * b->counts_cap : 256;
+		b->counts = mu_xrealloc(b->counts, b->counts_cap, sizeof *b->counts);
+	}
+	b->counts[b->n_counts] = *c;
+	return (uint32_t)b->n_counts++;
 }
+
+void expose_put_count(struct expose_page *p, const char *name, uint64_t value, uint32_t since)
+{
+	const struct known *k = known_of(p, name);
+
+	mu_assert(p->batch);
+	if (p->skip)
+		return;
+	for (const struct shown *s = k->counts; s; s = s->more)
+		sample_add(p->batch,
+			   &(struct sample){
+			       .shown = s,
+			       .object = p->object,
+			       .count = count_add(p->batch, &(struct count){value, since}),
+			   });
+}
+
+/* --- lines --- */
+
+/* Of a counter; NULL: it is none. */
+static const struct count *count_of(const struct batch *b, const struct sample *s)
+{
+	return s->shown->rule->family.type == EXPOSE_COUNTER ? &b->counts[s->count] : NULL;
+}
+
+static bool says_since(const struct expose_page *p, const struct count *c)
+{
+	return c && c->since && p->format == EXPOSE_OPENMETRICS;
+}
+
+static size_t number_of(char *ret, const struct batch *b, const struct sample *s)
+{
+	const struct count *c = count_of(b, s);
+
+	if (!c)
+		return expose_number(ret, s->value);
+	return s->shown->seconds ? expose_seconds(ret, c->value) : expose_whole(ret, c->value);
+}
+
+static size_t line_len(const struct expose_page *p, const struct batch *b, const struct sample *s)
+{
+	size_t line = strlen(s->shown->rule->family.name) + b->objects[s->object].len +
+		      s->shown->tail_len + 1;
+	const struct count *c = count_of(b, s);
+	char number[EXPOSE_NUMBER_MAX];
+	size_t len = line + number_of(number, b, s);
+
+	if (c)
+		len += strlen("_total");
+	if (says_since(p, c))
+		len += line + strlen("_created") + expose_whole(number, c->since);
+	return len;
+}
+
+/* --- a batch is over --- */
 
 void expose_batch_end(struct expose_page *p)
 {
 	struct batch *b = p->batch;
 	struct sample *sorted;
 	uint32_t next[FAMILIES_MAX];
-	char number[EXPOSE_NUMBER_MAX];
 
 	if (!b)
 		return;
@@ -285,7 +369,7 @@ void expose_batch_end(struct expose_page *p)
 		const struct sample *s = &b->samples[i];
 
 		sorted[next[s->shown->family]++] = *s;
-		p->bytes += line_len(b, s, expose_number(number, s->value));
+		p->bytes += line_len(p, b, s);
 	}
 	free(b->samples);
 	b->samples = sorted;
@@ -320,15 +404,30 @@ static char *copy(char *to, const char *from, size_t len)
 	return to + len;
 }
 
-static char *write_line(char *to, const struct batch *b, const struct sample *s)
+/* All that stands before the number. */
+static char *write_name(char *to, const struct batch *b, const struct sample *s, const char *suffix)
 {
 	const struct labels *l = &b->objects[s->object];
 	const char *name = s->shown->rule->family.name;
 
 	to = copy(to, name, strlen(name));
+	to = copy(to, suffix, strlen(suffix));
 	to = copy(to, b->text.data + l->at, l->len);
-	to = copy(to, s->shown->tail, s->shown->tail_len);
-	to += expose_number(to, s->value);
+	return copy(to, s->shown->tail, s->shown->tail_len);
+}
+
+static char *write_line(const struct expose_page *p, char *to, const struct batch *b,
+			const struct sample *s)
+{
+	const struct count *c = count_of(b, s);
+
+	to = write_name(to, b, s, c ? "_total" : "");
+	to += number_of(to, b, s);
+	*to++ = '\n';
+	if (!says_since(p, c))
+		return to;
+	to = write_name(to, b, s, "_created");
+	to += expose_whole(to, c->since);
 	*to++ = '\n';
 	return to;
 }
@@ -345,7 +444,7 @@ static bool write_family(struct expose_page *p, char **to, const char *limit)
 		for (; p->at_sample < end; p->at_sample++) {
 			if (*to > limit)
 				return false;
-			*to = write_line(*to, b, &b->samples[p->at_sample]);
+			*to = write_line(p, *to, b, &b->samples[p->at_sample]);
 		}
 	}
 	p->at_batch = p->at_sample = 0;
@@ -365,8 +464,8 @@ static char *write_between(struct expose_page *p, char *to, const struct expose_
 
 size_t expose_page_write(struct expose_page *p, char *ret, size_t cap)
 {
-	/* A line: its name, labels, a tail with a series' name, and a number. */
-	const char *limit = ret + cap - EXPOSE_LABELS_MAX - 1024;
+	/* Two lines: their names, labels, tails with a series' name, and numbers. */
+	const char *limit = ret + cap - 2 * (EXPOSE_LABELS_MAX + 1024);
 	char *to = ret;
 
 	mu_assert(cap >= EXPOSE_PIECE_MIN);

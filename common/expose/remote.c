@@ -182,7 +182,7 @@ static struct known *look_up(struct expose_remote *w, const char *name)
 {
 	struct known *k = mu_arena_calloc(w->arena, 1, sizeof *k);
 	struct expose_match matches[EXPOSE_MATCHES_MAX];
-	size_t n = expose_match(w->names, w->kind, name, matches);
+	size_t n = expose_match(w->names, w->kind, EXPOSE_GAUGE, name, matches);
 	struct shown **last = &k->first;
 
 	for (size_t i = 0; i < n; i++) {

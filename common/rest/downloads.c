@@ -18,7 +18,7 @@
 struct download {
 	struct rest_talk talk;
 	struct http_request *request; /* pending; NULL when it is replied to */
-	struct http_out *out;         /* NULL: not yet, or over */
+	struct http_out *out;         /* NULL: not yet, or all is handed over */
 	uint64_t left;                /* of the part */
 	char file[96];
 };
@@ -140,9 +140,17 @@ static int on_bytes(void *ctx, const void *data, size_t len)
 
 	if (len > d->left)
 		len = (size_t)d->left; /* more than was asked for is nothing that was asked for */
+	if (len == 0)
+		return 0;
 	if (http_out_send(d->out, data, len) == HTTP_OUT_FULL)
 		return MU_PIPE_FULL;
 	d->left -= len;
+	if (d->left == 0) {
+		/* A client that has all leaves, which can be known here before the host's end is:
+		 * the download did not fail. */
+		http_out_end(d->out);
+		d->out = NULL;
+	}
 	return 0;
 }
 
@@ -155,7 +163,7 @@ static void on_over(void *ctx, const struct mu_value *v, const struct mu_error *
 	(void)v;
 	if (d->out) {
 		http_out_end(d->out);
-	} else {
+	} else if (d->request) {
 		if (!why)
 			(void)mu_error_set(&err, MU_E_PROTOCOL,
 					   "the host's agent has said nothing about the disk");

@@ -209,17 +209,22 @@ static size_t seed_metrics(struct mu_arena *a, uint8_t *buf, bool batch)
 	Muster__V1__MetricSeries series, *one = &series;
 	Muster__V1__MetricBatch b = MUSTER__V1__METRIC_BATCH__INIT;
 	float values[3] = {0.5f, 1e9f, 0.0f};
+	int64_t counted[3] = {INT64_MIN, 0, INT64_MAX};
 	char name[] = "cpu_usage", unit[] = "ratio";
 
 	muster__v1__metric_series__init(&series);
 	series.object_id = wire_uuid_encode(a, &host.uuid);
 	series.name = name;
 	series.unit = unit;
+	series.counted_since_ms = 1790000000000;
 	dictionary.generation = b.generation = 5;
 	dictionary.series = &one;
 	dictionary.n_series = 1;
 	b.value = values;
 	b.n_value = 3;
+	b.counted = counted;
+	b.n_counted = 3;
+	b.counted_base = 1;
 	if (batch) {
 		m.kind_case = MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCH;
 		m.metric_batch = &b;

@@ -49,9 +49,9 @@ class AccessTest(AggregatorCase):
 
     def test_who_has_nothing_sees_nothing_but_himself(self):
         self.agent("quiet")
-        user = self.user("nobody")
-        rest = self.signed_in("nobody")
-        self.assertEqual("nobody", rest.get("/users/me")["name"])
+        user = self.user("newcomer")
+        rest = self.signed_in("newcomer")
+        self.assertEqual("newcomer", rest.get("/users/me")["name"])
         self.assertEqual(user, rest.get("/users/me")["id"])
         self.assertEqual([], rest.get("/hosts"))
         self.assertEqual([], rest.get("/users/me/acl-privileges"))
@@ -161,7 +161,8 @@ class AccessTest(AggregatorCase):
             [row["detail"] for row in his])
         self.assertEqual(["", agent.id], [row["object"] for row in his])
         self.assertTrue(all("127.0.0.1" in row["from"] for row in his), his)
-        self.assertTrue(any(row["user"] == "nobody" and row["detail"].startswith("/rest/v0/hosts: 401") for row in found))
+        # Which of these came first is another test's business.
+        self.assertTrue(any(row["user"] == "nobody" and ": 401 " in row["detail"] for row in found), found)
         self.assertNotIn("guessed", str(found))
 
     def test_everything_is_there_after_a_crash(self):

@@ -4,6 +4,7 @@
 import json
 import math
 import pathlib
+import re
 import subprocess
 import tempfile
 import time
@@ -263,6 +264,40 @@ class Metrics(LinkCase):
         self.assertEqual([5000] * 3, [b - a for a, b in zip(times, times[1:])])
         self.assertTrue(all(t % 5000 == 0 for t in times))
         self.assertFalse(all(math.isnan(v) for v in rest[-1].value))
+
+
+    def test_counters(self):
+        """Every batch says how they stand, or needs the one before; a new stream begins with a base."""
+        self.agent("--sim-foreign", "2")
+        session, _, _ = self.live()
+        stood = self.counted(session, 4)
+        self.assertGreater(sum(stood[-1].values()), 0)
+        for before, now in zip(stood, stood[1:]):
+            self.assertTrue(all(v <= now[key] for key, v in before.items() if key in now))
+        session.end()
+        session, _, _ = self.live(metric_seq=2)
+        again = self.counted(session, 3)
+        self.assertEqual(stood[2:], again[:2], "the same, from a base")
+
+    def counted(self, session, n):
+        """How the counters stand after each of n batches, read as an aggregator does."""
+        stood, before = [], None
+        while len(stood) < n:
+            m = session.next()
+            if m.WhichOneof("kind") == "metric_dictionary":
+                counted = [s for s in m.metric_dictionary.series if s.counted_since_ms]
+                before = None
+                self.assertTrue(all(s.counted_since_ms <= time.time() * 1000 for s in counted))
+                keys = [(s.object_id, s.name) for s in counted]
+                self.assertFalse([key for key in keys if re.search("aggr|total", key[1])])
+            elif m.WhichOneof("kind") == "metric_batch":
+                b = m.metric_batch
+                self.assertEqual(len(keys), len(b.counted))
+                self.assertTrue(b.counted_base or before)
+                before = {key: more + (0 if b.counted_base else before[key])
+                          for key, more in zip(keys, b.counted)}
+                stood.append(before)
+        return stood
 
 
 class Backfill(LinkCase):

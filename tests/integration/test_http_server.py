@@ -249,7 +249,7 @@ class SocketFileTest(unittest.TestCase):
         probe = Probe()
         try:
             for change, text in (({1: "/nonexistent.pem"}, "/nonexistent.pem"),
-                                 ({1: probe.argv[2]}, "cannot serve TLS with certificate"),
+                                 ({1: probe.argv[2]}, "not a certificate in PEM form"),
                                  ({3: "/tmp/" + "x" * 200}, "longer than 107 bytes"),
                                  ({3: "/nonexistent/x.sock"}, "cannot listen on the socket")):
                 argv = [change.get(i, a) for i, a in enumerate(probe.argv)]

@@ -278,6 +278,7 @@ def events(case):
     connection.request("GET", "/rest/v0/events",
                        headers={"Authorization": f"Bearer {case.rest.token}"})
     reply = connection.getresponse()
+    case.addCleanup(reply.close)  # it holds the socket: the stream ends with it
     line = b""
     while not line.startswith(b"data: "):
         line = reply.readline()

@@ -6,11 +6,13 @@
  *     format text|openmetrics
  *     host|vm|page KEY=VALUE|... [/ KEY=VALUE|...]     an object; behind the slash for "@info"
  *     NAME NUMBER                                      its next value ("nan", "inf")
+ *     count NAME NUMBER SINCE                          how its counter stands
  *     batch                                            the end of a batch
  */
 #include "common/expose/page.h"
 #include "tests/golden/agent/golden.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +65,17 @@ static void object(struct building *b, enum expose_kind kind, char *rest)
 	expose_object(page_of(b), &o);
 }
 
+static void count(struct building *b, char *rest)
+{
+	char name[64];
+	unsigned long long value;
+	unsigned since;
+
+	if (sscanf(rest, "%63s %llu %u", name, &value, &since) != 3)
+		abort();
+	expose_put_count(page_of(b), name, value, since);
+}
+
 static void line(struct building *b, char *text)
 {
 	char *rest = text + strcspn(text, " ");
@@ -81,6 +94,8 @@ static void line(struct building *b, char *text)
 		object(b, EXPOSE_VM, rest);
 	else if (!strcmp(text, "page"))
 		object(b, EXPOSE_PAGE, rest);
+	else if (!strcmp(text, "count"))
+		count(b, rest);
 	else if (!strcmp(text, "batch"))
 		expose_batch_end(page_of(b));
 	else if (*text)

@@ -47,11 +47,23 @@ Test(message, metrics)
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 	struct metric_series series[2] = {
 	    {.object = {{1}}, .name = "cpu", .kind = METRIC_GAUGE, .unit = METRIC_RATIO},
-	    {.object = {{2}}, .name = "vif_0_rx", .kind = METRIC_RATE, .unit = METRIC_BYTES_PER_S},
+	    {.object = {{2}},
+	     .name = "vif_0_rx",
+	     .kind = METRIC_RATE,
+	     .unit = METRIC_BYTES_PER_S,
+	     .since = 1790000000123},
 	};
 	float values[2] = {0.5f, NAN};
 	struct window_dictionary d = {.generation = 3, .n = 2, .series = series};
-	struct window_batch b = {.seq = 4, .generation = 3, .time = 5000, .n = 2, .value = values};
+	const int64_t counted[2] = {-1, WINDOW_UNKNOWN};
+	struct window_batch b = {.seq = 4,
+				 .generation = 3,
+				 .time = 5000,
+				 .n = 2,
+				 .value = values,
+				 .base = true,
+				 .n_counted = 2,
+				 .counted = counted};
 	Muster__V1__AgentMessage *m = unpack(a, message_dictionary(a, &d));
 
 	cr_assert_eq(m->metric_dictionary->n_series, 2);
@@ -62,10 +74,14 @@ Test(message, metrics)
 	cr_assert_eq(m->metric_dictionary->series[0]->kind,
 		     MUSTER__V1__METRIC_KIND__METRIC_KIND_GAUGE);
 	cr_assert_eq(m->metric_dictionary->series[0]->object_id.data[0], 1);
+	cr_assert_eq(m->metric_dictionary->series[0]->counted_since_ms, 0);
+	cr_assert_eq(m->metric_dictionary->series[1]->counted_since_ms, 1790000000123);
 	m = unpack(a, message_batch(a, &b));
 	cr_assert(m->metric_batch->seq == 4 && m->metric_batch->generation == 3 &&
 		  m->metric_batch->time_ms == 5000 && m->metric_batch->n_value == 2);
 	cr_assert(m->metric_batch->value[0] == 0.5f && isnan(m->metric_batch->value[1]));
+	cr_assert(m->metric_batch->counted_base && m->metric_batch->n_counted == 2);
+	cr_assert(m->metric_batch->counted[0] == -1 && m->metric_batch->counted[1] == INT64_MIN);
 }
 
 Test(message, results)

@@ -211,7 +211,7 @@ static void expect_same(const struct mu_uuid *object, const char *name, enum arc
 	size_t n_known = 0, i = 0;
 
 	cr_assert(there && here && there->n_series == here->n_series);
-	while (strcmp(there->series[i].metric->name, name) != 0)
+	while (strcmp(catalogue_metric(there, i)->name, name) != 0)
 		i++;
 	for (size_t cf = 0; cf < MU_ARRAY_SIZE(cfs); cf++)
 		for (uint32_t row = first; row < first + n; row++) {

@@ -152,7 +152,7 @@ Test(history, newest_values_are_a_minute_old_at_most)
 	o = history_newest(h, &vm, now, values);
 	cr_assert_not_null(o);
 	cr_expect_eq(o->n_series, 1);
-	cr_expect_str_eq(o->series[0].metric->name, "cpu_usage");
+	cr_expect_str_eq(catalogue_metric(o, 0)->name, "cpu_usage");
 	cr_expect_eq(values[0], 2);
 	cr_expect_not_null(history_newest(h, &host.uuid, now + 60000, values));
 	cr_expect_null(history_newest(h, &host.uuid, now + 61000, values));

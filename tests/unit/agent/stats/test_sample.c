@@ -541,7 +541,7 @@ Test(sample, srs_are_the_sum_of_their_disks)
 	    {.stats = &d[1], .n_disks = 1, .disks = {{0, 0}}},
 	};
 	struct hv_host_stats h = host_at(0);
-	const struct sample_host host = {&h, 2, srs};
+	const struct sample_host host = {.stats = &h, .n_srs = 2, .srs = srs};
 	size_t n_host = 0;
 
 	sampler_step(s, &host, domains, 2, &out);
@@ -564,6 +564,175 @@ Test(sample, srs_are_the_sum_of_their_disks)
 		n_host++;
 	for (size_t i = n_host; i < out.n; i++)
 		cr_assert_neq(out.series[i].object.bytes[0], 0xaa);
+}
+
+/* ---- counters ---- */
+
+#define BOOT (MU_SEC(1790000000))
+
+/* A reading of the host, `at` after it was booted. The domain is as old, or (negative) nobody
+ * knows.
+ */
+static void count_step(struct sampler *s, mu_msec at, const struct hv_host_stats *h,
+		       const struct hv_domain_stats *d, mu_msec uptime, struct metric_list *out)
+{
+	const struct sample_domain one = {.stats = d, .uptime = uptime};
+	struct hv_host_stats stats = h ? *h : host_at(at);
+	const struct sample_host host = {.wall = BOOT + at, .stats = &stats};
+
+	stats.at = at;
+	sampler_step(s, &host, &one, d ? 1 : 0, out);
+}
+
+static size_t find(const struct metric_list *l, const char *name)
+{
+	size_t i = 0;
+
+	while (i < l->n && strcmp(l->series[i].name, name) != 0)
+		i++;
+	cr_assert_lt(i, l->n, "no series %s", name);
+	return i;
+}
+
+static void expect_count(const struct metric_list *l, const char *name, uint64_t count,
+			 mu_msec since)
+{
+	size_t i = find(l, name);
+
+	cr_assert_eq(l->series[i].since, BOOT + since, "%s since %lld", name,
+		     (long long)(l->series[i].since - BOOT));
+	cr_assert_eq(l->count[i], count, "%s is %llu", name, (unsigned long long)l->count[i]);
+}
+
+Test(sample, counters_beside_their_rates)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_host_stats h = host_at(0);
+	struct hv_domain_stats d = vm(7, 1);
+
+	d.cpu_time_ns = 1;
+	d.vcpu_time_ns[1] = UINT64_C(1) << 60;
+	d.vifs[0].net.rx_bytes = (UINT64_C(1) << 53) + 1;
+	d.vifs[0].net.tx_drops = HV_COUNTER_UNKNOWN;
+	d.vbds[0].timed = true;
+	d.vbds[0].wr_ns = 77;
+	h.cpu_idle_ns[1] = 5;
+	h.pifs[0].net.tx_packets = (uint64_t)INT64_MAX + 1;
+	h.n_disks = 1;
+	h.disks[0] = (struct hv_disk_stats){
+	    .name = "sda", .rd_reqs = 3, .rd_ms = 4, .wr_ms = UINT64_MAX / 1000, .queue_ms = 5};
+	count_step(s, 60000, &h, &d, 10000, &out);
+	expect_count(&out, "cpu_usage", 1, 50000);
+	expect_count(&out, "vif_0_rx", (UINT64_C(1) << 53) + 1, 50000);
+	expect_count(&out, "vif_0_tx_drops", METRIC_COUNT_UNKNOWN, 50000);
+	expect_count(&out, "vbd_xvda_iops_read", 0, 50000);
+	expect_count(&out, "vbd_xvda_write_latency", 77, 50000);
+	expect_count(&out, "pif_eth0_tx_packets", METRIC_COUNT_UNKNOWN, 0);
+	expect_count(&out, "disk_sda_iops_read", 3, 0);
+	expect_count(&out, "disk_sda_read_latency", 4000000, 0);
+	expect_count(&out, "disk_sda_write_latency", METRIC_COUNT_UNKNOWN, 0);
+	expect_count(&out, "disk_sda_avgqu_sz", 5000000, 0);
+	cr_assert_eq(out.series[find(&out, "cpu1")].since, BOOT, "the host's: idle time");
+	cr_assert_eq(out.count[find(&out, "cpu1")], 5);
+	for (size_t i = 0; i < out.n; i++)
+		cr_assert(out.series[i].since == 0 || (out.series[i].kind == METRIC_RATE &&
+						       !strstr(out.series[i].name, "aggr") &&
+						       !strstr(out.series[i].name, "total")),
+			  "%s: a sum falls when a part of it goes", out.series[i].name);
+}
+
+/* Its counters may have run past those of before: only their beginning tells. */
+Test(sample, counters_of_a_domain_that_was_started_anew)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	d.vifs[0].net.rx_bytes = 100;
+	count_step(s, 60000, NULL, &d, -1, &out);
+	expect_count(&out, "vif_0_rx", 100, 0);
+	count_step(s, 65000, NULL, &d, 1000, &out);
+	expect_count(&out, "vif_0_rx", 100, 0);
+	d.domid.value = 8;
+	d.vifs[0].net.rx_bytes = 5000;
+	count_step(s, 70000, NULL, &d, -1, &out);
+	expect_count(&out, "vif_0_rx", 5000, 70000);
+	d.domid.value = 9;
+	count_step(s, 75000, NULL, &d, 3000, &out);
+	expect_count(&out, "vif_0_rx", 5000, 72000);
+	expect_unknown(&out, 1, "vif_0_rx");
+}
+
+Test(sample, counters_of_devices_that_come_and_fall)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_host_stats h = host_at(0);
+	struct hv_domain_stats d = vm(7, 1);
+
+	h.n_disks = 1;
+	memcpy(h.disks[0].name, "sda", 4);
+	h.disks[0].queue_ms = h.pifs[0].net.rx_errors = 7;
+	d.vifs[0].net.tx_packets = d.vbds[0].wr_reqs = 7;
+	count_step(s, 5000, &h, &d, 5000, &out);
+	d.n_vifs = d.n_vbds = 2;
+	d.vifs[1].device = 1;
+	memcpy(d.vbds[1].vdev, "xvdb", 5);
+	h.n_disks = h.n_pifs = 2;
+	memcpy(h.disks[1].name, "sdb", 4);
+	memcpy(h.pifs[1].name, "eth1", 5);
+	count_step(s, 10000, &h, &d, 10000, &out);
+	expect_count(&out, "vif_0_tx_packets", 7, 0);
+	expect_count(&out, "vif_1_tx_packets", 0, 10000);
+	expect_count(&out, "vbd_xvdb_write", 0, 10000);
+	expect_count(&out, "disk_sdb_write", 0, 10000);
+	expect_count(&out, "pif_eth1_rx", 0, 10000);
+	d.vifs[0].net.tx_packets = d.vbds[0].wr_reqs = 6;
+	h.disks[0].queue_ms = h.pifs[0].net.rx_errors = 6;
+	count_step(s, 15000, &h, &d, 15000, &out);
+	expect_count(&out, "vif_0_tx_packets", 6, 15000);
+	expect_count(&out, "vif_0_rx", 0, 15000);
+	expect_count(&out, "vif_1_rx", 0, 10000);
+	expect_count(&out, "vbd_xvda_iops_write", 6, 15000);
+	expect_count(&out, "disk_sda_avgqu_sz", 6000000, 15000);
+	expect_count(&out, "pif_eth0_rx_errors", 6, 15000);
+	expect_count(&out, "cpu_usage", 0, 0);
+}
+
+/* Somebody would take it for one that began anew and has come so far at once. */
+Test(sample, time_of_a_cpu_that_falls_is_unknown_once)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	d.cpu_time_ns = d.vcpu_time_ns[0] = 1000;
+	count_step(s, 5000, NULL, &d, 5000, &out);
+	d.cpu_time_ns = 999;
+	count_step(s, 10000, NULL, &d, 10000, &out);
+	expect_count(&out, "cpu_usage", METRIC_COUNT_UNKNOWN, 0);
+	count_step(s, 15000, NULL, &d, 15000, &out);
+	expect_count(&out, "cpu_usage", 999, 0);
+}
+
+/* The window takes what is so far apart; a rate of it would say too little of the last step. */
+Test(sample, no_rate_over_more_than_the_heartbeat)
+{
+	MU_CLEANUP(sampler_free) struct sampler *s = sampler_new(&host_id);
+	MU_CLEANUP(metric_list_deinit) struct metric_list out = METRIC_LIST_INIT;
+	struct hv_domain_stats d = vm(7, 1);
+
+	step(s, 5000, &d, &out);
+	d.vifs[0].net.rx_bytes = 3000;
+	step(s, 5000 + SAMPLE_HEARTBEAT, &d, &out);
+	expect(&out, 1, "vif_0_rx", 10);
+	d.vifs[0].net.rx_bytes = 6000;
+	step(s, 5001 + 2 * SAMPLE_HEARTBEAT, &d, &out);
+	expect_unknown(&out, 1, "vif_0_rx");
+	d.vifs[0].net.rx_bytes = 6010;
+	step(s, 6001 + 2 * SAMPLE_HEARTBEAT, &d, &out);
+	expect(&out, 1, "vif_0_rx", 10);
 }
 
 Test(sample, grid)

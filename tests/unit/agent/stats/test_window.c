@@ -272,3 +272,131 @@ Test(window, what_is_too_old_for_a_stream_is_left_out)
 	window_rewind(w, 0);
 	cr_assert_eq(window_oldest(w), 5000);
 }
+
+/* ---- counters ---- */
+
+/* Of two series the second has a counter. */
+static void add_count(struct window *w, mu_msec time, uint64_t count, mu_msec since)
+{
+	MU_CLEANUP(metric_list_deinit) struct metric_list l = METRIC_LIST_INIT;
+
+	metric_list_add(&l, &object, "memory", METRIC_GAUGE, METRIC_BYTES, 1);
+	metric_list_add(&l, &object, "vif_0_rx", METRIC_RATE, METRIC_BYTES_PER_S, 2);
+	metric_list_count(&l, count, since);
+	cr_assert(window_add(w, time, &l));
+}
+
+static void expect_lane(struct window *w, bool base, int64_t counted)
+{
+	struct window_batch b = next_batch(w);
+
+	cr_assert_eq(b.base, base);
+	cr_assert_eq(b.n_counted, 1);
+	cr_assert_eq(b.counted[0], counted, "%lld", (long long)b.counted[0]);
+}
+
+Test(window, counters_go_as_differences_between_bases)
+{
+	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
+
+	add_count(w, 1, 1000, 77);
+	add_count(w, 2, 1007, 77);
+	add_count(w, 3, METRIC_COUNT_UNKNOWN, 77);
+	add_count(w, 4, (uint64_t)INT64_MAX + 1, 77);
+	add_count(w, 5, 2000, 77);
+	add_count(w, 6, 1999, 77);
+	add_count(w, 7, 1999, 77);
+	cr_assert_eq(next_dictionary(w).series[1].since, 77);
+	expect_lane(w, true, 1000);
+	expect_lane(w, false, 7);
+	expect_lane(w, true, WINDOW_UNKNOWN);
+	expect_lane(w, false, 0);
+	expect_lane(w, true, 2000);
+	expect_lane(w, true, 1999);
+	expect_lane(w, false, 0);
+}
+
+Test(window, counters_begin_with_a_base)
+{
+	const struct window_limits few = {.max_batches = 2};
+	MU_CLEANUP(window_free) struct window *w = window_new(&few);
+
+	add_count(w, 1, 10, 77);
+	(void)next_dictionary(w);
+	expect_lane(w, true, 10);
+	/* One that is lost in between. */
+	for (mu_msec t = 2; t <= 4; t++)
+		add_count(w, t, 10 * (uint64_t)t, 77);
+	expect_lane(w, true, 30);
+	expect_lane(w, false, 10);
+	/* Another stream. */
+	window_rewind(w, 3);
+	(void)next_dictionary(w);
+	expect_lane(w, true, 40);
+	/* They began anew: another dictionary. */
+	add_count(w, 5, 50, 78);
+	cr_assert_eq(next_dictionary(w).series[1].since, 78);
+	expect_lane(w, true, 50);
+	add(w, 6, 'a', 3);
+	(void)next_dictionary(w);
+	cr_assert_eq(next_batch(w).n_counted, 0);
+}
+
+/* As the other side reads it: whatever a stream does, what it adds up to is what was counted. */
+Test(window, counters_add_up_whatever_the_stream_does)
+{
+	static uint64_t truth[1024];
+
+	for (uint64_t seed = 0; seed < 100; seed++) {
+		struct mu_rand rand = {.state = seed};
+		const struct window_limits limits = {.max_batches = 1 + mu_rand_below(&rand, 10)};
+		MU_CLEANUP(window_free) struct window *w = window_new(&limits);
+		uint64_t count = 0, n_added = 0, last = 0, sum = 0, n_bases = 0;
+
+		for (int i = 0; i < 1000; i++) {
+			struct window_dictionary d;
+			struct window_batch b;
+
+			switch (mu_rand_below(&rand, 10)) {
+			case 0:
+				window_rewind(w, mu_rand_below(&rand, 2) ? last : 0);
+				last = 0;
+				break;
+			case 1:
+			case 2:
+			case 3:
+			case 4:
+				count +=
+				    mu_rand_below(&rand, UINT64_C(1) << mu_rand_below(&rand, 50));
+				if (mu_rand_below(&rand, 20) == 0)
+					count = 0;
+				truth[++n_added] =
+				    mu_rand_below(&rand, 20) ? count : METRIC_COUNT_UNKNOWN;
+				add_count(w, (mu_msec)n_added, truth[n_added],
+					  1 + (mu_msec)n_added / 50);
+				break;
+			default:
+				switch (window_next(w, &d, &b)) {
+				case WINDOW_NOTHING:
+					break;
+				case WINDOW_DICTIONARY:
+					last = 0;
+					break;
+				case WINDOW_BATCH:
+					cr_assert(b.base || last + 1 == b.seq);
+					cr_assert(b.base || b.counted[0] >= 0);
+					sum = b.base ? (uint64_t)b.counted[0]
+						     : sum + (uint64_t)b.counted[0];
+					cr_assert_eq(sum, truth[b.seq] == METRIC_COUNT_UNKNOWN
+							      ? (uint64_t)WINDOW_UNKNOWN
+							      : truth[b.seq]);
+					last = b.seq;
+					n_bases += b.base;
+					break;
+				}
+				break;
+			}
+		}
+		cr_assert_gt(n_bases, 0);
+	}
+}

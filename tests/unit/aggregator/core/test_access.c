@@ -110,6 +110,8 @@ Test(access, users_have_names_of_their_own)
 	refused(user(3, "a\nb", false), MU_E_INVALID, "no control characters");
 	refused(user(3, "root (local)", true), MU_E_INVALID, "no user");
 	refused(user(3, "host 4c1f", false), MU_E_INVALID, "no user");
+	refused(user(3, "join token", false), MU_E_INVALID, "no user");
+	refused(user(3, "nobody", false), MU_E_INVALID, "no user");
 	cr_assert(user(2, "bob", false));
 	cr_assert_str_eq(access_user_find(a, &(struct mu_uuid){{[15] = 2}})->name, "bob");
 	cr_assert_null(access_user_named(a, "alice"));

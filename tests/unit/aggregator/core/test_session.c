@@ -67,6 +67,9 @@ static const char *orders(void)
 		case SESSION_STORE_BATCH:
 			mu_str_printf(&t, "batch(%d/%d)", (int)a->epoch, (int)a->seq);
 			break;
+		case SESSION_COUNT_BATCH:
+			mu_str_printf(&t, "count(%d/%d)", (int)a->epoch, (int)a->seq);
+			break;
 		case SESSION_SEND_METRIC_ACK:
 			mu_str_printf(&t, "metric-ack(%d)", (int)a->seq);
 			break;
@@ -321,6 +324,64 @@ Test(session, metrics_without_a_dictionary_end_the_stream)
 	setup();
 	hello(&good_hello);
 	cr_assert_str_eq(dictionary(5, SESSION_SERIES_MAX + 1), "end(PROTOCOL)");
+}
+
+static const char *counted(uint64_t seq, bool base, size_t n_counted)
+{
+	return step((struct session_event){.kind = SESSION_EV_BATCH,
+					   .seq = seq,
+					   .generation = 5,
+					   .n = 3,
+					   .n_counted = n_counted,
+					   .base = base});
+}
+
+static void counted_stream(void)
+{
+	setup();
+	hello(&good_hello);
+	cr_assert_str_eq(
+	    step((struct session_event){
+		.kind = SESSION_EV_DICTIONARY, .generation = 5, .n = 3, .n_counted = 2}),
+	    "dictionary");
+}
+
+Test(session, counters_follow_one_another)
+{
+	counted_stream();
+	cr_assert_str_eq(counted(1, false, 2), "end(PROTOCOL)", "from what?");
+	cr_assert(strstr(out.items[0].err.text, "it counts from the one before"), "%s",
+		  out.items[0].err.text);
+	counted_stream();
+	cr_assert_str_eq(counted(4, true, 2), "batch(3/4)");
+	cr_assert_str_eq(counted(5, false, 2), "batch(3/5)");
+	cr_assert_str_eq(counted(8, true, 2), "batch(3/8)", "a gap, and a base");
+	cr_assert_str_eq(counted(9, false, 2), "batch(3/9)");
+	cr_assert_str_eq(counted(11, false, 2), "end(PROTOCOL)", "a gap without one");
+	counted_stream();
+	cr_assert_str_eq(counted(4, true, 1), "end(PROTOCOL)");
+	cr_assert(strstr(out.items[0].err.text, "1 counters, the dictionary has 2"), "%s",
+		  out.items[0].err.text);
+	counted_stream();
+	cr_assert_str_eq(counted(4, true, 2), "batch(3/4)");
+	(void)step((struct session_event){
+	    .kind = SESSION_EV_DICTIONARY, .generation = 5, .n = 3, .n_counted = 2});
+	cr_assert_str_eq(counted(5, false, 2), "end(PROTOCOL)", "of another dictionary");
+}
+
+/* A new stream repeats what was taken and is not stored yet: what is new counts from it. */
+Test(session, what_is_here_already_is_counted)
+{
+	counted_stream();
+	cr_assert_str_eq(counted(4, true, 2), "batch(3/4)");
+	cr_assert_str_eq(counted(5, false, 2), "batch(3/5)");
+	session_init(&s);
+	hello(&good_hello);
+	(void)step((struct session_event){
+	    .kind = SESSION_EV_DICTIONARY, .generation = 5, .n = 3, .n_counted = 2});
+	cr_assert_str_eq(counted(4, true, 2), "count(3/4) metric-ack(0)");
+	cr_assert_str_eq(counted(5, false, 2), "count(3/5) metric-ack(0)");
+	cr_assert_str_eq(counted(6, false, 2), "batch(3/6)");
 }
 
 Test(session, rows_have_a_dictionary_of_their_own_and_no_order)

@@ -470,6 +470,176 @@ Test(metrics, a_shard_file_that_cannot_be_synchronised)
 	cr_assert_eq(minutes_in_file(), 7);
 }
 
+/* --- counters --- */
+
+static const struct mu_uuid host_b = {{7}};
+#define UNKNOWN METRICS_COUNT_UNKNOWN
+
+/* Of the host one, of the VM the first and the third; the second is dropped, as it has no name. */
+static void map_counted(const struct mu_uuid *from, uint32_t since)
+{
+	const struct catalogue_want want[] = {
+	    {.object = *from, .name = "pif_eth0_rx", .unit = "bytes/s", .since = 10},
+	    {.object = vm, .name = "vif_0_rx", .unit = "bytes/s", .rate = true, .since = since},
+	    {.object = vm, .name = "", .unit = "", .rate = true, .since = since},
+	    {.object = vm, .name = "memory", .unit = "bytes"},
+	    {.object = vm, .name = "vif_0_tx", .unit = "bytes/s", .rate = true, .since = since},
+	};
+
+	metrics_map(metrics, from, want, MU_ARRAY_SIZE(want));
+}
+
+static struct metrics_batch counted(const struct mu_uuid *from, bool base, const int64_t *lane)
+{
+	static const float values[5] = {1, 2, 3, 4, 5};
+
+	return (struct metrics_batch){.host = *from,
+				      .epoch = 1,
+				      .seq = 1,
+				      .at = wall,
+				      .values = values,
+				      .n_values = 5,
+				      .base = base,
+				      .n_counted = 4,
+				      .counted = lane};
+}
+
+static void put_counted(const struct mu_uuid *from, bool base, const int64_t *lane)
+{
+	const struct metrics_batch b = counted(from, base, lane);
+	int failed = -1;
+
+	metrics_put(metrics, &b, acked, &failed);
+	mu_loop_run(loop);
+	cr_assert_eq(failed, 0);
+}
+
+static void expect_counts(uint64_t rx, uint64_t tx, uint32_t since)
+{
+	const struct catalogue_object *o = catalogue_find(metrics_catalogue(metrics), &vm);
+	struct metrics_count c[CATALOGUE_OBJECT_MAX];
+
+	metrics_counts(o, c);
+	cr_assert_eq(c[0].value, rx, "rx %llu", (unsigned long long)c[0].value);
+	cr_assert_eq(c[1].value, UNKNOWN, "a gauge");
+	cr_assert_eq(c[2].value, tx, "tx %llu", (unsigned long long)c[2].value);
+	cr_assert_eq(c[0].since, since);
+}
+
+Test(metrics, counters_are_added_up)
+{
+	const int64_t base[] = {1, (INT64_C(1) << 53) + 1, 7, INT64_MIN};
+	const int64_t more[] = {1, 2, 3, 4};
+	const int64_t far[] = {1, INT64_MAX, 0, 0};
+
+	map_counted(&host, 77);
+	expect_counts(UNKNOWN, UNKNOWN, 0);
+	put_counted(&host, true, base);
+	expect_counts((UINT64_C(1) << 53) + 1, UNKNOWN, 77);
+	wall += 5000;
+	put_counted(&host, false, more);
+	expect_counts((UINT64_C(1) << 53) + 3, UNKNOWN, 77);
+	wall += 5000;
+	put_counted(&host, false, far);
+	expect_counts(UNKNOWN, UNKNOWN, 77);
+	wall += 5000;
+	put_counted(&host, false, more);
+	expect_counts(UNKNOWN, UNKNOWN, 77);
+	wall += 5000;
+	put_counted(&host, true, more);
+	expect_counts(2, 4, 77);
+	/* A VM that was started anew: nothing until its first batch. */
+	map_counted(&host, 99);
+	expect_counts(UNKNOWN, UNKNOWN, 0);
+	wall += 5000;
+	put_counted(&host, true, base);
+	expect_counts((UINT64_C(1) << 53) + 1, UNKNOWN, 99);
+	metrics_host_away(metrics, &host);
+	expect_counts(UNKNOWN, UNKNOWN, 0);
+}
+
+Test(metrics, counters_of_batches_that_are_refused_or_came_before)
+{
+	const int64_t base[] = {0, 100, 0, 200};
+	const int64_t more[] = {0, 10, 0, 20};
+	struct metrics_batch b;
+
+	map_counted(&host, 77);
+	put_counted(&host, true, base);
+	/* Its clock went wrong for a moment. */
+	wall -= 3600000;
+	b = counted(&host, false, more);
+	wall += 3600000;
+	int failed = -1;
+	metrics_put(metrics, &b, acked, &failed);
+	mu_loop_run(loop);
+	wall += 5000;
+	put_counted(&host, false, more);
+	expect_counts(120, 240, 77);
+	/* Another stream repeats one that was taken: what it counts is of before. */
+	map_counted(&host, 77);
+	b = counted(&host, true, base);
+	metrics_count_only(metrics, &b);
+	expect_counts(UNKNOWN, UNKNOWN, 0);
+	b = counted(&host, false, more);
+	metrics_count_only(metrics, &b);
+	wall += 5000;
+	put_counted(&host, false, more);
+	expect_counts(120, 240, 77);
+}
+
+/* It moved; the host that had it tells of the time before, late. */
+Test(metrics, counters_are_of_who_told_of_it_last)
+{
+	const int64_t before[] = {0, 100, 0, 200};
+	const int64_t after[] = {0, 5, 0, 6};
+
+	map_counted(&host_b, 99);
+	put_counted(&host_b, true, after);
+	expect_counts(5, 6, 99);
+	wall -= 60000;
+	map_counted(&host, 77);
+	put_counted(&host, true, before);
+	wall += 60000;
+	expect_counts(5, 6, 99);
+	metrics_host_away(metrics, &host);
+	expect_counts(5, 6, 99);
+	metrics_host_away(metrics, &host_b);
+	expect_counts(UNKNOWN, UNKNOWN, 0);
+}
+
+Test(metrics, counters_of_a_clock_that_was_ahead)
+{
+	const int64_t base[] = {0, 100, 0, 200};
+	const int64_t more[] = {0, 10, 0, 20};
+
+	map_counted(&host, 77);
+	wall += DAY;
+	put_counted(&host, true, base);
+	map_counted(&host_b, 99);
+	wall -= DAY;
+	put_counted(&host_b, true, more);
+	expect_counts(10, 20, 99);
+}
+
+/* A peer that names a series twice. */
+Test(metrics, counters_of_a_series_that_is_there_twice)
+{
+	const struct catalogue_want want[] = {
+	    {.object = vm, .name = "a", .unit = "", .since = 1},
+	    {.object = vm, .name = "b", .unit = "", .since = 1},
+	    {.object = vm, .name = "b", .unit = "", .since = 2},
+	    {.object = vm, .name = "a", .unit = "", .since = 3},
+	};
+	const int64_t lane[] = {1, 2, 3, 4};
+	struct metrics_count c[CATALOGUE_OBJECT_MAX];
+
+	metrics_map(metrics, &host, want, MU_ARRAY_SIZE(want));
+	put_counted(&host, true, lane);
+	metrics_counts(catalogue_find(metrics_catalogue(metrics), &vm), c);
+	cr_assert(c[0].value == 4 && c[0].since == 3 && c[1].value == 3 && c[1].since == 2);
+}
+
 /* Of a shard that no column led to at start: nobody has looked at its file yet. */
 Test(metrics, a_file_of_another_version_beside_a_new_catalogue)
 {

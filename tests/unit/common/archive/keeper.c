@@ -54,13 +54,17 @@ static void write_day(struct keeper *k, uint32_t day)
 static void write_hour(struct keeper *k, const struct archive_change *change)
 {
 	struct archive_cells tiles[TILES], old;
+	uint32_t today = (change->row - 1) / 24 + 1;
 
 	archive_make_hour(k->archive, change, tiles);
 	if (read_cells(k, ARCHIVE_HOURS, change->row, &old))
 		tile_merge(&tiles[0], &old);
 	write_cells(k, ARCHIVE_HOURS, &tiles[0]);
-	if (change->row % 24 == 0)
-		write_day(k, change->row / 24);
+	/* As aggregator/metrics: the one before, too, when nobody was there at its end. */
+	if (!read_cells(k, ARCHIVE_DAYS, today - 1, &old))
+		write_day(k, today - 1);
+	if (change->row == today * 24)
+		write_day(k, today);
 	k->n_hours++;
 }
 

@@ -223,55 +223,6 @@ Test(archive, a_clock_that_was_ahead)
 	cr_assert_eq(read_at(ARCHIVE_HOURS, ARCHIVE_MAX, (FIRST - 1) / 720 + 1), 1);
 }
 
-static enum archive_verdict count_at(uint32_t step, uint64_t value)
-{
-	const struct archive_run run = {.slot = 0, .column = 5, .n = 1};
-
-	return archive_put_counters(k.archive, step, &run, 1, &value, 60);
-}
-
-static float rate_at(uint32_t step)
-{
-	return keeper_read(&k, ARCHIVE_STEPS, ARCHIVE_AVERAGE, 5, step);
-}
-
-Test(archive, counters_become_rates)
-{
-	archive_tick(k.archive, at(FIRST + 100));
-	cr_assert_eq(count_at(FIRST, UINT64_MAX - 499), ARCHIVE_TAKEN);
-	cr_assert(isnan(rate_at(FIRST)), "one reading is no rate");
-	cr_assert_eq(count_at(FIRST + 1, UINT64_MAX - 399), ARCHIVE_TAKEN);
-	cr_assert_eq(rate_at(FIRST + 1), 20);
-	cr_assert_eq(count_at(FIRST + 1, 7), ARCHIVE_TAKEN, "again: not heard");
-	cr_assert_eq(count_at(FIRST, 7), ARCHIVE_TAKEN, "backwards: not heard");
-	cr_assert_eq(count_at(FIRST + 3, UINT64_MAX - 199), ARCHIVE_TAKEN);
-	cr_assert_eq(rate_at(FIRST + 2), 20, "it stands for all the time since");
-	cr_assert_eq(rate_at(FIRST + 3), 20);
-	cr_assert_eq(count_at(FIRST + 4, 5), ARCHIVE_TAKEN, "wrapped or reset");
-	cr_assert(isnan(rate_at(FIRST + 4)));
-	cr_assert_eq(count_at(FIRST + 5, 10), ARCHIVE_TAKEN);
-	cr_assert_eq(rate_at(FIRST + 5), 1);
-	cr_assert_eq(count_at(FIRST + 66, 1000), ARCHIVE_TAKEN, "over the heartbeat");
-	cr_assert(isnan(rate_at(FIRST + 66)));
-	cr_assert_eq(count_at(FIRST + 1000, 7), ARCHIVE_TOO_NEW);
-}
-
-Test(archive, counters_with_a_heartbeat_longer_than_memory)
-{
-	const struct archive_run run = {.slot = 0, .column = 5, .n = 1};
-	uint64_t value = 0;
-
-	archive_tick(k.archive, at(FIRST));
-	cr_assert_eq(archive_put_counters(k.archive, FIRST, &run, 1, &value, 100000),
-		     ARCHIVE_TAKEN);
-	value = 5000;
-	archive_tick(k.archive, at(FIRST + 1000));
-	cr_assert_eq(archive_put_counters(k.archive, FIRST + 1000, &run, 1, &value, 100000),
-		     ARCHIVE_TAKEN);
-	cr_assert_eq(rate_at(FIRST + 1000), 1);
-	cr_assert_eq(rate_at(FIRST + 900), 1, "as far back as there is room");
-}
-
 Test(archive, many_shards)
 {
 	const struct archive_run runs[] = {

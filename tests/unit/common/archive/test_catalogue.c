@@ -69,6 +69,7 @@ Test(catalogue, a_series_keeps_its_column)
 	cr_assert_eq(m.n_objects, 2);
 	m = map(&host_a, later, 4, 200);
 	cr_assert_str_eq(runs(&m), "0:2+2 2:0+2");
+	cr_assert(m.places[0] == 1 && m.places[1] == 2 && m.places[2] == 0 && m.places[3] == 0);
 	cr_assert_eq(catalogue_find(c, &vm_a)->series[2].born, 200);
 	cr_assert_eq(catalogue_n_columns(c), 4);
 	cr_assert_eq(catalogue_n_series(c, &host_a), 4);
@@ -354,4 +355,40 @@ Test(catalogue, a_damaged_row_costs_no_memory)
 	cr_assert_lt(catalogue_restore(c, &vm_b, &host_a, 0, bytes, a.len, &err), 0);
 	cr_assert_str_eq(err.text, "the row has format 1, this version has 2");
 	catalogue_restored(c);
+}
+
+Test(catalogue, places_of_what_is_dropped)
+{
+	struct catalogue_want w[12];
+	struct catalogue_map m;
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(w); i++)
+		w[i] = want(&vm_a, i == 1 ? "" : i % 2 ? "x" : "y");
+	m = map(&host_a, w, MU_ARRAY_SIZE(w), 100);
+	cr_assert_eq(m.n_dropped, 3, "no name, and two over the quota");
+	cr_assert_eq(m.places[0], 0);
+	cr_assert_eq(m.places[1], CATALOGUE_NOWHERE);
+	cr_assert_eq(m.places[3], 1);
+	cr_assert_eq(m.places[8], 0);
+	cr_assert_eq(m.places[10], CATALOGUE_NOWHERE);
+	cr_assert_eq(m.places[11], CATALOGUE_NOWHERE);
+}
+
+Test(catalogue, numbers_of_metrics_are_given_out_again)
+{
+	const struct catalogue_want a[] = {want(&vm_a, "x"), want(&vm_a, "y")};
+	const struct catalogue_want b[] = {want(&vm_b, "z"), want(&vm_b, "x"), want(&vm_b, "w")};
+	const struct catalogue_object *o;
+
+	map(&host_a, a, 2, 100);
+	forget(&vm_a);
+	map(&host_a, b, 3, 100);
+	o = catalogue_find(c, &vm_b);
+	for (size_t i = 0; i < 3; i++) {
+		cr_assert_str_eq(catalogue_metric(o, i)->name, b[i].name);
+		cr_assert_str_eq(catalogue_metric(o, i)->unit, "bytes");
+	}
+	cr_assert_lt(o->series[0].metric, 2);
+	cr_assert_lt(o->series[1].metric, 2);
+	cr_assert_eq(o->series[2].metric, 2);
 }

@@ -92,3 +92,23 @@ Test(number, reads_back_the_same)
 			check(-float_of(e << 23 | i));
 		}
 }
+
+static const char *seconds(uint64_t ns)
+{
+	static char text[EXPOSE_NUMBER_MAX + 1];
+	size_t n = expose_seconds(text, ns);
+
+	cr_assert_leq(n, EXPOSE_NUMBER_MAX);
+	text[n] = '\0';
+	return text;
+}
+
+Test(number, nanoseconds_as_seconds)
+{
+	cr_assert_str_eq(seconds(0), "0");
+	cr_assert_str_eq(seconds(1), "0.000000001");
+	cr_assert_str_eq(seconds(100000000), "0.1");
+	cr_assert_str_eq(seconds(1000000000), "1");
+	cr_assert_str_eq(seconds(60000000010), "60.00000001");
+	cr_assert_str_eq(seconds(UINT64_MAX), "18446744073.709551615");
+}
