@@ -186,6 +186,7 @@ struct rest_call_route {
 	const char *in_body; /* REST_FROM_BODY_*: the property */
 	const char *ignored; /* a property that asks for what is so here anyway */
 	const char *listed;  /* the path's second variable is this argument, a list of it alone */
+	const char *usual;   /* arguments where the body does not say otherwise: a JSON object */
 };
 
 extern const struct rest_call_route rest_call_routes[];
