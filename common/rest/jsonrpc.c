@@ -79,9 +79,12 @@ void jsonrpc_add_error(struct mu_str *out, const struct mu_value *id, int code, 
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 	struct mu_value *error = mu_value_object(a);
+	char message[MU_ERROR_TEXT_MAX];
 
+	/* What was cut to fit may end in half a character, which a text frame must not have. */
+	mu_utf8_sanitize(message, sizeof message - 1, text, strlen(text));
 	mu_value_set_int(a, error, "code", code);
-	mu_value_set_string(a, error, "message", text);
+	mu_value_set_string(a, error, "message", message);
 	add_begin(out, id);
 	mu_str_add(out, ",\"error\":");
 	mu_json_write(out, error, false);

@@ -209,6 +209,17 @@ Test(xo_socket, malformed_questions)
 		expect_error(table[i].text, table[i].code, table[i].words);
 }
 
+/* It is cut where it is shown. */
+Test(xo_socket, a_long_name_with_a_character_across_its_end)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+
+	begin();
+	mu_str_printf(&text, CALL("%099d\xc3\xa9\xc3\xa9", "{}"), 0);
+	expect_error(text.data, -32601, "there is no method");
+	cr_expect(mu_utf8_valid(answer.data, answer.len));
+}
+
 Test(xo_socket, an_answer_has_the_id_of_its_question)
 {
 	static const char *const ids[] = {"\"a\\\"b\"", "0", "-5", "1.5", "null"};
