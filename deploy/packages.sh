@@ -9,7 +9,8 @@ PACKAGES_BUILD=(build-essential meson ninja-build pkg-config protobuf-compiler p
 	libpcre2-dev libyaml-dev python3-yaml curl ca-certificates)
 PACKAGES_TEST=(libcriterion-dev librrd-dev rrdtool clang-format gcovr shellcheck git python3
 	python3-grpcio python3-protobuf python3-snappy python3-jsonschema openssl sqlite3 procps iproute2
-	e2fsprogs xfsprogs btrfs-progs qemu-utils qemu-system-common qemu-guest-agent util-linux genisoimage prometheus zsh fish)
+	e2fsprogs xfsprogs btrfs-progs qemu-utils qemu-system-common qemu-guest-agent util-linux genisoimage prometheus zsh fish
+	ansible python3-websocket)
 PACKAGES_LAB=(mmdebstrap qemu-system-x86 qemu-utils openssh-client e2fsprogs cpio gzip zstd uidmap python3
 	gcc libc6-dev binutils)
 

@@ -20,6 +20,7 @@
 #include "common/os/clock.h"
 #include "common/os/file.h"
 #include "common/os/random.h"
+#include "common/rest/xo_socket.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -203,6 +204,7 @@ static int serve_http(struct app *app, int *ret_port, struct mu_error *err)
 	app->exposition = exposition_new(app->loop, &app->exposition_ops);
 	exposition_routes_add(app->rest, app->exposition);
 	contract_routes_add(app->rest);
+	xo_socket_routes_add(app->rest);
 	options.ctx = app->rest;
 	https_watch(app);
 	if (app_keys_load(app, err) < 0 || https_files(app, &files, NULL, err) < 0 ||

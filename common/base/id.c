@@ -82,3 +82,13 @@ struct mu_uuid mu_uuid_derive(const struct mu_uuid *parent, const char *name)
 	u.bytes[8] = (uint8_t)((u.bytes[8] & 0x3f) | 0x80);
 	return u;
 }
+
+/* Of the first six bytes, which say nothing about the form of the rest. */
+struct mu_uuid mu_uuid_twin(const struct mu_uuid *of, uint8_t mark)
+{
+	struct mu_uuid u = *of;
+
+	for (size_t i = 0; i < 6; i++)
+		u.bytes[i] ^= mark;
+	return u;
+}

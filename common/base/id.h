@@ -35,5 +35,8 @@ struct mu_uuid mu_uuid_from_random(const uint8_t bytes[static 16]);
 /* A stable id for a part of something: version 8 (RFC 9562), a hash of the parent's id and a name.
  * The same on every machine and in every release. */
 struct mu_uuid mu_uuid_derive(const struct mu_uuid *parent, const char *name);
+/* The same for what there is one of, by which the parent can be found: the twin's twin. `mark` is
+ * not 0, and another for each kind of thing. */
+struct mu_uuid mu_uuid_twin(const struct mu_uuid *of, uint8_t mark);
 
 #endif

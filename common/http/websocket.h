@@ -31,7 +31,7 @@ enum { HTTP_WS_FULL = 1, HTTP_WS_REASON_MAX = 123 };
 struct http_ws_ops {
 	/* `data` has a NUL behind its end; text is valid UTF-8. Valid during the call. */
 	void (*on_message)(struct http_ws *ws, const void *data, size_t len, bool text, void *ctx);
-	/* After HTTP_WS_FULL: there is room again. */
+	/* After HTTP_WS_FULL, and after a message longer than send_max: there is room again. */
 	void (*on_writable)(struct http_ws *ws, void *ctx);
 	/* Over, exactly once, never inside a function of this header; `ws` is dead when it
 	 * returns. `code` and `reason` are the peer's, or ours if we closed. */

@@ -47,6 +47,8 @@ int http_ws_send(struct http_ws *ws, const void *data, size_t len, bool text)
 		memcpy(m->data, data, len);
 	mu_list_push_back(&ws->queue, &m->link);
 	ws->queued_bytes += len + MESSAGE_COST;
+	if (len > ws->limits.send_max)
+		ws->full = true;
 	ws->transport->changed(ws);
 	return 0;
 }

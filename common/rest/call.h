@@ -21,7 +21,9 @@ enum {
 	REST_ROUTE_SETS_MAX = 8,
 	REST_CALL_ROUTES_MAX = 96,
 	REST_PING_EVERY_MS = 30000,
-	REST_SESSION_EVERY_MS = 2000
+	REST_SESSION_EVERY_MS = 2000,
+	REST_STRANGER_PATIENCE_MS = 30000,
+	REST_STRANGERS_MAX = 64
 };
 
 struct rest {
@@ -42,6 +44,8 @@ struct rest {
 	struct rest_counts counts;
 	size_t n_exports;      /* export.h: being made */
 	size_t n_export_bytes; /* waiting for who reads them */
+	unsigned n_strangers;  /* xo_socket.c: who have not signed in */
+	mu_msec stranger_patience;
 	size_t n_route_sets;
 	struct {
 		const struct rest_route *routes;
@@ -186,6 +190,7 @@ struct rest_call_route {
 	const char *in_body; /* REST_FROM_BODY_*: the property */
 	const char *ignored; /* a property that asks for what is so here anyway */
 	const char *listed;  /* the path's second variable is this argument, a list of it alone */
+	const char *usual;   /* arguments where the body does not say otherwise: a JSON object */
 };
 
 extern const struct rest_call_route rest_call_routes[];

@@ -6,6 +6,8 @@
  */
 #include "common/rest/access.h"
 
+#include "common/base/assert.h"
+#include "common/json/json.h"
 #include "common/os/clock.h"
 #include "common/os/random.h"
 
@@ -144,6 +146,20 @@ static struct mu_value *body_of_path(struct rest_call *c, const char *argument)
 	return v;
 }
 
+/* What the body does not say. */
+static void add_usual(struct rest_call *c, const char *usual, struct mu_value *body)
+{
+	struct mu_value *v = NULL;
+	int r = mu_json_read(c->arena, usual, strlen(usual), &v, NULL);
+
+	mu_assert(r == 0);
+	mu_value_each(it, v)
+	{
+		if (!mu_value_get(body, it->name))
+			mu_value_set(c->arena, body, it->name, mu_value_copy(c->arena, it));
+	}
+}
+
 struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_route *route)
 {
 	const struct rest_backend *b = &c->rest->backend;
@@ -165,6 +181,8 @@ struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_
 	if ((refusal = rest_access_named(c, given)))
 		return refusal;
 	body = route->listed ? body_of_path(c, route->listed) : mu_value_copy(c->arena, given);
+	if (route->usual)
+		add_usual(c, route->usual, body);
 	if (route->source == REST_FROM_NETWORK || route->source == REST_FROM_POOL_PIF ||
 	    route->source == REST_FROM_POOL_HOSTS)
 		return rest_call_on_hosts(c, route, body, sync,

@@ -21,6 +21,9 @@
 		    edit, from, .sync = true, .listed = "removeTags"                               \
 	}
 
+/* The power is about to go: what does not let itself be saved in two minutes goes down with it. */
+#define EMERGENCY "{\"vms\":\"suspend\",\"force\":true,\"vmTimeout\":120}"
+
 const struct rest_call_route rest_call_routes[] = {
     TAGS("vms", "vm.edit", REST_FROM_VM, "vm"),
     TAGS("vm-snapshots", "vm.edit", REST_FROM_VM_SNAPSHOT, "vm-snapshot"),
@@ -111,6 +114,14 @@ const struct rest_call_route rest_call_routes[] = {
      false,
      NULL,
      "bypassBackupCheck"},
+    {{HTTP_POST, ACTION("hosts", "emergency_shutdown"), "host:shutdown:emergency"},
+     "host.shutdown",
+     REST_FROM_HOST,
+     .usual = EMERGENCY},
+    {{HTTP_POST, ACTION("pools", "emergency_shutdown"), "pool:emergency-shutdown"},
+     "host.shutdown",
+     REST_FROM_POOL_HOSTS,
+     .usual = EMERGENCY},
     {{HTTP_POST, ACTION("hosts", "clean_reboot"), "host:reboot:clean"},
      "host.reboot",
      REST_FROM_HOST,

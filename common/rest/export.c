@@ -27,7 +27,7 @@ static void on_gone(void *ctx)
 	e->rest->n_exports--;
 }
 
-static int check_room(const struct rest *rest, struct mu_error *err)
+int export_check_room(const struct rest *rest, struct mu_error *err)
 {
 	if (rest->n_exports >= EXPORTS_MAX)
 		return mu_error_set(err, MU_E_UNAVAILABLE,
@@ -47,7 +47,7 @@ struct http_reply *export_begin(struct rest_call *c, struct export *e)
 	struct mu_error err = MU_ERROR_INIT;
 
 	*e = (struct export){.rest = c->rest};
-	if (check_room(c->rest, &err) < 0)
+	if (export_check_room(c->rest, &err) < 0)
 		return rest_error(c, &err);
 	c->rest->n_exports++;
 	e->request = c->request;

@@ -22,6 +22,8 @@ struct export
 	struct mu_str text;
 };
 
+/* May another one begin? MU_E_UNAVAILABLE. */
+int export_check_room(const struct rest *rest, struct mu_error *err);
 /* The handler's reply: pending, and the export begins; or the refusal, with e->request NULL. */
 struct http_reply *export_begin(struct rest_call *c, struct export *e);
 /* Answer with what the text is, or with the error. The peer is still there. */

@@ -38,9 +38,11 @@ static const struct word *word_of(const struct model_task *t)
 	return t->method[0] || t->op >= _VM_OP_COUNT ? NULL : of_op[t->op];
 }
 
+enum { MESSAGE_MARK = 'm' };
+
 static struct rest_message message_of(const struct model_task *t)
 {
-	return (struct rest_message){.id = mu_uuid_derive(&t->id, "message"), .task = t};
+	return (struct rest_message){.id = mu_uuid_twin(&t->id, MESSAGE_MARK), .task = t};
 }
 
 static const struct rest_message *message(const void *object)
@@ -123,30 +125,16 @@ static void each_message(const struct rest_backend *b, bool (*each)(const void *
 	b->each_task(b->ctx, walk_task, &w);
 }
 
-struct search {
-	const struct mu_uuid *id;
-	void (*found)(const void *object, void *arg);
-	void *arg;
-};
-
-static bool try_task(const struct model_task *t, void *arg)
-{
-	const struct rest_message m = message_of(t);
-	const struct search *s = arg;
-
-	if (!word_of(t) || !mu_uuid_equal(&m.id, s->id))
-		return true;
-	s->found(&m, s->arg);
-	return false;
-}
-
 static void find_message(struct rest *rest, const struct mu_uuid *id,
 			 void (*found)(const void *object, void *arg), void *arg)
 {
 	const struct rest_backend *b = &rest->backend;
-	struct search s = {id, found, arg};
+	const struct mu_uuid task_id = mu_uuid_twin(id, MESSAGE_MARK);
+	const struct model_task *t = b->task_find(b->ctx, &task_id);
+	const struct rest_message m = {.id = *id, .task = t};
 
-	b->each_task(b->ctx, try_task, &s);
+	if (t && word_of(t))
+		found(&m, arg);
 }
 
 const struct rest_type rest_type_message = {

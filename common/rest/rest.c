@@ -235,6 +235,7 @@ struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)
 	rest->backend = *backend;
 	rest->ping_every = REST_PING_EVERY_MS;
 	rest->session_every = REST_SESSION_EVERY_MS;
+	rest->stranger_patience = REST_STRANGER_PATIENCE_MS;
 	rest->session_timer = mu_timer_new(loop, rest_sessions_check, rest);
 	mu_link_init(&rest->sessions);
 	mu_link_init(&rest->waiters);
@@ -254,7 +255,7 @@ struct rest *rest_free(struct rest *rest)
 	mu_assert(mu_list_empty(&rest->waiters) && mu_list_empty(&rest->host_groups) &&
 		  mu_list_empty(&rest->task_watches));
 	mu_assert(mu_list_empty(&rest->sessions) && rest->n_exports == 0 &&
-		  rest->n_export_bytes == 0);
+		  rest->n_export_bytes == 0 && rest->n_strangers == 0);
 	rest->session_timer = mu_timer_free(rest->session_timer);
 	rest->keys = rest_keys_free(rest->keys);
 	rest->alarms = rest_alarms_free(rest->alarms);

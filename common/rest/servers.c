@@ -60,9 +60,11 @@ static const struct mu_uuid *server_id(const void *object)
 	return &((const struct rest_server *)object)->id;
 }
 
+enum { SERVER_MARK = 's' };
+
 static struct rest_server server_of(const struct model_host *h)
 {
-	return (struct rest_server){.id = mu_uuid_derive(&h->id.uuid, "server"), .host = h};
+	return (struct rest_server){.id = mu_uuid_twin(&h->id.uuid, SERVER_MARK), .host = h};
 }
 
 struct walk {
@@ -86,29 +88,16 @@ static void each_server(const struct rest_backend *b, bool (*each)(const void *o
 	b->each_host(b->ctx, walk_host, &w);
 }
 
-struct search {
-	const struct mu_uuid *id;
-	void (*found)(const void *object, void *arg);
-	void *arg;
-};
-
-static bool try_host(const struct model_host *h, void *arg)
-{
-	const struct rest_server one = server_of(h);
-	const struct search *s = arg;
-
-	if (!mu_uuid_equal(&one.id, s->id))
-		return true;
-	s->found(&one, s->arg);
-	return false;
-}
-
 static void find_server(struct rest *rest, const struct mu_uuid *id,
 			void (*found)(const void *object, void *arg), void *arg)
 {
-	struct search s = {id, found, arg};
+	const struct rest_backend *b = &rest->backend;
+	const struct host_id host = {mu_uuid_twin(id, SERVER_MARK)};
+	const struct model_host *h = b->host_find(b->ctx, &host);
+	const struct rest_server s = {.id = *id, .host = h};
 
-	rest->backend.each_host(rest->backend.ctx, try_host, &s);
+	if (h)
+		found(&s, arg);
 }
 
 const struct rest_type rest_type_server = {

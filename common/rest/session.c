@@ -56,17 +56,23 @@ void rest_sessions_check(void *ctx)
 	arm(rest);
 }
 
+void rest_session_begin_as(struct rest_session *s, struct rest *rest, const struct rest_user *user,
+			   const char *token, const struct http_peer *peer)
+{
+	bool first = mu_list_empty(&rest->sessions);
+
+	s->rest = rest;
+	s->token = token ? mu_xstrdup(token) : NULL;
+	s->peer = *peer;
+	s->user = *user;
+	mu_list_push_back(&rest->sessions, &s->link);
+	if (first)
+		arm(rest);
+}
+
 void rest_session_begin(struct rest_session *s, const struct rest_call *c)
 {
-	bool first = mu_list_empty(&c->rest->sessions);
-
-	s->rest = c->rest;
-	s->token = c->token ? mu_xstrdup(c->token) : NULL;
-	s->peer = c->request->peer;
-	s->user = c->user;
-	mu_list_push_back(&c->rest->sessions, &s->link);
-	if (first)
-		arm(c->rest);
+	rest_session_begin_as(s, c->rest, &c->user, c->token, &c->request->peer);
 }
 
 void rest_session_end(struct rest_session *s)

@@ -15,8 +15,9 @@ struct rest_session {
 	struct mu_uuid object;
 	/* Once at most, from the loop: rest_session_end() was called. */
 	void (*over)(struct rest_session *s, const struct mu_error *why);
-	/* private */
+	/* results */
 	struct rest_user user; /* as he was when asked for last */
+	/* private */
 	struct mu_link link;
 	struct rest *rest;
 	char *token; /* NULL: the request had none */
@@ -25,6 +26,9 @@ struct rest_session {
 
 /* As the call was authenticated. */
 void rest_session_begin(struct rest_session *s, const struct rest_call *c);
+/* Of somebody who signed in later than by his request. `token` NULL: by his password. */
+void rest_session_begin_as(struct rest_session *s, struct rest *rest, const struct rest_user *user,
+			   const char *token, const struct http_peer *peer);
 /* Again and again without harm, from zero too. */
 void rest_session_end(struct rest_session *s);
 

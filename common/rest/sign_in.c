@@ -3,96 +3,11 @@
  * Who asks: a token, in a header or a cookie; or a name and a password, which takes a while to look
  * at. Whoever is not known learns nothing, so this comes before everything else.
  */
-#include "common/base/str.h"
-#include "common/rest/call.h"
-
 #include "common/http/websocket.h"
+#include "common/rest/call.h"
+#include "common/rest/credentials.h"
 
 #include <stdlib.h>
-#include <string.h>
-#include <strings.h>
-
-static const char *cookie_value(struct mu_arena *a, const char *cookies, const char *name)
-{
-	size_t name_len = strlen(name);
-
-	while (*cookies) {
-		size_t len = strcspn(cookies, ";");
-
-		if (len > name_len && strncmp(cookies, name, name_len) == 0 &&
-		    cookies[name_len] == '=')
-			return mu_arena_strndup(a, cookies + name_len + 1, len - name_len - 1);
-		cookies += len;
-		cookies += strspn(cookies, "; ");
-	}
-	return NULL;
-}
-
-/* NULL when it is not base64. */
-static char *base64_decode(struct mu_arena *a, const char *text)
-{
-	size_t len = strcspn(text, "=");
-	char *out = mu_arena_alloc(a, MU_BASE64_BYTES(len) + 1);
-	size_t n;
-
-	if (!mu_base64_decode(out, &n, text, len))
-		return NULL;
-	out[n] = '\0';
-	return out;
-}
-
-/* What a request says about who asks. All NULL: nothing. */
-struct credentials {
-	const char *token; /* or a password */
-	const char *name;  /* of Basic authentication */
-};
-
-/* "Bearer TOKEN", or "Basic base64(NAME:PASSWORD)", which may be a token too. */
-static int of_header(struct mu_arena *a, const char *header, struct credentials *ret,
-		     struct mu_error *err)
-{
-	size_t scheme = strcspn(header, " ");
-	const char *rest = header + scheme + strspn(header + scheme, " ");
-	char *decoded;
-	char *colon;
-
-	if (!*rest)
-		return mu_error_set(
-		    err, MU_E_PROTOCOL,
-		    "Authorization: nothing behind the scheme; hint: \"Bearer TOKEN\" "
-		    "or \"Basic ...\"");
-	ret->token = "";
-	if (scheme == 6 && strncasecmp(header, "Bearer", scheme) == 0)
-		ret->token = rest;
-	if (scheme != 5 || strncasecmp(header, "Basic", scheme) != 0)
-		return 0;
-	decoded = base64_decode(a, rest);
-	colon = decoded ? strchr(decoded, ':') : NULL;
-	if (!colon)
-		return 0;
-	*colon = '\0';
-	ret->name = decoded;
-	ret->token = colon + 1;
-	return 0;
-}
-
-static int credentials_of(struct rest_call *c, struct credentials *ret, struct mu_error *err)
-{
-	const char *header = http_request_header(c->request, "authorization");
-	const char *cookies = http_request_header(c->request, "cookie");
-	const char *cookie = NULL;
-
-	*ret = (struct credentials){.token = NULL};
-	if (cookies)
-		cookie = cookie_value(c->arena, cookies, "authenticationToken");
-	if (cookies && !cookie)
-		cookie = cookie_value(c->arena, cookies, "token");
-	if (header && cookie)
-		return mu_error_set(err, MU_E_PROTOCOL,
-				    "both Authorization and a cookie say who asks; hint: send one");
-	ret->token = cookie;
-	return header ? of_header(c->arena, header, ret, err) : 0;
-}
 
 static struct http_reply *not_known(struct rest_call *c, const struct mu_error *err)
 {
@@ -141,7 +56,7 @@ static void on_signing_gone(void *ctx)
 	s->request = NULL;
 }
 
-static struct http_reply *sign_in(struct rest_call *c, const struct credentials *who,
+static struct http_reply *sign_in(struct rest_call *c, const struct rest_credentials *who,
 				  rest_next next)
 {
 	const struct rest_backend *b = &c->rest->backend;
@@ -171,9 +86,10 @@ struct http_reply *rest_authenticate(struct rest_call *c, rest_next next)
 {
 	const struct rest_backend *b = &c->rest->backend;
 	struct mu_error err = MU_ERROR_INIT;
-	struct credentials who;
+	struct rest_credentials who;
 
-	if (credentials_of(c, &who, &err) < 0)
+	if (rest_credentials_read(c->arena, http_request_header(c->request, "authorization"),
+				  http_request_header(c->request, "cookie"), &who, &err) < 0)
 		return rest_tell_refusal(c, NULL, not_known(c, &err));
 	if (b->authenticate(b->ctx, who.token, &c->request->peer, &c->user, &err) == 0) {
 		c->token = who.token;

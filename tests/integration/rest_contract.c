@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Print what is served, for test_openapi.py: "route METHOD PATTERN open|closed PART",
+/* Print what is served, for test_openapi.py: "route METHOD PATTERN RIGHT PART",
  * "field TYPE NAME", "action NAME", "method NAME", "argument METHOD NAME
  * optional|required|one". */
 #include "aggregator/rest/admin.h"
@@ -7,9 +7,9 @@
 #include "aggregator/rest/contract.h"
 #include "aggregator/rest/exposition.h"
 #include "common/rest/render.h"
+#include "common/rest/xo_socket.h"
 
 #include <stdio.h>
-#include <string.h>
 
 static void print_fields(const struct rest_type *type)
 {
@@ -20,11 +20,10 @@ static void print_fields(const struct rest_type *type)
 static void print_route(enum http_method method, const char *pattern, const char *right,
 			const char *part)
 {
-	bool open = right && strcmp(right, REST_OPEN) == 0;
 	static const char *const methods[_HTTP_METHOD_COUNT] = {"get",   "post",   "put",
 								"patch", "delete", "other"};
 
-	printf("route %s %s %s %s\n", methods[method], pattern, open ? "open" : "closed", part);
+	printf("route %s %s %s %s\n", methods[method], pattern, right ? right : "none", part);
 }
 
 static void print_methods(void)
@@ -62,6 +61,7 @@ int main(void)
 	alarm_routes_add(&rest, NULL);
 	exposition_routes_add(&rest, NULL);
 	contract_routes_add(&rest);
+	xo_socket_routes_add(&rest);
 	for (size_t set = 0; set < rest.n_route_sets; set++)
 		for (size_t i = 0; i < rest.route_sets[set].n_routes; i++) {
 			const struct rest_route *r = &rest.route_sets[set].routes[i];

@@ -8,6 +8,7 @@ import hmac
 import sqlite3
 import struct
 import time
+import uuid
 
 from aggregator_case import AggregatorCase
 from tests.support.rest import Rest, wait_until
@@ -283,6 +284,22 @@ class AccessTest(AggregatorCase):
     def admin(self):
         return self.rest.get("/users?fields=id&filter=name:admin")[0]["id"]
 
+    def test_a_token_that_has_expired(self):
+        made = self.rest.post("/users/me/authentication_tokens", {"expiresIn": "1 hour"})["token"]
+        rest = Rest(self.fleet.url, made["id"], self.fleet.state / "ca.crt")
+        self.assertEqual(200, self.status(rest, "GET", "/users/me"))
+        self.fleet.aggregator.kill()
+        with sqlite3.connect(self.fleet.state / "muster.db") as db:
+            changed = db.execute("UPDATE api_tokens SET expires_at = created_at + 1 WHERE id = ?",
+                                 (uuid.UUID(made["uuid"]).bytes,)).rowcount
+        db.close()
+        self.assertEqual(1, changed)
+        self.fleet.restart_aggregator()
+        status, _, reply = rest.request("GET", "/users/me")
+        self.assertEqual((401, True), (status, "not known" in reply["error"]), reply)
+        status, _, reply = rest.request("GET", "/hosts")
+        self.assertEqual(401, status, reply)
+
     def test_what_a_request_may_say_of_who_asks(self):
         door, token = self.fleet.anonymous, self.rest.token
         cookie = {"Cookie": f"authenticationToken={token}"}
@@ -290,9 +307,25 @@ class AccessTest(AggregatorCase):
         self.assertEqual(200, self.status(door, "GET", "/users/me",
                                           headers={"Cookie": f"token={token}"}))
         self.assertEqual(200, self.status(door, "GET", "/users/me", headers=basic("x", token)))
-        self.assertEqual(400, self.status(self.rest, "GET", "/users/me", headers=cookie))
-        self.assertEqual(400, self.status(door, "GET", "/users/me",
-                                          headers={"Authorization": "Bearer"}))
+        encoded = base64.b64encode(f"x:{token}".encode()).decode()
+        for status, why, headers in (
+                (400, "send one", {"Authorization": f"Bearer {token}", **cookie}),
+                (400, "send one", {"Authorization": f"Basic {encoded}", "Cookie": "token=x"}),
+                (400, "nothing behind the scheme", {"Authorization": "Bearer"}),
+                (401, "not known", {"Authorization": f"Token {token}"}),
+                (401, "not known", {"Authorization": f"Digest {encoded}"}),
+                (401, "not known", {"Authorization": f"Bearer {encoded}"}),
+                (401, "not known", {"Authorization": f"Bearer {token} {token}"}),
+                (401, "not known", {"Authorization": f"Basic *{encoded}"}),
+                (401, "not known", {"Authorization": f"Basic {encoded[:-5]}*****"}),
+                (401, "not known", {"Authorization": "Basic eA=="}),
+                (401, "not known", {"Authorization": "Basic =="}),
+                (401, "not known", {"Authorization": "Bearer " + "x" * 3000}),
+                (401, "not known", {"Cookie": "authenticationToken="}),
+                (401, "not known", {"Cookie": "token=" + "x" * 3000})):
+            got, _, reply = door.request("GET", "/users/me", headers=headers)
+            self.assertEqual(status, got, f"{headers}: {reply}")
+            self.assertIn(why, reply["error"], headers)
         status, headers, _ = door.request("GET", "/users/me")
         self.assertEqual(401, status)
         self.assertIn("Basic realm", headers["WWW-Authenticate"])

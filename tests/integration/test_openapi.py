@@ -3,6 +3,7 @@
 `x-muster-part: aggregator`) the aggregator's own, who may call them, the objects' keys, actions."""
 
 import pathlib
+import re
 import subprocess
 import unittest
 
@@ -26,7 +27,7 @@ class ContractTest(unittest.TestCase):
         for path, item in self.document["paths"].items():
             base = item.get("servers", self.document["servers"])[0]["url"].rstrip("/")
             for method in METHODS & item.keys():
-                yield method, base + path.rstrip("/"), item[method]
+                yield method, base + ("" if path == "/" else path), item[method]
 
     def test_routes(self):
         documented = {(method, path, operation.get("x-muster-part", "common"))
@@ -39,6 +40,19 @@ class ContractTest(unittest.TestCase):
                       if operation.get("security") == []}
         served = {(row[1], row[2]) for row in self.served if row[0] == "route" and row[3] == "open"}
         self.assertEqual(documented, served)
+
+    def test_rights(self):
+        """What each operation takes is said, first in "Takes: ...", as the table has it; then may
+        come what the handler looks at besides."""
+        words = {"admin": "administrators"}
+        rights = {(row[1], row[2]): words.get(row[3], row[3])
+                  for row in self.served if row[0] == "route" and row[3] != "open"}
+        said = {}
+        for method, path, operation in self.operations():
+            for text in re.findall(r"Takes: ([^,.;\s]+)", operation.get("description", "")):
+                self.assertIsNone(said.setdefault((method, path), None), path)
+                said[method, path] = text
+        self.assertEqual(rights, said)
 
     def test_fields(self):
         for kind in sorted({row[1] for row in self.served if row[0] == "field"}):

@@ -256,6 +256,8 @@ CHANGES = {
     "POST /hosts/{id}/actions/enable": ("host",),
     "POST /hosts/{id}/actions/clean_shutdown": ("host",),
     "POST /hosts/{id}/actions/clean_reboot": ("host",),
+    "POST /hosts/{id}/actions/emergency_shutdown": ("host",),
+    "POST /pools/{id}/actions/emergency_shutdown": ("pool", {"hosts": ["host"]}),
     "POST /hosts/{id}/actions/restart_toolstack": ("host",),
 }
 

@@ -5,6 +5,7 @@
 #include "aggregator/rest/exposition.h"
 #include "common/base/str.h"
 #include "common/rest/access.h"
+#include "common/rest/xo_socket.h"
 #include "fixture.h"
 
 #include <criterion/criterion.h>
@@ -21,6 +22,7 @@ static void setup(void)
 	admin_routes_add(f->rest, NULL);
 	alarm_routes_add(f->rest, NULL);
 	exposition_routes_add(f->rest, NULL);
+	xo_socket_routes_add(f->rest);
 }
 
 static void teardown(void)

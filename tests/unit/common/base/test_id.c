@@ -63,3 +63,15 @@ Test(id, derived_ids_are_stable_and_apart)
 	/* Never changes between releases: other people's records hold these. */
 	cr_assert_str_eq(buf, "11b2fd30-e3f1-8971-8cc9-c97ff78cad24");
 }
+
+Test(id, twins_lead_back)
+{
+	struct mu_uuid of = {.bytes = {0xaa, 0xaa, 0xaa, 0xaa, 0, 0, 0x40, 0, 0x80, [15] = 1}};
+	struct mu_uuid twin = mu_uuid_twin(&of, 'm'), other = mu_uuid_twin(&of, 's');
+	struct mu_uuid back = mu_uuid_twin(&twin, 'm');
+	char text[MU_UUID_TEXT];
+
+	cr_expect(mu_uuid_equal(&back, &of));
+	cr_expect_not(mu_uuid_equal(&twin, &other));
+	cr_expect_str_eq(mu_uuid_format(&twin, text), "c7c7c7c7-6d6d-4000-8000-000000000001");
+}

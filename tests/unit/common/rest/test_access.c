@@ -41,12 +41,22 @@ Test(access, tokens_are_taken_from_where_clients_put_them)
 	    {"authorization", "Basic ****", 401},
 	    {"authorization", "Digest secret", 401},
 	    {"authorization", "", 400},
+	    {"authorization", "Basic", 400},
+	    {"authorization", "Bearer   ", 400},
+	    {"authorization", "Bearersecret", 400},
+	    {"authorization", "Basic YW55OnNlY3JldA", 200},    /* without its padding */
+	    {"authorization", "Basic YW55OnNlY3JldA==x", 401}, /* something behind it */
+	    {"authorization", "Basic YW55OnNl=Y3JldA", 401},
+	    {"authorization", "Basic YW55OnNlY3JldAA=", 401}, /* a NUL behind it */
+	    {"authorization", "Basic =", 401},
 	    {"cookie", "authenticationToken=secret", 200},
 	    {"cookie", "a=b; authenticationToken=secret; c=d", 200},
 	    {"cookie", "token=secret", 200},
 	    {"cookie", "token=wrong", 401},
 	    {"cookie", "xtoken=secret", 401},
 	    {"cookie", "=;;token", 401},
+	    {"cookie", "token=secret; authenticationToken=wrong", 401},
+	    {"cookie", "authenticationToken=", 401},
 	    {NULL, NULL, 401},
 	};
 
@@ -65,7 +75,27 @@ Test(access, tokens_are_taken_from_where_clients_put_them)
 	}
 	rest_counts(f->rest, &counts);
 	cr_assert_eq(counts.n_requests[HTTP_GET], MU_ARRAY_SIZE(table));
-	cr_assert_eq(counts.n_refused, 10);
+	cr_assert_eq(counts.n_refused, 19);
+}
+
+Test(access, a_header_and_a_cookie)
+{
+	static const char *const headers[] = {"Bearer secret", "Bearer wrong", BASIC_SECRET};
+	static const char *const cookies[] = {"token=secret", "a=b; authenticationToken=x"};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(headers); i++)
+		for (size_t k = 0; k < MU_ARRAY_SIZE(cookies); k++) {
+			struct http_request *r =
+			    http_request_for_test(HTTP_GET, "/rest/v0/vms", NULL);
+
+			http_request_for_test_header(r, "authorization", headers[i]);
+			http_request_for_test_header(r, "cookie", cookies[k]);
+			http_request_for_test_replied(r, rest_handle(r, f->rest));
+			fixture_expect(r, 400, "hint: send one");
+		}
+	fixture_expect(
+	    fixture_call_with(f, HTTP_GET, "/rest/v0/vms", NULL, "cookie", "other=thing"), 200,
+	    VM_WEB);
 }
 
 Test(access, open_routes_need_no_token)

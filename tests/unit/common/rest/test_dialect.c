@@ -104,7 +104,7 @@ Test(dialect, servers)
 	char path[96];
 
 	cr_assert(mu_uuid_parse(HOST_2, &host));
-	id = mu_uuid_derive(&host, "server");
+	id = mu_uuid_twin(&host, 's');
 	get(R "servers?fields=label,status", 200,
 	    "{\"label\":\"xen2\",\"status\":\"disconnected\",");
 	(void)snprintf(path, sizeof path, R "servers/%s", fixture_id(id));

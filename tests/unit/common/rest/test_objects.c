@@ -540,7 +540,7 @@ Test(objects, messages_are_tasks_that_succeeded)
 	a_task(_VM_OP_COUNT, "vm.clone");
 	fixture_task_ended(f, MU_E_NONE, NULL);
 	cr_expect_str_eq(told(r), "add:message");
-	uuid = mu_uuid_derive(&f->tasks[0].id, "message");
+	uuid = mu_uuid_twin(&f->tasks[0].id, 'm');
 	mu_uuid_format(&uuid, id);
 	EXPECT("messages", id, "type,name,body,time,$object",
 	       "\"type\":\"message\",\"$object\":\"" VM_WEB "\",\"name\":\"VM_STARTED\","
