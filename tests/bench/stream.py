@@ -47,9 +47,10 @@ def bodies(now):
                             value=values).SerializeToString()
 
 
-def batch(body, seq):
-    number = b"\x08" + varint(seq)
-    return b"\x2a" + varint(len(body) + len(number)) + body + number
+def batch(body, seq, last):
+    """Its number; and as the agent does it, every sixth asks to be acknowledged, and here the last."""
+    end = b"\x08" + varint(seq) + (b"\x38\x01" if seq % 6 and seq != last else b"")
+    return b"\x2a" + varint(len(body) + len(end)) + body + end
 
 
 def host(fleet, name):
@@ -76,12 +77,12 @@ def flood(fleet, hosts):
     kept = list(bodies(int(time.time()) // 5))
     for seq in range(1, STEPS + 1):
         for _, stream in hosts:
-            stream.send_raw(batch(kept[seq % STEPS], seq))
+            stream.send_raw(batch(kept[seq % STEPS], seq, STEPS))
     wait_taken(hosts, STEPS)
     cpu = fleet.aggregator.cpu_seconds()
     for seq in range(STEPS + 1, STEPS + BATCHES + 1):
         for _, stream in hosts:
-            stream.send_raw(batch(kept[seq % STEPS], seq))
+            stream.send_raw(batch(kept[seq % STEPS], seq, STEPS + BATCHES))
     wait_taken(hosts, STEPS + BATCHES)
     cpu = fleet.aggregator.cpu_seconds() - cpu
     return cpu, len(hosts) * BATCHES * SERIES
@@ -94,7 +95,8 @@ def paced(fleet, hosts, seq, together):
     time.sleep(10)  # polls: this is the measurement
     idle = (fleet.aggregator.cpu_seconds() - idle) / (time.monotonic() - begin)
     begin, cpu = time.monotonic(), fleet.aggregator.cpu_seconds()
-    for n in range(PACED_S * 200):
+    end = seq + PACED_S * 200 // len(hosts)
+    for n in range(PACED_S * 200 // len(hosts) * len(hosts)):
         if n % len(hosts) == 0:
             seq += 1
         if n % 1000 == 0:
@@ -104,7 +106,7 @@ def paced(fleet, hosts, seq, together):
             time.sleep(max(0, begin + n / 200 - time.monotonic()))  # polls: the pace of a fleet
         if first and together:
             fleet.aggregator.process.send_signal(signal.SIGSTOP)
-        hosts[n % len(hosts)][1].send_raw(batch(body, seq))
+        hosts[n % len(hosts)][1].send_raw(batch(body, seq, end))
         if last and together:
             time.sleep(0.1)  # polls: all of them are in the sockets by then
             fleet.aggregator.process.send_signal(signal.SIGCONT)
