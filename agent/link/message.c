@@ -263,6 +263,7 @@ struct message message_batch(struct mu_arena *a, const struct window_batch *b)
 	out->counted_base = b->base;
 	out->n_counted = b->n_counted;
 	out->counted = mu_arena_memdup(a, b->counted, b->n_counted * sizeof *b->counted);
+	out->ack_later = b->ack_later;
 	m->metric_batch = out;
 	return pack(a, m);
 }

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 
 #define BATCHES_DEFAULT 180
+#define ACK_EVERY 6 /* half a minute */
 #define BYTES_DEFAULT ((size_t)32 << 20)
 
 struct dictionary {
@@ -311,6 +312,7 @@ enum window_item window_next(struct window *w, struct window_dictionary *ret_dic
 	    .time = found->time,
 	    .n = found->dictionary->n,
 	    .value = found->value,
+	    .ack_later = found->seq % ACK_EVERY != 0,
 	};
 	count(w, found, ret_batch);
 	return WINDOW_BATCH;

@@ -44,6 +44,9 @@ struct window_batch {
 	bool base;
 	size_t n_counted;
 	const int64_t *counted;
+	/* An acknowledgement costs the other side as much as taking a batch does: every sixth
+	 * batch asks for one. */
+	bool ack_later;
 };
 
 enum window_item {

@@ -47,10 +47,12 @@ struct link {
 	struct packed dictionary;
 	struct packed row_dictionary;
 	uint64_t row_acked; /* 0 = none */
-	/* Batches come to the disk by the dozen, each with its acknowledgement: the last is sent.
-	 */
+	/* Batches come to the disk by the dozen, each with its acknowledgement: the last is sent,
+	 * once there is one that asks for it. */
 	struct mu_timer *ack_timer;
 	uint64_t metric_acked;
+	uint64_t ack_from; /* the first that asks, of those not acknowledged; 0 = none does */
+	uint64_t ack_to;   /* the last */
 	bool ack_due;
 	/* the message at hand */
 	const Muster__V1__AgentMessage *message;
@@ -128,6 +130,24 @@ static void send_metric_ack_soon(struct link *l, uint64_t seq)
 	if (!l->ack_due)
 		mu_timer_set(l->ack_timer, 0);
 	l->ack_due = true;
+}
+
+static void ask_metric_ack(struct link *l, const Muster__V1__MetricBatch *m)
+{
+	if (m->ack_later)
+		return;
+	if (l->ack_from == 0)
+		l->ack_from = m->seq;
+	if (m->seq > l->ack_to)
+		l->ack_to = m->seq;
+}
+
+static void metrics_stored(struct link *l, uint64_t seq)
+{
+	if (l->ack_from == 0 || seq < l->ack_from)
+		return;
+	l->ack_from = seq < l->ack_to ? seq + 1 : 0;
+	send_metric_ack_soon(l, seq);
 }
 
 static void send_row_ack(struct link *l)
@@ -410,7 +430,7 @@ static void execute(struct link *l, const struct session_actions *actions, struc
 			count_batch(l, a);
 			break;
 		case SESSION_SEND_METRIC_ACK:
-			send_metric_ack_soon(l, a->seq);
+			metrics_stored(l, a->seq);
 			break;
 		case SESSION_PASS:
 			if (pass_message(l, &err) < 0)
@@ -610,6 +630,8 @@ static void handle(struct link *l, const Muster__V1__AgentMessage *m)
 		link_finish(l, err.code, err.text);
 		return;
 	}
+	if (ev.kind == SESSION_EV_BATCH)
+		ask_metric_ack(l, m->metric_batch);
 	session_step(&l->session, host ? &host->mark : NULL, &ev, &actions);
 	execute(l, &actions, &st);
 }

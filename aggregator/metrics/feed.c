@@ -222,21 +222,24 @@ static const float *minute_of(struct feed_slots *s, const struct metrics_row *ro
 	return room;
 }
 
+bool feed_is_known(const struct archive *a, enum archive_level level, uint32_t row, uint32_t column)
+{
+	uint8_t known = 0;
+	float v = NAN;
+
+	if (level == ARCHIVE_MINUTES)
+		archive_read_known(a, column, row, 1, &known);
+	else
+		archive_read(a, level, ARCHIVE_AVERAGE, column, row, 1, &v);
+	return known > 0 || v == v;
+}
+
 static bool is_known(const struct archive *a, const struct catalogue_object *o,
 		     const struct metrics_row *row)
 {
-	for (size_t i = 0; i < o->n_series; i++) {
-		uint8_t known = 0;
-		float v = NAN;
-
-		if (row->level == ARCHIVE_MINUTES)
-			archive_read_known(a, o->series[i].column, row->row, 1, &known);
-		else
-			archive_read(a, ARCHIVE_STEPS, ARCHIVE_AVERAGE, o->series[i].column,
-				     row->row, 1, &v);
-		if (known > 0 || v == v)
+	for (size_t i = 0; i < o->n_series; i++)
+		if (feed_is_known(a, row->level, row->row, o->series[i].column))
 			return true;
-	}
 	return false;
 }
 

@@ -44,5 +44,8 @@ bool feed_put(struct feed *f, struct archive *a, const struct metrics_batch *b, 
 void feed_count(struct feed *f, const struct metrics_batch *b);
 bool feed_put_row(struct feed *f, struct archive *a, const struct metrics_row *row, int64_t now,
 		  struct record *ret);
+/* Is anything known of a column in that row? Of such alone a row that a host kept is news. */
+bool feed_is_known(const struct archive *a, enum archive_level level, uint32_t row,
+		   uint32_t column);
 
 #endif

@@ -211,11 +211,20 @@ static void collect_changes(struct replay *rp)
 	}
 }
 
+static void heard_of(struct replay *rp, const struct record *r, uint32_t column)
+{
+	enum archive_level level = r->kind == RECORD_MINUTE ? ARCHIVE_MINUTES : ARCHIVE_STEPS;
+	uint32_t step = r->row * (archive_levels[level].seconds / ARCHIVE_STEP_S);
+
+	if (step > rp->last[column] &&
+	    (r->kind == RECORD_BATCH || feed_is_known(rp->m->archive, level, r->row, column)))
+		rp->last[column] = step;
+}
+
 static void replay_record(void *ctx, const struct record *r)
 {
 	struct replay *rp = ctx;
 	struct metrics *m = rp->m;
-	uint32_t step = r->row;
 
 	for (uint32_t i = 0; i < r->n_runs; i++)
 		if ((uint64_t)r->runs[i].column + r->runs[i].n > m->n_born)
@@ -228,18 +237,14 @@ static void replay_record(void *ctx, const struct record *r)
 	if (r->kind == RECORD_IMAGE) {
 		(void)archive_merge_minute(m->archive, (const void *)r->values);
 	} else if (r->kind == RECORD_MINUTE) {
-		step *= 60 / ARCHIVE_STEP_S;
 		(void)archive_put_minute(m->archive, r->row, r->runs, r->n_runs, r->values,
 					 r->n_values / 4, &(bool){false});
 	} else {
-		(void)archive_put(m->archive, step, r->runs, r->n_runs, r->values);
+		(void)archive_put(m->archive, r->row, r->runs, r->n_runs, r->values);
 	}
 	for (uint32_t i = 0; i < r->n_runs; i++)
-		for (uint32_t k = 0; k < r->runs[i].n; k++) {
-			uint32_t *last = &rp->last[r->runs[i].column + k];
-
-			*last = step > *last ? step : *last;
-		}
+		for (uint32_t k = 0; k < r->runs[i].n; k++)
+			heard_of(rp, r, r->runs[i].column + k);
 	if (r->kind == RECORD_BATCH)
 		rp->mark(rp->ctx, &r->host, r->epoch, r->seq, r->now * 1000);
 }

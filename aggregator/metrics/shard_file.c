@@ -326,65 +326,104 @@ static void want(const struct shard_read *rd, uint32_t number, struct wanted *re
 	}
 }
 
+static void take_values(const struct wanted *w, const uint8_t *values, size_t size, uint32_t k,
+			uint32_t n)
+{
+	for (size_t i = 0; i < w->n; i++)
+		for (uint32_t row = 0; row < n; row++)
+			memcpy(&w->values[i][k + row],
+			       values + row * size + w->at[i] * sizeof(float), sizeof(float));
+}
+
+static void take_nothing(const struct wanted *w, uint32_t k, uint32_t n)
+{
+	for (size_t i = 0; i < w->n; i++)
+		for (uint32_t row = 0; row < n; row++)
+			w->values[i][k + row] = NAN;
+}
+
+struct reading {
+	const struct shard_place *place;
+	const struct shard_read *rd;
+	uint8_t *bytes; /* a tile's ring */
+	int fd;         /* of this shard; -1: it has none */
+	uint32_t shard;
+};
+
 /* A row that is not right is perhaps being written: once more. */
-static bool is_row(int fd, const struct tile_row *t, uint8_t *bytes)
+static bool is_row_now(const struct reading *r, const struct tile_row *t, uint8_t *bytes)
 {
 	uint32_t crc;
 
-	if (tile_check(t, bytes))
-		return true;
 	memcpy(&crc, bytes, sizeof crc);
 	return crc != 0 &&
-	       read_at(fd, tile_file_row_at(t), bytes, tile_row_bytes(t->level, t->part), NULL) ==
-		   0 &&
+	       read_at(r->fd, tile_file_row_at(t), bytes, tile_row_bytes(t->level, t->part),
+		       NULL) == 0 &&
 	       tile_check(t, bytes);
 }
 
-static void take_row(const struct wanted *w, const uint8_t *values, uint32_t k)
+/* n rows that lie side by side, to the place k and on; some at a time, which stay in the
+ * processor's nearest cache. */
+static void take_rows(const struct reading *r, struct tile_row t, uint8_t *bytes,
+		      const struct wanted *w, uint32_t k, uint32_t n)
 {
-	for (size_t i = 0; i < w->n; i++)
-		memcpy(&w->values[i][k], values + w->at[i] * sizeof(float), sizeof(float));
+	enum { SOME = 32 };
+	const size_t size = tile_row_bytes(t.level, t.part);
+	bool is_row[SOME];
+
+	for (uint32_t some; n > 0; n -= some, k += some, t.row += some, bytes += some * size) {
+		some = n < SOME ? n : SOME;
+		tile_check_rows(&t, bytes, some, is_row);
+		for (uint32_t i = 0; i < some; i++) {
+			struct tile_row row = {t.level, t.part, t.tile, t.row + i};
+
+			is_row[i] = is_row[i] || is_row_now(r, &row, bytes + i * size);
+		}
+		take_values(w, bytes + tile_values_at(r->rd->cf), size, k, some);
+		for (uint32_t i = 0; i < some; i++)
+			if (!is_row[i])
+				take_nothing(w, k + i, 1);
+	}
 }
 
-/* All places of the tile's ring, some at a time: what fits into the processor's cache. */
-static int take_rows(const struct shard_read *rd, int fd, uint32_t number, struct mu_error *err)
+/* The whole ring is read, as nearly all of it is asked for: from a disk at once, and not in two
+ * pieces, as the oldest row is somewhere in the middle. */
+static int take_tile(const struct reading *r, uint32_t number, struct mu_error *err)
 {
-	enum { PIECE = 96 };
-	const uint32_t ring = archive_levels[rd->level].n_rows, first = rd->first % ring;
+	const struct shard_read *rd = r->rd;
+	const uint32_t ring = archive_levels[rd->level].n_rows;
 	struct tile_row t = {rd->level, tile_part_of(rd->cf), number, 0};
 	const size_t size = tile_row_bytes(t.level, t.part);
-	uint8_t bytes[PIECE * TILE_BYTES_MAX];
 	struct wanted w;
 
 	want(rd, number, &w);
-	/* From a disk: all at once, not in the kernel's growing steps. */
-	(void)posix_fadvise(fd, tile_file_row_at(&t), (off_t)(ring * size), POSIX_FADV_WILLNEED);
-	for (uint32_t from = 0; from < ring; from += PIECE) {
-		uint32_t n = ring - from < PIECE ? ring - from : PIECE;
-
-		t.row = from;
-		if (read_at(fd, tile_file_row_at(&t), bytes, n * size, err) < 0)
-			return MU_FAILED;
-		for (uint32_t i = 0; i < n; i++) {
-			uint32_t k = from + i >= first ? from + i - first : from + i + ring - first;
-
-			t.row = rd->first + k;
-			if (k < rd->n_rows && is_row(fd, &t, bytes + i * size))
-				take_row(&w, bytes + i * size + tile_values_at(rd->cf), k);
-		}
+	if (r->fd < 0) {
+		take_nothing(&w, 0, rd->n_rows);
+		return 0;
+	}
+	if (read_at(r->fd, tile_file_row_at(&t), r->bytes, ring * size, err) < 0)
+		return MU_FAILED;
+	for (uint32_t k = 0, n; k < rd->n_rows; k += n) {
+		t.row = rd->first + k;
+		n = ring - t.row % ring;
+		if (n > rd->n_rows - k)
+			n = rd->n_rows - k;
+		take_rows(r, t, r->bytes + t.row % ring * size, &w, k, n);
 	}
 	return 0;
 }
 
-static int read_tile(const struct shard_place *p, const struct shard_read *rd, uint32_t number,
-		     struct mu_error *err)
+static int turn_to(struct reading *r, uint32_t shard, struct mu_error *err)
 {
-	MU_CLEANUP(mu_free) char *path = path_of(p, number / TILES);
-	FD fd = open(path, O_RDONLY | O_CLOEXEC);
+	MU_CLEANUP(mu_free) char *path = NULL;
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : mu_error_errno(err, errno, "%s", path);
-	return take_rows(rd, fd, number, err) < 0 ? mu_error_prefix(err, "%s", path) : 0;
+	if (r->fd >= 0 && r->shard == shard)
+		return 0;
+	close_cleanup(&r->fd);
+	path = path_of(r->place, shard);
+	r->shard = shard;
+	r->fd = open(path, O_RDONLY | O_CLOEXEC);
+	return r->fd < 0 && errno != ENOENT ? mu_error_errno(err, errno, "%s", path) : 0;
 }
 
 /* Was the tile read for an earlier column? Columns of an object are few, and mostly neighbours. */
@@ -396,12 +435,32 @@ static bool read_before(const struct shard_read *rd, size_t i)
 	return false;
 }
 
+static int read_all(struct reading *r, struct mu_error *err)
+{
+	const struct shard_read *rd = r->rd;
+
+	for (size_t i = 0; i < rd->n_columns; i++) {
+		uint32_t number = rd->columns[i] / TILE_COLUMNS;
+
+		if (read_before(rd, i))
+			continue;
+		if (turn_to(r, number / TILES, err) < 0)
+			return MU_FAILED;
+		if (take_tile(r, number, err) < 0)
+			return mu_error_prefix(err, "%s/shard-%04u.arc", r->place->dir, r->shard);
+	}
+	return 0;
+}
+
 int shard_file_read(const struct shard_place *p, const struct shard_read *rd, struct mu_error *err)
 {
-	for (size_t i = 0; i < rd->n_columns * rd->n_rows; i++)
-		rd->values[i] = NAN;
-	for (size_t i = 0; i < rd->n_columns; i++)
-		if (!read_before(rd, i) && read_tile(p, rd, rd->columns[i] / TILE_COLUMNS, err) < 0)
-			return MU_FAILED;
-	return 0;
+	struct reading r = {.place = p, .rd = rd, .fd = -1};
+	int result;
+
+	r.bytes = mu_xmalloc(archive_levels[rd->level].n_rows *
+			     tile_row_bytes(rd->level, tile_part_of(rd->cf)));
+	result = read_all(&r, err);
+	close_cleanup(&r.fd);
+	free(r.bytes);
+	return result;
 }

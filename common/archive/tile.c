@@ -25,14 +25,36 @@ size_t tile_row_bytes(enum archive_level level, enum tile_part part)
 	return level == ARCHIVE_HOURS ? TILE_HOUR_REST_BYTES : TILE_DAY_REST_BYTES;
 }
 
+struct place {
+	uint32_t tile, level, row, part;
+};
+
+static struct place place_of(const struct tile_row *t)
+{
+	return (struct place){t->tile, t->level, t->row, t->part};
+}
+
 /* Never 0: that is a hole of the file. */
+static uint32_t not_zero(uint32_t crc)
+{
+	return crc != 0 ? crc : UINT32_MAX;
+}
+
 static uint32_t checksum(const struct tile_row *t, const uint8_t *bytes)
 {
-	const uint32_t place[4] = {t->tile, t->level, t->row, t->part};
-	uint32_t crc = archive_crc32c(0, place, sizeof place);
+	const struct place place = place_of(t);
+	uint32_t crc = archive_crc32c(0, &place, sizeof place);
 
-	crc = archive_crc32c(crc, bytes + CRC_BYTES, tile_row_bytes(t->level, t->part) - CRC_BYTES);
-	return crc != 0 ? crc : UINT32_MAX;
+	return not_zero(
+	    archive_crc32c(crc, bytes + CRC_BYTES, tile_row_bytes(t->level, t->part) - CRC_BYTES));
+}
+
+static bool is_checksum(const struct tile_row *t, const uint8_t *bytes, uint32_t want)
+{
+	uint32_t crc;
+
+	memcpy(&crc, bytes, sizeof crc);
+	return t->row != 0 && crc == want;
 }
 
 void tile_encode(const struct tile_row *t, const struct archive_cells *cells, uint8_t *ret)
@@ -54,10 +76,34 @@ void tile_encode(const struct tile_row *t, const struct archive_cells *cells, ui
 
 bool tile_check(const struct tile_row *t, const uint8_t *bytes)
 {
-	uint32_t crc;
+	return is_checksum(t, bytes, checksum(t, bytes));
+}
 
-	memcpy(&crc, bytes, sizeof crc);
-	return t->row != 0 && crc != 0 && crc == checksum(t, bytes);
+void tile_check_rows(const struct tile_row *t, const uint8_t *bytes, size_t n, bool *ret)
+{
+	const size_t size = tile_row_bytes(t->level, t->part);
+	struct tile_row row = *t;
+	size_t at = 0;
+
+	for (; n - at >= CRC32C_ROWS; at += CRC32C_ROWS) {
+		uint32_t crc[CRC32C_ROWS] = {0};
+		struct place places[CRC32C_ROWS];
+
+		for (size_t i = 0; i < CRC32C_ROWS; i++) {
+			places[i] = place_of(t);
+			places[i].row += (uint32_t)(at + i);
+		}
+		archive_crc32c_rows(crc, places, sizeof places[0], sizeof places[0]);
+		archive_crc32c_rows(crc, bytes + at * size + CRC_BYTES, size, size - CRC_BYTES);
+		for (size_t i = 0; i < CRC32C_ROWS; i++) {
+			row.row = places[i].row;
+			ret[at + i] = is_checksum(&row, bytes + (at + i) * size, not_zero(crc[i]));
+		}
+	}
+	for (; at < n; at++) {
+		row.row = t->row + (uint32_t)at;
+		ret[at] = tile_check(&row, bytes + at * size);
+	}
 }
 
 bool tile_decode(const struct tile_row *t, const uint8_t *bytes, struct archive_cells *ret)

@@ -44,6 +44,8 @@ size_t tile_row_bytes(enum archive_level level, enum tile_part part);
 void tile_encode(const struct tile_row *t, const struct archive_cells *cells, uint8_t *ret);
 /* Are the bytes that row? */
 bool tile_check(const struct tile_row *t, const uint8_t *bytes);
+/* Of n rows side by side, from `t` on, at once: which of them are? */
+void tile_check_rows(const struct tile_row *t, const uint8_t *bytes, size_t n, bool *ret);
 /* The part into its place in `ret`. False: damaged, or another row. */
 bool tile_decode(const struct tile_row *t, const uint8_t *bytes, struct archive_cells *ret);
 /* Which part has it, and where in the bytes of a row its values begin. */

@@ -3,14 +3,17 @@
 
 Hosts of 790 series (40 of their own, 30 VMs with 25 each) are streams of Debian's grpcio to a whole
 aggregator; its CPU time counts, that of all threads with the kernel's part. Once as fast as it takes
-them, which is what a fleet sends after a cut, and once as 1,000 hosts send: 200 batches a second, evenly,
-each a waking of its own. The same steps come again and again under new numbers, so that an hour of messages fits
-into the ten minutes that are taken; for the aggregator that is the same work.
+them, which is what a fleet sends after a cut; and 200 batches a second, as 1,000 hosts send. Agents
+sample at the same points of the wall clock and send at once: 1,000 together every 5 s. Here it is 50 four
+times a second; one machine cannot send so many at once, so the aggregator is stopped meanwhile. Evenly, each
+a waking of its own, they come when no clock of the fleet is right. The same steps come again and
+again under new numbers, so that an hour of messages fits into the ten minutes that are taken; for
+the aggregator that is the same work.
 """
 
 import os
 import pathlib
-import struct
+import signal
 import tempfile
 import time
 import uuid
@@ -44,9 +47,10 @@ def bodies(now):
                             value=values).SerializeToString()
 
 
-def batch(body, seq):
-    number = b"\x08" + varint(seq)
-    return b"\x2a" + varint(len(body) + len(number)) + body + number
+def batch(body, seq, last):
+    """Its number; and as the agent does it, every sixth asks to be acknowledged, and here the last."""
+    end = b"\x08" + varint(seq) + (b"\x38\x01" if seq % 6 and seq != last else b"")
+    return b"\x2a" + varint(len(body) + len(end)) + body + end
 
 
 def host(fleet, name):
@@ -71,35 +75,43 @@ def wait_taken(hosts, seq):
 def flood(fleet, hosts):
     """Samples a second and core; the first batch brings series into being and does not count."""
     kept = list(bodies(int(time.time()) // 5))
-    for _, stream in hosts:
-        stream.send_raw(batch(kept[0], 1))
-    wait_taken(hosts, 1)
-    cpu = fleet.aggregator.cpu_seconds()
-    for seq in range(2, BATCHES + 2):
+    for seq in range(1, STEPS + 1):
         for _, stream in hosts:
-            stream.send_raw(batch(kept[seq % STEPS], seq))
-    wait_taken(hosts, BATCHES + 1)
+            stream.send_raw(batch(kept[seq % STEPS], seq, STEPS))
+    wait_taken(hosts, STEPS)
+    cpu = fleet.aggregator.cpu_seconds()
+    for seq in range(STEPS + 1, STEPS + BATCHES + 1):
+        for _, stream in hosts:
+            stream.send_raw(batch(kept[seq % STEPS], seq, STEPS + BATCHES))
+    wait_taken(hosts, STEPS + BATCHES)
     cpu = fleet.aggregator.cpu_seconds() - cpu
     return cpu, len(hosts) * BATCHES * SERIES
 
 
-def paced(fleet, hosts):
-    """CPU time a second with the batches of 1,000 hosts, less what an aggregator takes with nothing
-    to do."""
+def paced(fleet, hosts, seq, together):
+    """CPU time a second with the batches of 1,000 hosts, evenly or those of all streams together, less
+    what an aggregator takes with nothing to do. And the number of the last batch of each."""
     begin, idle = time.monotonic(), fleet.aggregator.cpu_seconds()
     time.sleep(10)  # polls: this is the measurement
     idle = (fleet.aggregator.cpu_seconds() - idle) / (time.monotonic() - begin)
     begin, cpu = time.monotonic(), fleet.aggregator.cpu_seconds()
-    seq = BATCHES + 1
-    for n in range(PACED_S * 200):
+    end = seq + PACED_S * 200 // len(hosts)
+    for n in range(PACED_S * 200 // len(hosts) * len(hosts)):
         if n % len(hosts) == 0:
             seq += 1
         if n % 1000 == 0:
             body = next(bodies(int(time.time()) // 5 + STEPS))
-        time.sleep(max(0, begin + n / 200 - time.monotonic()))  # polls: the pace of a fleet
-        hosts[n % len(hosts)][1].send_raw(batch(body, seq))
+        first, last = n % len(hosts) == 0, (n + 1) % len(hosts) == 0
+        if first or not together:
+            time.sleep(max(0, begin + n / 200 - time.monotonic()))  # polls: the pace of a fleet
+        if first and together:
+            fleet.aggregator.process.send_signal(signal.SIGSTOP)
+        hosts[n % len(hosts)][1].send_raw(batch(body, seq, end))
+        if last and together:
+            time.sleep(0.1)  # polls: all of them are in the sockets by then
+            fleet.aggregator.process.send_signal(signal.SIGCONT)
     wait_taken(hosts, seq)
-    return (fleet.aggregator.cpu_seconds() - cpu) / (time.monotonic() - begin) - idle
+    return (fleet.aggregator.cpu_seconds() - cpu) / (time.monotonic() - begin) - idle, seq
 
 
 def figures():
@@ -111,6 +123,9 @@ def figures():
         cpu, samples = flood(fleet, hosts)
         yield AtLeast("metrics.socket", samples / cpu / 1e6, "Msamples/s/core", 50)
         yield Figure("metrics.socket.batch", cpu / samples * SERIES * 1e6, "us")
-        yield Figure("metrics.socket.1000hosts.cpu", paced(fleet, hosts) * 100, "%core", 0.5)
+        share, seq = paced(fleet, hosts, STEPS + BATCHES, True)
+        yield Figure("metrics.socket.1000hosts.cpu", share * 100, "%core", 0.5)
+        share, seq = paced(fleet, hosts, seq, False)
+        yield Figure("metrics.socket.1000hosts.evenly.cpu", share * 100, "%core")
         for agent, _ in hosts:
             agent.close()

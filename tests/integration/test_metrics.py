@@ -386,6 +386,32 @@ class Restart(MetricsCase):
         self.assertEqual(8584576, shard.stat().st_size)
 
 
+class Acknowledging(MetricsCase):
+    def journalled(self):
+        return sum(p.stat().st_size for p in self.fleet.state.glob("metrics/journal-*.log"))
+
+    def test_is_for_those_that_ask(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        s.send(metric_dictionary=self.dictionary([agent.id]))
+
+        def send(seq, later):
+            s.send(metric_batch=messages().metrics.MetricBatch(
+                seq=seq, generation=1, time_ms=(now - 20 + seq) * STEP * 1000,
+                value=[1.0, 2.0, 3.0], ack_later=later))
+
+        send(1, True)
+        send(2, True)
+        # 64 bytes, and 12 for where they are, and the values
+        wait_until("they are on the disk", lambda: self.journalled() >= 32 + 2 * 88)
+        send(3, False)
+        self.assertEqual(3, s.expect("metric_ack").seq)
+        # Of several at once the last that asks; what does not is acknowledged along with others.
+        for seq in range(4, 10):
+            send(seq, seq % 2 == 1)
+        s.expect("metric_ack", lambda a: a.seq >= 8)
+
+
 class FullDisk(MetricsCase):
     def limit(self, size):
         pid = self.fleet.aggregator.pid

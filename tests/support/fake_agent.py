@@ -53,7 +53,9 @@ class Stream:
     def __init__(self, target, ca, key, cert, method=METHOD, answer=None):
         credentials = grpc.ssl_channel_credentials(ca.encode(), key.encode(), cert.encode())
         self._channel = grpc.secure_channel(target, credentials, options=[
-            ("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1)])
+            ("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1),
+            # As the agent: gRPC would else send a ping for each message that it receives.
+            ("grpc.http2.bdp_probe", 0)])
         self._out = queue.Queue()
         self._in = queue.Queue()
         connect = self._channel.stream_stream(

@@ -273,6 +273,21 @@ Test(window, what_is_too_old_for_a_stream_is_left_out)
 	cr_assert_eq(window_oldest(w), 5000);
 }
 
+Test(window, every_sixth_batch_asks_for_an_acknowledgement)
+{
+	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
+
+	for (mu_msec t = 1; t <= 13; t++)
+		add(w, t * 5000, 'a', 1);
+	(void)next_dictionary(w);
+	for (uint64_t seq = 1; seq <= 13; seq++) {
+		struct window_batch b = next_batch(w);
+
+		cr_assert_eq(b.seq, seq);
+		cr_assert_eq(b.ack_later, seq != 6 && seq != 12);
+	}
+}
+
 /* ---- counters ---- */
 
 /* Of two series the second has a counter. */

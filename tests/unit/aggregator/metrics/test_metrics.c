@@ -808,3 +808,50 @@ Test(metrics, rows_are_no_news_of_what_they_do_not_know)
 	cr_assert_eq(put_values(1, 1), 0);
 	cr_assert_eq(catalogue_find(c, &vm)->n_maps, 0, "no row has come for an hour");
 }
+
+/* Nor when they come out of the journal. */
+Test(metrics, rows_that_are_replayed_are_no_news_either)
+{
+	static const struct mu_uuid *const ids[] = {&host, &vm, &other};
+	const struct catalogue_want want[] = {
+	    {host, "x", "s", false}, {vm, "x", "s", false}, {other, "x", "s", false}};
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	const float v[] = {1, NAN, 2};
+	const uint8_t n_known[] = {12, 0, 3};
+	struct metrics_row row = {.host = host,
+				  .level = ARCHIVE_MINUTES,
+				  .row = (FIRST - 1) / 12 - 3,
+				  .n_values = 3,
+				  .average = v,
+				  .min = v,
+				  .max = v,
+				  .known = n_known};
+	struct mu_error err = MU_ERROR_INIT;
+	unsigned n_left = 2;
+	const uint8_t *bytes[3];
+	size_t len[3];
+	struct catalogue *c;
+
+	metrics_map_rows(metrics, &host, want, 3);
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	row.level = ARCHIVE_STEPS;
+	row.row = FIRST - 1;
+	row.n_values = 2;
+	metrics_put_row(metrics, &row, acked_one, &n_left);
+	mu_loop_run(loop);
+	for (size_t i = 0; i < 3; i++)
+		catalogue_encode(catalogue_find(metrics_catalogue(metrics), ids[i]), a, &bytes[i],
+				 &len[i]);
+	metrics_close(metrics, stop_loop, NULL);
+	mu_loop_run(loop);
+	open_metrics();
+	c = metrics_catalogue(metrics);
+	for (size_t i = 0; i < 3; i++)
+		cr_assert_eq(catalogue_restore(c, ids[i], &host, 7, bytes[i], len[i], &err), 0,
+			     "%s", err.text);
+	catalogue_restored(c);
+	cr_assert_eq(metrics_load(metrics, on_mark, NULL, &err), 0, "%s", err.text);
+	cr_assert_eq(catalogue_find(c, &host)->last, FIRST - 1);
+	cr_assert_eq(catalogue_find(c, &vm)->last, 7);
+	cr_assert_eq(catalogue_find(c, &other)->last, ((FIRST - 1) / 12 - 3) * 12);
+}

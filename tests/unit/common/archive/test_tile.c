@@ -27,6 +27,25 @@ Test(crc32c, is_castagnoli)
 	}
 }
 
+Test(crc32c, of_rows_at_once)
+{
+	enum { STRIDE = 50 };
+	struct mu_rand rand = {2};
+	uint8_t bytes[CRC32C_ROWS * STRIDE];
+
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)mu_rand_next(&rand);
+	for (size_t len = 0; len <= STRIDE; len++) {
+		uint32_t crc[CRC32C_ROWS] = {0, 1, 2, 0xffffffff};
+		uint32_t want[CRC32C_ROWS];
+
+		for (size_t i = 0; i < CRC32C_ROWS; i++)
+			want[i] = archive_crc32c(crc[i], bytes + i * STRIDE, len);
+		archive_crc32c_rows(crc, bytes, STRIDE, len);
+		cr_assert_arr_eq(crc, want, sizeof want);
+	}
+}
+
 static struct archive_cells cells_of(uint32_t row, float v, uint16_t known)
 {
 	struct archive_cells c = {.row = row};
@@ -72,6 +91,35 @@ Test(tile, rows_to_bytes_and_back)
 {
 	round_trip(ARCHIVE_HOURS);
 	round_trip(ARCHIVE_DAYS);
+}
+
+Test(tile, rows_side_by_side)
+{
+	enum { ROWS = 11 };
+	uint8_t bytes[ROWS * TILE_BYTES_MAX];
+	bool is_row[ROWS];
+
+	/* The first has the number 0, the last two are of another turn of the ring. */
+	for (enum tile_part part = TILE_AVERAGES; part < _TILE_PART_COUNT; part++) {
+		const struct tile_row first = {ARCHIVE_HOURS, part, 3, 0};
+		size_t size = tile_row_bytes(ARCHIVE_HOURS, part);
+
+		memset(bytes, 0, sizeof bytes);
+		for (uint32_t i = 0; i < ROWS; i++) {
+			const struct tile_row t = {ARCHIVE_HOURS, part, 3, i < 9 ? i : i + 168};
+			const struct archive_cells c = cells_of(t.row, 1, 720);
+
+			if (i != 4) /* a hole of the file */
+				tile_encode(&t, &c, bytes + i * size);
+		}
+		bytes[6 * size + 4] ^= 1;
+		for (size_t n = 0; n <= ROWS; n++) {
+			tile_check_rows(&first, bytes, n, is_row);
+			for (size_t i = 0; i < n; i++)
+				cr_assert_eq(is_row[i], i != 0 && i != 4 && i != 6 && i < 9,
+					     "row %zu of %zu", i, n);
+		}
+	}
 }
 
 Test(tile, where_in_a_row_its_values_are)

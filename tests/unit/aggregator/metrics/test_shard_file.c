@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Hours and days out of a shard's file: which of its rows are served, and where they go. */
+#include "aggregator/metrics/shard_file.h"
+#include "common/archive/tile.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define NEWEST UINT32_C(20000)
+/* Of two tiles of a shard, the last of its columns, and of one that has no file. */
+static const uint32_t columns[] = {1023, 31, 32, 33, 1024};
+enum { N = 5, ABSENT = 4 };
+
+static char dir[] = "/tmp/muster-shard-XXXXXX";
+static char path[64];
+static struct shard_place place;
+static struct mu_error err = MU_ERROR_INIT;
+
+static void setup(void)
+{
+	static const uint32_t born[ARCHIVE_COLUMNS];
+	struct archive_cells cells[TILES] = {{.row = 0}};
+
+	cr_assert_not_null(mkdtemp(dir));
+	place = (struct shard_place){dir, {{9}}};
+	(void)snprintf(path, sizeof path, "%s/shard-0000.arc", dir);
+	for (size_t i = 0; i < TILES; i++)
+		cells[i].row = 1; /* of long ago */
+	cr_assert_eq(shard_file_write_hour(&place, 0, cells, born, &err), 0, "%s", err.text);
+}
+
+static void teardown(void)
+{
+	(void)unlink(path);
+	(void)rmdir(dir);
+}
+
+TestSuite(shard_file, .init = setup, .fini = teardown);
+
+static float value_of(uint32_t row, uint32_t column, enum archive_cf cf)
+{
+	return (float)row + (float)column / 2048 + (float)cf * 100000;
+}
+
+static void write_row(enum archive_level level, uint32_t tile, uint32_t row, int damaged)
+{
+	struct archive_cells cells = {.row = row};
+	struct tile_row t = {level, TILE_AVERAGES, tile, row};
+	uint8_t bytes[TILE_BYTES_MAX];
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	for (unsigned cf = 0; cf < _ARCHIVE_CF_COUNT; cf++)
+		for (uint32_t i = 0; i < TILE_COLUMNS; i++)
+			cells.value[cf][i] =
+			    value_of(row, tile * TILE_COLUMNS + i, (enum archive_cf)cf);
+	for (; t.part < _TILE_PART_COUNT; t.part++) {
+		size_t size = tile_row_bytes(level, t.part);
+
+		tile_encode(&t, &cells, bytes);
+		bytes[4 + tile % TILE_COLUMNS] ^= (uint8_t)damaged;
+		cr_assert_eq(pwrite(fd, bytes, size, tile_file_row_at(&t)), (ssize_t)size);
+	}
+	(void)close(fd);
+}
+
+/* Some rows were never written, some are of the ring's turn before, some damaged. */
+static bool is_there(uint32_t row)
+{
+	return row <= NEWEST && row % 7 != 0 && row % 11 != 0 && row % 13 != 0;
+}
+
+static void fill(enum archive_level level)
+{
+	static const uint32_t tiles[] = {0, 1, 31};
+	uint32_t n = archive_levels[level].n_rows;
+
+	for (size_t i = 0; i < 3; i++)
+		for (uint32_t row = NEWEST - n + 1; row <= NEWEST; row++)
+			if (row % 7 != 0)
+				write_row(level, tiles[i], row % 11 != 0 ? row : row - n,
+					  row % 13 == 0);
+}
+
+static void expect(enum archive_level level, enum archive_cf cf, uint32_t first, uint32_t n)
+{
+	float *values = calloc((size_t)N * n, sizeof *values);
+	const struct shard_read rd = {.level = level,
+				      .cf = cf,
+				      .first = first,
+				      .n_rows = n,
+				      .n_columns = N,
+				      .columns = columns,
+				      .values = values};
+
+	cr_assert_eq(shard_file_read(&place, &rd, &err), 0, "%s", err.text);
+	for (uint32_t i = 0; i < N; i++)
+		for (uint32_t k = 0; k < n; k++) {
+			float v = values[i * n + k];
+
+			if (i == ABSENT || !is_there(first + k))
+				cr_assert(isnan(v), "column %u row %u", columns[i], first + k);
+			else
+				cr_assert_eq(v, value_of(first + k, columns[i], cf));
+		}
+	free(values);
+}
+
+Test(shard_file, rows_of_a_ring)
+{
+	for (enum archive_level level = ARCHIVE_HOURS; level <= ARCHIVE_DAYS; level++) {
+		uint32_t n = archive_levels[level].n_rows;
+
+		fill(level);
+		for (unsigned cf = 0; cf < _ARCHIVE_CF_COUNT; cf++) {
+			expect(level, (enum archive_cf)cf, NEWEST - n + 1, n);
+			expect(level, (enum archive_cf)cf, NEWEST - 40, 41);
+			expect(level, (enum archive_cf)cf, NEWEST - 2, 1);
+			expect(level, (enum archive_cf)cf, NEWEST + 1, n / 2);
+		}
+	}
+}
+
+Test(shard_file, that_cannot_be_opened)
+{
+	float values[N];
+	const struct shard_read rd = {.level = ARCHIVE_DAYS,
+				      .first = NEWEST,
+				      .n_rows = 1,
+				      .n_columns = N,
+				      .columns = columns,
+				      .values = values};
+
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_eq(symlink(path, path), 0);
+	cr_assert_lt(shard_file_read(&place, &rd, &err), 0);
+	cr_assert_not_null(strstr(err.text, path), "%s", err.text);
+}
