@@ -384,7 +384,7 @@ struct http_reply *rest_list_all(struct rest_call *c, const struct rest_type *co
 		mu_str_add_char(&l->text, '[');
 	for (size_t i = 0; i < n_types; i++)
 		walk_type(l, types[i], &c->rest->backend);
-	if (l->ordered) {
+	if (l->ordered && l->n_rows > 0) {
 		qsort_r(l->rows, l->n_rows, sizeof *l->rows, compare_rows, &l->sort);
 		if (l->n_rows > l->limit) {
 			l->n_rows = l->limit;
