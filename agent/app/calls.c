@@ -10,6 +10,7 @@
 #include "common/base/assert.h"
 #include "common/json/json.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,6 +131,17 @@ const char *app_call_user(const struct app_call *c)
 void app_call_progress(struct app_call *c, int percent)
 {
 	tasks_progress(c->app, &c->task, percent);
+}
+
+void app_call_say(struct app_call *c, bool warning, const char *fmt, ...)
+{
+	char text[TASK_LINE_MAX + 1];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	tasks_say(c->app, &c->task, warning, text);
 }
 
 static void check_stopped(struct app *app);

@@ -517,6 +517,50 @@ Test(store, a_group_comes_before_its_parts)
 	close_store();
 }
 
+static struct {
+	size_t n;
+	struct task_line lines[4];
+	char texts[4][TASK_LINE_MAX + 1];
+} said;
+
+static void keep_line(const struct mu_uuid *task, const struct task_line *line, void *arg)
+{
+	(void)arg;
+	cr_assert_eq(task->bytes[0], 1);
+	snprintf(said.texts[said.n], sizeof said.texts[said.n], "%s", line->text);
+	said.lines[said.n++] = *line;
+}
+
+Test(store, what_was_said_of_a_task_goes_with_it)
+{
+	struct model_task t = {.id = {{1}}, .op = VM_OP_PAUSE, .host = alpha};
+	struct task_line first = {.at = 5, .from_host = true, .text = (char[]){"one"}};
+	struct task_line second = {.at = 6, .warning = true, .text = (char[]){"two"}};
+	struct store_tx *tx;
+
+	open_store(0);
+	tx = store_begin(store);
+	store_tasks_put(tx, &t, NULL);
+	store_task_lines_add(tx, &t.id, 1, &second);
+	store_task_lines_add(tx, &t.id, 0, &first);
+	store_commit(tx, STORE_OR_FAIL, done, NULL);
+	wait_for(1);
+	cr_assert_eq(store_task_lines_list(store, keep_line, NULL, NULL), 0);
+	cr_assert_eq(said.n, 2);
+	cr_expect_str_eq(said.texts[0], "one");
+	cr_expect(said.lines[0].at == 5 && said.lines[0].from_host && !said.lines[0].warning);
+	cr_expect_str_eq(said.texts[1], "two");
+	cr_expect(said.lines[1].at == 6 && !said.lines[1].from_host && said.lines[1].warning);
+	tx = store_begin(store);
+	store_tasks_delete(tx, &t.id);
+	store_commit(tx, STORE_OR_FAIL, done, NULL);
+	wait_for(2);
+	said.n = 0;
+	cr_assert_eq(store_task_lines_list(store, keep_line, NULL, NULL), 0);
+	cr_expect_eq(said.n, 0);
+	close_store();
+}
+
 static struct model_task kept_task;
 static char kept_arguments[64];
 
