@@ -214,8 +214,13 @@ void calls_cancel(struct app *app, const struct mu_uuid *task)
 {
 	struct app_call *c = find(app, task);
 
-	if (c)
-		cancel(c);
+	if (!c)
+		return;
+	if (!c->finished && !c->cancelled && !c->handler->cancel)
+		app_call_say(c, true,
+			     "%s cannot be stopped once it has begun: it goes on to its end",
+			     c->method->name);
+	cancel(c);
 }
 
 /* After a crash */

@@ -66,6 +66,11 @@ int cli_api_events(struct cli_api *api, const char *const *collections, size_t n
 		   bool (*each)(void *ctx, const char *event, const struct mu_value *object),
 		   void *ctx, struct mu_error *err);
 
+/* Each line of an ndjson stream, as it comes, until `each` returns false or the server ends it. */
+int cli_api_lines(struct cli_api *api, const char *path,
+		  bool (*each)(void *ctx, const struct mu_value *line), void *ctx,
+		  struct mu_error *err);
+
 /* Would a WebSocket at `path` be opened? Fails as the server would refuse it. */
 int cli_api_may_upgrade(struct cli_api *api, struct mu_arena *a, const char *path,
 			struct mu_error *err);
