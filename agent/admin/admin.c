@@ -229,6 +229,13 @@ static int task_check_delete(void *ctx, const struct mu_uuid *id, struct mu_erro
 	return app_task_check_delete(admin->app, id, err);
 }
 
+static const struct task_lines *task_lines(void *ctx, const struct mu_uuid *id)
+{
+	const struct admin *admin = ctx;
+
+	return app_task_lines(admin->app, id);
+}
+
 static void tasks_delete(void *ctx, const struct mu_uuid *ids, size_t n,
 			 const struct rest_user *user, const char *from,
 			 void (*done)(void *arg, const struct mu_error *err), void *arg)
@@ -328,6 +335,11 @@ static void on_task(void *ctx, enum app_change what, const struct model_task *t)
 	rest_task_changed(admin->rest, change_of(what), t);
 }
 
+static void on_said(void *ctx, const struct model_task *t)
+{
+	on_task(ctx, APP_UPDATED, t);
+}
+
 /* Life */
 
 static void on_server_stopped(void *ctx)
@@ -384,6 +396,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .task_abort = task_abort,
 	    .task_check_delete = task_check_delete,
 	    .tasks_delete = tasks_delete,
+	    .task_lines = task_lines,
 	    .stats = stats,
 	    .newest = newest,
 	    .console_open = console_open,
@@ -395,6 +408,7 @@ int admin_new(struct mu_loop *loop, struct app *app, const char *socket_path,
 	    .vm = on_vm,
 	    .object = on_object,
 	    .task = on_task,
+	    .said = on_said,
 	    .ctx = admin,
 	};
 	app_listen(app, &admin->listener);

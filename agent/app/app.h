@@ -17,6 +17,7 @@
 #include "common/model/host_read.h"
 #include "common/model/object.h"
 #include "common/model/task.h"
+#include "common/model/task_lines.h"
 #include "common/model/vm.h"
 
 struct app;
@@ -36,6 +37,8 @@ const struct model_object *app_object_find(const struct app *app, const struct m
 /* Recent ones of this host, whoever asked, oldest first. */
 const struct model_task *app_task_next(const struct app *app, size_t *iter);
 const struct model_task *app_task_find(const struct app *app, const struct mu_uuid *id);
+/* NULL when unknown. */
+const struct task_lines *app_task_lines(const struct app *app, const struct mu_uuid *id);
 /* Did the aggregator ask for it? */
 bool app_task_is_remote(const struct app *app, const struct mu_uuid *id);
 
@@ -47,6 +50,7 @@ struct app_listener {
 	void (*vm)(void *ctx, enum app_change what, const struct model_vm *vm);
 	void (*object)(void *ctx, enum app_change what, const struct model_object *o);
 	void (*task)(void *ctx, enum app_change what, const struct model_task *t);
+	void (*said)(void *ctx, const struct model_task *t); /* something more of it */
 	/* The journal holds the result of a command of the aggregator's, durably. */
 	void (*result)(void *ctx, const struct journal_entry *e);
 	void *ctx;

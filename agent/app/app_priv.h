@@ -124,6 +124,7 @@ struct app_vm {
 
 struct app_task {
 	struct model_task model;
+	struct task_lines lines;
 	bool local;
 };
 
@@ -180,6 +181,8 @@ int tasks_accept(struct app *app, const struct journal_entry *e, mu_msec deadlin
 void tasks_start(struct app *app, const struct mu_uuid *task, const struct vm_facts *facts,
 		 writer_done recorded, void *arg);
 void tasks_progress(struct app *app, const struct mu_uuid *task, int percent);
+/* Note something of it, for people; it is told with the result, and is gone after a crash. */
+void tasks_say(struct app *app, const struct mu_uuid *task, bool warning, const char *text);
 /* What a call gives back, before its tasks_finish(). */
 void tasks_set_value(struct app *app, const struct mu_uuid *task, const char *value);
 /* Write the result, then show it. `err` NULL or code MU_E_NONE: success. */

@@ -10,6 +10,7 @@
 #include "common/base/assert.h"
 #include "common/json/json.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,17 @@ void app_call_progress(struct app_call *c, int percent)
 	tasks_progress(c->app, &c->task, percent);
 }
 
+void app_call_say(struct app_call *c, bool warning, const char *fmt, ...)
+{
+	char text[TASK_LINE_MAX + 1];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	tasks_say(c->app, &c->task, warning, text);
+}
+
 static void check_stopped(struct app *app);
 
 static void call_free(struct app_call *c)
@@ -202,8 +214,13 @@ void calls_cancel(struct app *app, const struct mu_uuid *task)
 {
 	struct app_call *c = find(app, task);
 
-	if (c)
-		cancel(c);
+	if (!c)
+		return;
+	if (!c->finished && !c->cancelled && !c->handler->cancel)
+		app_call_say(c, true,
+			     "%s cannot be stopped once it has begun: it goes on to its end",
+			     c->method->name);
+	cancel(c);
 }
 
 /* After a crash */

@@ -90,6 +90,9 @@ extern const size_t n_calls_devices;
 /* Who asked, for the record; valid as long as the call. */
 const char *app_call_user(const struct app_call *c);
 void app_call_progress(struct app_call *c, int percent);
+/* A line for whoever looks at the task. */
+void app_call_say(struct app_call *c, bool warning, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* It is over: with `err`, or (NULL or MU_E_NONE) with `value`, an object of at most CALL_VALUE_MAX
  * bytes of text (NULL: {}). Takes effect in the next loop turn, so it may be called in start; `c`
  * must not be touched any more. */

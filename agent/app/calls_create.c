@@ -226,6 +226,7 @@ static void make_disks(struct creating *k)
 	struct disk_set *set = &k->disks;
 
 	set->app = k->call->app;
+	set->call = k->call;
 	set->done = on_disks;
 	set->progress = on_progress;
 	set->ctx = k;

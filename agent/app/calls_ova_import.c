@@ -197,6 +197,7 @@ static int make_disks(struct importing *k, struct mu_error *err)
 	struct disk_set *set = &k->disks;
 
 	set->app = k->call->app;
+	set->call = k->call;
 	set->done = on_disks;
 	set->progress = on_disks_progress;
 	set->ctx = k;

@@ -22,6 +22,9 @@ static void stored(struct copying *k)
 		k->then(k);
 		return;
 	}
+	if (k->snapshot.stopped_ms)
+		app_call_say(k->call, false, "the guest stood still for %lld ms",
+			     (long long)k->snapshot.stopped_ms);
 	v = copying_value(k->call->arena, &k->copy.spec.config.id);
 	mu_value_set_int(k->call->arena, v, "pausedMs", k->snapshot.stopped_ms);
 	app_call_finish(k->call, NULL, v);

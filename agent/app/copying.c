@@ -81,6 +81,7 @@ void copying_disks(struct copying *k, const struct mu_uuid *sr,
 	struct disk_set *set = &k->disks;
 
 	set->app = k->call->app;
+	set->call = k->call;
 	set->n = k->copy.n_disks;
 	set->done = done;
 	set->progress = on_copy_progress;

@@ -2,6 +2,7 @@
 #include "agent/app/disk_set.h"
 
 #include "agent/app/app_priv.h"
+#include "agent/app/calls.h"
 #include "common/log/log.h"
 
 #include <stdio.h>
@@ -26,6 +27,8 @@ static void on_undone(struct storage_op *op)
 	if (op->r < 0 && op->err.code != MU_E_NOT_FOUND)
 		mu_log_warning("disk left behind vdi=%s err=\"%s\"",
 			       mu_uuid_format(&op->object, id), op->err.text);
+	if (op->r < 0 && op->err.code != MU_E_NOT_FOUND && set->call)
+		app_call_say(set->call, true, "a disk was left behind: %s: %s", id, op->err.text);
 	next(set);
 }
 
@@ -45,6 +48,19 @@ static void undo_next(struct disk_set *set)
 	storage_op_start(set->app->storage, &set->op);
 }
 
+static void say_made(const struct disk_set *set)
+{
+	const struct disk_set_item *item = &set->items[set->at];
+	char id[MU_UUID_TEXT];
+
+	if (set->call && item->kind == STORAGE_VDI_DELETE)
+		app_call_say(set->call, false, "disk %zu of %zu deleted: %s", set->at + 1, set->n,
+			     mu_uuid_format(&item->object, id));
+	else if (set->call)
+		app_call_say(set->call, false, "disk %zu of %zu made: %s (%s)", set->at + 1, set->n,
+			     item->name, mu_uuid_format(&item->id, id));
+}
+
 static void on_made(struct storage_op *op)
 {
 	struct disk_set *set = op->ctx;
@@ -54,6 +70,7 @@ static void on_made(struct storage_op *op)
 		(void)mu_error_prefix(&set->err, "disk %s", set->items[set->at].name);
 		set->undoing = true;
 	} else {
+		say_made(set);
 		set->at++;
 	}
 	next(set);

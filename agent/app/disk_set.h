@@ -10,6 +10,7 @@
 #include "agent/storage/storage.h"
 
 struct app;
+struct app_call;
 
 enum { DISK_SET_MAX = 32 };
 
@@ -29,6 +30,7 @@ struct disk_set {
 		enum vdi_type type; /* CREATE, IMPORT */
 		char name[MODEL_NAME_MAX + 1];
 	} items[DISK_SET_MAX];
+	struct app_call *call; /* its task says what becomes of each; NULL: none does */
 	/* Once, from the loop; `err` NULL: all are there (disk_set_undo: none is). */
 	void (*done)(struct disk_set *set, const struct mu_error *err);
 	void (*progress)(struct disk_set *set, int percent); /* may be NULL */

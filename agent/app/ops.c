@@ -440,18 +440,28 @@ static void start_step(struct app *app, struct app_vm *vm, const struct vm_queue
 		run_step(s);
 }
 
+/* What libxl cannot abort, and what is over before anybody could ask. */
+static void say_unstoppable(const struct app_step *s)
+{
+	if (s->op.kind == HV_DESTROY || s->op.kind == HV_PAUSE || s->op.kind == HV_UNPAUSE)
+		tasks_say(s->app, &s->task, true,
+			  "this cannot be stopped once it has begun: it goes on to its end");
+}
+
 static void cancel_step(struct app_vm *vm, uint32_t serial)
 {
 	struct app_step *s = vm->step;
 
 	if (!s || s->serial != serial)
 		return;
-	if (s->step == VM_STEP_CALL)
+	if (s->step == VM_STEP_CALL) {
 		calls_cancel(s->app, &s->task);
-	else if (s->op.done)
+	} else if (s->op.done) {
+		say_unstoppable(s);
 		hv_op_cancel(&s->op);
-	else
+	} else {
 		disks_use_cancel(&s->disks);
+	}
 	s->cancelled = true;
 }
 

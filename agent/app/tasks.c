@@ -31,12 +31,19 @@ void tasks_init(struct app *app)
 	app->tasks = mu_map_new();
 }
 
+static void task_free(struct app_task *t)
+{
+	if (t)
+		task_lines_deinit(&t->lines);
+	free(t);
+}
+
 void tasks_deinit(struct app *app)
 {
 	struct app_task *t;
 
 	for (size_t i = 0; app->tasks && (t = mu_map_next(app->tasks, &i, NULL, NULL));)
-		free(t);
+		task_free(t);
 	app->tasks = mu_map_free(app->tasks);
 	app->journal = journal_free(app->journal);
 }
@@ -54,6 +61,17 @@ static void tell(struct app *app, enum app_change what, const struct model_task 
 
 		if (l->task)
 			l->task(l->ctx, what, t);
+	}
+}
+
+static void tell_said(struct app *app, const struct model_task *t)
+{
+	app_each_listener(it, app)
+	{
+		struct app_listener *l = MU_CONTAINER_OF(it, struct app_listener, link);
+
+		if (l->said)
+			l->said(l->ctx, t);
 	}
 }
 
@@ -78,7 +96,7 @@ static void drop_old(struct app *app)
 			continue;
 		tell(app, APP_REMOVED, &t->model);
 		mu_map_remove(app->tasks, t->model.id.bytes, sizeof t->model.id.bytes);
-		free(t);
+		task_free(t);
 	}
 }
 
@@ -102,7 +120,7 @@ static struct app_task *add(struct app *app, const struct journal_entry *e)
 	t->model.err = e->err;
 	memcpy(t->model.value, e->value, sizeof t->model.value);
 	/* An id that was acknowledged, and so forgotten, may come again by mistake. */
-	free(mu_map_put(app->tasks, e->task.bytes, sizeof e->task.bytes, t));
+	task_free(mu_map_put(app->tasks, e->task.bytes, sizeof e->task.bytes, t));
 	return t;
 }
 
@@ -209,6 +227,16 @@ void tasks_progress(struct app *app, const struct mu_uuid *task, int percent)
 	tell(app, APP_UPDATED, &t->model);
 }
 
+void tasks_say(struct app *app, const struct mu_uuid *task, bool warning, const char *text)
+{
+	struct app_task *t = find(app, task);
+	struct task_line line = {.at = mu_clock_wall(), .warning = warning, .from_host = true};
+
+	line.text = (char *)(uintptr_t)text; /* it is copied */
+	if (t && t->model.status == TASK_PENDING && task_lines_add(&t->lines, &line))
+		tell_said(app, &t->model);
+}
+
 void tasks_set_value(struct app *app, const struct mu_uuid *task, const char *value)
 {
 	struct app_task *t = find(app, task);
@@ -268,6 +296,13 @@ const struct model_task *app_task_find(const struct app *app, const struct mu_uu
 	const struct app_task *t = find(app, id);
 
 	return t ? &t->model : NULL;
+}
+
+const struct task_lines *app_task_lines(const struct app *app, const struct mu_uuid *id)
+{
+	const struct app_task *t = find(app, id);
+
+	return t ? &t->lines : NULL;
 }
 
 bool app_task_is_remote(const struct app *app, const struct mu_uuid *id)
@@ -341,7 +376,7 @@ static void on_deleted(void *arg, const struct mu_error *err)
 
 		if (t)
 			tell(d->app, APP_REMOVED, &t->model);
-		free(t);
+		task_free(t);
 	}
 	d->done(d->arg, err);
 	free(d->ids);

@@ -280,6 +280,27 @@ struct message message_progress(struct mu_arena *a, const struct mu_uuid *task, 
 	return pack(a, m);
 }
 
+struct message message_lines(struct mu_arena *a, const struct mu_uuid *task,
+			     const struct task_lines *lines)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_TASK_LINES);
+	Muster__V1__TaskLines *out = mu_arena_alloc(a, sizeof *out);
+
+	muster__v1__task_lines__init(out);
+	out->id = wire_uuid_encode(a, task);
+	out->n_line = lines->n;
+	out->line = mu_arena_calloc(a, lines->n, sizeof(Muster__V1__TaskLine *));
+	for (size_t i = 0; i < lines->n; i++) {
+		out->line[i] = mu_arena_alloc(a, sizeof *out->line[i]);
+		muster__v1__task_line__init(out->line[i]);
+		out->line[i]->at_ms = (uint64_t)lines->lines[i].at;
+		out->line[i]->warning = lines->lines[i].warning;
+		out->line[i]->text = mu_arena_strdup(a, lines->lines[i].text);
+	}
+	m->task_lines = out;
+	return pack(a, m);
+}
+
 static Muster__V1__CommandStatus status_of(enum task_status s)
 {
 	switch (s) {

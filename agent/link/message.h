@@ -39,6 +39,8 @@ struct message message_batch(struct mu_arena *a, const struct window_batch *b);
 struct message message_row_dictionary(struct mu_arena *a, const struct backfill_dictionary *d);
 struct message message_row(struct mu_arena *a, const struct backfill_row *row);
 struct message message_progress(struct mu_arena *a, const struct mu_uuid *task, int percent);
+struct message message_lines(struct mu_arena *a, const struct mu_uuid *task,
+			     const struct task_lines *lines);
 struct message message_result(struct mu_arena *a, const struct journal_entry *e);
 /* A command that cannot be understood; there is no journal entry. */
 struct message message_refusal(struct mu_arena *a, const struct mu_uuid *task,

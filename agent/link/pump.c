@@ -61,6 +61,17 @@ static bool pump_state(struct link *link)
 	return !link->n_stalled;
 }
 
+/* All that was said of it: what the aggregator has of that is passed over there. */
+static void send_lines(struct link *link, const struct mu_uuid *task)
+{
+	const struct task_lines *lines = app_task_lines(link->app, task);
+
+	if (!lines || !lines->n)
+		return;
+	mu_arena_reset(link->arena);
+	(void)pump_send(link, message_lines(link->arena, task, lines));
+}
+
 static bool pump_results(struct link *link)
 {
 	const struct journal_entry *e;
@@ -68,6 +79,9 @@ static bool pump_results(struct link *link)
 	for (size_t i = 0; !link->n_stalled && (e = app_result_next(link->app, &i));) {
 		if (mu_map_find(link->sent, e->task.bytes, sizeof e->task.bytes))
 			continue;
+		send_lines(link, &e->task);
+		if (link->n_stalled)
+			break;
 		/* Only that it is there counts. */
 		mu_map_put(link->sent, e->task.bytes, sizeof e->task.bytes, link);
 		mu_arena_reset(link->arena);
@@ -195,6 +209,15 @@ static void on_task(void *ctx, enum app_change what, const struct model_task *t)
 	(void)pump_send(link, message_progress(link->arena, &t->id, t->progress));
 }
 
+/* Where there is no room they come with the next ones, or with the result. */
+static void on_said(void *ctx, const struct model_task *t)
+{
+	struct link *link = ctx;
+
+	if (link->state == LINK_LIVE && app_task_is_remote(link->app, &t->id))
+		send_lines(link, &t->id);
+}
+
 static void on_result(void *ctx, const struct journal_entry *e)
 {
 	struct link *link = ctx;
@@ -214,6 +237,7 @@ void pump_listen(struct link *link)
 	    .vm = on_vm,
 	    .object = on_object,
 	    .task = on_task,
+	    .said = on_said,
 	    .result = on_result,
 	    .ctx = link,
 	};

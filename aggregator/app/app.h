@@ -131,6 +131,13 @@ void app_tasks_delete(struct app *app, const struct mu_uuid *ids, size_t n,
 		      void (*done)(void *arg, const struct mu_error *err), void *arg);
 int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin_asker *who,
 		   struct mu_error *err);
+/* Note something of a task, for people. */
+void app_task_say(struct app *app, const struct mu_uuid *id, bool warning, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+void app_task_lines(struct app *app, const struct host_id *host, const struct mu_uuid *id,
+		    const struct task_line *lines, size_t n);
+/* Its pending tasks say so. */
+void app_tasks_host_away(struct app *app, const struct host_id *host);
 /* Those that have been over for too long go. */
 void app_tasks_trim(struct app *app);
 /* Listeners are told. */

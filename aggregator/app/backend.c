@@ -210,6 +210,13 @@ static int task_check_delete(void *ctx, const struct mu_uuid *id, struct mu_erro
 	return tasks_check_delete(app->tasks, id, err);
 }
 
+static const struct task_lines *task_lines(void *ctx, const struct mu_uuid *id)
+{
+	struct app *app = ctx;
+
+	return tasks_lines(app->tasks, id);
+}
+
 static int task_abort(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 		      const char *from, struct mu_error *err)
 {
@@ -306,6 +313,7 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .each_part = each_part,
 	    .tasks_delete = delete_tasks,
 	    .task_check_delete = task_check_delete,
+	    .task_lines = task_lines,
 	    .task_abort = task_abort,
 	    .key_put = key_put,
 	    .key_drop = key_drop,

@@ -142,7 +142,7 @@ static bool count_pending(const struct model_task *t, void *arg)
 {
 	size_t *n = arg;
 
-	*n += t->status == TASK_PENDING;
+	*n += t->status == TASK_PENDING && !t->n_parts; /* a group's parts are counted */
 	return true;
 }
 

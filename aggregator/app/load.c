@@ -199,6 +199,13 @@ static int load_task(const struct model_task *t, const char *arguments, void *ar
 	return 0;
 }
 
+static void load_line(const struct mu_uuid *task, const struct task_line *line, void *arg)
+{
+	struct app *app = arg;
+
+	(void)tasks_say(app->tasks, task, line);
+}
+
 static void load_cert(const struct store_cert *c, void *arg)
 {
 	app_access_add_cert(arg, c);
@@ -243,6 +250,7 @@ int app_load(struct app *app, struct mu_error *err)
 	if (load_pool(app, err) < 0 || store_hosts_list(app->store, load_host, app, err) < 0)
 		return MU_FAILED;
 	if (load_reports(app, err) < 0 || store_tasks_list(app->store, load_task, app, err) < 0 ||
+	    store_task_lines_list(app->store, load_line, app, err) < 0 ||
 	    store_certs_list(app->store, load_cert, app, err) < 0 ||
 	    store_joins_list(app->store, load_join, app, err) < 0 ||
 	    users_load(app->users, err) < 0 ||

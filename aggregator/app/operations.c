@@ -428,10 +428,10 @@ int app_task_abort(struct app *app, const struct mu_uuid *id, const struct admin
 		store_tasks_put(tx, t, NULL);
 	store_commit(tx, STORE_KEEP, NULL, NULL); /* the request stands before the end it brings */
 	if (group) {
-		task_changed(app, REST_UPDATE, t);
+		app_task_say(app, id, false, "abort asked for by %s", who->user);
 		abort_parts(app, id, who);
 	} else if (cancel) {
-		task_changed(app, REST_UPDATE, t);
+		app_task_say(app, id, false, "abort asked for by %s", who->user);
 		fleet_cancel(app->fleet, &t->host, id);
 	} else {
 		finished(app, t);

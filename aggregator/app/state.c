@@ -245,6 +245,7 @@ static void on_connected(void *ctx, const struct host_id *id, bool up)
 	app_publish(app);
 	if (!up) {
 		metrics_host_away(app->metrics, &id->uuid);
+		app_tasks_host_away(app, id);
 		tx = store_begin(app->store);
 		store_hosts_seen(tx, id, now);
 		store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
@@ -319,6 +320,12 @@ static void on_progress(void *ctx, const struct host_id *id, const struct mu_uui
 	app_task_progress(ctx, id, task, percent);
 }
 
+static void on_lines(void *ctx, const struct host_id *id, const struct mu_uuid *task,
+		     const struct task_line *lines, size_t n)
+{
+	app_task_lines(ctx, id, task, lines, n);
+}
+
 static void on_result(void *ctx, const struct host_id *id, const struct fleet_result *r)
 {
 	app_task_result(ctx, id, r);
@@ -345,6 +352,7 @@ void app_fleet_backend(struct app *app, struct fleet_backend *ret)
 	    .next_command = on_next_command,
 	    .command_sent = on_command_sent,
 	    .progress = on_progress,
+	    .lines = on_lines,
 	    .result = on_result,
 	    .renew = on_renew,
 	};

@@ -8,9 +8,83 @@
 #include "common/os/clock.h"
 #include "common/os/random.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* --- what is said of them --- */
+
+static bool store_line(struct app *app, struct store_tx *tx, const struct mu_uuid *id,
+		       const struct task_line *line)
+{
+	if (line)
+		store_task_lines_add(tx, id, tasks_lines(app->tasks, id)->n - 1, line);
+	return line;
+}
+
+static void lines_stored(struct app *app, struct store_tx *tx, const struct mu_uuid *id, bool any)
+{
+	const struct model_task *t = any ? tasks_find(app->tasks, id) : NULL;
+
+	store_commit(tx, STORE_KEEP_LAZY, NULL, NULL);
+	if (t)
+		app_task_changed(app, REST_UPDATE, t);
+}
+
+void app_task_say(struct app *app, const struct mu_uuid *id, bool warning, const char *fmt, ...)
+{
+	struct store_tx *tx = store_begin(app->store);
+	char text[TASK_LINE_MAX + 1];
+	const struct task_line line = {.at = mu_clock_wall(), .warning = warning, .text = text};
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	lines_stored(app, tx, id, store_line(app, tx, id, tasks_say(app->tasks, id, &line)));
+}
+
+void app_task_lines(struct app *app, const struct host_id *host, const struct mu_uuid *id,
+		    const struct task_line *lines, size_t n)
+{
+	struct store_tx *tx = store_begin(app->store);
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++)
+		any |= store_line(app, tx, id, tasks_host_says(app->tasks, host, id, i, &lines[i]));
+	lines_stored(app, tx, id, any);
+}
+
+struct pending_of {
+	const struct host_id *host;
+	struct mu_uuid *ids;
+	size_t n;
+};
+
+static bool add_pending(const struct model_task *t, void *arg)
+{
+	struct pending_of *p = arg;
+
+	if (t->status == TASK_PENDING && mu_uuid_equal(&t->host.uuid, &p->host->uuid)) {
+		p->ids = mu_xrealloc(p->ids, p->n + 1, sizeof *p->ids);
+		p->ids[p->n++] = t->id;
+	}
+	return true;
+}
+
+void app_tasks_host_away(struct app *app, const struct host_id *host)
+{
+	struct pending_of p = {.host = host};
+
+	if (app->stopping)
+		return;
+	tasks_each(app->tasks, add_pending, &p);
+	for (size_t i = 0; i < p.n; i++)
+		app_task_say(app, &p.ids[i], true,
+			     "the host is away: what becomes of it is known when it is back");
+	free(p.ids);
+}
 
 /* --- groups --- */
 
@@ -19,9 +93,20 @@ struct group_request {
 	struct mu_uuid group;
 	struct mu_uuid *parts;
 	size_t n;
+	struct rest_refused *refused;
+	size_t n_refused;
 	void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err);
 	void *arg;
 };
+
+static void say_refused(const struct group_request *req)
+{
+	char id[MU_UUID_TEXT];
+
+	for (size_t i = 0; i < req->n_refused; i++)
+		app_task_say(req->app, &req->group, true, "%s: %s",
+			     mu_uuid_format(&req->refused[i].object, id), req->refused[i].err.text);
+}
 
 static void group_stored(void *ctx, const struct mu_error *err)
 {
@@ -37,9 +122,11 @@ static void group_stored(void *ctx, const struct mu_error *err)
 		for (size_t i = 0; i < req->n; i++)
 			(void)tasks_join(app->tasks, &req->group, &req->parts[i]);
 		app_task_changed(app, REST_ADD, t);
+		say_refused(req);
 		req->done(req->arg, &req->group, NULL);
 		app_task_groups_step(app);
 	}
+	free(req->refused);
 	free(req->parts);
 	free(req);
 }
@@ -69,14 +156,15 @@ void app_task_group(struct app *app, const struct rest_task_group *group,
 	    .status = TASK_PENDING,
 	    .op = group->op,
 	    .object = app->pool.id,
-	    .n_parts = (uint32_t)group->n_asked,
+	    .n_parts = (uint32_t)(group->n_tasks + group->n_refused),
 	    .start = first_start(app, group),
 	    .updated = mu_clock_wall(),
-	    .err = group->refusal,
 	};
 	struct group_request *req;
 	struct store_tx *tx;
 
+	if (group->n_refused)
+		t.err = group->refused[0].err;
 	if (group->method)
 		(void)snprintf(t.method, sizeof t.method, "%s", group->method->name);
 	mu_utf8_sanitize(t.user, sizeof t.user - 1, who->user, strlen(who->user));
@@ -88,6 +176,10 @@ void app_task_group(struct app *app, const struct rest_task_group *group,
 	*req = (struct group_request){
 	    .app = app, .group = t.id, .n = group->n_tasks, .done = done, .arg = arg};
 	req->parts = mu_xmemdup(group->tasks, group->n_tasks * sizeof *group->tasks);
+	req->n_refused = group->n_refused;
+	req->refused = group->n_refused
+			   ? mu_xmemdup(group->refused, group->n_refused * sizeof *group->refused)
+			   : NULL;
 	tx = store_begin(app->store);
 	store_tasks_put(tx, &t, NULL);
 	for (size_t i = 0; i < req->n; i++)

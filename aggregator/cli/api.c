@@ -481,6 +481,52 @@ int cli_api_wait(struct cli_api *api, struct mu_arena *a, const char *task, mu_m
 	return CLI_API_RUNNING;
 }
 
+/* Lines */
+
+struct lines {
+	struct mu_arena *arena;
+	bool (*each)(void *ctx, const struct mu_value *line);
+	void *ctx;
+	struct mu_error err;
+};
+
+static bool on_line(const char *text, void *ctx)
+{
+	struct lines *l = ctx;
+	struct mu_value *line;
+
+	mu_arena_reset(l->arena);
+	if (mu_json_read(l->arena, text, strlen(text), &line, &l->err) < 0) {
+		(void)mu_error_prefix(&l->err, "a line of the server's is no JSON");
+		return false;
+	}
+	return l->each(l->ctx, line);
+}
+
+int cli_api_lines(struct cli_api *api, const char *path,
+		  bool (*each)(void *ctx, const struct mu_value *line), void *ctx,
+		  struct mu_error *err)
+{
+	__attribute__((
+	    cleanup(http_client_response_deinit_cleanup))) struct http_client_response answer =
+	    HTTP_CLIENT_RESPONSE_INIT;
+	struct lines l = {.arena = mu_arena_new(), .each = each, .ctx = ctx, .err = MU_ERROR_INIT};
+	struct call c;
+	int r;
+
+	call_init(&c, api, "GET", path, NULL);
+	r = http_client_stream(&c.request, on_line, &l, &answer, err);
+	if (r < 0)
+		r = add_hint(api, err);
+	else if (l.err.code != MU_E_NONE)
+		r = mu_error_set(err, l.err.code, "%s", l.err.text);
+	else if (answer.status > 299)
+		r = refused(api, l.arena, &answer, err);
+	call_deinit(&c);
+	mu_arena_free(l.arena);
+	return r;
+}
+
 /* Events */
 
 struct events {

@@ -88,6 +88,11 @@ enum { CLI_API_EVENT_ID_MAX = 24 };
 int cli_api_await(struct cli_api *api, const char *collection,
 		  char since[static CLI_API_EVENT_ID_MAX], struct mu_error *err);
 
+/* Each line of an ndjson stream, as it comes, until `each` returns false or the server ends it. */
+int cli_api_lines(struct cli_api *api, const char *path,
+		  bool (*each)(void *ctx, const struct mu_value *line), void *ctx,
+		  struct mu_error *err);
+
 /* Would a WebSocket at `path` be opened? Fails as the server would refuse it. */
 int cli_api_may_upgrade(struct cli_api *api, struct mu_arena *a, const char *path,
 			struct mu_error *err);

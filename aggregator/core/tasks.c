@@ -35,6 +35,7 @@ struct tasks *tasks_free(struct tasks *t)
 			struct task_item *item = MU_CONTAINER_OF(it, struct task_item, link);
 
 			free(item->arguments);
+			task_lines_deinit(&item->lines);
 			free(item);
 		}
 		mu_map_free(t->by_id);
@@ -97,6 +98,8 @@ static void item_remove(struct tasks *t, struct task_item *item)
 	mu_list_remove(&item->pending);
 	mu_list_remove(&item->link);
 	mu_map_remove(t->by_id, &item->task.id, sizeof item->task.id);
+	t->n_lines -= item->lines.n;
+	task_lines_deinit(&item->lines);
 	free(item);
 }
 
@@ -382,6 +385,38 @@ mu_msec tasks_next_expiry(const struct tasks *t)
 	return next;
 }
 
+/* --- what is said of them --- */
+
+const struct task_lines *tasks_lines(const struct tasks *t, const struct mu_uuid *id)
+{
+	const struct task_item *item = task_item_find(t, id);
+
+	return item && item->visible ? &item->lines : NULL;
+}
+
+const struct task_line *tasks_say(struct tasks *t, const struct mu_uuid *id,
+				  const struct task_line *line)
+{
+	struct task_item *item = task_item_find(t, id);
+	const struct task_line *new =
+	    item && item->visible ? task_lines_add(&item->lines, line) : NULL;
+
+	if (new)
+		t->n_lines++;
+	return new;
+}
+
+const struct task_line *tasks_host_says(struct tasks *t, const struct host_id *host,
+					const struct mu_uuid *id, size_t number,
+					const struct task_line *line)
+{
+	const struct task_item *item = pending_find(t, id);
+
+	if (!item || !of_host(item, host) || number < item->lines.n_from_host)
+		return NULL;
+	return tasks_say(t, id, line);
+}
+
 /* --- how they go --- */
 
 /* A group is told by its parts as long as it is pending. */
@@ -399,7 +434,8 @@ bool tasks_evict(struct tasks *t, mu_msec now, struct model_task *ret)
 
 		if (is_needed(item))
 			continue;
-		if (t->n_finished <= t->history && item->task.end > now - TASKS_KEEP)
+		if (t->n_finished <= t->history && t->n_lines <= TASKS_LINES_MAX &&
+		    item->task.end > now - TASKS_KEEP)
 			return false;
 		*ret = item->task;
 		item_remove(t, item);

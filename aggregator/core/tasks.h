@@ -11,6 +11,7 @@
 #define MUSTER_AGGREGATOR_CORE_TASKS_H
 
 #include "common/model/task.h"
+#include "common/model/task_lines.h"
 
 #include <stddef.h>
 
@@ -18,6 +19,7 @@ struct tasks;
 
 enum {
 	TASKS_HISTORY = 10000,          /* finished tasks that are kept, for TASKS_KEEP */
+	TASKS_LINES_MAX = 100000,       /* of all: the oldest finished tasks go before */
 	TASKS_PENDING_PER_HOST = 500,   /* more are refused */
 	TASKS_ARGUMENTS_MAX = 16 << 20, /* bytes of all pending calls' */
 };
@@ -93,13 +95,23 @@ const struct model_task *tasks_forget_host(struct tasks *t, const struct host_id
 					   mu_msec now);
 /* When the tasks_expire() has something to do next; MU_MSEC_NEVER = nothing waits. */
 mu_msec tasks_next_expiry(const struct tasks *t);
-/* Take the oldest finished task out if there are more than the history holds, or if it has ended
+/* Take the oldest finished task out if there is more than the history holds, or if it has ended
  * too long ago; call until false. */
 bool tasks_evict(struct tasks *t, mu_msec now, struct model_task *ret);
 /* May it be taken out? MU_E_NOT_FOUND; MU_E_STATE: it has not ended, or what it is a part of. */
 int tasks_check_delete(const struct tasks *t, const struct mu_uuid *id, struct mu_error *err);
 /* Take it out; false when that may not be, or is done. */
 bool tasks_delete(struct tasks *t, const struct mu_uuid *id, struct model_task *ret);
+
+/* What was said of a task: NULL when unknown or hidden, and, of those that add to it, when there is
+ * nothing new to be stored. */
+const struct task_lines *tasks_lines(const struct tasks *t, const struct mu_uuid *id);
+const struct task_line *tasks_say(struct tasks *t, const struct mu_uuid *id,
+				  const struct task_line *line);
+/* The line of this number that its host tells; those that are known are passed over. */
+const struct task_line *tasks_host_says(struct tasks *t, const struct host_id *host,
+					const struct mu_uuid *id, size_t number,
+					const struct task_line *line);
 
 /*
  * Groups (`n_parts`): begun and confirmed as any task, without a host. The group ends when all that

@@ -12,6 +12,7 @@ struct task_item {
 	struct mu_link pending; /* in no list once finished */
 	struct model_task task;
 	char *arguments; /* of a pending call */
+	struct task_lines lines;
 	bool visible;
 	bool sent;
 	bool maybe_sent;
@@ -32,6 +33,7 @@ struct tasks {
 	size_t n_pending;
 	size_t n_finished;
 	size_t n_argument_bytes;
+	size_t n_lines; /* of all */
 };
 
 struct task_item *task_item_find(const struct tasks *t, const struct mu_uuid *id);

@@ -98,6 +98,9 @@ struct fleet_backend {
 	void (*command_sent)(void *ctx, const struct mu_uuid *id);
 	void (*progress)(void *ctx, const struct host_id *id, const struct mu_uuid *task,
 			 int percent);
+	/* All that the host has said of a task so far; valid during the call. */
+	void (*lines)(void *ctx, const struct host_id *id, const struct mu_uuid *task,
+		      const struct task_line *lines, size_t n);
 	/* Take it over; fleet_result_stored() when it is on disk (or unknown). */
 	void (*result)(void *ctx, const struct host_id *id, const struct fleet_result *r);
 	/* Sign a renewal; fleet_renewed() follows. */

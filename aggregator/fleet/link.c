@@ -254,6 +254,7 @@ static enum session_event_kind event_of(Muster__V1__AgentMessage__KindCase kind)
 		return SESSION_EV_ROW;
 	case MUSTER__V1__AGENT_MESSAGE__KIND__NOT_SET:
 	case MUSTER__V1__AGENT_MESSAGE__KIND_PROGRESS:
+	case MUSTER__V1__AGENT_MESSAGE__KIND_TASK_LINES:
 	case MUSTER__V1__AGENT_MESSAGE__KIND_RESULT:
 	case MUSTER__V1__AGENT_MESSAGE__KIND_CERTIFICATE_REQUEST:
 	case MUSTER__V1__AGENT_MESSAGE__KIND_HOST_READ_RESULT:
@@ -458,6 +459,24 @@ static int pass_progress(struct link *l, const Muster__V1__CommandProgress *m, s
 	return 0;
 }
 
+static int pass_lines(struct link *l, const Muster__V1__TaskLines *m, struct mu_error *err)
+{
+	const struct fleet_backend *b = &l->fleet->backend;
+	size_t n = m->n_line < TASK_LINES_MAX ? m->n_line : TASK_LINES_MAX;
+	struct task_line lines[TASK_LINES_MAX];
+	struct mu_uuid id;
+
+	if (wire_uuid_decode(&m->id, "task_lines.id", &id, err) < 0)
+		return MU_FAILED;
+	for (size_t i = 0; i < n; i++)
+		lines[i] = (struct task_line){.at = (mu_msec)m->line[i]->at_ms,
+					      .warning = m->line[i]->warning,
+					      .from_host = true,
+					      .text = m->line[i]->text};
+	b->lines(b->ctx, &l->host->id, &id, lines, n);
+	return 0;
+}
+
 static int pass_command_result(struct link *l, const Muster__V1__CommandResult *m,
 			       struct mu_error *err)
 {
@@ -495,6 +514,8 @@ static int pass_message(struct link *l, struct mu_error *err)
 
 	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_PROGRESS)
 		return pass_progress(l, m->progress, err);
+	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_TASK_LINES)
+		return pass_lines(l, m->task_lines, err);
 	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_RESULT)
 		return pass_command_result(l, m->result, err);
 	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_HOST_READ_RESULT)

@@ -303,10 +303,20 @@ static const struct {
 		    "ALTER TABLE audit DROP COLUMN hash;"
 		    "ALTER TABLE audit DROP COLUMN after;"
 		    "ALTER TABLE audit DROP COLUMN before;"},
-    /* Groups of tasks. An older program has no word for one; its parts stand for themselves. */
+    /* Groups of tasks, and what was said of tasks. An older program has no word for a group; its
+     * parts stand for themselves. */
     [11] = {.up = "ALTER TABLE tasks ADD COLUMN parent BLOB;"
-		  "ALTER TABLE tasks ADD COLUMN parts INTEGER NOT NULL DEFAULT 0;",
-	    .down = "DELETE FROM tasks WHERE parts > 0;"
+		  "ALTER TABLE tasks ADD COLUMN parts INTEGER NOT NULL DEFAULT 0;"
+		  "CREATE TABLE task_lines("
+		  " task BLOB NOT NULL REFERENCES tasks(id) ON DELETE CASCADE,"
+		  " n INTEGER NOT NULL,"
+		  " at INTEGER NOT NULL,"
+		  " warning INTEGER NOT NULL,"
+		  " from_host INTEGER NOT NULL,"
+		  " text TEXT NOT NULL,"
+		  " PRIMARY KEY (task, n)) STRICT;",
+	    .down = "DROP TABLE task_lines;"
+		    "DELETE FROM tasks WHERE parts > 0;"
 		    "ALTER TABLE tasks DROP COLUMN parts;"
 		    "ALTER TABLE tasks DROP COLUMN parent;"},
 };

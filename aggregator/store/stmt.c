@@ -74,6 +74,10 @@ static const struct {
 	 " value = excluded.value,"
 	 " arguments = CASE excluded.status WHEN 'pending' THEN arguments END"},
     [STMT_TASK_JOIN] = {"task_join", "UPDATE tasks SET parent = ?2 WHERE id = ?1"},
+    [STMT_TASK_LINE_ADD] = {"task_line_add", "INSERT INTO task_lines VALUES"
+					     " (?1, ?2, ?3, ?4, ?5, ?6)"},
+    [STMT_TASK_LINE_LIST] = {"task_line_list", "SELECT task, at, warning, from_host, text"
+					       " FROM task_lines ORDER BY task, n"},
     [STMT_TASK_DELETE] = {"task_delete", "DELETE FROM tasks WHERE id = ?1"},
     [STMT_TASK_LIST] = {"task_list",
 			"SELECT id, status, op, vm, host, user, started_at, updated_at, ended_at,"

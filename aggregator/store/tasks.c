@@ -106,3 +106,41 @@ void store_tasks_delete(struct store_tx *tx, const struct mu_uuid *id)
 
 	store_tx_add(tx, STMT_TASK_DELETE, &v, 1);
 }
+
+void store_task_lines_add(struct store_tx *tx, const struct mu_uuid *task, size_t n,
+			  const struct task_line *line)
+{
+	struct stmt_value v[] = {
+	    stmt_uuid(task),         stmt_int((int64_t)n),      stmt_int(line->at),
+	    stmt_int(line->warning), stmt_int(line->from_host), stmt_text(line->text),
+	};
+
+	store_tx_add(tx, STMT_TASK_LINE_ADD, v, MU_ARRAY_SIZE(v));
+}
+
+int store_task_lines_list(struct store *s,
+			  void (*each)(const struct mu_uuid *task, const struct task_line *line,
+				       void *arg),
+			  void *arg, struct mu_error *err)
+{
+	MU_CLEANUP(stmt_reset)
+	sqlite3_stmt *st = store_read(s, STMT_TASK_LINE_LIST, NULL, 0, err);
+	int rc;
+
+	if (!st)
+		return MU_FAILED;
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		char text[TASK_LINE_MAX + 1];
+		const struct mu_uuid task = stmt_column_uuid(st, 0);
+		const struct task_line line = {
+		    .at = sqlite3_column_int64(st, 1),
+		    .warning = sqlite3_column_int(st, 2) != 0,
+		    .from_host = sqlite3_column_int(st, 3) != 0,
+		    .text = text,
+		};
+
+		stmt_column_text(st, 4, text, sizeof text);
+		each(&task, &line, arg);
+	}
+	return rc == SQLITE_DONE ? 0 : stmt_error(err, s->db, rc, "reading what was said of tasks");
+}

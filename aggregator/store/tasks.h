@@ -5,6 +5,7 @@
 
 #include "aggregator/store/store.h"
 #include "common/model/task.h"
+#include "common/model/task_lines.h"
 
 /* In order of start. `arguments`: of a pending call, else NULL. A negative result from `each` stops
  * and is returned. */
@@ -18,5 +19,14 @@ void store_tasks_put(struct store_tx *tx, const struct model_task *t, const char
 /* It is a part of a group from now on; what else it is may be on its way to the disk. */
 void store_tasks_join(struct store_tx *tx, const struct mu_uuid *id, const struct mu_uuid *group);
 void store_tasks_delete(struct store_tx *tx, const struct mu_uuid *id);
+
+/* The `n`th line of a task that is stored. They go with it. */
+void store_task_lines_add(struct store_tx *tx, const struct mu_uuid *task, size_t n,
+			  const struct task_line *line);
+/* Each task's in order. */
+int store_task_lines_list(struct store *s,
+			  void (*each)(const struct mu_uuid *task, const struct task_line *line,
+				       void *arg),
+			  void *arg, struct mu_error *err);
 
 #endif

@@ -235,18 +235,21 @@ void rest_body_replace(struct mu_arena *a, struct mu_value *body, const char *na
 		       const char *value);
 
 /* task_groups.c: what was asked of many, as one task. */
-struct rest_group_ids {
+struct rest_together {
 	struct mu_uuid *tasks;
+	size_t n_tasks;
+	struct rest_refused *refused;
+	size_t n_refused;
 };
-/* One who was asked: has a task, or was refused. */
-void rest_group_add(struct rest_group_ids *ids, struct rest_task_group *group,
-		    const struct mu_uuid *task, const struct mu_error *refusal);
-/* False when there is nothing to be made of it; done() does not come then. `ids` are over. */
-bool rest_group_make(struct rest *rest, struct rest_group_ids *ids, struct rest_task_group *group,
-		     const struct rest_user *user, const char *from,
-		     void (*done)(void *arg, const struct mu_uuid *task,
-				  const struct mu_error *err),
-		     void *arg);
+/* One who was asked: has a task, or (nil) was refused. */
+void rest_together_add(struct rest_together *t, const struct mu_uuid *object,
+		       const struct mu_uuid *task, const struct mu_error *refusal);
+/* One task of them that does `method`, or `op`. False when there is none to be made; done() does
+ * not come then. Either way `t` is over. */
+bool rest_together_make(
+    struct rest *rest, struct rest_together *t, const struct call_method *method, enum vm_op op,
+    const struct rest_user *user, const char *from,
+    void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err), void *arg);
 /* 202 with the list of what became of each, and the task (nil: none) that is to be asked about. */
 struct http_reply *rest_reply_group(struct http_request *r, struct mu_value *tasks,
 				    const struct mu_uuid *task);

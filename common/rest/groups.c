@@ -30,7 +30,8 @@ struct group {
 	struct http_request *request; /* NULL: the peer left */
 	struct rest_user user;
 	char from[64];
-	struct rest_task_group as_one;
+	const struct call_method *method;
+	enum vm_op op;
 	struct mu_uuid task; /* of all together; nil: there is none */
 	size_t n;
 	size_t n_open; /* not answered yet */
@@ -181,7 +182,7 @@ static void on_grouped(void *arg, const struct mu_uuid *task, const struct mu_er
 
 static void on_member(void *arg, const struct mu_uuid *task, const struct mu_error *err)
 {
-	struct rest_group_ids ids = {0};
+	struct rest_together together = {0};
 	struct member *m = arg;
 	struct group *g = m->group;
 
@@ -192,8 +193,10 @@ static void on_member(void *arg, const struct mu_uuid *task, const struct mu_err
 	if (--g->n_open)
 		return;
 	for (size_t i = 0; i < g->n; i++)
-		rest_group_add(&ids, &g->as_one, &g->members[i].task, &g->members[i].err);
-	if (!rest_group_make(g->rest, &ids, &g->as_one, &g->user, g->from, on_grouped, g))
+		rest_together_add(&together, &g->members[i].vm.uuid, &g->members[i].task,
+				  &g->members[i].err);
+	if (!rest_together_make(g->rest, &together, g->method, g->op, &g->user, g->from, on_grouped,
+				g))
 		finish(g);
 }
 
@@ -252,8 +255,8 @@ static struct http_reply *ask_all(struct rest_call *c, const struct action *acti
 	g->request = c->request;
 	g->user = c->user;
 	(void)snprintf(g->from, sizeof g->from, "%s", c->request->peer.address);
-	g->as_one.op = action->method ? _VM_OP_COUNT : action->op;
-	g->as_one.method = action->method;
+	g->method = action->method;
+	g->op = action->op;
 	for (size_t i = 0; i < g->n; i++) {
 		if (g->members[i].err.code != MU_E_NONE)
 			continue;

@@ -30,7 +30,7 @@ struct host_group {
 	struct http_request *request; /* NULL: the peer left */
 	struct rest_user user;
 	char from[64];
-	struct rest_task_group as_one;
+	const struct call_method *method;
 	struct mu_uuid task; /* of all together; nil: there is none */
 	bool sync;
 	size_t n;
@@ -204,7 +204,7 @@ static void on_grouped(void *arg, const struct mu_uuid *task, const struct mu_er
 
 static void on_asked(void *arg, const struct mu_uuid *task, const struct mu_error *err)
 {
-	struct rest_group_ids ids = {0};
+	struct rest_together together = {0};
 	struct part *p = arg;
 	struct host_group *g = p->group;
 
@@ -220,8 +220,10 @@ static void on_asked(void *arg, const struct mu_uuid *task, const struct mu_erro
 		return;
 	}
 	for (size_t i = 0; i < g->n; i++)
-		rest_group_add(&ids, &g->as_one, &g->parts[i].task, &g->parts[i].err);
-	if (!rest_group_make(g->rest, &ids, &g->as_one, &g->user, g->from, on_grouped, g))
+		rest_together_add(&together, &g->parts[i].host.uuid, &g->parts[i].task,
+				  &g->parts[i].err);
+	if (!rest_together_make(g->rest, &together, g->method, _VM_OP_COUNT, &g->user, g->from,
+				on_grouped, g))
 		all_asked(g);
 }
 
@@ -243,8 +245,7 @@ static struct http_reply *ask_all(struct rest_call *c, const struct rest_ask *li
 	g->request = c->request;
 	g->user = c->user;
 	(void)snprintf(g->from, sizeof g->from, "%s", c->request->peer.address);
-	g->as_one.op = _VM_OP_COUNT;
-	g->as_one.method = like->method;
+	g->method = like->method;
 	g->n_asked = g->n_open = g->n;
 	for (size_t i = 0; i < g->n; i++) {
 		struct rest_ask ask = *like;

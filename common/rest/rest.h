@@ -19,6 +19,7 @@
 #include "common/model/host_read.h"
 #include "common/model/object.h"
 #include "common/model/task.h"
+#include "common/model/task_lines.h"
 #include "common/model/vm.h"
 
 struct rest;
@@ -70,14 +71,18 @@ struct rest_transfer {
 	const char *arguments; /* a JSON object, `op` among it */
 };
 
-/* The same asked of many, when they are tasks. */
+/* The same asked of many: their tasks, and those who were refused at once. */
+struct rest_refused {
+	struct mu_uuid object;
+	struct mu_error err;
+};
 struct rest_task_group {
 	enum vm_op op;
 	const struct call_method *method; /* NULL: `op` */
-	size_t n_asked;                   /* of whom; at least two */
 	const struct mu_uuid *tasks;
-	size_t n_tasks;          /* fewer where some were refused at once, */
-	struct mu_error refusal; /* the first of them for this */
+	size_t n_tasks;
+	const struct rest_refused *refused;
+	size_t n_refused;
 };
 
 /* A request with an Idempotency-Key, and its answer. */
@@ -205,6 +210,8 @@ struct rest_backend {
 			     void (*done)(void *arg, const struct mu_error *err), void *arg);
 	/* MU_FAILED: why it may not be forgotten now. With tasks_delete. */
 	int (*task_check_delete)(void *ctx, const struct mu_uuid *id, struct mu_error *err);
+	/* What was said of a task, NULL = nothing; valid until the next loop turn. Optional. */
+	const struct task_lines *(*task_lines)(void *ctx, const struct mu_uuid *id);
 	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,
 			  const char *from, struct mu_error *err);
 	/* Keep a key over restarts: done(arg, NULL) when it is durable; `done` NULL: nobody waits.

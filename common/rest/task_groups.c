@@ -7,33 +7,38 @@
 
 #include <stdlib.h>
 
-void rest_group_add(struct rest_group_ids *ids, struct rest_task_group *group,
-		    const struct mu_uuid *task, const struct mu_error *refusal)
+void rest_together_add(struct rest_together *t, const struct mu_uuid *object,
+		       const struct mu_uuid *task, const struct mu_error *refusal)
 {
-	group->n_asked++;
 	if (mu_uuid_is_nil(task)) {
-		if (group->refusal.code == MU_E_NONE)
-			group->refusal = *refusal;
-		return;
+		t->refused = mu_xrealloc(t->refused, t->n_refused + 1, sizeof *t->refused);
+		t->refused[t->n_refused++] = (struct rest_refused){*object, *refusal};
+	} else {
+		t->tasks = mu_xrealloc(t->tasks, t->n_tasks + 1, sizeof *t->tasks);
+		t->tasks[t->n_tasks++] = *task;
 	}
-	ids->tasks = mu_xrealloc(ids->tasks, group->n_tasks + 1, sizeof *ids->tasks);
-	ids->tasks[group->n_tasks++] = *task;
 }
 
-bool rest_group_make(struct rest *rest, struct rest_group_ids *ids, struct rest_task_group *group,
-		     const struct rest_user *user, const char *from,
-		     void (*done)(void *arg, const struct mu_uuid *task,
-				  const struct mu_error *err),
-		     void *arg)
+bool rest_together_make(
+    struct rest *rest, struct rest_together *t, const struct call_method *method, enum vm_op op,
+    const struct rest_user *user, const char *from,
+    void (*done)(void *arg, const struct mu_uuid *task, const struct mu_error *err), void *arg)
 {
 	const struct rest_backend *b = &rest->backend;
-	bool made = b->task_group && group->n_asked > 1 && group->n_tasks > 0;
+	const struct rest_task_group group = {
+	    .op = method ? _VM_OP_COUNT : op,
+	    .method = method,
+	    .tasks = t->tasks,
+	    .n_tasks = t->n_tasks,
+	    .refused = t->refused,
+	    .n_refused = t->n_refused,
+	};
+	bool made = b->task_group && t->n_tasks > 0 && t->n_tasks + t->n_refused > 1;
 
-	group->tasks = ids->tasks;
 	if (made)
-		b->task_group(b->ctx, group, user, from, done, arg);
-	group->tasks = NULL;
-	free(ids->tasks);
+		b->task_group(b->ctx, &group, user, from, done, arg);
+	free(t->tasks);
+	free(t->refused);
 	return made;
 }
 

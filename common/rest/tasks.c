@@ -142,6 +142,37 @@ static struct mu_value *task_parts(struct rest_render *r, const void *object)
 	return p.list;
 }
 
+/* XO's {message, data}; `data` has when. */
+static struct mu_value *said(struct rest_render *r, const struct model_task *t, bool warnings)
+{
+	const struct rest_backend *b = &r->rest->backend;
+	const struct task_lines *l = b->task_lines ? b->task_lines(b->ctx, &t->id) : NULL;
+	struct mu_value *list = NULL;
+
+	for (size_t i = 0; l && i < l->n; i++) {
+		struct mu_value *v, *data;
+
+		if (l->lines[i].warning != warnings)
+			continue;
+		list = list ? list : mu_value_list(r->arena);
+		v = mu_value_push(list, mu_value_object(r->arena));
+		mu_value_set_string(r->arena, v, "message", l->lines[i].text);
+		data = mu_value_set(r->arena, v, "data", mu_value_object(r->arena));
+		mu_value_set_int(r->arena, data, "at", l->lines[i].at);
+	}
+	return list;
+}
+
+static struct mu_value *task_infos(struct rest_render *r, const void *object)
+{
+	return said(r, object, false);
+}
+
+static struct mu_value *task_warnings(struct rest_render *r, const void *object)
+{
+	return said(r, object, true);
+}
+
 static const struct rest_field fields[] = {
     {"id", task_id},
     {"status", task_status},
@@ -152,6 +183,8 @@ static const struct rest_field fields[] = {
     {"properties", task_properties},
     {"progress", task_progress},
     {"result", task_result},
+    {"infos", task_infos},
+    {"warnings", task_warnings},
     {"tasks", task_parts},
 };
 

@@ -218,6 +218,28 @@ class Acting(Cli):
         self.assertIn(task, [row["id"] for row in self.demo.json("task", "list")])
         self.run_muster(0, "vm", "unpause", "web-2")
 
+    def test_tasks_watched_shown_and_forgotten(self):
+        # Several at once through the API are one task.
+        vms = [vm["id"] for vm in self.demo.json("vm", "list") if vm["name_label"] in ("test-1", "test-2")]
+        made = json.loads(self.run_muster(0, "query", "POST", "vms/actions/start", "--json", "-",
+                                          text=json.dumps({"ids": vms})).stdout)
+        group = made["taskId"]
+        told = self.run_muster(0, "task", "watch", group).stdout
+        self.assertRegex(told, rf"(?m)^\S+ update {group} success 100 % start$")
+        shown = self.run_muster(0, "task", "show", group).stdout
+        for part in made["tasks"]:
+            self.assertRegex(shown, rf"(?m)^{part['taskId']} +success +start")
+        self.assertEqual("update", json.loads(self.run_muster(
+            0, "task", "watch", made["tasks"][0]["taskId"], "-o", "json").stdout.splitlines()[-1])[0])
+        self.run_muster(2, "task", "watch", group, "-o", "csv")
+        self.run_muster(0, "task", "delete", group)
+        self.run_muster(3, "task", "show", group)
+        self.run_muster(3, "task", "delete", group)
+        self.run_muster(3, "task", "watch", group)
+        self.run_muster(0, "vm", "stop", "--force", "test-1", "test-2")
+        self.run_muster(0, "task", "clear")
+        self.assertNotIn("success", self.run_muster(0, "task", "list").stdout)
+
     def test_define_and_undefine(self):
         definition = {"uuid": "6f1c7a52-4c6e-4b7c-9f0e-0a3d9a4c1d11", "name": "made-here",
                       "type": "pvh", "memory": "64MiB", "kernel": "/sim/vmlinuz"}

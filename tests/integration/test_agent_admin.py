@@ -400,6 +400,17 @@ class Faults(AgentCase):
         self.assertEqual("Running", agent.rest.power(vm))
         self.assertEqual(0, agent.stop())
 
+    def test_what_cannot_be_stopped_says_so(self):
+        agent = self.agent("--fault", "pause:hang")
+        vm = self.define(agent)
+        self.bring(agent, vm, "Running")
+        other = self.define(agent, "other")
+        task = agent.rest.action(vm, "pause", sync=False)
+        agent.rest.action(other, "start")  # was written down behind it: so that has begun
+        agent.rest.post(f"/tasks/{task}/actions/abort")
+        ended = self.wait_task(agent, task)
+        self.assertIn("cannot be stopped", str(ended.get("warnings")), ended)
+
     def test_a_failed_start_is_told_and_can_be_tried_again(self):
         agent = self.agent("--fault", "create:fail=EXHAUSTED:1")
         vm = self.define(agent)

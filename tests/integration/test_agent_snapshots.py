@@ -189,6 +189,16 @@ class Clones(SnapshotCase):
         self.assertEqual({"Running"}, {self.host.rest.power(v) for v in (self.vm, clone)})
         self.assertEqual(0, self.host.stop())
 
+    def test_what_is_said_of_a_clone(self):
+        task = self.host.rest.post(f"/vms/{self.vm}/actions/clone", {"name_label": "copy"})["taskId"]
+        ended = self.host.rest.get(f"/tasks/{task}?wait=true")
+        said = [line["message"] for line in ended["infos"]]
+        self.assertEqual(["disk 1 of 2 made: copy xvda", "disk 2 of 2 made: copy xvdc"],
+                         [line.split(" (")[0] for line in said])
+        made = self.disks(ended["result"]["id"])
+        self.assertEqual([made["xvda"], made["xvdc"]], [line.split(" (")[1][:-1] for line in said])
+        self.assertNotIn("warnings", ended)
+
     def test_of_a_template_and_of_a_snapshot(self):
         snapshot = self.call(self.host, "vm.snapshot", self.vm)["id"]
         self.host.rest.post(f"/vms/{self.vm}/actions/convert_to_template?sync=true", {})

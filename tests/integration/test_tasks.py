@@ -104,6 +104,78 @@ class Tasks(AggregatorCase):
                 raise ConnectionError("it ended")
         self.fleet.restart_aggregator()
 
+    # --- what is said of them
+
+    def lines(self, *texts, warning=False):
+        m = messages()
+        return [m.TaskLine(at_ms=1794000000000 + i, warning=warning, text=text)
+                for i, text in enumerate(texts)]
+
+    def said(self, task):
+        found = self.rest.get(f"/tasks/{task}")
+        return tuple([line["message"] for line in found.get(kind, [])]
+                     for kind in ("infos", "warnings"))
+
+    def test_what_a_host_says_is_kept(self):
+        agent, stream, (vm,) = self.live()
+        self.rest.post(f"/vms/{vm}/actions/start")
+        command = stream.expect("command")
+        task = task_id(command)
+        m = messages()
+        stream.send(task_lines=m.TaskLines(id=command.id, line=self.lines("one", "two")))
+        wait_until("both are there", lambda: self.said(task) == (["one", "two"], []))
+        stream.send(task_lines=m.TaskLines(id=command.id, line=self.lines("one", "two")
+                                           + self.lines("look out", warning=True)))
+        self.end(stream, command.id)
+        self.assertEqual((["one", "two"], ["look out"]), self.said(task))
+        line = self.rest.get(f"/tasks/{task}")["infos"][0]
+        self.assertEqual({"message": "one", "data": {"at": 1794000000000}}, line)
+        self.crash()
+        self.assertEqual((["one", "two"], ["look out"]), self.said(task))
+
+    def test_nobody_else_says_anything(self):
+        _, stream, (vm,) = self.live()
+        _, other, _ = self.live(name="other")
+        self.rest.post(f"/vms/{vm}/actions/start")
+        command = stream.expect("command")
+        m = messages()
+        other.send(task_lines=m.TaskLines(id=command.id, line=self.lines("not mine")))
+        other.send(progress=m.CommandProgress(id=command.id, percent=99))
+        stream.send(task_lines=m.TaskLines(id=command.id, line=self.lines("mine")))
+        wait_until("it is there", lambda: self.said(task_id(command))[0])
+        self.assertEqual(["mine"], self.said(task_id(command))[0])
+
+    def test_what_is_no_task_ends_the_stream(self):
+        _, stream, _ = self.live()
+        stream.send(task_lines=messages().TaskLines(id=b"short", line=self.lines("x")))
+        self.assertIn("task_lines.id", str(stream.ended()))
+
+    def test_more_than_there_is_room_for(self):
+        _, stream, (vm,) = self.live()
+        self.rest.post(f"/vms/{vm}/actions/start")
+        command = stream.expect("command")
+        stream.send(task_lines=messages().TaskLines(
+            id=command.id, line=self.lines(*(f"line {i} " + "x" * 300 for i in range(200)))))
+        infos = wait_until("they are there", lambda: self.said(task_id(command))[0])
+        self.assertEqual(64, len(infos))
+        self.assertEqual(255, len(infos[0]))
+        self.assertIn("left out", infos[-1])
+
+    def test_a_host_that_leaves_and_an_abort(self):
+        agent, stream, (vm,) = self.live()
+        self.rest.post(f"/vms/{vm}/actions/start")
+        command = stream.expect("command")
+        self.assertEqual(204, self.rest.request("POST", f"/tasks/{task_id(command)}/actions/abort")[0])
+        self.assertEqual(["abort asked for by admin"], self.said(task_id(command))[0])
+        agent.close()
+        wait_until("it is said", lambda: "away" in "".join(self.said(task_id(command))[1]))
+
+    def test_who_was_refused_is_said(self):
+        stream, commands, group = self.group(1, refused=1)
+        warnings = self.said(group)[1]
+        self.assertEqual(1, len(warnings))
+        self.assertIn("no such VM", warnings[0])
+
     # --- groups
 
     def test_a_group_ends_with_its_parts(self):
@@ -158,9 +230,10 @@ class Tasks(AggregatorCase):
         self.end(stream, commands[0].id)
         self.crash()
         task = self.rest.get(f"/tasks/{group}")
-        self.assertEqual(["success", "pending"], [t["status"] for t in task["tasks"]])
+        parts = {t["status"]: t["id"] for t in task["tasks"]}
+        self.assertEqual({"success", "pending"}, parts.keys())
         self.assertEqual(50, task["progress"])
-        stale = task["tasks"][1]["id"]
+        stale = parts["pending"]
         self.assertEqual(204, self.rest.request("POST", f"/tasks/{stale}/actions/abort")[0])
         self.assertEqual("interrupted", self.ended(group)["status"])
 
@@ -192,10 +265,12 @@ class Tasks(AggregatorCase):
         done = other.expect("command")
         self.end(other, done.id)
         self.assertEqual(204, self.rest.request("DELETE", "/tasks")[0])
-        left = [t["id"] for t in self.rest.get("/tasks?fields=id&filter=status:pending")]
-        self.assertEqual(left, [t["id"] for t in self.rest.get("/tasks?fields=id")])
-        self.assertLessEqual({group, *(task_id(c) for c in commands)}, set(left))
+        left = {t["id"]: t for t in self.rest.get("/tasks?fields=id,status,properties")}
+        self.assertLessEqual({group, *(task_id(c) for c in commands)}, left.keys())
         self.assertNotIn(task_id(done), left)
+        for task in left.values():
+            group = left.get(task["properties"].get("parentId"), task)
+            self.assertEqual("pending", group["status"], "it, or what it is a part of")
         self.assertEqual(204, self.rest.request("DELETE", "/tasks")[0])
 
     def test_only_ones_own(self):

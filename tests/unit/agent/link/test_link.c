@@ -94,6 +94,9 @@ Test(message, results)
 				  .status = TASK_SUCCESS,
 				  .finished_at = 77};
 	struct mu_error err = {.code = MU_E_UNSUPPORTED, .text = "no"};
+	struct task_line lines[] = {{.at = 8, .text = (char[]){"one"}},
+				    {.at = 9, .warning = true, .text = (char[]){"two"}}};
+	struct task_lines said = {.lines = lines, .n = 2};
 	Muster__V1__AgentMessage *m = unpack(a, message_result(a, &e));
 
 	cr_assert_eq(m->result->status, MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_SUCCESS);
@@ -112,6 +115,10 @@ Test(message, results)
 	cr_assert_eq(m->result->status, MUSTER__V1__COMMAND_STATUS__COMMAND_STATUS_FAILURE);
 	m = unpack(a, message_progress(a, &e.task, 40));
 	cr_assert_eq(m->progress->percent, 40);
+	m = unpack(a, message_lines(a, &e.task, &said));
+	cr_assert_eq(m->task_lines->n_line, 2);
+	cr_assert_str_eq(m->task_lines->line[1]->text, "two");
+	cr_assert(m->task_lines->line[1]->warning && m->task_lines->line[1]->at_ms == 9);
 	m = unpack(a, message_certificate_request(a, "csr"));
 	cr_assert_str_eq(m->certificate_request->csr, "csr");
 }

@@ -131,7 +131,8 @@ Test(verbs, completion_knows_what_comes_next)
 			 "verify\ncall\nquery"
 			 "\nevents\ntop\nping\n");
 	words("task");
-	cr_expect_str_eq(before_options(print(complete)), "list\nshow\nwait\nabort\n");
+	cr_expect_str_eq(before_options(print(complete)),
+			 "list\nshow\nwait\nwatch\nabort\ndelete\nclear\n");
 	words("vm list");
 	cr_expect(strstr(print(complete), "--filter\n") && !strstr(text, "--force"));
 	words("vm stop");

@@ -327,6 +327,57 @@ Test(tasks, history_is_for_thirty_days)
 	cr_expect_not_null(tasks_find(t, &first), "it has not ended");
 }
 
+static const struct task_line *host_says(const struct host_id *host, const struct mu_uuid *id,
+					 size_t number)
+{
+	struct task_line line = {.from_host = true, .text = (char[]){"copied"}};
+
+	return tasks_host_says(t, host, id, number, &line);
+}
+
+/* A host tells all it has said, again and again: after a break, and with the result. */
+Test(tasks, what_is_said_of_them_is_kept_once)
+{
+	struct task_line own = {.warning = true, .text = (char[]){"its host is away"}};
+	struct mu_uuid id = sent(1, &host_a, 0);
+	struct mu_uuid nobody = id_of(77);
+
+	cr_assert_not_null(host_says(&host_a, &id, 0));
+	cr_assert_not_null(tasks_say(t, &id, &own));
+	cr_expect_null(host_says(&host_a, &id, 0));
+	cr_assert_not_null(host_says(&host_a, &id, 1));
+	cr_expect_null(host_says(&host_b, &id, 2), "it is not that one's");
+	cr_expect_null(host_says(&host_a, &nobody, 0));
+	cr_expect_null(tasks_say(t, &nobody, &own));
+	cr_expect_null(tasks_lines(t, &nobody));
+	cr_assert_eq(tasks_lines(t, &id)->n, 3);
+	cr_expect(tasks_lines(t, &id)->lines[1].warning);
+	finish(&id, TASK_SUCCESS);
+	cr_expect_null(host_says(&host_a, &id, 2), "it is over");
+	cr_expect_eq(tasks_lines(t, &id)->n, 3);
+}
+
+Test(tasks, too_much_said_of_old_ones_sends_them_away)
+{
+	enum { N = TASKS_LINES_MAX / TASK_LINES_MAX + 3 };
+	struct task_line line = {.text = (char[]){"x"}};
+	struct model_task old;
+	int n_gone = 0;
+
+	tasks_free(t);
+	t = tasks_new(N);
+	for (int i = 0; i < N; i++) {
+		struct mu_uuid id = sent(i, &host_a, 0);
+
+		for (int k = 0; k < TASK_LINES_MAX; k++)
+			cr_assert_not_null(tasks_say(t, &id, &line));
+		finish(&id, TASK_SUCCESS);
+	}
+	while (tasks_evict(t, 60, &old))
+		n_gone++;
+	cr_expect_eq(n_gone, N - TASKS_LINES_MAX / TASK_LINES_MAX);
+}
+
 Test(tasks, what_is_over_can_be_deleted)
 {
 	struct mu_error err = MU_ERROR_INIT;

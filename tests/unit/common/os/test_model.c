@@ -4,6 +4,7 @@
 #include "common/model/host_read.h"
 #include "common/model/object.h"
 #include "common/model/task.h"
+#include "common/model/task_lines.h"
 #include "common/model/vm.h"
 
 #include <criterion/criterion.h>
@@ -420,4 +421,40 @@ Test(model, derived_ids)
 	for (size_t i = 0; i < MU_ARRAY_SIZE(ids); i++)
 		for (size_t k = 0; k < i; k++)
 			cr_assert_not(mu_uuid_equal(&ids[i], &ids[k]), "%zu and %zu", i, k);
+}
+
+Test(model, what_is_said_of_a_task_is_bounded)
+{
+	struct task_lines l = {0};
+	char text[TASK_LINE_MAX + 50];
+	struct task_line line = {.at = 7, .warning = true, .from_host = true, .text = text};
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	text[3] = '\n';
+	cr_assert_not_null(task_lines_add(&l, &line));
+	cr_expect_eq(strlen(l.lines[0].text), TASK_LINE_MAX);
+	cr_expect_eq(l.lines[0].text[3], '?', "a line stays one");
+	cr_expect(l.lines[0].at == 7 && l.lines[0].warning && l.lines[0].from_host);
+	line.from_host = false;
+	for (int i = 1; i < TASK_LINES_MAX; i++)
+		cr_assert_not_null(task_lines_add(&l, &line));
+	cr_expect_eq(l.n, TASK_LINES_MAX);
+	cr_expect_str_eq(l.lines[TASK_LINES_MAX - 1].text, "more was said, and is left out");
+	cr_expect_null(task_lines_add(&l, &line));
+	cr_expect_eq(l.n_from_host, 1);
+	task_lines_deinit(&l);
+	cr_expect_eq(l.n, 0);
+}
+
+Test(model, what_a_task_is_about)
+{
+	struct model_task t = {.vm = {{{1}}}, .object = {{2}}, .op = VM_OP_START};
+
+	cr_expect_eq(task_object(&t)->bytes[0], 1);
+	t.n_parts = 2;
+	cr_expect_eq(task_object(&t)->bytes[0], 2);
+	t.n_parts = 0;
+	t.method[0] = 'x';
+	cr_expect_eq(task_object(&t)->bytes[0], 2);
 }
