@@ -22,6 +22,9 @@ class Case(unittest.TestCase):
         cls.addClassCleanup(cls.demo.remove)
         cls.demo.start()
         demo.wait_for("the hosts' VMs", lambda: len(cls.demo.rest("/rest/v0/vms?fields=id")) == 10)
+        for name in ("db-1", "web-1", "db-2", "web-2"):
+            demo.wait_for(f"{name} started with its host",
+                          lambda name=name: cls.demo.power(name) == "Running")
 
     def run_muster(self, code, *args, **kwargs):
         done = self.demo.muster(*args, **kwargs)
