@@ -6,10 +6,13 @@
  */
 #include "aggregator/cli/declare.h"
 #include "aggregator/cli/verbs.h"
+#include "common/os/clock.h"
 #include "common/yaml/yaml.h"
 
 #include <string.h>
-#include <unistd.h>
+#include <time.h>
+
+enum { LOOK_EVERY_MS = 100, LOOK_FOR_MS = 10000 };
 
 enum outcome { SAME, TO_CREATE, TO_CHANGE, CREATED, CHANGED, FAILED, _OUTCOME_COUNT };
 
@@ -108,14 +111,36 @@ static struct mu_value *seen_of(struct cli *cli, const struct plan *p)
 	return seen;
 }
 
+/* What was made, once the server knows it: what a host tells of it can come after its task's end.
+ */
+static int find_made(struct cli_declare *d, struct plan *now)
+{
+	const struct timespec span = {.tv_nsec = LOOK_EVERY_MS * 1000000L};
+	mu_msec end = mu_clock_monotonic() + LOOK_FOR_MS;
+	struct mu_error err = MU_ERROR_INIT;
+	int r;
+
+	for (;;) {
+		cli_declare_forget(d);
+		r = compare(d, now);
+		if (r != CLI_OK || now->outcome != TO_CREATE)
+			return r;
+		if (mu_clock_monotonic() > end)
+			break;
+		(void)nanosleep(&span, NULL); /* polls: nothing tells of all kinds of objects */
+	}
+	(void)mu_error_set(&err, MU_E_TIMEOUT,
+			   "%s %s: it was made, but is not to be seen yet; hint: apply again",
+			   now->doc->kind->noun, now->doc->name);
+	return cli_fail(&err);
+}
+
 /* What could not be said when it was made. */
 static int complete(struct cli_declare *d, struct plan *p)
 {
 	struct plan now = {.doc = p->doc};
-	int r;
+	int r = find_made(d, &now);
 
-	cli_declare_forget(d);
-	r = compare(d, &now);
 	if (r != CLI_OK || now.outcome != TO_CHANGE)
 		return r;
 	return cli_declare_change(d, p->doc->kind, &now.found, &now.diff, seen_of(d->cli, &now),
