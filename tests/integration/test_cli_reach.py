@@ -211,6 +211,8 @@ class Reach(unittest.TestCase):
                 continue
             verbs = [word for word in self.muster("complete", "--", noun).stdout.split()
                      if not word.startswith("-")]
+            if noun == "edit":  # what it edits, no verbs
+                verbs = []
             for verb in verbs or [""]:
                 self.assertTrue(f"muster {noun} {verb}".strip() in page, f"{noun} {verb}")
 
