@@ -41,3 +41,10 @@ uint32_t archive_crc32c_table(uint32_t crc, const void *data, size_t len)
 		crc = crc >> 8 ^ table[0][(crc ^ *p++) & 0xff];
 	return ~crc;
 }
+
+void archive_crc32c_rows_table(uint32_t crc[static CRC32C_ROWS], const void *data, size_t stride,
+			       size_t len)
+{
+	for (size_t i = 0; i < CRC32C_ROWS; i++)
+		crc[i] = archive_crc32c_table(crc[i], (const uint8_t *)data + i * stride, len);
+}

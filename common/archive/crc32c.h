@@ -14,5 +14,7 @@ void archive_crc32c_rows(uint32_t crc[static CRC32C_ROWS], const void *data, siz
 			 size_t len);
 /* The same by tables, for processors without the instruction. */
 uint32_t archive_crc32c_table(uint32_t crc, const void *data, size_t len);
+void archive_crc32c_rows_table(uint32_t crc[static CRC32C_ROWS], const void *data, size_t stride,
+			       size_t len);
 
 #endif

@@ -9,6 +9,5 @@ uint32_t archive_crc32c(uint32_t crc, const void *data, size_t len)
 void archive_crc32c_rows(uint32_t crc[static CRC32C_ROWS], const void *data, size_t stride,
 			 size_t len)
 {
-	for (size_t i = 0; i < CRC32C_ROWS; i++)
-		crc[i] = archive_crc32c(crc[i], (const uint8_t *)data + i * stride, len);
+	archive_crc32c_rows_table(crc, data, stride, len);
 }

@@ -41,6 +41,9 @@ Test(crc32c, of_rows_at_once)
 
 		for (size_t i = 0; i < CRC32C_ROWS; i++)
 			want[i] = archive_crc32c(crc[i], bytes + i * STRIDE, len);
+		archive_crc32c_rows_table(crc, bytes, STRIDE, len);
+		cr_assert_arr_eq(crc, want, sizeof want);
+		memcpy(crc, (uint32_t[CRC32C_ROWS]){0, 1, 2, 0xffffffff}, sizeof crc);
 		archive_crc32c_rows(crc, bytes, STRIDE, len);
 		cr_assert_arr_eq(crc, want, sizeof want);
 	}
