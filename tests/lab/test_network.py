@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""agent/network in a real dom0: its kernel has all kinds of links, and ifupdown and networkd are the real ones.
-
-NetworkManager is not in the image: what it is given is shown by tests/golden/agent/network only.
-"""
+"""agent/network in a real dom0: its kernel has all kinds of links, and ifupdown, networkd and NetworkManager are the
+real ones."""
 
 import contextlib
 import json
@@ -300,6 +298,82 @@ class Networkd(NetworkOfDom0):
             self.ok(probe.create(name="self"), "networkd")
             self.assertIn("UP", self.link("self")["flags"])
             self.ok(probe.delete("self"), "networkd")
+
+
+class NetworkManager(NetworkOfDom0):
+    """It has the spare card, eth2, and nothing else: what the lab itself uses is ifupdown's."""
+
+    CONF = "/etc/NetworkManager/conf.d/lab.conf"
+    PROFILES = "/etc/NetworkManager/system-connections"
+
+    @classmethod
+    def setUpClass(cls):
+        HOST.write(cls.CONF, "[main]\nno-auto-default=*\n[keyfile]\n"
+                             "unmanaged-devices=interface-name:eth0;interface-name:eth1;interface-name:xenbr*\n")
+        HOST.run("modprobe e1000; systemctl start NetworkManager")
+        cls.addClassCleanup(HOST.run, f"systemctl stop NetworkManager; rmmod e1000; rm {cls.CONF}")
+        HOST.wait_run("NetworkManager to have the card", "nmcli -g DEVICE device | grep -qx eth2")
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(HOST.run, "nmcli connection delete muster-lab-card; ip link set eth2 up", check=False)
+        HOST.run("nmcli connection add type ethernet ifname eth2 con-name muster-lab-card ipv4.method manual "
+                 "ipv4.addresses 192.0.2.1/24 ipv6.method disabled; nmcli --wait 60 connection up muster-lab-card")
+
+    def state(self):
+        return *super().state(), HOST.out(f"ls {self.PROFILES} | grep -v muster-lab-card; true")
+
+    def connections(self):
+        """What NetworkManager says is up: connection -> device."""
+        lines = HOST.out("nmcli -t -f NAME,DEVICE connection show --active").splitlines()
+        return dict(line.split(":") for line in lines)
+
+    def boot(self, *links):
+        """What a boot does: there are only the files, and NetworkManager starts."""
+        HOST.run("systemctl stop NetworkManager; " + "".join(f"ip link del {link}; " for link in links) +
+                 "systemctl start NetworkManager")
+
+    def is_in(self, port, bridge):
+        HOST.wait_run(f"{port} to be in {bridge}", f"ip link show {port} up master {bridge} | grep -q {port}")
+
+    def test_a_vlan_beside_an_address(self):
+        probe = self.probe()
+        probe.wait(lambda: probe.pif("eth2") and probe.pif("eth2")["ip"] == "192.0.2.1")
+        self.assertIn("the host itself talks over eth2", probe.create(name="lab", pif="eth2")["text"])
+        self.ok(probe.create(name="lab", pif="eth2", vlan=9, mtu=1400), "networkmanager")
+        self.assertEqual((self.link("eth2.9")["master"], self.link("eth2.9")["linkinfo"]["info_data"]["id"]), ("lab", 9))
+        self.assertEqual(self.link("lab")["mtu"], 1400)
+        self.assertEqual(HOST.out("ip -6 addr show lab"), "", "guests must not reach the host by it")
+        wanted = {"muster-lab-card": "eth2", "muster-lab": "lab", "muster-eth2.9": "eth2.9"}
+        self.assertLessEqual(wanted.items(), self.connections().items())
+        self.assertEqual(HOST.out(f"stat -c %a {self.PROFILES}/muster-lab.nmconnection"), "600")
+        self.assertIn("192.0.2.1", HOST.out("ip -br addr show eth2"))
+        HOST.run("systemctl restart NetworkManager")
+        self.is_in("eth2.9", "lab")
+        self.boot("eth2.9", "lab")
+        self.is_in("eth2.9", "lab")
+        HOST.wait_run("the card's address", "ip -br addr show eth2 | grep -q 192.0.2.1")
+        self.assertEqual((self.link("eth2.9")["linkinfo"]["info_data"]["id"], self.link("lab")["mtu"]), (9, 1400))
+        self.assertEqual(HOST.out("ip -6 addr show lab"), "")
+        probe.wait(lambda: (pif := probe.pif("eth2.9")) and pif["bridge"] == "lab" and pif["attached"])
+        self.ok(probe.delete("lab"), "networkmanager")
+        self.assertEqual(self.connections().get("muster-lab-card"), "eth2")
+        self.assertIn("192.0.2.1", HOST.out("ip -br addr show eth2"))
+
+    def test_a_card_of_its_own(self):
+        HOST.run("nmcli connection delete muster-lab-card; ip link set eth2 up")
+        probe = self.probe()
+        probe.wait(lambda: probe.pif("eth2") and not probe.pif("eth2")["ip"])
+        self.ok(probe.create(name="two", pif="eth2"), "networkmanager")
+        self.assertEqual(self.link("eth2")["master"], "two")
+        self.ok(probe.create(name="three", pif="eth2", vlan=3), "networkmanager")
+        self.assertEqual(self.link("eth2.3")["master"], "three")
+        self.boot("eth2.3", "two", "three")
+        for port, bridge in (("eth2", "two"), ("eth2.3", "three")):
+            self.is_in(port, bridge)
+        self.ok(probe.delete("three"), "networkmanager")
+        self.assertEqual(self.link("eth2")["master"], "two")
+        self.ok(probe.delete("two"), "networkmanager")
 
 
 if __name__ == "__main__":

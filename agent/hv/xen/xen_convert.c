@@ -64,6 +64,14 @@ int xen_cpuid_parse(libxl_cpuid_policy_list *policy, const char *text, struct mu
 	return 0;
 }
 
+/* As xl: a PV guest with a device of the host is shown where the host has memory. Otherwise the
+ * device's own might lie where the guest has its RAM. */
+static void show_memory_map(libxl_domain_config *config)
+{
+	if (config->c_info.type == LIBXL_DOMAIN_TYPE_PV && config->num_pcidevs > 0)
+		libxl_defbool_setdefault(&config->b_info.u.pv.e820_host, true);
+}
+
 int xen_config_to_libxl(libxl_ctx *ctx, const struct hv_vm_config *config, libxl_domain_config *ret,
 			struct mu_error *err)
 {
@@ -81,6 +89,7 @@ int xen_config_to_libxl(libxl_ctx *ctx, const struct hv_vm_config *config, libxl
 		    "libxl cannot read the configuration; hint: look for a value of "
 		    "the wrong type in the definition's libxl members");
 	xen_config_claim(ret, config->name);
+	show_memory_map(ret);
 	return xen_cpuid_parse(&ret->b_info.cpuid, config->cpuid, err);
 }
 

@@ -6,8 +6,9 @@
  *                    <-release--               <-detach---
  *
  * libxl would take a device from its driver without asking, so what dom0 needs is found out first.
- * Without an IOMMU nothing is passed through: libxl fails half-way then, and a device that a guest
- * controls could write all of the host's memory.
+ * Without an IOMMU nothing is passed through, to PV guests neither: libxl 4.17 refuses to build a
+ * domain with devices then (libxl_create.c, cap_hvm_directio), and fails half-way with one that
+ * runs.
  */
 #include "agent/hv/xen/xen_change.h"
 #include "agent/hv/xen/xen_pci.h"
@@ -71,6 +72,21 @@ static int check_iommu(struct job *job, struct mu_error *err)
 			    "iommu=1 on Xen's command line");
 }
 
+/* Xen gives a domain its tables of the IOMMU at its creation or never, and libxl asks for them only
+ * when it builds it with a device, or is told to. Whatever else Xen says here libxl says better. */
+static int check_domain_iommu(struct job *job, struct mu_error *err)
+{
+	uint32_t sbdf = (uint32_t)job->pci.domain << 16 | (uint32_t)job->pci.bus << 8 |
+			(uint32_t)job->pci.dev << 3 | job->pci.func;
+
+	if (xc_test_assign_device(job_xch(job), job->domid.value, sbdf) == 0 || errno != EOPNOTSUPP)
+		return 0;
+	return mu_error_set(err, MU_E_STATE,
+			    "the domain was started without PCI devices, so Xen gives it none "
+			    "while it runs; hint: attach it while the VM is halted, or let the "
+			    "VM's libxl.c_info.passthrough be \"enabled\" and start it anew");
+}
+
 /* 0 when no domain has it. As libxl notes it. */
 static uint32_t owner_of(struct job *job)
 {
@@ -78,7 +94,7 @@ static uint32_t owner_of(struct job *job)
 	char path[PATH_BYTES];
 	uint64_t domid;
 
-	(void)snprintf(path, sizeof path, "/libxl/pciback/%04x-%02x-%02x-%01x/domid",
+	(void)snprintf(path, sizeof path, XEN_PCI_NOTES "/%04x-%02x-%02x-%01x/domid",
 		       (unsigned)job->pci.domain, job->pci.bus, job->pci.dev, job->pci.func);
 	text = xs_read(job_xs(job), XBT_NULL, path, NULL);
 	return text && mu_parse_u64(text, &domid) && domid <= UINT32_MAX ? (uint32_t)domid : 0;
@@ -115,7 +131,9 @@ static int check_pci_attach(struct job *job, struct mu_error *err)
 				    "assignable first",
 				    device.address, device.driver[0] ? device.driver : "none");
 	}
-	return check_iommu(job, err);
+	if (xen_pci_check_pciback(err) < 0 || check_iommu(job, err) < 0)
+		return MU_FAILED;
+	return check_domain_iommu(job, err);
 }
 
 void job_pci_attach(struct job *job)
@@ -148,6 +166,17 @@ void job_pci_detach(struct job *job)
 		job_begun(job, libxl_device_pci_remove(job_ctx(job), domid, &job->pci, how));
 }
 
+/* A PV guest that stops closes its devices, but libxl 4.17 wants to find them connected when it
+ * destroys the domain (libxl__device_pci_remove_xenstore()). It gives up after 10 s and leaves what
+ * pciback has of the domain in xenstore, for which pciback keeps the device from all others. */
+void job_pci_let_go(struct job *job)
+{
+	char path[PATH_BYTES];
+
+	(void)snprintf(path, sizeof path, "/local/domain/0/backend/pci/%" PRIu32, job->domid.value);
+	(void)xs_rm(job_xs(job), XBT_NULL, path); /* most have none */
+}
+
 /* For libxl's calls that are done when they return. */
 static void called(struct job *job, int rc)
 {
@@ -168,7 +197,8 @@ void job_pci_assign(struct job *job)
 		job_finish(job, 0);
 		return;
 	}
-	if (xen_pci_check_idle(&device, &job->err) < 0 || check_iommu(job, &job->err) < 0) {
+	if (xen_pci_check_idle(&device, &job->err) < 0 || check_iommu(job, &job->err) < 0 ||
+	    xen_pci_check_pciback(&job->err) < 0) {
 		job_finish(job, MU_FAILED);
 		return;
 	}

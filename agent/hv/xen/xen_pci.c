@@ -177,6 +177,15 @@ int xen_pci_check_idle(const struct hv_host_pci *device, struct mu_error *err)
 	return 0;
 }
 
+int xen_pci_check_pciback(struct mu_error *err)
+{
+	if (access("/sys/bus/pci/drivers/" PCIBACK, F_OK) == 0)
+		return 0;
+	return mu_error_set(err, MU_E_UNSUPPORTED,
+			    "dom0's driver for PCI devices of guests is not loaded; hint: modprobe "
+			    "xen-pciback, and for every boot its name in /etc/modules-load.d");
+}
+
 /* ---- who has them ---- */
 
 struct xen_pci_owners {

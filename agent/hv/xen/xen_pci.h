@@ -9,12 +9,18 @@
 #include "agent/hv/hv_device.h"
 #include "common/base/error.h"
 
+/* In xenstore: what libxl notes of devices, by address with '-' for ':' and '.'; `domid` says which
+ * domain has it. (Before Xen 4.15 it was elsewhere.) */
+#define XEN_PCI_NOTES "/libxl/pci"
+
 /* Sorted by address; domid is 0 in all. */
 int xen_pci_list(struct hv_host_pci *ret_devices, size_t max, size_t *ret_n, struct mu_error *err);
 /* MU_E_NOT_FOUND */
 int xen_pci_find(const char *address, struct hv_host_pci *ret, struct mu_error *err);
 /* MU_E_STATE when dom0 needs it: a network card of it is up, or it has disks. */
 int xen_pci_check_idle(const struct hv_host_pci *device, struct mu_error *err);
+/* MU_E_UNSUPPORTED when the driver that devices are given away by is not loaded. */
+int xen_pci_check_pciback(struct mu_error *err);
 
 struct xen_pci_owners;
 

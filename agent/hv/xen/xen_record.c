@@ -53,11 +53,24 @@ static char *read_record(struct job *job)
 	return text;
 }
 
+/* libxl 4.17 compares the record's USB devices with a list that has neither controller nor port
+ * (usbdev has no from_xenstore), so it finds none of them and drops all. */
+static void amend_usb(struct job *job, libxl_domain_config *c)
+{
+	int n = 0;
+	libxl_device_usbdev *list = libxl_device_usbdev_list(job_ctx(job), job->domid.value, &n);
+
+	libxl_device_usbdev_list_free(c->usbdevs, c->num_usbdevs);
+	c->usbdevs = list;
+	c->num_usbdevs = list ? n : 0;
+}
+
 /* What libxl does not look up itself. */
 static void amend(struct job *job)
 {
 	libxl_domain_config *c = &job->record;
 
+	amend_usb(job, c);
 	for (int i = 0; job->kind == HV_NIC_RATE && i < c->num_nics; i++) {
 		if (c->nics[i].devid != job->nic.devid)
 			continue;

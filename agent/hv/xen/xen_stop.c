@@ -69,6 +69,7 @@ static void wait_over(struct job *job)
 static void gone(struct job *job)
 {
 	wait_over(job);
+	job_pci_let_go(job);
 	job_finish(job, job->err.code == MU_E_NONE ? 0 : MU_FAILED);
 }
 

@@ -391,8 +391,6 @@ void xen_store_withdraw(struct xen_store *s, struct hv_domid domid)
 
 /* ---- PCI devices ---- */
 
-/* What libxl notes of devices that it has attached. */
-#define PCI_PATH "/libxl/pciback"
 #define PCI_TOKEN "pci"
 
 struct pci_news {
@@ -415,7 +413,7 @@ static void deliver_owners(void *ctx)
 static void read_owners(struct xen_store *s)
 {
 	unsigned n_names = 0;
-	MU_CLEANUP(mu_free) char **names = xs_directory(s->xs, XBT_NULL, PCI_PATH, &n_names);
+	MU_CLEANUP(mu_free) char **names = xs_directory(s->xs, XBT_NULL, XEN_PCI_NOTES, &n_names);
 	struct pci_news *news = mu_xmalloc(sizeof *news);
 
 	*news = (struct pci_news){s, xen_pci_owners_new()};
@@ -424,7 +422,7 @@ static void read_owners(struct xen_store *s)
 		char path[PATH_BYTES];
 		uint64_t number;
 
-		(void)snprintf(path, sizeof path, PCI_PATH "/%s/domid", names[i]);
+		(void)snprintf(path, sizeof path, XEN_PCI_NOTES "/%s/domid", names[i]);
 		domid = xs_read(s->xs, XBT_NULL, path, NULL);
 		if (domid && mu_parse_u64(domid, &number) && number <= UINT32_MAX)
 			xen_pci_owners_add(news->owners, names[i], (uint32_t)number);
@@ -531,7 +529,7 @@ static int store_connect(struct xen_store *s, struct mu_error *err)
 		return mu_error_errno(err, errno, "cannot watch for domains in xenstore");
 	if (!xs_watch(s->xs, XEN_CPUPOOL_DIR, POOL_TOKEN))
 		return mu_error_errno(err, errno, "cannot watch for CPU pools in xenstore");
-	if (!xs_watch(s->xs, PCI_PATH, PCI_TOKEN)) /* fires at once */
+	if (!xs_watch(s->xs, XEN_PCI_NOTES, PCI_TOKEN)) /* fires at once */
 		return mu_error_errno(err, errno, "cannot watch for PCI devices in xenstore");
 	return 0;
 }

@@ -29,7 +29,8 @@ def command_line(image, folder, disk, data, lan=None):
     spec = machine()
     second = f"stream,id=n1,server=off,addr.type=unix,addr.path={lan}" if lan else "hubport,hubid=1,id=n1"
     return [
-        QEMU, "-accel", "tcg,thread=multi", "-cpu", spec["cpu"], "-smp", str(spec["vcpus"]),
+        QEMU, "-nodefaults", "-machine", spec["machine"], "-device", spec["iommu"],
+        "-accel", "tcg,thread=multi", "-cpu", spec["cpu"], "-smp", str(spec["vcpus"]),
         "-m", str(spec["memory_mib"]), "-display", "none", "-no-reboot",
         "-serial", f"file:{folder}/serial.log", "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
         "-kernel", f"{image}/xen", "-append", spec["xen_append"],
@@ -38,6 +39,7 @@ def command_line(image, folder, disk, data, lan=None):
         "-drive", f"file={data},if=virtio,format=qcow2,cache=unsafe",
         "-netdev", "user,id=n0,net=10.0.0.0/16,host=10.0.2.2,dns=10.0.2.3,dhcpstart=10.0.2.50", "-device", "virtio-net-pci,netdev=n0",
         "-netdev", second, "-device", "virtio-net-pci,netdev=n1",
+        "-netdev", "user,id=spare,net=10.9.0.0/24,host=10.9.0.2,dns=10.9.0.3,restrict=on",
         *(word for device in spec["devices"] for word in ("-device", device)),
     ]
 

@@ -203,6 +203,8 @@ def _boot_and_save(where, work, progress):
             time.sleep(0.5)  # polls: until sshd answers, with a deadline
         progress("ssh answers; trying a guest")
         _must(remote, "the boot's end", "systemctl is-system-running --wait | grep -Eq 'running|degraded'")
+        if remote.run("ip link show xenbr0 up && ip link show xenbr1 up", timeout=BOOT_DEADLINE_S).stdout.count("xenbr") < 2:
+            raise EmulatorFailed("dom0's bridges did not come up in time")
         _must(remote, "xl info", "xl info")
         _must(remote, "a PV guest", """cat > /tmp/try.cfg <<-END
 type="pv"
