@@ -109,7 +109,7 @@ class Passthrough(DiskCase, FleetCase):
         self.assertEqual("e1000", self.driver(card))
         self.host.wait_run("dom0 to have its card again", f"test -e {PCI}/{card}/net/{nic}")
         wait_until("it is seen to be dom0's", lambda: not self.seen(card)["assignable"], OP_DEADLINE, 1)
-        self.cannot_start(vm, ["not assignable"])
+        self.cannot_start(vm, ["belongs to dom0", "make it assignable first"])
 
     def has_it(self, vm, card):
         domid = self.domain(vm)["domid"]

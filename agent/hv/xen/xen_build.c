@@ -201,7 +201,7 @@ void job_create(struct job *job)
 	if (check_not_running(job, &job->err) < 0 || check_name_is_free(job, &job->err) < 0 ||
 	    job_check_needs(job->config, &job->err) < 0 ||
 	    xen_config_to_libxl(job_ctx(job), job->config, &job->xl, &job->err) < 0 ||
-	    check_memory(job, &job->err) < 0) {
+	    job_check_pci(job, &job->err) < 0 || check_memory(job, &job->err) < 0) {
 		job_finish(job, MU_FAILED);
 		return;
 	}

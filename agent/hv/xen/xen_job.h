@@ -126,6 +126,8 @@ void job_destroy(struct job *job);
 void job_save(struct job *job);
 /* The job's domain as it is now; 0 when it is gone. */
 bool job_probe(const struct job *job, struct hv_domain *ret);
+/* xen_passthrough.c: the devices of the host that it is to be built with, are they to be had? */
+int job_check_pci(struct job *job, struct mu_error *err);
 /* xen_passthrough.c: its domain is gone, and with it what that had of the host. */
 void job_pci_let_go(struct job *job);
 /* Looks again whether what it waits for has come. */

@@ -122,18 +122,26 @@ static int check_pci_attach(struct job *job, struct mu_error *err)
 				    "a PVH guest cannot have PCI devices of the host");
 	if (check_not_owned(job, err) < 0)
 		return MU_FAILED;
-	if (!device.assignable && job->device->pci.seize) {
-		if (xen_pci_check_idle(&device, err) < 0)
-			return MU_FAILED;
-	} else if (!device.assignable) {
-		return mu_error_set(err, MU_E_STATE,
-				    "PCI device %s belongs to dom0 (driver %s); hint: make it "
-				    "assignable first",
-				    device.address, device.driver[0] ? device.driver : "none");
-	}
-	if (xen_pci_check_pciback(err) < 0 || check_iommu(job, err) < 0)
+	if (xen_pci_check_given(&device, job->device->pci.seize, err) < 0 ||
+	    xen_pci_check_pciback(err) < 0 || check_iommu(job, err) < 0)
 		return MU_FAILED;
 	return check_domain_iommu(job, err);
+}
+
+int job_check_pci(struct job *job, struct mu_error *err)
+{
+	for (int i = 0; i < job->xl.num_pcidevs; i++) {
+		const libxl_device_pci *pci = &job->xl.pcidevs[i];
+		struct hv_host_pci device;
+		char address[sizeof device.address];
+
+		(void)snprintf(address, sizeof address, "%04x:%02x:%02x.%x", (unsigned)pci->domain,
+			       pci->bus, pci->dev, pci->func);
+		if (xen_pci_find(address, &device, err) < 0 ||
+		    xen_pci_check_given(&device, pci->seize, err) < 0)
+			return MU_FAILED;
+	}
+	return 0;
 }
 
 void job_pci_attach(struct job *job)

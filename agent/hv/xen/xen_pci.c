@@ -177,6 +177,18 @@ int xen_pci_check_idle(const struct hv_host_pci *device, struct mu_error *err)
 	return 0;
 }
 
+int xen_pci_check_given(const struct hv_host_pci *device, bool seize, struct mu_error *err)
+{
+	if (device->assignable)
+		return 0;
+	if (seize)
+		return xen_pci_check_idle(device, err);
+	return mu_error_set(err, MU_E_STATE,
+			    "PCI device %s belongs to dom0 (driver %s); hint: make it "
+			    "assignable first",
+			    device->address, device->driver[0] ? device->driver : "none");
+}
+
 int xen_pci_check_pciback(struct mu_error *err)
 {
 	if (access("/sys/bus/pci/drivers/" PCIBACK, F_OK) == 0)

@@ -19,6 +19,9 @@ int xen_pci_list(struct hv_host_pci *ret_devices, size_t max, size_t *ret_n, str
 int xen_pci_find(const char *address, struct hv_host_pci *ret, struct mu_error *err);
 /* MU_E_STATE when dom0 needs it: a network card of it is up, or it has disks. */
 int xen_pci_check_idle(const struct hv_host_pci *device, struct mu_error *err);
+/* MU_E_STATE when a guest cannot have it as it is: it is dom0's, and not to be seized, or needed.
+ */
+int xen_pci_check_given(const struct hv_host_pci *device, bool seize, struct mu_error *err);
 /* MU_E_UNSUPPORTED when the driver that devices are given away by is not loaded. */
 int xen_pci_check_pciback(struct mu_error *err);
 

@@ -59,3 +59,20 @@ Test(xen_pci, this_machine)
 	cr_expect_eq(err.code, MU_E_NOT_FOUND);
 	cr_expect(strstr(err.text, "ffff:ff:1f.7"), "%s", err.text);
 }
+
+Test(xen_pci, what_is_dom0s_is_given_by_dom0_first)
+{
+	struct hv_host_pci device = {.address = "0000:03:00.0", .driver = "e1000"};
+	struct mu_error err = MU_ERROR_INIT;
+
+	cr_expect_lt(xen_pci_check_given(&device, false, &err), 0);
+	cr_expect_eq(err.code, MU_E_STATE);
+	cr_expect(strstr(err.text, "0000:03:00.0 belongs to dom0 (driver e1000); hint: make it"),
+		  "%s", err.text);
+	device.driver[0] = '\0';
+	cr_expect_lt(xen_pci_check_given(&device, false, &err), 0);
+	cr_expect(strstr(err.text, "(driver none)"), "%s", err.text);
+	device.assignable = true;
+	cr_expect_eq(xen_pci_check_given(&device, false, NULL), 0);
+	cr_expect_eq(xen_pci_check_given(&device, true, NULL), 0);
+}
