@@ -4,6 +4,7 @@ there. Meanwhile the rest, which asks the agent itself: what is sampled is what 
 and under a guest that computes, reads a disk and sends, within two percent; and an aggregator whose power is cut loses
 no more than a step that nobody was told it has."""
 
+import functools
 import json
 import os
 import pathlib
@@ -37,6 +38,12 @@ while [ $i -lt 2000 ]; do i=$((i + 1)); done
 done
 exit
 """
+# What no cache answers, read and written a few times.
+SERVED, SERVED_LOAD = "10.77.0.3", """for i in 1 2 3 4 5 6 7 8 9 10; do
+echo 3 > /proc/sys/vm/drop_caches
+dd if=/dev/xvdb of=/dev/null bs=64k 2>/dev/null
+dd if=/dev/zero of=/dev/xvdb bs=64k count=64 oflag=direct 2>/dev/null
+done"""
 SEED = int(os.environ.get("MUSTER_SEED", "20261126"))
 CUTS, CUT_AFTER_MAX = 8, 160  # of a disk; writes and flushes until one
 TICKS = "/run/ticks"
@@ -164,6 +171,44 @@ class Metrics(OnXfs):
 
     # -- the tests; what the last one waits for goes on since the first began
 
+    @staticmethod
+    def total(values, begin, end):
+        """A sample stands for the time since the one before: a machine that is busy may have missed some."""
+        at = sorted(values)
+        return sum(values[b] * (b - a) for a, b in zip(at, at[1:]) if begin < b <= end)
+
+    def test_a_disk_that_qemu_serves(self):
+        """It has no counters in dom0: QEMU is asked, and what the guest's own kernel has counted is what it says."""
+        root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw", name_label="root")["id"]
+        data = self.call("vdi.create", self.sr, virtual_size=16 * MIB)["id"]
+        vm = self.define("served", vcpus=1, memory="128MiB", kernel=KERNELS["pv"], ramdisk="/srv/guest/cloud.cpio.gz",
+                         cmdline=f"console=hvc0 root=/dev/xvda1 quiet mitigations=off muster.ip={SERVED}/24",
+                         disks=[{"vdev": "xvda", "vdi": root}, {"vdev": "xvdb", "vdi": data, "backend": "qdisk"}],
+                         nics=[{"bridge": "xenbr1"}])
+        self.rest.action(vm, "start")
+        self.host.wait_run("the guest to answer", f"echo exit | busybox nc -w 5 {SERVED} 23", OP_DEADLINE)
+        domid, path = self.domain(vm)["domid"], f"/vms/{vm}"
+        self.host.run(f"xenstore-exists /local/domain/0/backend/qdisk/{domid}/51728")
+        # Quiet at both ends, so that it does not matter where in a step they lie.
+        before, begin = self.served(), self.host.dom0_now()
+        self.sampled_until(path, "vbd_xvdb_read", begin + STEP_S)
+        self.sh(SERVED_LOAD, SERVED)
+        after, end = self.served(), self.host.dom0_now() + 2 * STEP_S
+        self.sampled_until(path, "vbd_xvdb_read", end)
+        rows = self.all_rows(self.agent, path, begin - 60)
+        for name, least in (("read", 100 * MIB), ("write", 30 * MIB)):
+            moved = after[name] - before[name]
+            self.assertGreater(moved, least)
+            self.near(moved, self.total(rows[f"vbd_xvdb_{name}"], begin, end), name, 65536)
+            self.assertGreater(self.total(rows[f"vbd_xvdb_{name}_latency"], begin, end), 0)
+        self.rest.action(vm, "hard_shutdown")
+        self.call("vm.delete", vm)
+
+    def served(self):
+        """What the guest's kernel has moved: of Linux's `stat` the sectors."""
+        stat = self.sh("cat /sys/block/xvdb/stat", SERVED).split()
+        return {"read": int(stat[2]) * 512, "write": int(stat[6]) * 512}
+
     def test_a_guest_at_rest_agrees_with_xl(self):
         host = f"/hosts/{self.host_id}"
         wait_until("the guest is counted", lambda: self.newest(self.agent, host).get("vms") == 1, OP_DEADLINE, 1)
@@ -201,11 +246,7 @@ class Metrics(OnXfs):
         self.sampled_until(path, "vif_0_tx", end + 2 * STEP_S)
         rows = self.all_rows(self.agent, path, begin - 60)
         sr = self.all_rows(self.agent, f"/hosts/{self.host_id}", begin - 60)[f"read_{self.sr[:8]}"]
-
-        def total(values):
-            """A sample stands for the time since the one before: a machine that is busy may have missed some."""
-            at = sorted(values)
-            return sum(values[b] * (b - a) for a, b in zip(at, at[1:]) if begin < b <= end + 2 * STEP_S)
+        total = functools.partial(self.total, begin=begin, end=end + 2 * STEP_S)
         moved = {name: after[name] - before[name] for name in after}
         self.assertGreater(moved["vbd_xvdb_read"], 10 * MIB)
         self.assertGreater(moved["vif_0_tx"], MIB)
