@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "aggregator/cli/api.h"
+#include "aggregator/cli/api_call.h"
 
-#include "aggregator/cli/sse.h"
 #include "common/base/assert.h"
 #include "common/http/client.h"
 #include "common/json/json.h"
@@ -19,18 +18,9 @@ enum {
 	PROGRESS_EVERY_MS = 1000,
 	RETRY_EVERY_MS = 500,
 	RETRY_FOR_MS = 30000,
-	/* The server sends a ping every 30 s. */
-	EVENTS_IDLE_MS = 90000,
 	/* A disk that is converted for a download says nothing before the first byte. */
 	MOVE_IDLE_MS = 15 * 60 * 1000,
 	ERROR_TEXT_SHOWN = 300,
-};
-
-struct cli_api {
-	struct cli_api_options options;
-	char *base;          /* "https://host:port", no slash at the end */
-	char *authorization; /* "Bearer ...", or NULL */
-	bool answered;       /* there is a server, or was a moment ago */
 };
 
 const char *cli_api_default_socket(void)
@@ -75,28 +65,19 @@ struct cli_api *cli_api_free(struct cli_api *api)
 
 /* One call */
 
-struct call {
-	struct http_client_request request;
-	struct http_client_header headers[8];
-	struct http_client_response answer;
-	struct mu_str body;
-	char *url;
-	mu_msec begin;
-};
-
-static void call_deinit(struct call *c)
+void api_call_deinit(struct api_call *c)
 {
 	http_client_response_deinit(&c->answer);
 	mu_str_deinit(&c->body);
 	free(c->url);
 }
 
-static void call_init(struct call *c, const struct cli_api *api, const char *method,
-		      const char *path, const struct mu_value *body)
+void api_call_init(struct api_call *c, const struct cli_api *api, const char *method,
+		   const char *path, const struct mu_value *body)
 {
 	struct http_client_request *rq = &c->request;
 
-	*c = (struct call){.begin = mu_clock_monotonic(), .answer = HTTP_CLIENT_RESPONSE_INIT};
+	*c = (struct api_call){.begin = mu_clock_monotonic(), .answer = HTTP_CLIENT_RESPONSE_INIT};
 	c->url = mu_xasprintf("%s%s", api->base, path);
 	*rq = (struct http_client_request){
 	    .method = method,
@@ -121,15 +102,14 @@ static void call_init(struct call *c, const struct cli_api *api, const char *met
 		(void)fprintf(stderr, "> %s %s\n", method, path);
 }
 
-static void show_answer(const struct cli_api *api, const struct call *c, int status, size_t len)
+static void show_answer(const struct cli_api *api, const struct api_call *c, int status, size_t len)
 {
 	if (api->options.verbose)
 		(void)fprintf(stderr, "< %d, %zu bytes, %lld ms\n", status, len,
 			      (long long)(mu_clock_monotonic() - c->begin));
 }
 
-/* What to do about a call that got no answer. */
-static int add_hint(const struct cli_api *api, struct mu_error *err)
+int api_add_hint(const struct cli_api *api, struct mu_error *err)
 {
 	const char *hint = NULL;
 	struct mu_error plain;
@@ -164,8 +144,8 @@ enum mu_error_code cli_api_code_of_status(int status)
 	return MU_E_INTERNAL;
 }
 
-static int refused(const struct cli_api *api, struct mu_arena *a,
-		   const struct http_client_response *answer, struct mu_error *err)
+int api_refused(const struct cli_api *api, struct mu_arena *a,
+		const struct http_client_response *answer, struct mu_error *err)
 {
 	const char *text = NULL, *hint = "";
 	struct mu_value *body = NULL;
@@ -191,7 +171,7 @@ static int read_answer(const struct cli_api *api, struct mu_arena *a,
 	struct mu_value *body;
 
 	if (answer->status < 200 || answer->status > 299)
-		return refused(api, a, answer, err);
+		return api_refused(api, a, answer, err);
 	if (answer->body.len == 0)
 		body = mu_value_null(a);
 	else if (mu_json_read(a, answer->body.data, answer->body.len, &body, err) < 0)
@@ -201,10 +181,10 @@ static int read_answer(const struct cli_api *api, struct mu_arena *a,
 	return 0;
 }
 
-static int send(struct cli_api *api, struct call *c, struct mu_error *err)
+static int send(struct cli_api *api, struct api_call *c, struct mu_error *err)
 {
 	if (http_client_call(&c->request, &c->answer, err) < 0)
-		return add_hint(api, err);
+		return api_add_hint(api, err);
 	api->answered = true;
 	show_answer(api, c, c->answer.status, c->answer.body.len);
 	return 0;
@@ -214,15 +194,15 @@ static int call_within(struct cli_api *api, struct mu_arena *a, const char *meth
 		       const char *path, const struct mu_value *body, mu_msec timeout,
 		       const struct mu_value **ret_body, struct mu_error *err)
 {
-	struct call c;
+	struct api_call c;
 	int r;
 
-	call_init(&c, api, method, path, body);
+	api_call_init(&c, api, method, path, body);
 	c.request.timeout = timeout;
 	r = send(api, &c, err);
 	if (r == 0)
 		r = read_answer(api, a, &c.answer, ret_body, err);
-	call_deinit(&c);
+	api_call_deinit(&c);
 	return r;
 }
 
@@ -265,7 +245,7 @@ static const char *with_key(struct mu_arena *a, const char *path)
 }
 
 /* Sends it until there is an answer, or no hope for one. `again`: twice is as good as once. */
-static int send_patiently(struct cli_api *api, struct call *c, bool again, struct mu_error *err)
+static int send_patiently(struct cli_api *api, struct api_call *c, bool again, struct mu_error *err)
 {
 	mu_msec end = c->begin + RETRY_FOR_MS;
 	struct mu_error why = MU_ERROR_INIT;
@@ -315,12 +295,12 @@ static int call(struct cli_api *api, struct mu_arena *a, const char *method, con
 		char *ret_etag, struct mu_error *err)
 {
 	bool reads = strcmp(method, "GET") == 0, keyed = !reads && takes_key(method, path);
-	struct call c;
+	struct api_call c;
 	int r;
 
 	if (is_only_shown(api, method, path))
 		return show(method, path, body, err);
-	call_init(&c, api, method, keyed ? with_key(a, path) : path, body);
+	api_call_init(&c, api, method, keyed ? with_key(a, path) : path, body);
 	if (if_match && *if_match)
 		c.headers[c.request.n_headers++] =
 		    (struct http_client_header){"if-match", if_match};
@@ -331,7 +311,7 @@ static int call(struct cli_api *api, struct mu_arena *a, const char *method, con
 		r = read_answer(api, a, &c.answer, ret_body, err);
 	if (r == 0 && ret_etag)
 		http_client_header(&c.answer, "etag", ret_etag, CLI_API_ETAG_TEXT);
-	call_deinit(&c);
+	api_call_deinit(&c);
 	return r;
 }
 
@@ -361,12 +341,12 @@ int cli_api_move(struct cli_api *api, struct mu_arena *a, const char *method, co
 		 const struct http_client_bytes *bytes, struct http_client_response *ret_response,
 		 struct mu_error *err)
 {
-	struct call c;
+	struct api_call c;
 	int r;
 
 	if (is_only_shown(api, method, path))
 		return show(method, path, NULL, err);
-	call_init(&c, api, method, path, NULL);
+	api_call_init(&c, api, method, path, NULL);
 	c.request.idle_timeout = MOVE_IDLE_MS;
 	for (size_t i = 0; i < n_headers; i++) {
 		mu_assert(c.request.n_headers < MU_ARRAY_SIZE(c.headers));
@@ -374,26 +354,26 @@ int cli_api_move(struct cli_api *api, struct mu_arena *a, const char *method, co
 	}
 	r = http_client_move(&c.request, bytes, ret_response, err);
 	show_answer(api, &c, ret_response->status, ret_response->body.len);
-	call_deinit(&c);
+	api_call_deinit(&c);
 	if (r < 0)
-		return add_hint(api, err);
-	return ret_response->status < 400 ? 0 : refused(api, a, ret_response, err);
+		return api_add_hint(api, err);
+	return ret_response->status < 400 ? 0 : api_refused(api, a, ret_response, err);
 }
 
 int cli_api_text(struct cli_api *api, struct mu_arena *a, const char *path, const char **ret_text,
 		 struct mu_error *err)
 {
-	struct call c;
+	struct api_call c;
 	int r;
 
-	call_init(&c, api, "GET", path, NULL);
+	api_call_init(&c, api, "GET", path, NULL);
 	r = send_patiently(api, &c, true, err);
 	if (r == 0 && (c.answer.status < 200 || c.answer.status > 299))
-		r = refused(api, a, &c.answer, err);
+		r = api_refused(api, a, &c.answer, err);
 	if (r == 0)
 		*ret_text = mu_arena_strndup(a, c.answer.body.data ? c.answer.body.data : "",
 					     c.answer.body.len);
-	call_deinit(&c);
+	api_call_deinit(&c);
 	return r;
 }
 
@@ -481,161 +461,6 @@ int cli_api_wait(struct cli_api *api, struct mu_arena *a, const char *task, mu_m
 	return CLI_API_RUNNING;
 }
 
-/* Lines */
-
-struct lines {
-	struct mu_arena *arena;
-	bool (*each)(void *ctx, const struct mu_value *line);
-	void *ctx;
-	struct mu_error err;
-};
-
-static bool on_line(const char *text, void *ctx)
-{
-	struct lines *l = ctx;
-	struct mu_value *line;
-
-	mu_arena_reset(l->arena);
-	if (mu_json_read(l->arena, text, strlen(text), &line, &l->err) < 0) {
-		(void)mu_error_prefix(&l->err, "a line of the server's is no JSON");
-		return false;
-	}
-	return l->each(l->ctx, line);
-}
-
-int cli_api_lines(struct cli_api *api, const char *path,
-		  bool (*each)(void *ctx, const struct mu_value *line), void *ctx,
-		  struct mu_error *err)
-{
-	__attribute__((
-	    cleanup(http_client_response_deinit_cleanup))) struct http_client_response answer =
-	    HTTP_CLIENT_RESPONSE_INIT;
-	struct lines l = {.arena = mu_arena_new(), .each = each, .ctx = ctx, .err = MU_ERROR_INIT};
-	struct call c;
-	int r;
-
-	call_init(&c, api, "GET", path, NULL);
-	r = http_client_stream(&c.request, on_line, &l, &answer, err);
-	if (r < 0)
-		r = add_hint(api, err);
-	else if (l.err.code != MU_E_NONE)
-		r = mu_error_set(err, l.err.code, "%s", l.err.text);
-	else if (answer.status > 299)
-		r = refused(api, l.arena, &answer, err);
-	call_deinit(&c);
-	mu_arena_free(l.arena);
-	return r;
-}
-
-/* Events */
-
-struct events {
-	const struct cli_api *api;
-	struct cli_sse sse;
-	struct mu_arena *arena;
-	bool (*each)(void *ctx, const char *event, const struct mu_value *object);
-	void *ctx;
-	char *since; /* NULL: nobody wants to come back */
-	bool ended;  /* by each() */
-	struct mu_error err;
-};
-
-/* Keep where the stream is. Was that known before? Else there is nothing to wait for yet. */
-static bool had_its_place(struct events *e)
-{
-	bool known = e->since[0] != '\0';
-
-	/* Behind a gap the place is the newest, whatever that is when one comes back. */
-	(void)snprintf(e->since, CLI_API_EVENT_ID_MAX, "%s",
-		       strcmp(cli_sse_event(&e->sse), "gap") == 0 ? "" : cli_sse_id(&e->sse));
-	e->ended = !known;
-	return known;
-}
-
-static bool on_event_line(const char *line, void *ctx)
-{
-	struct events *e = ctx;
-	struct mu_value *object;
-	const char *event;
-
-	if (!cli_sse_line(&e->sse, line))
-		return true;
-	event = cli_sse_event(&e->sse);
-	if (strcmp(event, "init") == 0 || strcmp(event, "ping") == 0) {
-		if (e->api->options.verbose)
-			(void)fprintf(stderr, "< %s\n", event);
-		return !e->since || had_its_place(e);
-	}
-	if (e->since)
-		(void)had_its_place(e);
-	mu_arena_reset(e->arena);
-	if (mu_json_read(e->arena, cli_sse_data(&e->sse), strlen(cli_sse_data(&e->sse)), &object,
-			 &e->err) < 0) {
-		(void)mu_error_prefix(&e->err, "the server's event is no JSON");
-		return false;
-	}
-	e->ended = !e->each(e->ctx, event, object);
-	return !e->ended;
-}
-
-static int stream(struct cli_api *api, struct events *e, const char *path, struct mu_error *err)
-{
-	struct call c;
-	int r;
-
-	cli_sse_init(&e->sse);
-	call_init(&c, api, "GET", path, NULL);
-	c.request.idle_timeout = EVENTS_IDLE_MS;
-	r = http_client_stream(&c.request, on_event_line, e, &c.answer, err);
-	if (r < 0)
-		r = add_hint(api, err);
-	else if (e->err.code != MU_E_NONE)
-		r = mu_error_set(err, e->err.code, "%s", e->err.text);
-	else if (c.answer.status > 299)
-		r = refused(api, e->arena, &c.answer, err);
-	else if (!e->ended)
-		r = mu_error_set(err, MU_E_UNAVAILABLE,
-				 "the server has ended the stream of events");
-	call_deinit(&c);
-	cli_sse_deinit(&e->sse);
-	return r;
-}
-
-int cli_api_events(struct cli_api *api, const char *const *collections, size_t n_collections,
-		   bool (*each)(void *ctx, const char *event, const struct mu_value *object),
-		   void *ctx, struct mu_error *err)
-{
-	MU_CLEANUP(mu_arena_free) struct mu_arena *arena = mu_arena_new();
-	MU_CLEANUP(mu_str_deinit) struct mu_str path = MU_STR_INIT;
-	struct events e = {
-	    .api = api, .arena = arena, .each = each, .ctx = ctx, .err = MU_ERROR_INIT};
-
-	mu_str_add(&path, "/rest/v0/events?collections=");
-	for (size_t i = 0; i < n_collections; i++)
-		mu_str_printf(&path, "%s%s", i ? "," : "", collections[i]);
-	return stream(api, &e, path.data, err);
-}
-
-static bool stop(void *ctx, const char *event, const struct mu_value *object)
-{
-	(void)ctx;
-	(void)event;
-	(void)object;
-	return false;
-}
-
-int cli_api_await(struct cli_api *api, const char *collection,
-		  char since[static CLI_API_EVENT_ID_MAX], struct mu_error *err)
-{
-	MU_CLEANUP(mu_arena_free) struct mu_arena *arena = mu_arena_new();
-	struct events e = {
-	    .api = api, .arena = arena, .each = stop, .since = since, .err = MU_ERROR_INIT};
-	const char *path = mu_arena_printf(arena, "/rest/v0/events?collections=%s%s%s", collection,
-					   *since ? "&since=" : "", since);
-
-	return stream(api, &e, path, err);
-}
-
 /* WebSocket */
 
 int cli_api_may_upgrade(struct cli_api *api, struct mu_arena *a, const char *path,
@@ -645,17 +470,17 @@ int cli_api_may_upgrade(struct cli_api *api, struct mu_arena *a, const char *pat
 	__attribute__((
 	    cleanup(http_client_response_deinit_cleanup))) struct http_client_response answer =
 	    HTTP_CLIENT_RESPONSE_INIT;
-	struct call c;
+	struct api_call c;
 	int r;
 
-	call_init(&c, api, "GET", path, NULL);
+	api_call_init(&c, api, "GET", path, NULL);
 	c.request.timeout = CALL_MS;
 	r = http_client_call(&c.request, &answer, err);
 	if (r < 0)
-		r = add_hint(api, err);
+		r = api_add_hint(api, err);
 	else if (answer.status != UPGRADE_REQUIRED)
-		r = refused(api, a, &answer, err);
-	call_deinit(&c);
+		r = api_refused(api, a, &answer, err);
+	api_call_deinit(&c);
 	return r;
 }
 
