@@ -85,6 +85,7 @@ static void app_free(void *ctx)
 	sign_ins_free(app->sign_ins);
 	refused_free(app->refused);
 	users_free(app->users);
+	tags_free(app->tags);
 	app_access_free(app);
 	free(app->fleet_address);
 	mu_timer_free(app->task_timer);
@@ -133,6 +134,7 @@ int app_open(const struct app_options *options, struct app **ret_app, struct mu_
 	app->users = users_new(app);
 	app->sign_ins = sign_ins_new(app);
 	app->refused = refused_new(app);
+	app->tags = tags_new();
 	app->enrolling = mu_map_new();
 	app_admin_ops(app, &app->admin);
 	if (open_state(app, err) < 0 || app_load(app, err) < 0) {

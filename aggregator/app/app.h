@@ -8,6 +8,7 @@
 
 #include "aggregator/app/options.h"
 #include "aggregator/core/inventory.h"
+#include "aggregator/core/tags.h"
 #include "aggregator/core/tasks.h"
 #include "aggregator/fleet/ca.h"
 #include "aggregator/fleet/fleet.h"
@@ -57,6 +58,7 @@ struct app {
 	struct users *users;       /* users.h */
 	struct sign_ins *sign_ins; /* sign_in.h */
 	struct refused *refused;   /* refusals.h */
+	struct tags *tags;         /* of hosts, networks, the pool */
 	struct mu_map *enrolling;  /* host ids whose enrolment is being stored */
 	struct mu_timer *daily;    /* certificates, what is over */
 	char *fleet_address;
@@ -110,6 +112,11 @@ void app_key_put(struct app *app, const struct rest_key *key,
 		 void (*done)(void *arg, const struct mu_error *err), void *arg);
 void app_key_drop(struct app *app, const struct rest_key *key);
 int app_keys_load(struct app *app, struct mu_error *err);
+
+/* tags.c */
+int app_tags_load(struct app *app, struct mu_error *err);
+void app_tag(struct app *app, const struct rest_tagging *what, const struct admin_asker *who,
+	     void (*done)(void *arg, const struct mu_error *err), void *arg);
 /* operations.c: store a new task with its audit record, then confirm and send it; done() as in
  * app_vm_op(). */
 void app_task_start(struct app *app, const struct model_task *task, const char *arguments,

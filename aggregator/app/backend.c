@@ -275,6 +275,21 @@ static void key_drop(void *ctx, const struct rest_key *key)
 	app_key_drop(ctx, key);
 }
 
+static size_t tags_of_object(void *ctx, const struct mu_uuid *id, char *const **ret_tags)
+{
+	const struct app *app = ctx;
+
+	return tags_of(app->tags, id, ret_tags);
+}
+
+static void tag(void *ctx, const struct rest_tagging *what, const struct rest_user *user,
+		const char *from, void (*done)(void *arg, const struct mu_error *err), void *arg)
+{
+	const struct admin_asker who = {.user = user->name, .from = from};
+
+	app_tag(ctx, what, &who, done, arg);
+}
+
 static void refused(void *ctx, const struct rest_refusal *refusal)
 {
 	const struct app *app = ctx;
@@ -322,5 +337,7 @@ void app_rest_backend(struct app *app, struct rest_backend *ret)
 	    .console_open = console_open,
 	    .transfer_open = transfer_open,
 	    .refused = refused,
+	    .tags_of = tags_of_object,
+	    .tag = tag,
 	};
 }

@@ -7,6 +7,7 @@
  */
 #include "aggregator/app/app.h"
 #include "aggregator/store/hosts.h"
+#include "aggregator/store/tags.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/log/log.h"
@@ -328,6 +329,7 @@ static void forget_host(struct app *app, const struct host_id *id)
 	fleet_host_remove(app->fleet, id, MU_E_DENIED,
 			  "this host was removed; hint: enrol it with a join token");
 	app_tasks_forget_host(app, id);
+	tags_forget(app->tags, &id->uuid);
 	inventory_host_remove(app->inventory, id, &app->changes);
 	app_publish(app);
 	for (size_t i = 0; (c = mu_map_next(app->certs, &i, NULL, NULL));) {
@@ -372,8 +374,10 @@ void app_host_revoke(struct app *app, const struct host_id *id, bool forget,
 	}
 	tx = store_begin(app->store);
 	store_certs_revoke_all(tx, id, mu_clock_wall());
-	if (forget)
+	if (forget) {
 		store_hosts_delete(tx, id);
+		store_tags_forget(tx, &id->uuid);
+	}
 	app_audit(app, tx, who, forget ? "host.remove" : "host.revoke", &id->uuid, "success", "");
 	store_commit(tx, STORE_OR_FAIL, revocation_stored, rv);
 }

@@ -253,7 +253,7 @@ int app_load(struct app *app, struct mu_error *err)
 	    store_task_lines_list(app->store, load_line, app, err) < 0 ||
 	    store_certs_list(app->store, load_cert, app, err) < 0 ||
 	    store_joins_list(app->store, load_join, app, err) < 0 ||
-	    users_load(app->users, err) < 0 ||
+	    users_load(app->users, err) < 0 || app_tags_load(app, err) < 0 ||
 	    store_tokens_list(app->store, load_token, app, err) < 0)
 		return mu_error_prefix(err, "reading the database");
 	app_publish(app); /* conflicts; nobody listens for the rest yet */

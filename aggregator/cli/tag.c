@@ -8,8 +8,14 @@ static const struct {
 	const char *noun;
 	const char *collection;
 } taggable[] = {
-    {"vm", "vms"},   {"snapshot", "vm-snapshots"}, {"template", "vm-templates"}, {"sr", "srs"},
+    {"vm", "vms"},
+    {"snapshot", "vm-snapshots"},
+    {"template", "vm-templates"},
+    {"sr", "srs"},
     {"vdi", "vdis"},
+    {"host", "hosts"},
+    {"network", "networks"},
+    {"pool", "pools"},
 };
 
 static const char *collection_of(const char *noun, struct mu_error *err)
@@ -17,8 +23,10 @@ static const char *collection_of(const char *noun, struct mu_error *err)
 	for (size_t i = 0; i < MU_ARRAY_SIZE(taggable); i++)
 		if (strcmp(taggable[i].noun, noun) == 0)
 			return taggable[i].collection;
-	(void)mu_error_set(err, MU_E_INVALID,
-			   "'%.40s' has no tags; hint: vm, snapshot, template, sr or vdi", noun);
+	(void)mu_error_set(
+	    err, MU_E_INVALID,
+	    "'%.40s' has no tags; hint: vm, snapshot, template, sr, vdi, host, network or pool",
+	    noun);
 	return NULL;
 }
 

@@ -319,6 +319,12 @@ static const struct {
 		    "DELETE FROM tasks WHERE parts > 0;"
 		    "ALTER TABLE tasks DROP COLUMN parts;"
 		    "ALTER TABLE tasks DROP COLUMN parent;"},
+    /* Tags of hosts, networks and the pool. */
+    [12] = {.up = "CREATE TABLE tags("
+		  " object BLOB NOT NULL CHECK (length(object) = 16),"
+		  " tag TEXT NOT NULL,"
+		  " UNIQUE (object, tag)) STRICT;",
+	    .down = "DROP TABLE tags;"},
 };
 
 static int pragma_int(sqlite3 *db, const char *sql, int *ret, struct mu_error *err)

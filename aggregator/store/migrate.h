@@ -10,7 +10,7 @@
 
 #include <sqlite3.h>
 
-enum { MIGRATE_NEWEST = 11 };
+enum { MIGRATE_NEWEST = 12 };
 
 /* 0 = empty. MU_E_UNSUPPORTED when it is no Muster database or a newer one. */
 int migrate_version(sqlite3 *db, int *ret_version, struct mu_error *err);

@@ -217,6 +217,11 @@ static const struct {
     [STMT_ALARM_TARGET_LIST] = {"alarm_target_list",
 				"SELECT id, name, target FROM alarm_targets ORDER BY rowid"},
 
+    [STMT_TAG_PUT] = {"tag_put", "INSERT OR IGNORE INTO tags(object, tag) VALUES (?1, ?2)"},
+    [STMT_TAG_DELETE] = {"tag_delete", "DELETE FROM tags WHERE object = ?1 AND tag = ?2"},
+    [STMT_TAG_FORGET] = {"tag_forget", "DELETE FROM tags WHERE object = ?1"},
+    [STMT_TAG_LIST] = {"tag_list", "SELECT object, tag FROM tags ORDER BY rowid"},
+
     [STMT_KEY_PUT] = {"key_put",
 		      "INSERT INTO request_keys(user, key, request, at, status, type, location,"
 		      " body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"

@@ -139,6 +139,9 @@ struct http_reply *rest_get_pool(struct rest_call *c);
 struct http_reply *rest_get_tasks(struct rest_call *c);
 struct http_reply *rest_get_task(struct rest_call *c);
 struct http_reply *rest_delete_tasks(struct rest_call *c);
+struct http_reply *rest_tag_host(struct rest_call *c); /* tags.c: PUT, DELETE */
+struct http_reply *rest_tag_network(struct rest_call *c);
+struct http_reply *rest_tag_pool(struct rest_call *c);
 struct http_reply *rest_delete_task(struct rest_call *c);
 struct http_reply *rest_post_task_abort(struct rest_call *c);      /* 204 */
 struct http_reply *rest_post_task_abort_told(struct rest_call *c); /* {"success": true} */

@@ -22,6 +22,8 @@ struct mu_value *rest_pool_id(struct rest_render *r, const void *object);
 struct mu_value *rest_object_name(struct rest_render *r, const void *object);
 struct mu_value *rest_object_description(struct rest_render *r, const void *object);
 struct mu_value *rest_object_tags(struct rest_render *r, const void *object);
+/* tags.c: of what has them with whoever serves this. */
+struct mu_value *rest_kept_tags(struct rest_render *r, const struct mu_uuid *id);
 
 /* What every object of XO's begins with. */
 #define REST_COMMON_FIELDS                                                                         \

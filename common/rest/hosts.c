@@ -210,6 +210,11 @@ static struct mu_value *host_boot_id(struct rest_render *r, const void *object)
 	return mu_value_string(r->arena, host(object)->boot_id);
 }
 
+static struct mu_value *host_tags(struct rest_render *r, const void *object)
+{
+	return rest_kept_tags(r, &((const struct model_host *)object)->id.uuid);
+}
+
 static const struct rest_field fields[] = {
     {"id", host_id},
     {"uuid", host_id},
@@ -255,7 +260,7 @@ static const struct rest_field fields[] = {
     {"hvmCapable", host_hvm},
     {"zstdSupported", rest_false},
     {"current_operations", rest_empty_object},
-    {"tags", rest_empty_list},
+    {"tags", host_tags},
     /* Ours */
     {"connected", host_connected},
     {"lastSeen", host_last_seen},

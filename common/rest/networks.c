@@ -56,11 +56,16 @@ static struct mu_value *network_managed(struct rest_render *r, const void *objec
 	return mu_value_bool(r->arena, network(object)->managed);
 }
 
+static struct mu_value *network_tags(struct rest_render *r, const void *object)
+{
+	return rest_kept_tags(r, rest_object_id(object));
+}
+
 static const struct rest_field fields[] = {
     REST_COMMON_FIELDS,
     {"name_label", rest_object_name},
     {"name_description", rest_object_description},
-    {"tags", rest_object_tags},
+    {"tags", network_tags},
     {"MTU", network_mtu},
     {"bridge", network_bridge},
     {"PIFs", network_pifs},

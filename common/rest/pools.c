@@ -83,6 +83,11 @@ static struct mu_value *pool_cpus(struct rest_render *r, const void *object)
 	return v;
 }
 
+static struct mu_value *pool_tags(struct rest_render *r, const void *object)
+{
+	return rest_kept_tags(r, &pool(object)->id);
+}
+
 static const struct rest_field fields[] = {
     {"id", rest_pool_id},
     {"uuid", rest_pool_id},
@@ -103,7 +108,7 @@ static const struct rest_field fields[] = {
     {"platform_version", pool_version},
     {"otherConfig", rest_empty_object},
     {"current_operations", rest_empty_object},
-    {"tags", rest_empty_list},
+    {"tags", pool_tags},
 };
 
 static const struct mu_uuid *pool_uuid(const void *object)

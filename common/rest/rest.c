@@ -102,6 +102,12 @@ static struct http_reply *get_gui_routes(struct rest_call *c)
 #define MESSAGES(collection, of, resource)                                                         \
 	OF_ONE(collection, "messages", rest_get_messages_of, of, resource)
 #define TASKS(collection, of, resource) OF_ONE(collection, "tasks", rest_get_tasks_of, of, resource)
+#define KEPT_TAGS(collection, handler, resource)                                                   \
+	{{HTTP_PUT, "/rest/v0/" collection "/{id}/tags/{tag}", resource ":update:tags"}, handler}, \
+	{                                                                                          \
+		{HTTP_DELETE, "/rest/v0/" collection "/{id}/tags/{tag}", resource ":update:tags"}, \
+		    handler                                                                        \
+	}
 /* The same, with what has been of each. */
 #define LOOK_ALL(collection, of, resource)                                                         \
 	LOOK(collection, of, resource), ALARMS(collection, of, resource),                          \
@@ -173,6 +179,9 @@ static const struct route routes[] = {
     {{HTTP_GET, "/rest/v0/pools", "pool:read"}, rest_get_pools},
     {{HTTP_GET, "/rest/v0/pools/{id}", "pool:read"}, rest_get_pool},
     {{HTTP_GET, "/rest/v0/pools/{id}/stats", "pool:read"}, rest_get_pool_stats},
+    KEPT_TAGS("hosts", rest_tag_host, "host"),
+    KEPT_TAGS("networks", rest_tag_network, "network"),
+    KEPT_TAGS("pools", rest_tag_pool, "pool"),
     {{HTTP_GET, "/rest/v0/tasks", "task:read"}, rest_get_tasks},
     {{HTTP_GET, "/rest/v0/tasks/{id}", "task:read"}, rest_get_task},
     {{HTTP_DELETE, "/rest/v0/tasks", REST_SIGNED_IN}, rest_delete_tasks},

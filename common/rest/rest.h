@@ -108,6 +108,15 @@ struct rest_refusal {
 	const char *why;
 };
 
+/* A tag of what has none of its own. */
+enum rest_tagged { REST_TAGGED_HOST, REST_TAGGED_NETWORK, REST_TAGGED_POOL, _REST_TAGGED_COUNT };
+struct rest_tagging {
+	enum rest_tagged kind;
+	struct mu_uuid object;
+	const char *tag;
+	bool add;
+};
+
 struct rest_backend {
 	void *ctx;
 	/* Fill *ret_user, or fail with MU_E_UNAUTHENTICATED. `token` is the bearer token or cookie
@@ -210,6 +219,13 @@ struct rest_backend {
 			     void (*done)(void *arg, const struct mu_error *err), void *arg);
 	/* MU_FAILED: why it may not be forgotten now. With tasks_delete. */
 	int (*task_check_delete)(void *ctx, const struct mu_uuid *id, struct mu_error *err);
+	/* Tags of hosts, networks and the pool: how many, *ret_tags valid until the next loop turn.
+	 * Optional, both: NULL = they have none. */
+	size_t (*tags_of)(void *ctx, const struct mu_uuid *id, char *const **ret_tags);
+	/* done() when it is durable and shown, never inside the call. */
+	void (*tag)(void *ctx, const struct rest_tagging *what, const struct rest_user *user,
+		    const char *from, void (*done)(void *arg, const struct mu_error *err),
+		    void *arg);
 	/* What was said of a task, NULL = nothing; valid until the next loop turn. Optional. */
 	const struct task_lines *(*task_lines)(void *ctx, const struct mu_uuid *id);
 	int (*task_abort)(void *ctx, const struct mu_uuid *id, const struct rest_user *user,

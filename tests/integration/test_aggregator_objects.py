@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What hosts have besides VMs, from an agent's messages to REST and events."""
 
+import contextlib
 import json
 import os
+import sqlite3
 import subprocess
 import unittest
 import uuid
@@ -73,6 +75,37 @@ class Objects(AggregatorCase):
         self.assertTrue(welcome.resume)
         self.wait_object(f"/srs/{sr}", lambda o: o["attached"])
         s.close()
+
+    def test_tags_that_no_host_keeps(self):
+        agent = self.agent()
+        network = self.new_id()
+        s = agent.live(objects=[agent.object("network", network, "inside", bridge="xenbr5")])
+        pool, = self.rest.get("/pools")
+        paths = [f"/hosts/{agent.id}", f"/networks/{network}", pool.removeprefix("/rest/v0")]
+        for path in paths:
+            with self.subTest(path=path):
+                for tag in ("gold", "b%20c", "gold"):
+                    self.assertEqual(204, self.rest.request("PUT", f"{path}/tags/{tag}")[0])
+                self.assertEqual(["gold", "b c"], self.rest.get(path)["tags"])
+                status, _, reply = self.rest.request("PUT", f"{path}/tags/{'x' * 48}")
+                self.assertEqual((422, "tag: must have 1 to 47 bytes"), (status, reply["error"]))
+        status, _, _ = self.rest.request("PUT", f"/networks/{self.new_id()}/tags/gold")
+        self.assertEqual(404, status)
+        self.assertEqual([agent.id], [h["id"] for h in self.rest.get("/hosts?fields=id&filter=tags:gold")])
+        self.assertEqual(["gold", "b c"], [row["detail"] for row in reversed(
+            self.rest.get(f"/audit?filter=object:{network}%20action:network.tag"))])
+        s.close()
+        self.crash()
+        for path in paths:
+            self.assertEqual(["gold", "b c"], self.rest.get(path)["tags"])
+            for tag in ("gold", "none"):
+                self.assertEqual(204, self.rest.request("DELETE", f"{path}/tags/{tag}")[0])
+            self.assertEqual(["b c"], self.rest.get(path)["tags"])
+        self.rest.delete(f"/hosts/{agent.id}")
+        self.wait_gone(f"/hosts/{agent.id}")
+        with contextlib.closing(sqlite3.connect(f"file:{self.fleet.state / 'muster.db'}?mode=ro", uri=True)) as db:
+            self.assertEqual([], db.execute("SELECT tag FROM tags WHERE object = ?",
+                                            [uuid.UUID(agent.id).bytes]).fetchall())
 
     def test_host_away(self):
         agent = self.agent()
@@ -261,6 +294,14 @@ class Events(AggregatorCase):
         names, found = heard(3)
         self.assertEqual(["update VM", "update PBD", "update SR"], names)
         self.assertFalse(found[1][1]["attached"] or found[2][1]["attached"])
+
+    def test_tags(self):
+        agent = self.agent()
+        events = self.listen("host")
+        self.assertEqual("init", next(events)[0])
+        self.rest.request("PUT", f"/hosts/{agent.id}/tags/gold")
+        tagged = next(o for _, o in events if o["id"] == agent.id and o["tags"])
+        self.assertEqual(["gold"], tagged["tags"])
 
 
 class CommandLine(AggregatorCase):

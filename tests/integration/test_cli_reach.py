@@ -112,7 +112,8 @@ VERBS = {
     "POST /calls": "call",
     **{f"{method} /{collection}/{{id}}/tags/{{tag}}": verb
        for method, verb in (("PUT", "tag add"), ("DELETE", "tag remove"))
-       for collection in ("vms", "vm-snapshots", "vm-templates", "srs", "vdis")},
+       for collection in ("vms", "vm-snapshots", "vm-templates", "srs", "vdis", "hosts", "networks",
+                          "pools")},
     "GET /hosts": "host list", "GET /hosts/{id}": "host show",
     "GET /hosts/{id}/details": "host show", "GET /hosts/{id}/dmesg": "host dmesg",
     "GET /hosts/{id}/journal": "host journal", "GET /hosts/{id}/stats": "host stats",

@@ -251,7 +251,8 @@ CHANGES = {
     **{f"{method} /{collection}/{{id}}/tags/{{tag}}": (one, "silver")
        for method in ("PUT", "DELETE") for collection, one in (
            ("vms", "running"), ("vm-snapshots", "snapshot"), ("vm-templates", "template"),
-           ("srs", "sr"), ("vdis", "vdi"), ("vdi-snapshots", "snapvdi"))},
+           ("srs", "sr"), ("vdis", "vdi"), ("vdi-snapshots", "snapvdi"), ("hosts", "host"),
+           ("networks", "network"), ("pools", "pool"))},
     "POST /hosts/{id}/actions/disable": ("host",),
     "POST /hosts/{id}/actions/enable": ("host",),
     "POST /hosts/{id}/actions/clean_shutdown": ("host",),
