@@ -11,6 +11,7 @@ PACKAGES_TEST=(libcriterion-dev librrd-dev rrdtool clang-format gcovr shellcheck
 	python3-grpcio python3-protobuf python3-snappy python3-jsonschema openssl sqlite3 procps iproute2
 	e2fsprogs xfsprogs btrfs-progs qemu-utils qemu-system-common qemu-guest-agent util-linux genisoimage prometheus zsh fish
 	ansible python3-websocket)
+PACKAGES_FUZZ=(clang libclang-rt-14-dev)
 PACKAGES_LAB=(mmdebstrap qemu-system-x86 qemu-utils openssh-client e2fsprogs cpio gzip zstd uidmap python3
 	gcc libc6-dev binutils)
 
