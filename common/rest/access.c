@@ -216,24 +216,28 @@ struct asking {
 	struct mu_uuid id;
 };
 
-/* NULL, or the refusal. */
-static struct http_reply *ask(struct asking *q, const char *action)
+static bool may(const struct asking *q, const char *action, bool *ret_is_there)
 {
 	struct rest_call *c = q->call;
 	struct rights_check check;
-	bool is_there = true;
-	bool may;
 
-	if (q->type && q->id_text) {
-		may = allowed(c->rest, &c->user, q->type, action, &q->id, c->arena, &is_there);
-	} else {
-		rights_check_init(&check, rights_of(c->rest, &c->user), q->resource, action,
-				  c->arena);
-		may = rights_check_object(&check, NULL);
-	}
-	if (!is_there)
-		return rest_not_found(c, q->type->name, q->id_text);
-	return may ? NULL : rest_denied(c, q->resource, action, q->id_text);
+	*ret_is_there = true;
+	if (q->type && q->id_text)
+		return allowed(c->rest, &c->user, q->type, action, &q->id, c->arena, ret_is_there);
+	rights_check_init(&check, rights_of(c->rest, &c->user), q->resource, action, c->arena);
+	return rights_check_object(&check, NULL);
+}
+
+/* NULL, or the refusal. */
+static struct http_reply *ask(const struct asking *q, const char *action)
+{
+	struct rest_call *c = q->call;
+	bool is_there;
+
+	if (may(q, action, &is_there))
+		return NULL;
+	return is_there ? rest_denied(c, q->resource, action, q->id_text)
+			: rest_not_found(c, q->type->name, q->id_text);
 }
 
 /* Tags can be given one by one, too. */
@@ -244,17 +248,19 @@ static const char *property_of(const char *name)
 
 /* PATCH: of each property that is in the body, unless all may be changed. What is wrong with the
  * body is the handler's to say: it changes nothing then. */
-static struct http_reply *ask_update(struct asking *q)
+static struct http_reply *ask_update(const struct asking *q)
 {
 	struct rest_call *c = q->call;
-	struct http_reply *refusal = ask(q, "update");
+	struct http_reply *refusal = NULL;
 	struct mu_value *body = NULL;
+	bool is_there;
 
-	if (!refusal ||
+	if (may(q, "update", &is_there))
+		return NULL;
+	if (!is_there ||
 	    mu_json_read(c->arena, c->request->body, c->request->body_len, &body, NULL) < 0 ||
 	    body->kind != MU_VALUE_OBJECT || !body->first)
-		return refusal;
-	refusal = NULL;
+		return ask(q, "update");
 	for (const struct mu_value *v = body->first; v && !refusal; v = v->next)
 		refusal = ask(q, mu_arena_printf(c->arena, "update:%s", property_of(v->name)));
 	return refusal;
