@@ -141,11 +141,11 @@ class FleetCase(unittest.TestCase):
         self.assertEqual(0, done.returncode, done.stderr)
         return done.stdout
 
-    def sh(self, command, address=None):
-        """A command in the guest, or in the one with that address, over the network."""
+    def sh(self, command):
+        """A command in the guest, over the network."""
         script = f"{command}\nr=$?; echo; echo done-$r\nexit\n"
         # A guest that dies meanwhile never says that it has.
-        out = self.host.out(["timeout", "120", "busybox", "nc", "-w", "60", address or self.ADDRESS, "23"], input=script)
+        out = self.host.out(["timeout", "120", "busybox", "nc", "-w", "60", self.ADDRESS, "23"], input=script)
         self.assertIn("done-0", out)
         return out.split("done-0")[0].strip()
 

@@ -39,7 +39,7 @@ done
 exit
 """
 # What no cache answers, read and written a few times.
-SERVED, SERVED_LOAD = "10.77.0.3", """for i in 1 2 3 4 5 6 7 8 9 10; do
+DISK, SERVED_LOAD = "/srv/served.raw", """for i in 1 2 3 4 5 6 7 8 9 10; do
 echo 3 > /proc/sys/vm/drop_caches
 dd if=/dev/xvdb of=/dev/null bs=64k 2>/dev/null
 dd if=/dev/zero of=/dev/xvdb bs=64k count=64 oflag=direct 2>/dev/null
@@ -92,7 +92,42 @@ class Cut(threading.Thread):
         return any(at > self.end for values in rows.values() for at in values)
 
 
-class Metrics(OnXfs):
+class Sampled(OnXfs):
+    """What was sampled, and whether it is near to what it should be."""
+
+    def agent(self, path):
+        """What the agent itself answers."""
+        return json.loads(self.host.out(shlex.join(["curl", "-sSf", "-g", "--unix-socket", SOCKET,
+                                                    f"http://x/rest/v0{path}"])))
+
+    @staticmethod
+    def all_rows(get, path, since, name="*"):
+        """{series: {end of a step: value}} of what is known."""
+        reply = get(f"{path}/stats?series={name}&start={int(since)}")
+        first = {n: reply["endTimestamp"] - (len(s["values"]) - 1) * STEP_S for n, s in reply["series"].items()}
+        return {n: {first[n] + i * STEP_S: v for i, v in enumerate(s["values"]) if v is not None}
+                for n, s in reply["series"].items()}
+
+    @staticmethod
+    def newest(get, path):
+        return {name: s["values"][-1] for name, s in get(f"{path}/stats?series=*")["series"].items()}
+
+    def sampled_until(self, path, name, at):
+        wait_until(f"a sample behind {at}", lambda: max(self.all_rows(self.agent, path, at - 60, name).get(name, {}),
+                                                        default=0) >= at, OP_DEADLINE, 1)
+
+    def near(self, expected, found, what, slack=0.0):
+        self.assertIsNotNone(found, what)
+        self.assertLessEqual(abs(found - expected), SHARE * abs(expected) + slack, f"{what}: {found}, not {expected}")
+
+    @staticmethod
+    def total(values, begin, end):
+        """A sample stands for the time since the one before: a machine that is busy may have missed some."""
+        at = sorted(values)
+        return sum(values[b] * (b - a) for a, b in zip(at, at[1:]) if begin < b <= end)
+
+
+class Metrics(Sampled):
     NAME = "metrics"
     cut = vm = None
 
@@ -121,33 +156,6 @@ class Metrics(OnXfs):
         wait_until("the aggregator counts the guest", lambda: self.newest(self.rest.get, f"/vms/{vm}"), OP_DEADLINE, 1)
         return vm
 
-    # -- what was sampled
-
-    def agent(self, path):
-        """What the agent itself answers."""
-        return json.loads(self.host.out(shlex.join(["curl", "-sSf", "-g", "--unix-socket", SOCKET,
-                                                    f"http://x/rest/v0{path}"])))
-
-    @staticmethod
-    def all_rows(get, path, since, name="*"):
-        """{series: {end of a step: value}} of what is known."""
-        reply = get(f"{path}/stats?series={name}&start={int(since)}")
-        first = {n: reply["endTimestamp"] - (len(s["values"]) - 1) * STEP_S for n, s in reply["series"].items()}
-        return {n: {first[n] + i * STEP_S: v for i, v in enumerate(s["values"]) if v is not None}
-                for n, s in reply["series"].items()}
-
-    @staticmethod
-    def newest(get, path):
-        return {name: s["values"][-1] for name, s in get(f"{path}/stats?series=*")["series"].items()}
-
-    def sampled_until(self, path, name, at):
-        wait_until(f"a sample behind {at}", lambda: max(self.all_rows(self.agent, path, at - 60, name).get(name, {}),
-                                                        default=0) >= at, OP_DEADLINE, 1)
-
-    def near(self, expected, found, what, slack=0.0):
-        self.assertIsNotNone(found, what)
-        self.assertLessEqual(abs(found - expected), SHARE * abs(expected) + slack, f"{what}: {found}, not {expected}")
-
     # -- what others say
 
     def xentop(self, name):
@@ -170,44 +178,6 @@ class Metrics(OnXfs):
         return found
 
     # -- the tests; what the last one waits for goes on since the first began
-
-    @staticmethod
-    def total(values, begin, end):
-        """A sample stands for the time since the one before: a machine that is busy may have missed some."""
-        at = sorted(values)
-        return sum(values[b] * (b - a) for a, b in zip(at, at[1:]) if begin < b <= end)
-
-    def test_a_disk_that_qemu_serves(self):
-        """It has no counters in dom0: QEMU is asked, and what the guest's own kernel has counted is what it says."""
-        root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw", name_label="root")["id"]
-        data = self.call("vdi.create", self.sr, virtual_size=16 * MIB)["id"]
-        vm = self.define("served", vcpus=1, memory="128MiB", kernel=KERNELS["pv"], ramdisk="/srv/guest/cloud.cpio.gz",
-                         cmdline=f"console=hvc0 root=/dev/xvda1 quiet mitigations=off muster.ip={SERVED}/24",
-                         disks=[{"vdev": "xvda", "vdi": root}, {"vdev": "xvdb", "vdi": data, "backend": "qdisk"}],
-                         nics=[{"bridge": "xenbr1"}])
-        self.rest.action(vm, "start")
-        self.host.wait_run("the guest to answer", f"echo exit | busybox nc -w 5 {SERVED} 23", OP_DEADLINE)
-        domid, path = self.domain(vm)["domid"], f"/vms/{vm}"
-        self.host.run(f"xenstore-exists /local/domain/0/backend/qdisk/{domid}/51728")
-        # Quiet at both ends, so that it does not matter where in a step they lie.
-        before, begin = self.served(), self.host.dom0_now()
-        self.sampled_until(path, "vbd_xvdb_read", begin + STEP_S)
-        self.sh(SERVED_LOAD, SERVED)
-        after, end = self.served(), self.host.dom0_now() + 2 * STEP_S
-        self.sampled_until(path, "vbd_xvdb_read", end)
-        rows = self.all_rows(self.agent, path, begin - 60)
-        for name, least in (("read", 100 * MIB), ("write", 30 * MIB)):
-            moved = after[name] - before[name]
-            self.assertGreater(moved, least)
-            self.near(moved, self.total(rows[f"vbd_xvdb_{name}"], begin, end), name, 65536)
-            self.assertGreater(self.total(rows[f"vbd_xvdb_{name}_latency"], begin, end), 0)
-        self.rest.action(vm, "hard_shutdown")
-        self.call("vm.delete", vm)
-
-    def served(self):
-        """What the guest's kernel has moved: of Linux's `stat` the sectors."""
-        stat = self.sh("cat /sys/block/xvdb/stat", SERVED).split()
-        return {"read": int(stat[2]) * 512, "write": int(stat[6]) * 512}
 
     def test_a_guest_at_rest_agrees_with_xl(self):
         host = f"/hosts/{self.host_id}"
@@ -338,6 +308,41 @@ class Metrics(OnXfs):
         self.assertEqual([], [at for at in steps if at not in rows and not cut.stood_still(at)], "samples are missing")
         self.assertEqual(0, self.rest.get(f"/hosts/{self.host_id}/metrics")["batchesTooOld"])
         self.assertIn("virtual_allocation", self.muster("sr", "stats", "lab"))
+
+
+class ServedByQemu(Sampled):
+    NAME = "served"
+
+    def test_a_disk_that_qemu_serves(self):
+        """It has no counters in dom0: QEMU is asked, and what the guest's own kernel has counted is what it says."""
+        root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw", name_label="root")["id"]
+        self.host.run(f"truncate -s 16M {DISK}")
+        self.addCleanup(self.host.run, f"rm {DISK}")
+        vm = self.define("served", vcpus=1, memory="128MiB", kernel=KERNELS["pv"], ramdisk="/srv/guest/cloud.cpio.gz",
+                         cmdline=f"console=hvc0 root=/dev/xvda1 quiet mitigations=off muster.ip={ADDRESS}/24",
+                         disks=[{"vdev": "xvda", "vdi": root}, {"vdev": "xvdb", "path": DISK, "format": "raw", "backend": "qdisk"}],
+                         nics=[{"bridge": "xenbr1"}])
+        self.rest.action(vm, "start")
+        self.answers()
+        domid, path = self.domain(vm)["domid"], f"/vms/{vm}"
+        self.host.run(f"xenstore-exists /local/domain/0/backend/qdisk/{domid}/51728")
+        # Quiet at both ends, so that it does not matter where in a step they lie.
+        before, begin = self.moved(), self.host.dom0_now()
+        self.sampled_until(path, "vbd_xvdb_read", begin + STEP_S)
+        self.sh(SERVED_LOAD)
+        after, end = self.moved(), self.host.dom0_now() + 2 * STEP_S
+        self.sampled_until(path, "vbd_xvdb_read", end)
+        rows = self.all_rows(self.agent, path, begin - 60)
+        for name, least in (("read", 100 * MIB), ("write", 30 * MIB)):
+            moved = after[name] - before[name]
+            self.assertGreater(moved, least)
+            self.near(moved, self.total(rows[f"vbd_xvdb_{name}"], begin, end), name, 65536)
+            self.assertGreater(self.total(rows[f"vbd_xvdb_{name}_latency"], begin, end), 0)
+
+    def moved(self):
+        """What the guest's kernel has moved: of Linux's `stat` the sectors."""
+        stat = self.sh("cat /sys/block/xvdb/stat").split()
+        return {"read": int(stat[2]) * 512, "write": int(stat[6]) * 512}
 
 
 if __name__ == "__main__":
