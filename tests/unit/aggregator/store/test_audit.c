@@ -3,56 +3,17 @@
  * The audit log's chain in real files: across refusals, restarts, trimming and upgrades, and that
  * whatever is done to the file is found. SQLite is also used directly, to do it.
  */
+#include "fixture.h"
+
 #include "aggregator/store/audit.h"
-#include "aggregator/store/store.h"
 #include "common/base/str.h"
 #include "common/os/file.h"
 
 #include <criterion/criterion.h>
-#include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static char dir[] = "/tmp/muster-audit-XXXXXX";
-static char path[64];
-static struct mu_loop *loop;
-static struct store *store;
-
-static void setup(void)
-{
-	cr_assert_not_null(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/muster.db", dir);
-	loop = mu_loop_new();
-}
-
-static int remove_one(const char *name, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st, (void)kind, (void)ftw;
-	return remove(name);
-}
-
-static void stop_loop(void *ctx)
-{
-	(void)ctx;
-	mu_loop_stop(loop);
-}
-
-static void close_store(void)
-{
-	if (!store)
-		return;
-	store_close(MU_TAKE(store), stop_loop, NULL);
-	mu_loop_run(loop);
-}
-
-static void teardown(void)
-{
-	close_store();
-	mu_loop_free(loop);
-	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 TestSuite(store_audit, .init = setup, .fini = teardown);
 

@@ -3,11 +3,12 @@
  * The store against real files: upgrades, damage, a full disk, refused rows, order. SQLite is
  * also used directly here, to look at the file and to prepare it.
  */
+#include "fixture.h"
+
 #include "aggregator/store/access.h"
 #include "aggregator/store/alarms.h"
 #include "aggregator/store/hosts.h"
 #include "aggregator/store/metrics.h"
-#include "aggregator/store/store.h"
 #include "aggregator/store/tasks.h"
 #include "common/base/mem.h"
 #include "common/base/str.h"
@@ -15,54 +16,15 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-static char dir[] = "/tmp/muster-store-XXXXXX";
-static char path[64];
-static struct mu_loop *loop;
-static struct store *store;
 
 static const struct host_id alpha = {{{0x0a, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 1}}};
 static const struct host_id beta = {{{0x0a, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 2}}};
 static const struct host_id gamma_ = {{{0x0a, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, 9}}};
-
-static void setup(void)
-{
-	cr_assert_not_null(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/muster.db", dir);
-	loop = mu_loop_new();
-}
-
-static int remove_one(const char *name, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st, (void)kind, (void)ftw;
-	return remove(name);
-}
-
-static void stop_loop(void *ctx)
-{
-	(void)ctx;
-	mu_loop_stop(loop);
-}
-
-static void close_store(void)
-{
-	if (!store)
-		return;
-	store_close(MU_TAKE(store), stop_loop, NULL);
-	mu_loop_run(loop);
-}
-
-static void teardown(void)
-{
-	close_store();
-	mu_loop_free(loop);
-	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 TestSuite(store, .init = setup, .fini = teardown);
 

@@ -1,53 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tasks on disk: calls, groups, and what was said of them. */
-#include "aggregator/store/store.h"
+#include "fixture.h"
+
 #include "aggregator/store/tasks.h"
 
 #include <criterion/criterion.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/muster-tasks-XXXXXX";
-static char path[64];
-static struct mu_loop *loop;
-static struct store *store;
 static const struct host_id host = {{{3}}};
-
-static int remove_one(const char *name, const struct stat *st, int kind, struct FTW *ftw)
-{
-	(void)st, (void)kind, (void)ftw;
-	return remove(name);
-}
-
-static void stop_loop(void *ctx)
-{
-	(void)ctx;
-	mu_loop_stop(loop);
-}
-
-static void setup(void)
-{
-	cr_assert_not_null(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/muster.db", dir);
-	loop = mu_loop_new();
-}
-
-static void close_store(void)
-{
-	if (!store)
-		return;
-	store_close(MU_TAKE(store), stop_loop, NULL);
-	mu_loop_run(loop);
-}
-
-static void teardown(void)
-{
-	close_store();
-	mu_loop_free(loop);
-	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 TestSuite(store_tasks, .init = setup, .fini = teardown);
 
