@@ -140,9 +140,9 @@ class Monitor:
         raise LabError(f"forwarding port {host_port or 'any'} to {guest_port}: {answer}")
 
     def plug_disk(self, name, nbd):
-        """A further disk of dom0, /dev/disk/by-id/virtio-NAME, served by an NBD server on that Unix socket."""
+        """A further disk of dom0, /dev/disk/by-id/virtio-NAME, served by an NBD server on that Unix socket; only one."""
         self("blockdev-add", driver="nbd", **{"node-name": name, "server": {"type": "unix", "path": nbd}})
-        self("device_add", driver="virtio-blk-pci", drive=name, id=name, serial=name, **{"write-cache": "on"})
+        self("device_add", driver="virtio-blk-pci", bus="hot", drive=name, id=name, serial=name, **{"write-cache": "on"})
 
     def cont_when_restored(self, deadline_s=120):
         """Lets a machine run whose state is still being read."""
