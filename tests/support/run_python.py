@@ -102,11 +102,14 @@ def main():
     parser.add_argument("--verbose", action="store_true")
     parser.add_argument("--file-timeout", type=float, default=900)
     args = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
     if args.one:
         return run_one(pathlib.Path(args.one), args.counts)
 
-    paths = [path for path in sorted(pathlib.Path(args.folder).resolve().glob("test_*.py"))
-             if not args.names or path.stem in args.names]
+    # The largest first, for they mostly take longest: the run should not end with one alone.
+    paths = sorted((path for path in pathlib.Path(args.folder).resolve().glob("test_*.py")
+                    if not args.names or path.stem in args.names),
+                   key=lambda path: (-path.stat().st_size, path.name))
     passed, failed, skipped = 0, [], []
     pool = concurrent.futures.ThreadPoolExecutor(args.jobs)
     running = {pool.submit(run_file, path, args.file_timeout): path for path in paths}
