@@ -60,6 +60,11 @@ void alarm_walk_deinit(struct alarm_walk *w)
 	*w = (struct alarm_walk){0};
 }
 
+static bool is_off(const struct model_vm *vm)
+{
+	return vm->power == VM_HALTED || vm->power == VM_SUSPENDED;
+}
+
 size_t alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct alarm_look *look,
 		     void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
 		     void *arg)
@@ -79,7 +84,7 @@ size_t alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct
 		if (!sr)
 			return 0;
 	}
-	return alarm_look_at(look, item->of, &item->id, sr, each, arg);
+	return alarm_look_at(look, item->of, &item->id, vm && is_off(vm), sr, each, arg);
 }
 
 bool alarming_matches(void *ctx, enum alarm_of of, const struct mu_uuid *id,

@@ -130,6 +130,36 @@ class Alarms(AlarmCase):
         self.wait_alarms("no data yet", agent.id, 1)
         feeder.until("data has come", lambda: not self.alarms(agent.id), 1)
 
+    def test_a_vm_that_is_off(self):
+        """What it did last is over with it, and its silence is none; that it is off can be asked for."""
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "web"))
+        feeder = Feeder(self, s, [agent.id, vm])
+        for name, members in (
+                ("busy", {"condition": "series", "series": "s0", "warning": 50}),
+                ("silent", {"condition": "absent", "series": "s0", "level": "warning"}),
+                ("off", {"condition": "expression", "expression": "power_state:Halted", "level": "warning"})):
+            status, _, rule = self.rest.request(
+                "POST", "/alarm-rules", {"name": name, "kind": "VM", "filter": "name_label:web", **members})
+            self.assertEqual(201, status, rule)
+
+        def names():
+            return sorted(a["body"]["name"] for a in self.alarms(vm, "vms"))
+        feeder.until("it is busy", lambda: names() == ["busy"], 1, 60)
+        agent.delta(s, agent.vm(vm, "web", "HALTED"))
+        feeder.until("it is off", lambda: names() == ["off"], 1, 60)
+        agent.delta(s, agent.vm(vm, "web"))
+        feeder.until("it is back", lambda: names() == ["busy"], 1, 60)
+        s.close()
+
+    def test_a_rule_that_asks_something_else(self):
+        agent = self.agent()
+        feeder = Feeder(self, agent.live(), [agent.id])
+        path = f"/alarm-rules/{self.rule()['id']}"
+        feeder.until("the alarm", lambda: self.alarms(agent.id), 60)
+        self.assertEqual(200, self.rest.request("PATCH", path, {"series": "another"})[0])
+        feeder.until("nothing is known of that", lambda: not self.alarms(agent.id), 60)
+
     def test_a_host_that_is_lost(self):
         agent = self.agent()
         s = agent.live()
