@@ -406,8 +406,9 @@ const struct cli_verb *cli_verb_find(int argc, char **argv, int *ret_first, stru
 		return NULL;
 	}
 	if (argc - n < v->min || (v->max >= 0 && argc - n > v->max)) {
-		(void)mu_error_set(err, MU_E_INVALID, "%s %s takes %s; hint: --help", v->noun,
-				   v->verb, *v->args ? v->args : "no argument");
+		(void)mu_error_set(err, MU_E_INVALID, "%s%s%s takes %s; hint: --help", v->noun,
+				   *v->noun ? " " : "", v->verb,
+				   *v->args ? v->args : "no argument");
 		return NULL;
 	}
 	*ret_first = n;

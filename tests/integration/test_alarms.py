@@ -292,13 +292,22 @@ class AtOnce(AlarmCase):
 
 
 class CommandLine(AlarmCase):
-    def muster(self, *args, code=0, says=None):
-        done = subprocess.run(
+    def run_muster(self, *args, says=None):
+        return subprocess.run(
             [BUILD / "aggregator/cli/muster", *args, "--url", self.fleet.url, "--ca",
              self.fleet.state / "ca.crt"], capture_output=True, text=True,
             input=says, env={**os.environ, "MUSTER_TOKEN": self.rest.token})
+
+    def muster(self, *args, code=0, says=None):
+        done = self.run_muster(*args, says=says)
         self.assertEqual(code, done.returncode, done.stderr)
         return done.stdout if code == 0 else done.stderr
+
+    def noted(self, *words):
+        """What is said beside the table when a rule is tried."""
+        done = self.run_muster("alarm-rule", "create", "x", *words, "--dry-run")
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stderr
 
     def test_rules(self):
         agent, vm = self.agent("xen9"), self.new_id()
@@ -308,6 +317,10 @@ class CommandLine(AlarmCase):
         tried = self.muster("alarm-rule", "create", "by hand", *words, "--dry-run")
         self.assertRegex(tried, rf"(?m)^warning +VM +typed +- +{vm}$")
         self.assertNotIn("by hand", self.muster("alarm-rule", "list"))
+        self.assertIn("of 1 of the 1 objects that it means nothing is known",
+                      self.noted("kind=VM", "series=cpu_usgae", "warning=1", "filter=name_label:typed"))
+        self.assertIn("it means no object now", self.noted("kind=VM", "series=a", "warning=1", "filter=name_label:tpyed"))
+        self.assertEqual("", self.noted(*words))
         self.assertRegex(self.muster("alarm-rule", "create", "by hand", *words),
                          r"(?m)^EXPRESSION +name_label:typed$")
         self.assertRegex(self.muster("alarm-rule", "list"),

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics from the stream to the archives and out of REST: nothing lost, nothing wrong."""
 
+import os
 import resource
 import struct
+import subprocess
 import time
 import unittest
 import uuid
 
 from tests.integration.aggregator_case import AggregatorCase
 from tests.support.fake_agent import messages
+from tests.support.fleet import BUILD
 from tests.support.rest import wait_until
 
 STEP = 5
@@ -177,6 +180,13 @@ class Archives(MetricsCase):
         self.crash()
         self.assertEqual(want, self.steps("vms", vm))
         self.assertEqual(404, self.rest.request("GET", f"/vms/{self.new_id()}/stats")[0])
+        for id_, code, says in ((vm, 0, r"(?m)^s0 +\S+ "), (self.new_id(), 3, "^$")):
+            done = subprocess.run(
+                [BUILD / "aggregator/cli/muster", "vm", "stats", id_, "--url", self.fleet.url, "--ca",
+                 self.fleet.state / "ca.crt"], capture_output=True, text=True, check=False,
+                env={**os.environ, "MUSTER_TOKEN": self.rest.token})
+            self.assertEqual(code, done.returncode, done.stderr)
+            self.assertRegex(done.stdout, says)
 
 
 class Rows(MetricsCase):
