@@ -49,6 +49,7 @@ static bool add_sr(const struct model_object *o, void *walk)
 void alarm_walk_begin(struct app *app, struct alarm_walk *w)
 {
 	w->n_items = w->next = 0;
+	add_item(w, ALARM_OF_POOL, &app->pool.id);
 	inventory_each_host(app->inventory, add_host, w);
 	inventory_each_vm(app->inventory, add_vm, w);
 	inventory_each_object(app->inventory, OBJECT_SR, add_sr, w);

@@ -442,10 +442,18 @@ class FullDisk(MetricsCase):
                    lambda: "storing metrics fails" in self.fleet.aggregator.text())
         self.assertEqual([], [m for m in s.pending() if m.WhichOneof("kind") == "metric_ack"
                               and m.metric_ack.seq > 60])
+        pool = self.rest.get("/pools?fields=id,trouble")[0]
+        self.assertRegex(pool["trouble"], "storing .*fails: .*File too large")
+        alarms = f"/pools/{pool['id']}/alarms?fields=*"
+        alarm = wait_until("an alarm of the pool", lambda: self.rest.get(alarms))[0]
+        self.assertEqual(("pool", pool["id"], "Storing fails", "critical"),
+                         (alarm["object"]["type"], alarm["object"]["uuid"], alarm["body"]["name"], alarm["level"]))
         self.limit(resource.RLIM_INFINITY)
         s.expect("metric_ack", lambda a: a.seq == 70)
         wait_until("the log says so",
                    lambda: "storing metrics works again" in self.fleet.aggregator.text())
+        wait_until("the alarm is over", lambda: not self.rest.get(alarms))
+        self.assertNotIn("trouble", self.rest.get(f"/pools/{pool['id']}"))
         self.crash()
         self.assertEqual(70, len(self.steps("hosts", agent.id)))
 
