@@ -259,7 +259,7 @@ static void finish(const struct alarm_rule *rule, bool matches, struct alarm_rea
 		*r = (struct alarm_reading){true, r->known ? 0 : 1, NULL};
 }
 
-size_t alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object,
+size_t alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object, bool off,
 		     const struct model_object *sr,
 		     void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
 		     void *arg)
@@ -267,7 +267,7 @@ size_t alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uui
 	const struct watch_key key = {*object, of};
 	struct watch *w = mu_map_find(l->watches, &key, sizeof key);
 	const struct catalogue_object *o =
-	    !sr && l->options.metrics ? metrics_fresh(l->options.metrics, object) : NULL;
+	    !sr && !off && l->options.metrics ? metrics_fresh(l->options.metrics, object) : NULL;
 	size_t cost = ALARM_LOOK_COST;
 	size_t k = 0;
 
@@ -280,6 +280,8 @@ size_t alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uui
 		const struct alarm_rule *rule = l->rules[slot].rule;
 		struct alarm_reading r = {.known = false};
 
+		if (off && rule->condition != ALARM_EXPRESSION)
+			continue;
 		if (sr)
 			read_sr(rule, sr, &r);
 		for (; o && k < w->n_picks && w->picks[k].slot <= slot; k++)

@@ -32,9 +32,10 @@ void alarm_look_forget(struct alarm_look *l, const struct mu_uuid *object);
 
 enum { ALARM_LOOK_COST = 20 }; /* of an object, before a rule reads anything of it */
 
-/* Every rule that means the object, with what it reads. `sr`: of an SR, else NULL. Returns how much
- * work it was: ALARM_LOOK_COST, and one for each rule and each step of a series. */
-size_t alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object,
+/* Every rule that means the object, with what it reads. `off`: a VM without a domain: there is
+ * nothing to measure, so rules mean it by expressions alone. `sr`: of an SR, else NULL. Returns how
+ * much work it was: ALARM_LOOK_COST, and one for each rule and each step of a series. */
+size_t alarm_look_at(struct alarm_look *l, enum alarm_of of, const struct mu_uuid *object, bool off,
 		     const struct model_object *sr,
 		     void (*each)(void *arg, size_t slot, const struct alarm_reading *reading),
 		     void *arg);

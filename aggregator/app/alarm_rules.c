@@ -239,7 +239,7 @@ static void copy_name(const struct app *app, const struct alarm_walk_item *item,
 	const struct model_vm *vm = inventory_vm_find(app->inventory, &vm_id);
 	const struct model_host *host = inventory_host_find(app->inventory, &host_id);
 	const struct model_object *o = inventory_object_find(app->inventory, &item->id);
-	const char *name = vm ? vm->name : host ? host->name : o ? o->name : "";
+	const char *name = vm ? vm->name : host ? host->name : o ? o->name : app->pool.name;
 
 	mu_utf8_sanitize(ret, size - 1, name, strlen(name));
 }

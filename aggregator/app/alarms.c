@@ -49,6 +49,7 @@ static bool add_sr(const struct model_object *o, void *walk)
 void alarm_walk_begin(struct app *app, struct alarm_walk *w)
 {
 	w->n_items = w->next = 0;
+	add_item(w, ALARM_OF_POOL, &app->pool.id);
 	inventory_each_host(app->inventory, add_host, w);
 	inventory_each_vm(app->inventory, add_vm, w);
 	inventory_each_object(app->inventory, OBJECT_SR, add_sr, w);
@@ -58,6 +59,11 @@ void alarm_walk_deinit(struct alarm_walk *w)
 {
 	free(w->items);
 	*w = (struct alarm_walk){0};
+}
+
+static bool is_off(const struct model_vm *vm)
+{
+	return vm->power == VM_HALTED || vm->power == VM_SUSPENDED;
 }
 
 size_t alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct alarm_look *look,
@@ -79,7 +85,7 @@ size_t alarm_walk_at(struct app *app, const struct alarm_walk_item *item, struct
 		if (!sr)
 			return 0;
 	}
-	return alarm_look_at(look, item->of, &item->id, sr, each, arg);
+	return alarm_look_at(look, item->of, &item->id, vm && is_off(vm), sr, each, arg);
 }
 
 bool alarming_matches(void *ctx, enum alarm_of of, const struct mu_uuid *id,

@@ -38,9 +38,23 @@ enum {
 	DAILY_MS = 24 * 3600 * 1000,
 };
 
+void app_storing(struct app *app, enum app_storing what, const struct mu_error *err)
+{
+	static const char *const fails[_APP_STORING_COUNT] = {"storing fails",
+							      "storing metrics fails"};
+	const char *first = NULL;
+
+	(void)snprintf(app->trouble[what], sizeof app->trouble[what], "%s%s%s",
+		       err ? fails[what] : "", err ? ": " : "", err ? err->text : "");
+	for (unsigned i = 0; i < _APP_STORING_COUNT && !first; i++)
+		first = app->trouble[i][0] ? app->trouble[i] : NULL;
+	app->pool.trouble = first;
+	app_alarms_forget(app, &app->pool.id);
+}
+
 static void on_health(void *ctx, const struct mu_error *err)
 {
-	(void)ctx;
+	app_storing(ctx, APP_STORING_STATE, err);
 	if (err)
 		mu_log_error("storing fails, nothing new is acknowledged err=\"%s\"", err->text);
 	else

@@ -33,6 +33,8 @@ struct refused;
 struct sign_ins;
 struct users;
 
+enum app_storing { APP_STORING_STATE, APP_STORING_METRICS, _APP_STORING_COUNT };
+
 struct app {
 	const struct app_options *options;
 	struct mu_loop *loop;
@@ -74,6 +76,7 @@ struct app {
 	struct http_server *http;
 	struct https *https; /* https.h */
 	struct rest_pool pool;
+	char trouble[_APP_STORING_COUNT][MU_ERROR_TEXT_MAX + 32]; /* app_storing() */
 	struct mu_signals *signals;
 	mu_msec started_at;
 	bool stopping;
@@ -88,6 +91,9 @@ int app_serve(struct app *app, struct mu_error *err);
 void app_run(struct app *app);
 /* End everything that app_open() made, without having served; frees `app`. */
 void app_close(struct app *app);
+
+/* Storing fails, or works again (NULL): so the pool says. */
+void app_storing(struct app *app, enum app_storing what, const struct mu_error *err);
 
 /* load.c: everything from the store into memory; the hosts' numbers into the fleet. */
 int app_load(struct app *app, struct mu_error *err);

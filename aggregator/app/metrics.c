@@ -129,7 +129,7 @@ void app_metrics_mark(const struct app *app, const struct host_id *host, uint64_
 
 static void on_health(void *ctx, const struct mu_error *err)
 {
-	(void)ctx;
+	app_storing(ctx, APP_STORING_METRICS, err);
 	if (err)
 		mu_log_error("storing metrics fails, they are kept in memory err=\"%s\" "
 			     "hint=\"make room in the state directory\"",

@@ -6,6 +6,7 @@
 #include "common/base/assert.h"
 #include "common/os/clock.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const struct cli_column rule_columns[] = {
@@ -71,6 +72,27 @@ int cli_alarm_show(struct cli *cli, int argc, char **argv)
 	return cli_named_show(cli, noun_of(cli), argc, argv);
 }
 
+static int64_t count(const struct mu_value *trial, const char *name)
+{
+	const struct mu_value *v = mu_value_get(trial, name);
+
+	return v && v->kind == MU_VALUE_INT ? v->integer : 0;
+}
+
+/* No alarm is good news only of what was looked at. */
+static void note_unknown(const struct mu_value *trial)
+{
+	int64_t n_matched = count(trial, "matched"), n_unknown = count(trial, "unknown");
+
+	if (n_matched == 0)
+		(void)fputs("muster: it means no object now; hint: its kind and filter\n", stderr);
+	else if (n_unknown > 0)
+		(void)fprintf(stderr,
+			      "muster: of %lld of the %lld objects that it means nothing is known; "
+			      "hint: muster vm|host|sr stats has the names of series\n",
+			      (long long)n_unknown, (long long)n_matched);
+}
+
 /* The objects it would be an alarm of; JSON and YAML are all of the answer. */
 static int print_trial(struct cli *cli, const struct mu_value *trial)
 {
@@ -82,6 +104,8 @@ static int print_trial(struct cli *cli, const struct mu_value *trial)
 		cli_render_object(&out, &render, trial);
 	else if (results)
 		cli_render_list(&out, &render, results);
+	if (render.output == CLI_TABLE)
+		note_unknown(trial);
 	return cli_print(&out);
 }
 

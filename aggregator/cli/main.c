@@ -111,8 +111,9 @@ static int run(struct cli *cli, int argc, char **argv)
 		return usage(&err);
 	refused = cli_options_refused(&cli->options, cli->verb->groups);
 	if (refused) {
-		(void)mu_error_set(&err, MU_E_INVALID, "--%s means nothing to %s %s; hint: --help",
-				   refused, cli->verb->noun, cli->verb->verb);
+		(void)mu_error_set(&err, MU_E_INVALID, "--%s means nothing to %s%s%s; hint: --help",
+				   refused, cli->verb->noun, *cli->verb->noun ? " " : "",
+				   cli->verb->verb);
 		return usage(&err);
 	}
 	if (connect_api(cli, &err) < 0)

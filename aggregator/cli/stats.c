@@ -4,6 +4,7 @@
 #include "aggregator/cli/spark.h"
 #include "aggregator/cli/verbs.h"
 #include "aggregator/cli/when.h"
+#include "common/base/id.h"
 #include "common/os/clock.h"
 
 #include <errno.h>
@@ -202,6 +203,14 @@ static int show(struct cli *cli, const char *collection, const char *id)
 	return r == CLI_OK ? print_stats(cli, reply) : r;
 }
 
+/* What is gone has its history for a while, by its id alone: the server knows. */
+static bool may_be_gone(const char *ref, const struct mu_error *err)
+{
+	struct mu_uuid id;
+
+	return err->code == MU_E_NOT_FOUND && mu_uuid_parse(ref, &id);
+}
+
 int cli_vm_stats(struct cli *cli, int argc, char **argv)
 {
 	struct mu_error err = MU_ERROR_INIT;
@@ -210,9 +219,9 @@ int cli_vm_stats(struct cli *cli, int argc, char **argv)
 	(void)argc;
 	if (check_export(cli) != CLI_OK)
 		return CLI_USAGE;
-	if (cli_find_vm(cli, argv[0], &vm, &err) < 0)
-		return cli_fail(&err);
-	return show(cli, "vms", mu_value_as_string(mu_value_get(vm, "id")));
+	if (cli_find_vm(cli, argv[0], &vm, &err) == 0)
+		return show(cli, "vms", mu_value_as_string(mu_value_get(vm, "id")));
+	return may_be_gone(argv[0], &err) ? show(cli, "vms", argv[0]) : cli_fail(&err);
 }
 
 static int show_named(struct cli *cli, const char *collection, const char *name)
@@ -222,9 +231,9 @@ static int show_named(struct cli *cli, const char *collection, const char *name)
 
 	if (check_export(cli) != CLI_OK)
 		return CLI_USAGE;
-	if (cli_find_id(cli, collection, name, &id, &err) < 0)
-		return cli_fail(&err);
-	return show(cli, collection, id);
+	if (cli_find_id(cli, collection, name, &id, &err) == 0)
+		return show(cli, collection, id);
+	return may_be_gone(name, &err) ? show(cli, collection, name) : cli_fail(&err);
 }
 
 int cli_host_stats(struct cli *cli, int argc, char **argv)

@@ -173,8 +173,8 @@ static const struct cli_verb table[] = {
     {"alarm-rule", "show", "RULE...", 1, -1, VIEW, "all about rules", cli_alarm_show, NULL, NULL,
      NULL},
     {"alarm-rule", "create", "NAME [NAME=VALUE...]", 1, -1, MAKE | CLI_OPT_JSON,
-     "kind=VM|host|SR series=NAME warning=N critical=N for=SECONDS filter=...", cli_alarm_create,
-     NULL, NULL, NULL},
+     "kind=VM|host|SR|pool series=NAME warning=N critical=N for=SECONDS filter=...",
+     cli_alarm_create, NULL, NULL, NULL},
     {"alarm-rule", "edit", "RULE NAME=VALUE...", 1, -1, MAKE | CLI_OPT_JSON,
      "change a rule; enabled=false switches it off", cli_alarm_edit, NULL, NULL, NULL},
     {"alarm-rule", "silence", "RULE TIME", 2, 2, MAKE,
@@ -406,8 +406,9 @@ const struct cli_verb *cli_verb_find(int argc, char **argv, int *ret_first, stru
 		return NULL;
 	}
 	if (argc - n < v->min || (v->max >= 0 && argc - n > v->max)) {
-		(void)mu_error_set(err, MU_E_INVALID, "%s %s takes %s; hint: --help", v->noun,
-				   v->verb, *v->args ? v->args : "no argument");
+		(void)mu_error_set(err, MU_E_INVALID, "%s%s%s takes %s; hint: --help", v->noun,
+				   *v->noun ? " " : "", v->verb,
+				   *v->args ? v->args : "no argument");
 		return NULL;
 	}
 	*ret_first = n;

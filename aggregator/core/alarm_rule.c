@@ -27,7 +27,7 @@ static const char *const aggregate_names[_ALARM_AGGREGATE_COUNT] = {
 };
 
 static const char *const below_names[] = {"above", "below"};
-static const char *const of_names[_ALARM_OF_COUNT] = {"VM", "host", "SR"};
+static const char *const of_names[_ALARM_OF_COUNT] = {"VM", "host", "SR", "pool"};
 static const char *const level_names[] = {"warning", "critical"};
 
 enum member_kind {
@@ -432,9 +432,18 @@ static void host_rule(struct alarm_rule *r)
 	r->hold = MU_SEC(60);
 }
 
+static void pool_rule(struct alarm_rule *r)
+{
+	(void)snprintf(r->name, sizeof r->name, "Storing fails");
+	(void)snprintf(r->expression, sizeof r->expression, "trouble?");
+	r->of = ALARM_OF_POOL;
+	r->condition = ALARM_EXPRESSION;
+	r->limits[ALARM_CRITICAL] = (struct alarm_limit){true, 1};
+}
+
 bool alarm_rule_builtin(size_t i, struct alarm_rule *ret)
 {
-	static const char *const keys[] = {"data", "metadata", "lost"};
+	static const char *const keys[] = {"data", "metadata", "lost", "storing"};
 	const struct mu_uuid nobody = {{0}};
 	struct mu_uuid id;
 
@@ -448,8 +457,10 @@ bool alarm_rule_builtin(size_t i, struct alarm_rule *ret)
 		sr_rule(ret, ALARM_SR_DATA, "data_percent");
 	else if (i == 1)
 		sr_rule(ret, ALARM_SR_METADATA, "metadata_percent");
-	else
+	else if (i == 2)
 		host_rule(ret);
+	else
+		pool_rule(ret);
 	return true;
 }
 

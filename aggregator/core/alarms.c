@@ -163,12 +163,31 @@ int alarms_rule_check(const struct alarms *a, const struct mu_uuid *id, size_t n
 			    ALARMS_RULES_MAX);
 }
 
+/* Do both ask the same? Limits and times may differ. */
+static bool asks_the_same(const struct alarm_rule *a, const struct alarm_rule *b)
+{
+	return a->of == b->of && a->condition == b->condition && a->aggregate == b->aggregate &&
+	       a->window_s == b->window_s && a->below == b->below &&
+	       strcmp(a->series, b->series) == 0 && strcmp(a->expression, b->expression) == 0;
+}
+
+/* What was found out says nothing of what is asked now: the next look begins anew. */
+static void doubt(struct slot *s)
+{
+	struct entry *e;
+
+	for (size_t i = 0; (e = mu_map_next(s->entries, &i, NULL, NULL));)
+		e->state = (struct alarm_state){0};
+}
+
 int alarms_rule_put(struct alarms *a, const struct alarm_rule *rule, struct mu_error *err)
 {
 	struct slot *s = slot_of(a, &rule->id);
 
 	if (alarms_rule_check(a, &rule->id, 0, err) < 0)
 		return MU_FAILED;
+	if (s && !asks_the_same(&s->rule, rule))
+		doubt(s);
 	if (!s) {
 		s = slot_free(a);
 		s->used = true;

@@ -51,7 +51,8 @@ struct alarms *alarms_new(void);
 struct alarms *alarms_free(struct alarms *a);
 
 /* Rules. A slot keeps its rule until that is removed. */
-/* Add, or replace by id; MU_E_EXHAUSTED. */
+/* Add, or replace by id; MU_E_EXHAUSTED. When it asks something else than before, what is raised
+ * lasts only if the next look raises it again. */
 int alarms_rule_put(struct alarms *a, const struct alarm_rule *rule, struct mu_error *err);
 /* May it be put, when `n_coming` new ones are as well? */
 int alarms_rule_check(const struct alarms *a, const struct mu_uuid *id, size_t n_coming,

@@ -36,10 +36,13 @@ int stats_rows(const struct stats_query *q, int64_t now, uint32_t last, uint32_t
 		to = newest;
 	if (from < oldest)
 		from = oldest;
+	if (q->start && q->end && q->start > q->end)
+		return mu_error_set(err, MU_E_INVALID, "start: is later than end");
 	if (to < from)
 		return mu_error_set(err, MU_E_INVALID,
-				    "there are no %s of that time; hint: the last %u are kept",
-				    info->name, n_kept);
+				    "there are no %s of that time; hint: rows of %u s, of which "
+				    "the last %u are kept, each from its end on",
+				    info->name, info->seconds, n_kept);
 	*ret_first = from;
 	*ret_n = to - from + 1;
 	return 0;

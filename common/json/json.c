@@ -4,6 +4,8 @@
 #include "common/base/assert.h"
 
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_gen.h>
 
@@ -100,6 +102,26 @@ static void gen_string(yajl_gen g, const char *s)
 	(void)yajl_gen_string(g, (const unsigned char *)s, strlen(s));
 }
 
+/* The fewest digits that read back as the same number; a point or an exponent says that it is a
+ * real one. yajl's own way has twenty digits, and 0.9 as 0.9000000000000000222. */
+static void gen_real(yajl_gen g, double real)
+{
+	enum { DIGITS_FOR_CERTAIN = 17 };
+	char text[32];
+	size_t len = 0;
+
+	for (int digits = 15; digits <= DIGITS_FOR_CERTAIN; digits++) {
+		len = (size_t)snprintf(text, sizeof text - 2, "%.*g", digits, real);
+		if (strtod(text, NULL) == real)
+			break;
+	}
+	if (strspn(text, "-0123456789") == len) {
+		memcpy(text + len, ".0", 3);
+		len += 2;
+	}
+	(void)yajl_gen_number(g, text, len);
+}
+
 static void gen(yajl_gen g, const struct mu_value *v)
 {
 	switch (v->kind) {
@@ -113,7 +135,7 @@ static void gen(yajl_gen g, const struct mu_value *v)
 		(void)yajl_gen_integer(g, v->integer);
 		return;
 	case MU_VALUE_REAL:
-		(void)yajl_gen_double(g, v->real);
+		gen_real(g, v->real);
 		return;
 	case MU_VALUE_STRING:
 		gen_string(g, v->string);

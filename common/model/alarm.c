@@ -26,6 +26,7 @@ static const struct {
     [ALARM_OF_VM] = {"VM", "vms"},
     [ALARM_OF_HOST] = {"host", "hosts"},
     [ALARM_OF_SR] = {"SR", "srs"},
+    [ALARM_OF_POOL] = {"pool", "pools"},
 };
 
 const char *alarm_level_name(enum alarm_level level)

@@ -19,7 +19,7 @@ enum alarm_what {
 	_ALARM_WHAT_COUNT,
 };
 
-enum alarm_of { ALARM_OF_VM, ALARM_OF_HOST, ALARM_OF_SR, _ALARM_OF_COUNT };
+enum alarm_of { ALARM_OF_VM, ALARM_OF_HOST, ALARM_OF_SR, ALARM_OF_POOL, _ALARM_OF_COUNT };
 
 enum { ALARM_UNIT_MAX = 31, ALARM_VALUE_TEXT = 64 };
 
@@ -51,7 +51,7 @@ bool alarm_level_parse(const char *name, enum alarm_level *ret);
 const char *alarm_what_name(enum alarm_what what);
 /* "SR data usage" */
 const char *alarm_what_title(enum alarm_what what);
-/* "VM", "host", "SR"; and their collections: "vms" */
+/* "VM", "host", "SR", "pool"; and their collections: "vms" */
 const char *alarm_of_name(enum alarm_of of);
 bool alarm_of_parse(const char *name, enum alarm_of *ret);
 const char *alarm_of_collection(enum alarm_of of);

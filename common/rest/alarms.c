@@ -131,8 +131,13 @@ static const char *text_of(const struct rest *rest, const struct alarm *a, struc
 	const struct model_object *o =
 	    a->of == ALARM_OF_SR ? b->object_find(b->ctx, &a->object) : NULL;
 	const char *name = vm ? vm->name : host ? host->name : o ? o->name : "?";
+	struct rest_pool pool = {0};
 	char value[ALARM_VALUE_TEXT];
 
+	if (a->of == ALARM_OF_POOL) {
+		b->pool(b->ctx, &pool);
+		name = pool.name;
+	}
 	alarm_value_text(a, value);
 	return mu_arena_printf(arena, "%s %s: %s%s%s", alarm_of_name(a->of), name, a->name,
 			       value[0] ? " " : "", value);

@@ -88,6 +88,13 @@ static struct mu_value *pool_tags(struct rest_render *r, const void *object)
 	return rest_kept_tags(r, &pool(object)->id);
 }
 
+static struct mu_value *pool_trouble(struct rest_render *r, const void *object)
+{
+	const char *trouble = pool(object)->trouble;
+
+	return trouble ? mu_value_string(r->arena, trouble) : NULL;
+}
+
 static const struct rest_field fields[] = {
     {"id", rest_pool_id},
     {"uuid", rest_pool_id},
@@ -109,6 +116,8 @@ static const struct rest_field fields[] = {
     {"otherConfig", rest_empty_object},
     {"current_operations", rest_empty_object},
     {"tags", pool_tags},
+    /* Ours */
+    {"trouble", pool_trouble},
 };
 
 static const struct mu_uuid *pool_uuid(const void *object)

@@ -81,7 +81,17 @@ struct http_reply *rest_single(struct rest_call *c, const struct rest_type *type
 
 /* Matching one object for rules, by id */
 
-static const void *object_of(struct rest *rest, enum alarm_of of, const struct mu_uuid *id)
+static const struct rest_pool *pool_of(const struct rest_backend *b, const struct mu_uuid *id,
+				       struct mu_arena *a)
+{
+	struct rest_pool *p = mu_arena_calloc(a, 1, sizeof *p);
+
+	b->pool(b->ctx, p);
+	return mu_uuid_equal(&p->id, id) ? p : NULL;
+}
+
+static const void *object_of(struct rest *rest, enum alarm_of of, const struct mu_uuid *id,
+			     struct mu_arena *a)
 {
 	const struct rest_backend *b = &rest->backend;
 	const struct vm_id vm_id = {*id};
@@ -94,6 +104,8 @@ static const void *object_of(struct rest *rest, enum alarm_of of, const struct m
 		return b->host_find(b->ctx, &host_id);
 	case ALARM_OF_SR:
 		return b->object_find(b->ctx, id);
+	case ALARM_OF_POOL:
+		return pool_of(b, id, a);
 	case _ALARM_OF_COUNT:
 		break;
 	}
@@ -107,8 +119,9 @@ bool rest_matches(struct rest *rest, enum alarm_of of, const struct mu_uuid *id,
 	    [ALARM_OF_VM] = &rest_type_vm,
 	    [ALARM_OF_HOST] = &rest_type_host,
 	    [ALARM_OF_SR] = &rest_type_sr,
+	    [ALARM_OF_POOL] = &rest_type_pool,
 	};
-	const void *object = object_of(rest, of, id);
+	const void *object = object_of(rest, of, id, a);
 	bool used[REST_FIELDS_MAX];
 	struct rest_render r;
 

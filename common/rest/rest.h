@@ -43,6 +43,7 @@ struct rest_pool {
 	struct mu_uuid id;
 	char name[MODEL_NAME_MAX + 1];
 	char description[MODEL_TEXT_MAX + 1];
+	const char *trouble; /* that it cannot store; NULL: none. The backend's */
 };
 
 /* A call (common/model/call.h). The arguments have passed call_check(). */

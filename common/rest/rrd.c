@@ -7,6 +7,7 @@
  */
 #include "common/rest/access.h"
 #include "common/rest/export.h"
+#include "common/rest/stats.h"
 #include "common/rrd/dump.h"
 
 #include <stdlib.h>
@@ -107,7 +108,8 @@ static struct http_reply *start_text(struct rest_call *c, const char *kind, cons
 	const char *resource = strcmp(kind, "VM") == 0 ? "vm" : "host";
 	struct mu_uuid uuid;
 
-	if (!mu_uuid_parse(id, &uuid))
+	if (!mu_uuid_parse(id, &uuid) ||
+	    rest_stats_of_other(c, *resource == 'v' ? STATS_VM : STATS_HOST, &uuid))
 		return rest_not_found(c, kind, id);
 	if (!rest_may(c->rest, &c->user, *resource == 'v' ? "vm:read" : "host:read", &uuid))
 		return rest_denied(c, resource, "read", id);

@@ -168,8 +168,19 @@ static struct http_reply *check_power(struct rest_call *c, const struct model_vm
 	    http_request_query(c->request, "end"))
 		return NULL;
 	(void)mu_error_set(&err, MU_E_INVALID,
-			   "the VM is halted; hint: give `start` to see what was before");
+			   "the VM is halted; hint: give `start` (muster vm stats: --since) to see "
+			   "what was before");
 	return rest_error(c, &err);
+}
+
+bool rest_stats_of_other(struct rest_call *c, enum stats_of of, const struct mu_uuid *id)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	const struct host_id host_id = {*id};
+	const struct vm_id vm_id = {*id};
+
+	return of == STATS_HOST ? b->vm_find(b->ctx, &vm_id) != NULL
+				: b->host_find(b->ctx, &host_id) != NULL;
 }
 
 struct http_reply *rest_get_vm_stats(struct rest_call *c)
@@ -182,7 +193,7 @@ struct http_reply *rest_get_vm_stats(struct rest_call *c)
 	refusal = vm ? check_power(c, vm) : NULL;
 	if (refusal)
 		return refusal;
-	if (!vm && !mu_uuid_parse(c->id, &id.uuid))
+	if (!vm && (!mu_uuid_parse(c->id, &id.uuid) || rest_stats_of_other(c, STATS_VM, &id.uuid)))
 		return rest_not_found(c, "VM", c->id);
 	return start(c, &id.uuid, STATS_VM, vm != NULL);
 }
@@ -191,8 +202,12 @@ struct http_reply *rest_get_host_stats(struct rest_call *c)
 {
 	const struct rest_backend *b = &c->rest->backend;
 	struct host_id id;
+	bool known;
 
 	if (!mu_uuid_parse(c->id, &id.uuid))
 		return rest_not_found(c, "host", c->id);
-	return start(c, &id.uuid, STATS_HOST, b->host_find(b->ctx, &id) != NULL);
+	known = b->host_find(b->ctx, &id) != NULL;
+	if (!known && rest_stats_of_other(c, STATS_HOST, &id.uuid))
+		return rest_not_found(c, "host", c->id);
+	return start(c, &id.uuid, STATS_HOST, known);
 }

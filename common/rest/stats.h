@@ -10,6 +10,8 @@
  * MU_E_INVALID, MU_E_PROTOCOL */
 int rest_stats_query(struct rest_call *c, struct stats_query *ret, struct stats_names *ret_names,
 		     struct mu_error *err);
+/* Is it known to be of another kind? What is kept of it is then not what was asked for. */
+bool rest_stats_of_other(struct rest_call *c, enum stats_of of, const struct mu_uuid *id);
 /* Seconds since 1970, or before now when negative. MU_E_INVALID */
 int rest_stats_time(const char *name, const char *text, int64_t *ret, struct mu_error *err);
 /* {endTimestamp, interval, stats, series?} of a VM, host or SR. */

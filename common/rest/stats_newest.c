@@ -112,7 +112,7 @@ static void add_value(void *arg, const char *name, float value)
 
 	if (isfinite(value) && stats_names_have(v->names, name) &&
 	    !mu_map_put_str(v->seen, name, v->object))
-		mu_value_set_real(v->arena, v->object, name, (double)value);
+		mu_value_set_real(v->arena, v->object, name, stats_shape_number((double)value));
 }
 
 /* How much it has cost is returned. */

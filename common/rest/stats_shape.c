@@ -141,6 +141,24 @@ static void place(struct mu_arena *a, struct mu_value *root, const char *path, c
 	mu_value_set(a, root, *path ? path : key, child);
 }
 
+double stats_shape_number(double v)
+{
+	static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+					1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
+					1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+	enum { DIGITS = 9, POWERS = MU_ARRAY_SIZE(powers) };
+	int behind;
+
+	if (!isfinite(v) || v == trunc(v))
+		return v;
+	behind = DIGITS - 1 - (int)floor(log10(fabs(v)));
+	/* A power of ten of that size is exact, so the quotient is the double nearest to the
+	 * decimal. */
+	if (behind < 0 || behind >= POWERS)
+		return v;
+	return round(v * powers[behind]) / powers[behind];
+}
+
 static struct mu_value *values_of(struct mu_arena *a, const struct stats_result *r,
 				  const float *values, const float *plus, double factor)
 {
@@ -150,7 +168,7 @@ static struct mu_value *values_of(struct mu_arena *a, const struct stats_result 
 		double v = (double)values[i] + (plus ? (double)plus[i] : 0);
 
 		/* Not finite: null. */
-		mu_value_push(list, mu_value_real(a, v * factor));
+		mu_value_push(list, mu_value_real(a, stats_shape_number(v * factor)));
 	}
 	return list;
 }

@@ -32,4 +32,8 @@ struct mu_value *stats_shape(struct mu_arena *a, enum stats_of of, const struct 
 struct mu_value *stats_shape_series(struct mu_arena *a, const struct stats_names *names,
 				    const struct stats_result *r);
 
+/* Nine digits, of which a float has no more; whole numbers as they are. What is behind them says
+ * nothing and would be half of an answer. */
+double stats_shape_number(double v);
+
 #endif

@@ -164,7 +164,7 @@ static double look(struct alarm_look *l)
 		for (size_t i = 1; i <= VMS; i++) {
 			struct mu_uuid id = id_of(h, i);
 
-			alarm_look_at(l, ALARM_OF_VM, &id, NULL, on_reading, &id);
+			alarm_look_at(l, ALARM_OF_VM, &id, false, NULL, on_reading, &id);
 		}
 	}
 	(void)alarms_round_end(alarms, NULL);

@@ -130,6 +130,36 @@ class Alarms(AlarmCase):
         self.wait_alarms("no data yet", agent.id, 1)
         feeder.until("data has come", lambda: not self.alarms(agent.id), 1)
 
+    def test_a_vm_that_is_off(self):
+        """What it did last is over with it, and its silence is none; that it is off can be asked for."""
+        agent, vm = self.agent(), self.new_id()
+        s = agent.live(agent.vm(vm, "web"))
+        feeder = Feeder(self, s, [agent.id, vm])
+        for name, members in (
+                ("busy", {"condition": "series", "series": "s0", "warning": 50}),
+                ("silent", {"condition": "absent", "series": "s0", "level": "warning"}),
+                ("off", {"condition": "expression", "expression": "power_state:Halted", "level": "warning"})):
+            status, _, rule = self.rest.request(
+                "POST", "/alarm-rules", {"name": name, "kind": "VM", "filter": "name_label:web", **members})
+            self.assertEqual(201, status, rule)
+
+        def names():
+            return sorted(a["body"]["name"] for a in self.alarms(vm, "vms"))
+        feeder.until("it is busy", lambda: names() == ["busy"], 1, 60)
+        agent.delta(s, agent.vm(vm, "web", "HALTED"))
+        feeder.until("it is off", lambda: names() == ["off"], 1, 60)
+        agent.delta(s, agent.vm(vm, "web"))
+        feeder.until("it is back", lambda: names() == ["busy"], 1, 60)
+        s.close()
+
+    def test_a_rule_that_asks_something_else(self):
+        agent = self.agent()
+        feeder = Feeder(self, agent.live(), [agent.id])
+        path = f"/alarm-rules/{self.rule()['id']}"
+        feeder.until("the alarm", lambda: self.alarms(agent.id), 60)
+        self.assertEqual(200, self.rest.request("PATCH", path, {"series": "another"})[0])
+        feeder.until("nothing is known of that", lambda: not self.alarms(agent.id), 60)
+
     def test_a_host_that_is_lost(self):
         agent = self.agent()
         s = agent.live()
@@ -182,7 +212,7 @@ class Alarms(AlarmCase):
         for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/actions/test")):
             refused(404, "no such alarm rule", method, f"/alarm-rules/{self.new_id()}{path}")
         refused(404, "no such alarm", "POST", f"/alarms/{self.new_id()}/actions/acknowledge")
-        for i in range(61):
+        for i in range(60):
             self.rule(name=f"r{i}")
         refused(507, "there are 64 rules", "POST", "/alarm-rules",
                 {"name": "n", "series": "s", "warning": 1})
@@ -262,13 +292,22 @@ class AtOnce(AlarmCase):
 
 
 class CommandLine(AlarmCase):
-    def muster(self, *args, code=0, says=None):
-        done = subprocess.run(
+    def run_muster(self, *args, says=None):
+        return subprocess.run(
             [BUILD / "aggregator/cli/muster", *args, "--url", self.fleet.url, "--ca",
              self.fleet.state / "ca.crt"], capture_output=True, text=True,
             input=says, env={**os.environ, "MUSTER_TOKEN": self.rest.token})
+
+    def muster(self, *args, code=0, says=None):
+        done = self.run_muster(*args, says=says)
         self.assertEqual(code, done.returncode, done.stderr)
         return done.stdout if code == 0 else done.stderr
+
+    def noted(self, *words):
+        """What is said beside the table when a rule is tried."""
+        done = self.run_muster("alarm-rule", "create", "x", *words, "--dry-run")
+        self.assertEqual(0, done.returncode, done.stderr)
+        return done.stderr
 
     def test_rules(self):
         agent, vm = self.agent("xen9"), self.new_id()
@@ -278,6 +317,10 @@ class CommandLine(AlarmCase):
         tried = self.muster("alarm-rule", "create", "by hand", *words, "--dry-run")
         self.assertRegex(tried, rf"(?m)^warning +VM +typed +- +{vm}$")
         self.assertNotIn("by hand", self.muster("alarm-rule", "list"))
+        self.assertIn("of 1 of the 1 objects that it means nothing is known",
+                      self.noted("kind=VM", "series=cpu_usgae", "warning=1", "filter=name_label:typed"))
+        self.assertIn("it means no object now", self.noted("kind=VM", "series=a", "warning=1", "filter=name_label:tpyed"))
+        self.assertEqual("", self.noted(*words))
         self.assertRegex(self.muster("alarm-rule", "create", "by hand", *words),
                          r"(?m)^EXPRESSION +name_label:typed$")
         self.assertRegex(self.muster("alarm-rule", "list"),

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics from the stream to the archives and out of REST: nothing lost, nothing wrong."""
 
+import os
 import resource
 import struct
+import subprocess
 import time
 import unittest
 import uuid
 
 from tests.integration.aggregator_case import AggregatorCase
 from tests.support.fake_agent import messages
+from tests.support.fleet import BUILD
 from tests.support.rest import wait_until
 
 STEP = 5
@@ -177,6 +180,13 @@ class Archives(MetricsCase):
         self.crash()
         self.assertEqual(want, self.steps("vms", vm))
         self.assertEqual(404, self.rest.request("GET", f"/vms/{self.new_id()}/stats")[0])
+        for id_, code, says in ((vm, 0, r"(?m)^s0 +\S+ "), (self.new_id(), 3, "^$")):
+            done = subprocess.run(
+                [BUILD / "aggregator/cli/muster", "vm", "stats", id_, "--url", self.fleet.url, "--ca",
+                 self.fleet.state / "ca.crt"], capture_output=True, text=True, check=False,
+                env={**os.environ, "MUSTER_TOKEN": self.rest.token})
+            self.assertEqual(code, done.returncode, done.stderr)
+            self.assertRegex(done.stdout, says)
 
 
 class Rows(MetricsCase):
@@ -432,10 +442,18 @@ class FullDisk(MetricsCase):
                    lambda: "storing metrics fails" in self.fleet.aggregator.text())
         self.assertEqual([], [m for m in s.pending() if m.WhichOneof("kind") == "metric_ack"
                               and m.metric_ack.seq > 60])
+        pool = self.rest.get("/pools?fields=id,trouble")[0]
+        self.assertRegex(pool["trouble"], "storing .*fails: .*File too large")
+        alarms = f"/pools/{pool['id']}/alarms?fields=*"
+        alarm = wait_until("an alarm of the pool", lambda: self.rest.get(alarms))[0]
+        self.assertEqual(("pool", pool["id"], "Storing fails", "critical"),
+                         (alarm["object"]["type"], alarm["object"]["uuid"], alarm["body"]["name"], alarm["level"]))
         self.limit(resource.RLIM_INFINITY)
         s.expect("metric_ack", lambda a: a.seq == 70)
         wait_until("the log says so",
                    lambda: "storing metrics works again" in self.fleet.aggregator.text())
+        wait_until("the alarm is over", lambda: not self.rest.get(alarms))
+        self.assertNotIn("trouble", self.rest.get(f"/pools/{pool['id']}"))
         self.crash()
         self.assertEqual(70, len(self.steps("hosts", agent.id)))
 

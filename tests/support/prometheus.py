@@ -17,16 +17,17 @@ AUTH = """
 
 
 class Prometheus(Daemon):
-    """`jobs`: the text of scrape_configs, with {auth}, {where}, {url} and {sd_auth} to be filled in."""
+    """`jobs`: the text of scrape_configs, with {auth}, {where}, {url} and {sd_auth} to be filled in; or
+    `text`: all of the configuration."""
 
-    def __init__(self, fleet, folder, jobs, interval="2s", options=(), port=0):
+    def __init__(self, fleet, folder, jobs="", interval="2s", options=(), port=0, text=None):
         folder.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         token, ca = (fleet.folder / "token").read_text().strip(), fleet.state / "ca.crt"
         auth = AUTH.format(token=token, ca=ca)
         config = folder / "prometheus.yml"
-        config.write_text(f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n"
+        config.write_text(text or f"global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}\n"
                           "scrape_configs:\n" + jobs.format(
                               auth=auth, where=f"127.0.0.1:{fleet.port}", url=fleet.url,
                               sd_auth=auth.replace("\n    ", "\n        ")))

@@ -170,6 +170,7 @@ static void on_reading(void *arg, size_t slot, const struct alarm_reading *readi
 }
 
 static size_t cost; /* of the last look */
+static bool off;    /* the VM is */
 
 static const char *seen_as(enum alarm_of of, const struct mu_uuid *id,
 			   const struct model_object *sr)
@@ -177,7 +178,7 @@ static const char *seen_as(enum alarm_of of, const struct mu_uuid *id,
 	static char text[80];
 
 	text[0] = '\0';
-	cost = alarm_look_at(look, of, id, sr, on_reading, text);
+	cost = alarm_look_at(look, of, id, off, sr, on_reading, text);
 	return text;
 }
 
@@ -257,6 +258,31 @@ Test(alarm_look, absent_data)
 	cr_expect_str_eq(seen(), "0:0 ");
 	wall += MU_SEC(METRICS_FRESH_S + 10);
 	cr_expect_str_eq(seen(), "0:1 ");
+}
+
+/* What it did last is no news of it, and that nothing comes is as it should be. */
+Test(alarm_look, a_vm_that_is_off)
+{
+	struct alarm_rule other = rule;
+
+	put("cpu_usage");
+	say(3);
+	other.id.bytes[1] = 1;
+	other.condition = ALARM_ABSENT;
+	(void)snprintf(other.series, sizeof other.series, "memory");
+	cr_assert_eq(alarms_rule_put(alarms, &other, NULL), 0);
+	other.id.bytes[1] = 2;
+	other.condition = ALARM_EXPRESSION;
+	(void)snprintf(other.expression, sizeof other.expression, "a:b");
+	cr_assert_eq(alarms_rule_put(alarms, &other, NULL), 0);
+	alarm_look_rules_changed(look);
+	does_match = true;
+	cr_expect_str_eq(seen(), "0:3bytes/s 1:1 2:1 ");
+	off = true;
+	cr_expect_str_eq(seen(), "2:1 ");
+	off = false;
+	say(4);
+	cr_expect_str_eq(seen(), "0:4bytes/s 1:1 2:1 ");
 }
 
 Test(alarm_look, expressions_are_asked_once)

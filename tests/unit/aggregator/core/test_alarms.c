@@ -6,6 +6,7 @@
 #include "common/base/rand.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -424,6 +425,31 @@ Test(alarms, rules_come_and_go)
 	cr_expect_eq(out.n_items, 0);
 	cr_expect_eq(alarms_rule_put(alarms, &other, &err), 0, "there is room again");
 	cr_expect_null(alarms_free(NULL));
+}
+
+Test(alarms, a_rule_that_asks_something_else)
+{
+	put();
+	look(85, 0);
+	(void)told();
+	rule.limits[ALARM_WARNING].at = 84;
+	put();
+	look(83, 5);
+	cr_expect_str_eq(told(), "", "another limit: hysteresis holds");
+	(void)snprintf(rule.series, sizeof rule.series, "metadata_percent");
+	put();
+	look(86, 10);
+	cr_expect_str_eq(told(), "", "it is so of the other one, too");
+	rule.window_s = 60;
+	put();
+	look(83, 15);
+	cr_expect_str_eq(told(), "cleared:warning:83", "no hysteresis of what was not asked");
+	look(85, 20);
+	(void)told();
+	(void)snprintf(rule.series, sizeof rule.series, "no such series");
+	put();
+	look(NAN, 25);
+	cr_expect_str_eq(told(), "cleared:warning:85", "nothing is known of this one");
 }
 
 Test(alarms, a_restart)

@@ -53,9 +53,13 @@ Test(stats, from_and_to)
 	cr_assert_str_eq(rows(ARCHIVE_STEPS, NOW, LAST, NOW - 20, NOW + 1000), "357999998+4");
 	cr_assert_str_eq(rows(ARCHIVE_STEPS, NOW, LAST, 1000, 0), "357999882+120", "cut");
 	cr_assert_str_eq(rows(ARCHIVE_STEPS, NOW, LAST, 0, 1000),
-			 "there are no seconds of that time; hint: the last 120 are kept");
+			 "there are no seconds of that time; hint: rows of 5 s, of which the last "
+			 "120 are kept, each from its end on");
+	cr_assert_str_eq(rows(ARCHIVE_DAYS, NOW, LAST, NOW - 20, NOW - 10),
+			 "there are no days of that time; hint: rows of 86400 s, of which the last "
+			 "366 are kept, each from its end on");
 	cr_assert_str_eq(rows(ARCHIVE_DAYS, NOW, LAST, NOW - 10, NOW - 20),
-			 "there are no days of that time; hint: the last 366 are kept");
+			 "start: is later than end");
 	cr_assert_str_eq(rows(ARCHIVE_MINUTES, NOW, LAST, 1000, 0), "29832854+480", "all there is");
 	cr_assert_str_eq(rows(ARCHIVE_DAYS, 86400 + 10, 0, 0, 0), "1+1", "long ago");
 }

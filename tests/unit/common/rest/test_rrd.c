@@ -160,6 +160,8 @@ Test(rrd, files_that_are_refused)
 {
 	fixture_expect(get("/rest/v0/vms/7/stats.xml"), 404, "VM");
 	fixture_expect(get("/rest/v0/hosts/7/stats.xml"), 404, "host");
+	fixture_expect(get("/rest/v0/vms/" HOST_1 "/stats.xml"), 404, "no such VM");
+	fixture_expect(get("/rest/v0/hosts/" VM_WEB "/stats.xml"), 404, "no such host");
 	fixture_expect(get("/rest/v0/vms/" VM_WEB "/stats.xml?flavour=x"), 422, "flavour");
 	fixture_expect(get("/vm_rrd"), 400, "uuid");
 	fixture_expect(get("/host_rrd"), 400, "more than one host");

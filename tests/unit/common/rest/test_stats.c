@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Statistics: what reaches the backend, and Xen Orchestra's picture of what comes back. */
+#include "common/json/json.h"
 #include "common/os/clock.h"
 #include "common/rest/export.h"
+#include "common/rest/stats_shape.h"
 #include "fixture.h"
 
 #include <criterion/criterion.h>
@@ -197,6 +199,33 @@ Test(stats, halted)
 	fixture_expect(r, 200, "{\"endTimestamp\":10,\"interval\":5,\"stats\":{}}");
 }
 
+Test(stats, numbers_have_nine_digits)
+{
+	static const struct {
+		double v;
+		const char *text;
+	} cases[] = {
+	    {(double)0.1f, "0.100000001"},
+	    {(double)0.306572944f * 100, "30.6572944"},
+	    {-1.0 / 3, "-0.333333333"},
+	    {68719476736, "68719476736.0"},
+	    {1967483.0625, "1967483.06"},
+	    {1e-9 / 3, "3.33333333e-10"},
+	    {1e-20 / 3, "3.3333333333333333e-21"},
+	    {1e12 + 0.5, "1000000000000.5"},
+	    {0, "0.0"},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+		MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
+
+		mu_json_write(&text, mu_value_real(a, stats_shape_number(cases[i].v)), false);
+		cr_expect_str_eq(text.data, cases[i].text);
+	}
+	cr_expect(isnan(stats_shape_number(NAN)));
+}
+
 Test(stats, gone_or_not_yet_sampled)
 {
 	struct http_request *r = get("/rest/v0/vms/" NOBODY "/stats");
@@ -296,6 +325,8 @@ Test(stats, what_is_refused)
 	} bad[] = {
 	    {"/rest/v0/vms/7/stats", 404, "VM"},
 	    {"/rest/v0/hosts/7/stats", 404, "host"},
+	    {"/rest/v0/vms/" HOST_1 "/stats", 404, "no such VM " HOST_1},
+	    {"/rest/v0/hosts/" VM_WEB "/stats", 404, "no such host " VM_WEB},
 	    {"/rest/v0/srs/" NOBODY "/stats", 404, "SR"},
 	    {"/rest/v0/srs/" SR_1 "/stats?cf=LAST", 422, "cf"},
 	    {"/rest/v0/pools/" NOBODY "/stats", 404, "pool"},
