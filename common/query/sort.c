@@ -2,6 +2,7 @@
 #include "common/query/sort.h"
 
 #include "common/base/str.h"
+#include "common/query/filter.h"
 #include "common/query/fold.h"
 
 #include <stdio.h>
@@ -113,12 +114,10 @@ static struct query_key key_of(struct mu_arena *a, const struct mu_value *v)
 static struct query_key key_at(struct mu_arena *a, const char *const *path,
 			       const struct mu_value *v)
 {
-	for (; *path; path++) {
-		if (v && v->kind == MU_VALUE_LIST && strcmp(*path, "length") == 0 && !path[1])
-			return (struct query_key){.kind = QUERY_KEY_NUMBER,
-						  .number = (double)v->n_children};
-		v = mu_value_get(v, *path);
-	}
+	struct mu_value length;
+
+	for (; *path; path++)
+		v = query_member(v, *path, &length);
 	return key_of(a, v);
 }
 
