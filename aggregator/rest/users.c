@@ -19,7 +19,7 @@ enum { PASSWORD_MIN = 8, PASSWORD_MAX = 256 };
 
 static struct http_reply *refuse(struct http_request *r, const struct mu_error *err)
 {
-	return http_reply_error(r, err, NULL);
+	return rest_refuse_list(r, err);
 }
 
 /* --- looking --- */

@@ -37,7 +37,12 @@ BAD_QUERIES = [
     (400, "limit:", {}, "GET", "/vms?limit=-1"),
     (400, "fields:", {}, "GET", "/vms?fields=,"),
     (400, "sort: a VM has no property", {}, "GET", "/vms?sort=nonsense"),
+    (400, 'sort: "memory" is an object', {}, "GET", "/vms?sort=-memory"),
     (400, "cursor:", {}, "GET", "/vms?cursor=0"),
+    (400, "filter: at character 2: a ) is missing", {"stringToParse": "("}, "GET", query("/users", filter="(")),
+    (400, "sort: none of users has a property", {}, "GET", "/users?sort=nonsense"),
+    (400, 'sort: "groups" is a list', {}, "GET", "/users?sort=groups"),
+    (400, "cursor:", {}, "GET", "/acl-privileges?cursor=0"),
     (400, "ndjson", {}, "GET", "/vms?ndjson=perhaps"),
     (400, "sync", {}, "POST", "/vms/{vm}/actions/start?sync=perhaps"),
 ]
