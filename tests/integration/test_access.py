@@ -244,7 +244,9 @@ class AccessTest(AggregatorCase):
     def test_one_time_codes(self):
         self.user("careful")
         rest = self.signed_in("careful")
-        secret = rest.post("/users/me/otp")["secret"]
+        made = rest.post("/users/me/otp")
+        secret = made["secret"]
+        self.assertEqual(f"otpauth://totp/Muster:careful?secret={secret}&issuer=Muster", made["uri"])
         step = int(time.time()) // 30
         self.assertEqual(422, self.status(rest, "PUT", "/users/me/otp",
                                           {"secret": secret, "code": code_of(secret, step + 9)}))
