@@ -45,6 +45,15 @@ class ContractTest(unittest.TestCase):
         served = {(row[1], row[2], row[4]) for row in self.served if row[0] == "route"}
         self.assertEqual(documented, served)
 
+    def test_no_set_of_routes_is_forgotten(self):
+        """What the aggregator adds to its routes, the tests that walk over all of them add too."""
+        def added(path):
+            return set(re.findall(r"\b(\w+_routes_add)\(", (ROOT / path).read_text()))
+        served = added("aggregator/app/app.c")
+        self.assertGreater(len(served), 4)
+        for test in ("integration/rest_contract.c", "unit/aggregator/rest/test_rights.c"):
+            self.assertEqual(served, added("tests/" + test))
+
     def test_open_routes(self):
         documented = {(method, path) for method, path, operation in self.operations()
                       if operation.get("security") == []}
