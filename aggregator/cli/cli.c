@@ -94,16 +94,18 @@ void cli_add_parameter(struct mu_str *path, const char *name, const char *value)
 	cli_add_encoded(path, value);
 }
 
-const char *cli_list_path(struct cli *cli, const char *collection, const char *fields)
+const char *cli_list_path(struct cli *cli, const char *collection, const struct cli_column *columns)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str path = MU_STR_INIT;
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str sort = MU_STR_INIT;
 
-	mu_str_printf(&path, "/rest/v0/%s", collection);
-	cli_add_parameter(&path, "fields", fields);
+	mu_str_printf(&path, "/rest/v0/%s?fields=*", collection);
 	if (cli->options.filter)
 		cli_add_parameter(&path, "filter", cli->options.filter);
-	if (cli->options.sort)
-		cli_add_parameter(&path, "sort", cli->options.sort);
+	if (cli->options.sort) {
+		cli_render_sort(&sort, columns, cli->options.sort);
+		cli_add_parameter(&path, "sort", sort.data ? sort.data : "");
+	}
 	if (cli->options.limit > 0)
 		mu_str_printf(&path, "&limit=%lld", (long long)cli->options.limit);
 	return mu_arena_strdup(cli->arena, path.data);
@@ -164,7 +166,7 @@ int cli_list(struct cli *cli, const char *collection, const struct cli_column *c
 		(void)cli_fail(&err);
 		return CLI_USAGE;
 	}
-	r = cli_get(cli, cli_list_path(cli, collection, "*"), &list);
+	r = cli_get(cli, cli_list_path(cli, collection, columns), &list);
 	if (r != CLI_OK)
 		return r;
 	cli_render_list(&out, &render, list);

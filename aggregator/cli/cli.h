@@ -57,8 +57,9 @@ int cli_get(struct cli *cli, const char *path, const struct mu_value **ret_body)
 void cli_add_encoded(struct mu_str *path, const char *value);
 /* Append "?name=value" or "&name=value", percent-encoded. */
 void cli_add_parameter(struct mu_str *path, const char *name, const char *value);
-/* "/rest/v0/<collection>?fields=..." with the options' filter, sort and limit, percent-encoded. */
-const char *cli_list_path(struct cli *cli, const char *collection, const char *fields);
+/* "/rest/v0/<collection>?fields=*" with the options' filter, sort and limit, percent-encoded. */
+const char *cli_list_path(struct cli *cli, const char *collection,
+			  const struct cli_column *columns);
 struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *columns);
 /* What `out` holds, to stdout; a failed write is CLI_FAILED. */
 int cli_print(struct mu_str *out);

@@ -256,7 +256,8 @@ int cli_object_list(struct cli *cli, int argc, char **argv)
 		(void)cli_fail(&err);
 		return CLI_USAGE;
 	}
-	r = read_list(cli, kind, &render, cli_list_path(cli, kind->collection, "*"), &list);
+	r = read_list(cli, kind, &render, cli_list_path(cli, kind->collection, kind->columns),
+		      &list);
 	if (r != CLI_OK)
 		return r;
 	cli_render_list(&out, &render, list);

@@ -112,9 +112,8 @@ static const struct mu_option table[] = {
      .type = MU_OPTION_STRING,
      .offset = AT(sort),
      .arg = "NAME,...",
-     .help =
-	 "in order of these properties, -NAME for the most first; top: cpu, memory, net, disk or "
-	 "name, keys c, m, n, d, a"},
+     .help = "in order of these columns or properties, -NAME for the most first; top: cpu, memory, "
+	     "net, disk or name, keys c, m, n, d, a"},
     {.name = "lines",
      .type = MU_OPTION_INT,
      .offset = AT(lines),

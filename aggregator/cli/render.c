@@ -64,6 +64,32 @@ static const struct cli_column *column_find(const struct cli_column *columns, co
 	return NULL;
 }
 
+static void add_sort_key(struct mu_str *out, const struct cli_column *columns, const char *name)
+{
+	const struct cli_column *column = column_find(columns, name);
+
+	for (const char *p = column ? column->path : name; *p; p++)
+		mu_str_add_char(out, *p == '.' ? ':' : *p);
+}
+
+void cli_render_sort(struct mu_str *out, const struct cli_column *columns, const char *sort)
+{
+	for (;;) {
+		bool descending = *sort == '-';
+		size_t len = strcspn(sort, ",");
+		char name[128];
+
+		(void)snprintf(name, sizeof name, "%.*s", (int)(len - descending),
+			       sort + descending);
+		mu_str_add(out, descending ? "-" : "");
+		add_sort_key(out, columns, name);
+		if (!sort[len])
+			return;
+		mu_str_add_char(out, ',');
+		sort += len + 1;
+	}
+}
+
 static void add_column(struct selection *s, const char *path, const char *header,
 		       enum cli_cell cell)
 {

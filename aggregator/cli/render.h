@@ -54,6 +54,9 @@ int cli_render_check(const struct cli_render *r, struct mu_error *err);
 void cli_render_list(struct mu_str *out, const struct cli_render *r, const struct mu_value *list);
 /* One object: a table has a line for each column that has a value. */
 void cli_render_object(struct mu_str *out, const struct cli_render *r, const struct mu_value *v);
+/* What --sort says, for the API: columns by their headers, members of members by dots
+ * ("-memory" -> "-memory:size"). */
+void cli_render_sort(struct mu_str *out, const struct cli_column *columns, const char *sort);
 /* The member at "a.b.c" ("a.0": of a list), or NULL. One whose own name has dots is found, too. */
 const struct mu_value *cli_render_at(const struct mu_value *v, const char *path);
 

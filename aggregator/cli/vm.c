@@ -108,7 +108,7 @@ int cli_vm_list(struct cli *cli, int argc, char **argv)
 		(void)cli_fail(&err);
 		return CLI_USAGE;
 	}
-	r = read_inventory(cli, cli_list_path(cli, "vms", "*"), &inv);
+	r = read_inventory(cli, cli_list_path(cli, "vms", columns), &inv);
 	if (r == CLI_OK)
 		r = choose(cli, &render, &inv, &list);
 	if (r != CLI_OK)

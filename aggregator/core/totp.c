@@ -70,6 +70,21 @@ void totp_base32(const uint8_t secret[TOTP_SECRET_BYTES], char ret[TOTP_SECRET_T
 	ret[TOTP_SECRET_TEXT - 1] = '\0';
 }
 
+void totp_uri(struct mu_str *out, const char *user, const char *secret)
+{
+	static const char plain[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+
+	mu_str_add(out, "otpauth://totp/Muster:");
+	for (const char *p = user; *p; p++) {
+		if (strchr(plain, *p))
+			mu_str_add_char(out, *p);
+		else
+			mu_str_printf(out, "%%%02X", (unsigned)(unsigned char)*p);
+	}
+	mu_str_printf(out, "?secret=%s&issuer=Muster", secret);
+}
+
 bool totp_base32_parse(const char *text, uint8_t ret[TOTP_SECRET_BYTES])
 {
 	uint8_t out[TOTP_SECRET_BYTES] = {0};

@@ -6,6 +6,7 @@
 #ifndef MUSTER_AGGREGATOR_CORE_TOTP_H
 #define MUSTER_AGGREGATOR_CORE_TOTP_H
 
+#include "common/base/str.h"
 #include "common/base/time.h"
 
 #include <stdbool.h>
@@ -36,6 +37,8 @@ bool totp_accept(const uint8_t *secret, size_t secret_len, const char *code, mu_
 		 uint64_t used, totp_mac mac, uint64_t *ret_number);
 
 void totp_base32(const uint8_t secret[TOTP_SECRET_BYTES], char ret[TOTP_SECRET_TEXT]);
+/* What an authenticator reads out of a QR code, with the secret as text and whose it is. */
+void totp_uri(struct mu_str *out, const char *user, const char *secret);
 /* False when it is not base32 of that many bytes. */
 bool totp_base32_parse(const char *text, uint8_t ret[TOTP_SECRET_BYTES]);
 

@@ -52,7 +52,8 @@ static int parse(struct search *s, struct http_request *r, int64_t *ret_before,
 	const char *filter = http_request_query(r, "filter");
 	const char *fields = http_request_query(r, "fields");
 	struct query_filter *f = NULL;
-	int64_t limit, cursor;
+	const char *page = http_request_query(r, "cursor");
+	int64_t limit, cursor = 0;
 
 	if (http_request_query(r, "sort"))
 		return mu_error_set(err, MU_E_INVALID,
@@ -60,7 +61,7 @@ static int parse(struct search *s, struct http_request *r, int64_t *ret_before,
 	s->fields.all = !fields && !s->shape->href;
 	if (query_int(r, "limit", LIMIT_DEFAULT, 1, LIMIT_MAX, &limit, err) < 0 ||
 	    query_int(r, "before", 0, 0, INT64_MAX, ret_before, err) < 0 ||
-	    query_int(r, "cursor", *ret_before, 0, INT64_MAX, &cursor, err) < 0 ||
+	    (page && *page && query_int(r, "cursor", 0, 0, INT64_MAX, &cursor, err) < 0) ||
 	    (filter && query_filter_parse(r->arena, filter, &f, err) < 0) ||
 	    (fields && query_fields_parse(r->arena, fields, &s->fields, err) < 0))
 		return MU_FAILED;
@@ -122,24 +123,6 @@ static void look_at(struct search *s, const struct audit_record *r, const char *
 		add_found(s, r, v);
 }
 
-/* The request again, for what is behind. */
-static const char *next_link(const struct search *s)
-{
-	MU_CLEANUP(mu_str_deinit) struct mu_str link = MU_STR_INIT;
-	const struct http_request *r = s->request;
-
-	mu_str_printf(&link, "<%s?", r->path);
-	for (const char *p = r->query; *p;) {
-		size_t len = strcspn(p, "&");
-
-		if (!mu_str_has_prefix(p, "cursor="))
-			mu_str_printf(&link, "%.*s&", (int)len, p);
-		p += len + (p[len] == '&');
-	}
-	mu_str_printf(&link, "cursor=%" PRId64 ">; rel=\"next\"", s->last);
-	return mu_arena_strdup(r->arena, link.data);
-}
-
 static void answer(struct search *s, bool more)
 {
 	struct http_request *r = s->request;
@@ -154,7 +137,9 @@ static void answer(struct search *s, bool more)
 		reply = http_reply_json(r, 200, s->id ? s->found->first : s->found);
 	}
 	if (more && !s->id)
-		http_reply_header(reply, "link", next_link(s));
+		http_reply_header(
+		    reply, "link",
+		    rest_next_page(r, mu_arena_printf(r->arena, "%" PRId64, s->last)));
 	search_free(s);
 	http_request_finish(r, reply);
 }

@@ -9,7 +9,7 @@
 
 static struct http_reply *refuse(struct http_request *r, const struct mu_error *err)
 {
-	return http_reply_error(r, err, NULL);
+	return rest_refuse_list(r, err);
 }
 
 static const struct access_group *need(const struct admin_ops *ops, const char *id,

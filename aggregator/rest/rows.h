@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists of what the aggregator alone knows, in the dialect: hrefs, or objects as `fields`,
- * `filter`, `limit` and `ndjson` say.
+ * Lists of what the aggregator alone knows, in the dialect: hrefs, or objects, as `fields`,
+ * `filter`, `sort`, `cursor`, `limit` and `ndjson` say. They are short, so they are held whole.
  */
 #ifndef MUSTER_AGGREGATOR_REST_ROWS_H
 #define MUSTER_AGGREGATOR_REST_ROWS_H
@@ -9,7 +9,7 @@
 #include "common/base/str.h"
 #include "common/base/value.h"
 #include "common/http/http.h"
-#include "common/query/query.h"
+#include "common/query/sort.h"
 
 struct rows {
 	/* private */
@@ -17,11 +17,19 @@ struct rows {
 	const char *collection;
 	struct query_fields fields;
 	struct query_filter *filter;
+	struct query_sort sort;
+	struct query_row after;
+	bool ordered;
+	bool on_from; /* only what comes behind `after` */
 	bool hrefs;
 	bool ndjson;
 	size_t limit;
-	size_t n;
-	struct mu_str out;
+	size_t n_offered;           /* whatever the filter says */
+	bool known[QUERY_SORT_MAX]; /* of the sort's properties: somebody has it */
+	struct rows_item *items;
+	size_t n_items;
+	size_t items_cap;
+	struct mu_error err; /* found on the way */
 };
 
 /* MU_E_PROTOCOL: nothing is to be undone. */

@@ -19,7 +19,7 @@ enum { PASSWORD_MIN = 8, PASSWORD_MAX = 256 };
 
 static struct http_reply *refuse(struct http_request *r, const struct mu_error *err)
 {
-	return http_reply_error(r, err, NULL);
+	return rest_refuse_list(r, err);
 }
 
 /* --- looking --- */
@@ -308,6 +308,7 @@ ADMIN_HANDLER(users_otp_new)
 	const struct admin_ops *ops = ctx;
 	struct mu_error err = MU_ERROR_INIT;
 	const struct access_user *u = user_need(ops, user, id, &err);
+	MU_CLEANUP(mu_str_deinit) struct mu_str uri = MU_STR_INIT;
 	uint8_t secret[TOTP_SECRET_BYTES];
 	char text[TOTP_SECRET_TEXT];
 	struct mu_value *v;
@@ -321,10 +322,8 @@ ADMIN_HANDLER(users_otp_new)
 	totp_base32(secret, text);
 	v = mu_value_object(r->arena);
 	mu_value_set_string(r->arena, v, "secret", text);
-	mu_value_set_string(
-	    r->arena, v, "uri",
-	    mu_arena_printf(r->arena, "otpauth://totp/Muster:%s?secret=%s&issuer=Muster",
-			    mu_uuid_is_nil(&user->account) ? "admin" : "user", text));
+	totp_uri(&uri, u->name, text);
+	mu_value_set_string(r->arena, v, "uri", uri.data);
 	return http_reply_json(r, 200, v);
 }
 

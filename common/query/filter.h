@@ -33,4 +33,10 @@ struct query_filter {
 	struct query_regexes *regexes; /* of the root: all that are in it, NULL without any */
 };
 
+/* What JavaScript's v[name] is: a member of an object, an item of a list by its number, the
+ * `length` of a list or (in UTF-16) of a text, which is put into *ret_length. NULL: there is none.
+ */
+const struct mu_value *query_member(const struct mu_value *v, const char *name,
+				    struct mu_value *ret_length);
+
 #endif

@@ -4,6 +4,7 @@
  * here), which no text and no comparison matches, so its negation does.
  */
 #include "common/base/assert.h"
+#include "common/base/str.h"
 #include "common/query/filter.h"
 #include "common/query/fold.h"
 
@@ -150,15 +151,50 @@ static bool truthy(const struct mu_value *v)
 	/* GCOVR_EXCL_STOP */
 }
 
-static bool match_property(const struct query_filter *f, const struct mu_value *v)
+static int64_t utf16_length(const char *text)
 {
-	struct mu_value length = {.kind = MU_VALUE_INT};
+	int64_t n = 0;
+	size_t len;
 
-	if (v->kind == MU_VALUE_LIST && strcmp(f->text, "length") == 0) {
-		length.integer = (int64_t)v->n_children;
-		return match(f->first, &length);
+	for (; *text; text += len) {
+		(void)query_char(text, &len);
+		n += len == 4 ? 2 : 1;
 	}
-	return match(f->first, mu_value_get(v, f->text));
+	return n;
+}
+
+/* Of "0", "1", ..., as JavaScript writes them; SIZE_MAX for others. */
+static size_t as_index(const char *name)
+{
+	uint64_t i;
+
+	if ((name[0] == '0' && name[1]) || !mu_parse_u64(name, &i))
+		return SIZE_MAX;
+	return (size_t)i;
+}
+
+static const struct mu_value *item_at(const struct mu_value *list, size_t i)
+{
+	const struct mu_value *item = i < list->n_children ? list->first : NULL;
+
+	for (; item && i > 0; i--)
+		item = item->next;
+	return item;
+}
+
+const struct mu_value *query_member(const struct mu_value *v, const char *name,
+				    struct mu_value *ret_length)
+{
+	bool is_list = v && v->kind == MU_VALUE_LIST;
+
+	if (v && (is_list || v->kind == MU_VALUE_STRING) && strcmp(name, "length") == 0) {
+		*ret_length = (struct mu_value){
+		    .kind = MU_VALUE_INT,
+		    .integer = is_list ? (int64_t)v->n_children : utf16_length(v->string),
+		};
+		return ret_length;
+	}
+	return is_list ? item_at(v, as_index(name)) : mu_value_get(v, name);
 }
 
 static bool match_children(const struct query_filter *f, const struct mu_value *v)
@@ -174,6 +210,7 @@ static bool match_children(const struct query_filter *f, const struct mu_value *
 /* Recursion is bounded by QUERY_DEPTH_MAX, and match_leaf()'s by the value, which is ours. */
 static bool match(const struct query_filter *f, const struct mu_value *v)
 {
+	struct mu_value length;
 	const struct mu_value *member;
 
 	switch (f->kind) {
@@ -183,9 +220,10 @@ static bool match(const struct query_filter *f, const struct mu_value *v)
 	case QUERY_NOT:
 		return !match(f->first, v);
 	case QUERY_PROPERTY:
-		return v && v->kind != MU_VALUE_NULL && match_property(f, v);
+		return v && v->kind != MU_VALUE_NULL &&
+		       match(f->first, query_member(v, f->text, &length));
 	case QUERY_TRUTHY:
-		member = mu_value_get(v, f->text);
+		member = query_member(v, f->text, &length);
 		return member && truthy(member);
 	case QUERY_COMPARE:
 		return v && compare(f, v);
@@ -233,6 +271,8 @@ static bool leaf_uses(const struct query_filter *f, const char *letters)
 
 	if (!letters || !*letters || f->kind == QUERY_REGEX)
 		return !letters || *letters;
+	if (f->kind == QUERY_NUMBER && strpbrk(p, "eE"))
+		return true; /* there are other ways to write it */
 	while (*p) {
 		size_t len;
 		uint32_t c = query_fold(query_char(p, &len));

@@ -9,7 +9,7 @@
  * regex   := '/' (character | '\\' character)* '/' ['i']
  *
  * A raw text with '*' is a pattern, one that is a decimal number also matches that number. Blanks
- * may stand between terms and on both sides of ':'.
+ * and ends of lines may stand between terms and on both sides of ':'.
  */
 #include "common/base/str.h"
 #include "common/query/filter.h"
@@ -44,8 +44,7 @@ static int fail(struct parser *p, const char *what)
 
 static void skip_blanks(struct parser *p)
 {
-	while (*p->p == ' ' || *p->p == '\t')
-		p->p++;
+	p->p += strspn(p->p, " \t\n\v\f\r");
 }
 
 static struct query_filter *node_new(struct parser *p, enum query_kind kind)
@@ -103,23 +102,15 @@ static int parse_raw(struct parser *p, struct word *ret)
 	return 0;
 }
 
+/* In decimal, as JavaScript's Number() takes it: "4", "-.5", "1e9". */
 static bool as_number(const char *text, double *ret)
 {
-	const char *digits = text + (*text == '-');
-	size_t n = strspn(digits, "0123456789");
-	size_t all = n;
+	char *end;
 
-	if (digits[n] == '.') {
-		size_t fraction = strspn(digits + n + 1, "0123456789");
-
-		if (fraction == 0)
-			return false;
-		all += 1 + fraction;
-	}
-	if (n == 0 || digits[all] != '\0')
+	if (text[strspn(text, "0123456789.eE-")])
 		return false;
-	*ret = strtod(text, NULL);
-	return true;
+	*ret = strtod(text, &end);
+	return end > text && *end == '\0';
 }
 
 /* Terms */

@@ -28,12 +28,31 @@ static const struct {
 	uint32_t last; /* last capital */
 	uint32_t shift;
 } runs[] = {
-    {0xc0, 0xd6, 32},   {0xd8, 0xde, 32},   {0x100, 0x12e, 1},  {0x132, 0x136, 1},
-    {0x139, 0x147, 1},  {0x14a, 0x176, 1},  {0x179, 0x17d, 1},  {0x391, 0x3a1, 32},
-    {0x3a3, 0x3ab, 32}, {0x400, 0x40f, 80}, {0x410, 0x42f, 32}, {0x460, 0x480, 1},
+    {0xc0, 0xd6, 32},    {0xd8, 0xde, 32},    {0x100, 0x12e, 1},  {0x132, 0x136, 1},
+    {0x139, 0x147, 1},   {0x14a, 0x176, 1},   {0x179, 0x17d, 1},  {0x1cd, 0x1db, 1},
+    {0x1de, 0x1ee, 1},   {0x1f8, 0x21e, 1},   {0x222, 0x232, 1},  {0x386, 0x386, 38},
+    {0x388, 0x38a, 37},  {0x38c, 0x38c, 64},  {0x38e, 0x38f, 63}, {0x391, 0x3a1, 32},
+    {0x3a3, 0x3ab, 32},  {0x400, 0x40f, 80},  {0x410, 0x42f, 32}, {0x460, 0x480, 1},
+    {0x48a, 0x4be, 1},   {0x4c1, 0x4cd, 1},   {0x4d0, 0x52e, 1},  {0x531, 0x556, 48},
+    {0x1e00, 0x1e94, 1}, {0x1ea0, 0x1efe, 1},
 };
 
-enum { N_RUNS = sizeof runs / sizeof runs[0] };
+/* Letters that are in no run, and what they are searched as. */
+static const struct {
+	uint32_t letter;
+	uint32_t folded;
+} singles[] = {
+    {0xdf, 0xdf},   {0x1e9e, 0xdf}, /* sharp s, small and capital */
+    {0xff, 0xff},   {0x178, 0xff},  /* y with two dots */
+    {0x130, 0x130}, {0x131, 0x131}, /* Turkish I with a dot and i without */
+    {0x3c2, 0x3c3},                 /* sigma at the end of a word */
+    {0x390, 0x390}, {0x3b0, 0x3b0}, /* iota and upsilon with two accents */
+};
+
+enum {
+	N_RUNS = sizeof runs / sizeof runs[0],
+	N_SINGLES = sizeof singles / sizeof singles[0],
+};
 
 static uint32_t fold_ascii(uint32_t c)
 {
@@ -51,6 +70,9 @@ uint32_t query_fold(uint32_t c)
 			return (c - runs[i].first) % 2 == 0 ? c + 1 : c;
 		return c + runs[i].shift;
 	}
+	for (size_t i = 0; i < N_SINGLES; i++)
+		if (c == singles[i].letter)
+			return singles[i].folded;
 	return c;
 }
 
@@ -61,6 +83,9 @@ bool query_has_case(uint32_t c)
 	for (size_t i = 0; i < N_RUNS; i++)
 		if (c >= runs[i].first && c <= runs[i].last + runs[i].shift &&
 		    (runs[i].shift == 1 || c <= runs[i].last || c >= runs[i].first + runs[i].shift))
+			return true;
+	for (size_t i = 0; i < N_SINGLES; i++)
+		if (c == singles[i].letter)
 			return true;
 	return false;
 }

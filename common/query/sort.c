@@ -2,6 +2,7 @@
 #include "common/query/sort.h"
 
 #include "common/base/str.h"
+#include "common/query/filter.h"
 #include "common/query/fold.h"
 
 #include <stdio.h>
@@ -110,26 +111,45 @@ static struct query_key key_of(struct mu_arena *a, const struct mu_value *v)
 	return none;
 }
 
-static struct query_key key_at(struct mu_arena *a, const char *const *path,
-			       const struct mu_value *v)
+static const struct mu_value *at_path(const char *const *path, const struct mu_value *v,
+				      struct mu_value *length)
 {
-	for (; *path; path++) {
-		if (v && v->kind == MU_VALUE_LIST && strcmp(*path, "length") == 0 && !path[1])
-			return (struct query_key){.kind = QUERY_KEY_NUMBER,
-						  .number = (double)v->n_children};
-		v = mu_value_get(v, *path);
-	}
-	return key_of(a, v);
+	for (; *path; path++)
+		v = query_member(v, *path, length);
+	return v;
 }
 
 const struct query_key *query_sort_keys(struct mu_arena *a, const struct query_sort *s,
 					const struct mu_value *object)
 {
 	struct query_key *keys = mu_arena_calloc(a, s->n_keys + 1, sizeof *keys);
+	struct mu_value length;
 
 	for (size_t i = 0; i < s->n_keys; i++)
-		keys[i] = key_at(a, s->keys[i].path, object);
+		keys[i] = key_of(a, at_path(s->keys[i].path, object, &length));
 	return keys;
+}
+
+int query_sort_check(const struct query_sort *s, const struct mu_value *object,
+		     struct mu_error *err)
+{
+	struct mu_value length;
+
+	for (size_t i = 0; i < s->n_keys; i++) {
+		const char *const *path = s->keys[i].path;
+		const struct mu_value *v = at_path(path, object, &length);
+		bool is_list = v && v->kind == MU_VALUE_LIST;
+
+		if (!is_list && (!v || v->kind != MU_VALUE_OBJECT))
+			continue;
+		return mu_error_set(err, MU_E_PROTOCOL,
+				    "sort: \"%.100s%s%.100s\" is %s, which has no order; hint: "
+				    "what is in it, as in %s",
+				    path[0], path[1] ? ":" : "", path[1] ? path[1] : "",
+				    is_list ? "a list" : "an object",
+				    is_list ? "tags:length" : "memory:size");
+	}
+	return 0;
 }
 
 /* Comparing */

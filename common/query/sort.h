@@ -48,6 +48,10 @@ bool query_sort_uses(const struct query_sort *s, const char *property);
 /* Keys of an object, copied into the arena. */
 const struct query_key *query_sort_keys(struct mu_arena *a, const struct query_sort *s,
 					const struct mu_value *object);
+/* Has one of the keys no order in this object, as it is a list or an object itself? MU_E_PROTOCOL,
+ * with what may have been meant. */
+int query_sort_check(const struct query_sort *s, const struct mu_value *object,
+		     struct mu_error *err);
 /* As strcmp(). Falsehood before truth before numbers before texts, those without regard to case; an
  * absent property, null, a list or an object is last, descending too. */
 int query_sort_compare(const struct query_sort *s, const struct query_row *a,

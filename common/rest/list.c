@@ -59,6 +59,7 @@ struct list {
 	size_t next; /* row to write */
 	struct mu_str text;
 	struct http_out *out; /* once it is sent in turns */
+	struct mu_error err;  /* that ends the walk */
 };
 
 /* ---- what is asked for ---- */
@@ -131,16 +132,21 @@ static int parse_list(struct rest_call *c, struct list *l, struct mu_error *err)
 	return parse_filter(c, l, err);
 }
 
-struct http_reply *rest_bad_list(struct rest_call *c, const struct mu_error *err)
+struct http_reply *rest_refuse_list(struct http_request *r, const struct mu_error *err)
 {
 	struct mu_value *data = NULL;
-	const char *filter = http_request_query(c->request, "filter");
+	const char *filter = http_request_query(r, "filter");
 
 	if (filter && mu_str_has_prefix(err->text, "filter:")) {
-		data = mu_value_object(c->arena);
-		mu_value_set_string(c->arena, data, "stringToParse", filter);
+		data = mu_value_object(r->arena);
+		mu_value_set_string(r->arena, data, "stringToParse", filter);
 	}
-	return http_reply_error(c->request, err, data);
+	return http_reply_error(r, err, data);
+}
+
+struct http_reply *rest_bad_list(struct rest_call *c, const struct mu_error *err)
+{
+	return rest_refuse_list(c->request, err);
 }
 
 /* ---- writing ---- */
@@ -200,9 +206,13 @@ static void note(struct list *l, const void *object)
 	struct query_row at = {.id = *s->type->id(object)};
 
 	if (l->ordered) {
+		const struct mu_value *v;
+
 		mu_arena_reset(l->render.arena);
-		at.keys = query_sort_keys(l->arena, &l->sort,
-					  rest_render_chosen(&l->render, s->type, object, s->keys));
+		v = rest_render_chosen(&l->render, s->type, object, s->keys);
+		if (query_sort_check(&l->sort, v, &l->err) < 0)
+			return;
+		at.keys = query_sort_keys(l->arena, &l->sort, v);
 		if (l->after && query_sort_compare(&l->sort, &at, l->after) <= 0)
 			return;
 	}
@@ -219,7 +229,7 @@ static bool walk_item(const void *object, void *arg)
 		note(l, object);
 	else
 		write_item(l, l->shape, object);
-	return l->ordered || l->n_items + l->n_rows < l->limit;
+	return l->ordered ? l->err.code == MU_E_NONE : l->n_items + l->n_rows < l->limit;
 }
 
 static void walk_type(struct list *l, const struct rest_type *type,
@@ -324,15 +334,14 @@ static void on_writable(void *ctx)
 
 /* ---- the reply ---- */
 
-/* The request again, for the page behind `row`. Its cursor comes first and so counts, however the
- * request has spelt its own. */
-static const char *next_link(struct rest_call *c, const struct list *l, const struct row *row)
+/* The request again. Its cursor comes first and so counts, however the request has spelt its own.
+ */
+const char *rest_next_page(const struct http_request *r, const char *cursor)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str link = MU_STR_INIT;
-	const char *p = c->request->query;
+	const char *p = r->query;
 
-	mu_str_printf(&link, "<%s?cursor=%s", c->request->path,
-		      query_cursor_format(c->arena, &l->sort, &row->at));
+	mu_str_printf(&link, "<%s?cursor=%s", r->path, cursor);
 	while (*p) {
 		size_t len = strcspn(p, "&");
 		size_t name_len = strcspn(p, "=&");
@@ -342,7 +351,7 @@ static const char *next_link(struct rest_call *c, const struct list *l, const st
 		p += len + (p[len] == '&');
 	}
 	mu_str_add(&link, ">; rel=\"next\"");
-	return mu_arena_strdup(c->arena, link.data);
+	return mu_arena_strdup(r->arena, link.data);
 }
 
 static struct http_reply *reply_list(struct rest_call *c, struct list *l, const char *next)
@@ -384,11 +393,17 @@ struct http_reply *rest_list_all(struct rest_call *c, const struct rest_type *co
 		mu_str_add_char(&l->text, '[');
 	for (size_t i = 0; i < n_types; i++)
 		walk_type(l, types[i], &c->rest->backend);
+	if (l->err.code != MU_E_NONE) {
+		list_deinit(l);
+		return rest_bad_list(c, &l->err);
+	}
 	if (l->ordered && l->n_rows > 0) {
 		qsort_r(l->rows, l->n_rows, sizeof *l->rows, compare_rows, &l->sort);
 		if (l->n_rows > l->limit) {
 			l->n_rows = l->limit;
-			next = next_link(c, l, &l->rows[l->n_rows - 1]);
+			next = rest_next_page(
+			    c->request,
+			    query_cursor_format(c->arena, &l->sort, &l->rows[l->n_rows - 1].at));
 		}
 	}
 	if ((l->filter && query_filter_check(l->filter, &err) < 0) || write_rows(l, &err) < 0) {

@@ -26,50 +26,7 @@ struct route {
 	const struct rest_type *type; /* what it is about, for handlers that serve several */
 };
 
-/* Index and ping */
-
-static struct http_reply *get_index(struct rest_call *c)
-{
-	static const char *const collections[] = {
-	    "alarms",
-	    "backup-archives",
-	    "backup-jobs",
-	    "backup-logs",
-	    "backup-repositories",
-	    "dashboard",
-	    "events",
-	    "gui-routes",
-	    "hosts",
-	    "messages",
-	    "networks",
-	    "pbds",
-	    "pcis",
-	    "pgpus",
-	    "pifs",
-	    "ping",
-	    "pools",
-	    "proxies",
-	    "restore-logs",
-	    "schedules",
-	    "servers",
-	    "sms",
-	    "srs",
-	    "tasks",
-	    "vbds",
-	    "vdis",
-	    "vdi-snapshots",
-	    "vifs",
-	    "vms",
-	    "vm-snapshots",
-	    "vm-templates",
-	};
-	struct mu_value *v = mu_value_list(c->arena);
-
-	for (size_t i = 0; i < MU_ARRAY_SIZE(collections); i++)
-		mu_value_push(v, mu_value_string(c->arena, mu_arena_printf(c->arena, "/rest/v0/%s",
-									   collections[i])));
-	return http_reply_json(c->request, 200, v);
-}
+static struct http_reply *get_index(struct rest_call *c);
 
 static struct http_reply *get_ping(struct rest_call *c)
 {
@@ -229,6 +186,49 @@ size_t rest_routes(const struct rest_route_info **ret_routes)
 		infos[n++] = rest_call_routes[i].info;
 	*ret_routes = infos;
 	return n;
+}
+
+/* Index */
+
+struct index {
+	const char **paths;
+	size_t n;
+};
+
+/* What a GET of "/rest/v0/NAME" finds. */
+static void add_to_index(struct index *x, enum http_method method, const char *pattern)
+{
+	const char *name = pattern + strlen("/rest/v0/");
+
+	if (method == HTTP_GET && mu_str_has_prefix(pattern, "/rest/v0/") && !strpbrk(name, "/{"))
+		x->paths[x->n++] = pattern;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static struct http_reply *get_index(struct rest_call *c)
+{
+	const struct rest *rest = c->rest;
+	struct mu_value *v = mu_value_list(c->arena);
+	size_t most = MU_ARRAY_SIZE(routes);
+	struct index x = {.n = 0};
+
+	for (size_t s = 0; s < rest->n_route_sets; s++)
+		most += rest->route_sets[s].n_routes;
+	x.paths = mu_arena_calloc(c->arena, most, sizeof *x.paths);
+	for (size_t i = 0; i < MU_ARRAY_SIZE(routes); i++)
+		add_to_index(&x, routes[i].info.method, routes[i].info.pattern);
+	for (size_t s = 0; s < rest->n_route_sets; s++)
+		for (size_t i = 0; i < rest->route_sets[s].n_routes; i++)
+			add_to_index(&x, rest->route_sets[s].routes[i].method,
+				     rest->route_sets[s].routes[i].pattern);
+	qsort(x.paths, x.n, sizeof *x.paths, compare_paths);
+	for (size_t i = 0; i < x.n; i++)
+		mu_value_push(v, mu_value_string(c->arena, x.paths[i]));
+	return http_reply_json(c->request, 200, v);
 }
 
 struct rest *rest_new(struct mu_loop *loop, const struct rest_backend *backend)

@@ -304,6 +304,11 @@ struct rest_route {
 };
 void rest_add_routes(struct rest *rest, const struct rest_route *routes, size_t n_routes,
 		     void *ctx);
+/* As http_reply_error(), with what a client looks for when it is the list's filter that is wrong.
+ */
+struct http_reply *rest_refuse_list(struct http_request *r, const struct mu_error *err);
+/* The value of a `Link` header: the same request, for the page behind `cursor`. In its arena. */
+const char *rest_next_page(const struct http_request *r, const char *cursor);
 
 /* The routes served here, for the check against proto/rest/openapi.yaml; patterns as above. */
 struct rest_route_info {

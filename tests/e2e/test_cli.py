@@ -63,6 +63,11 @@ class Reading(Cli):
         self.assertEqual("db-1  4 GiB\n", done.stdout)
         self.assertEqual(1, len(self.demo.json("vm", "list", "--limit", "1")))
 
+    def test_a_list_in_the_order_of_a_column(self):
+        sizes = [vm["memory"]["size"] for vm in self.demo.json("vm", "list", "--sort=-memory,name")]
+        self.assertEqual((sorted(sizes, reverse=True), True), (sizes, len(set(sizes)) > 2))
+        self.assertIn("is a list", self.run_muster(1, "vm", "list", "--sort=tags").stderr)
+
     def test_vm_list_of_one_host(self):
         names = {vm["name_label"] for vm in self.demo.json("vm", "list", "--host", "host-2")}
         self.assertIn("db-2", names)

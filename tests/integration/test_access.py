@@ -215,6 +215,22 @@ class AccessTest(AggregatorCase):
         self.assertEqual(200, self.status(rest, "GET", "/audit"))
         self.assertEqual(403, self.status(rest, "PATCH", "/users/me", {"permission": "none"}))
 
+    def test_lists_in_order_and_in_pages(self):
+        names = [f"page-{i}" for i in range(5)]
+        for name in reversed(names):
+            self.user(name)
+        path, pages = "/users?filter=name:page-&sort=-name&fields=name&limit=2&cursor=", []
+        while path:
+            status, headers, page = self.rest.request("GET", path)
+            self.assertEqual(200, status, page)
+            pages.append([user["name"] for user in page])
+            link = headers.get("Link")
+            path = link[1:link.index(">")].removeprefix("/rest/v0") if link else None
+        self.assertEqual([["page-4", "page-3"], ["page-2", "page-1"], ["page-0"]], pages)
+        self.assertEqual(names, [user["name"] for user in self.rest.get(
+            "/users?filter=name:page-&sort=name&fields=name")])
+        self.assertEqual(2, len(self.rest.request("GET", "/acl-privileges?sort=resource&limit=2&ndjson=true")[2]))
+
     def test_the_last_administrator_stays(self):
         admins = self.rest.get("/users?fields=*&filter=permission:admin")
         keep = next(a for a in admins if a["name"] == "admin")
@@ -228,7 +244,9 @@ class AccessTest(AggregatorCase):
     def test_one_time_codes(self):
         self.user("careful")
         rest = self.signed_in("careful")
-        secret = rest.post("/users/me/otp")["secret"]
+        made = rest.post("/users/me/otp")
+        secret = made["secret"]
+        self.assertEqual(f"otpauth://totp/Muster:careful?secret={secret}&issuer=Muster", made["uri"])
         step = int(time.time()) // 30
         self.assertEqual(422, self.status(rest, "PUT", "/users/me/otp",
                                           {"secret": secret, "code": code_of(secret, step + 9)}))

@@ -105,7 +105,7 @@ class Audit(AuditCase):
         self.assertGreaterEqual(len(deleted), 4)
         narrow = self.rest.get("/audit?filter=result:success&fields=id,action&limit=2")
         self.assertEqual([{"id", "action"}] * 2, [set(r) for r in narrow])
-        pages, path = [], "/audit?limit=3&fields=id"
+        pages, path = [], "/audit?cursor&limit=3&fields=id"  # empty: from the beginning
         while path:
             status, headers, page = self.rest.request("GET", path)
             self.assertEqual(200, status)

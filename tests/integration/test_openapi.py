@@ -2,11 +2,13 @@
 """proto/rest/openapi.yaml against what is served: the routes of common/rest and (marked with
 `x-muster-part: aggregator`) the aggregator's own, who may call them, the objects' keys, actions."""
 
+import json
 import pathlib
 import re
 import subprocess
 import unittest
 
+import jsonschema
 import yaml
 
 from http_probe import BUILD
@@ -29,11 +31,28 @@ class ContractTest(unittest.TestCase):
             for method in METHODS & item.keys():
                 yield method, base + ("" if path == "/" else path), item[method]
 
+    def test_document_is_openapi(self):
+        """By the schema that the OpenAPI Initiative publishes (Apache-2.0, of 2021-09-28): a text with
+        a comma that is not quoted in YAML becomes a member that nobody knows."""
+        schema = json.loads((ROOT / "tests/data/openapi/3.0.json").read_text())
+        document = json.loads(json.dumps(self.document, default=str))  # as it is served
+        errors = jsonschema.Draft4Validator(schema).iter_errors(document)
+        self.assertEqual([], [f"{'/'.join(map(str, e.path))}: {e.message[:200]}" for e in errors])
+
     def test_routes(self):
         documented = {(method, path, operation.get("x-muster-part", "common"))
                       for method, path, operation in self.operations()}
         served = {(row[1], row[2], row[4]) for row in self.served if row[0] == "route"}
         self.assertEqual(documented, served)
+
+    def test_no_set_of_routes_is_forgotten(self):
+        """What the aggregator adds to its routes, the tests that walk over all of them add too."""
+        def added(path):
+            return set(re.findall(r"\b(\w+_routes_add)\(", (ROOT / path).read_text()))
+        served = added("aggregator/app/app.c")
+        self.assertGreater(len(served), 4)
+        for test in ("integration/rest_contract.c", "unit/aggregator/rest/test_rights.c"):
+            self.assertEqual(served, added("tests/" + test))
 
     def test_open_routes(self):
         documented = {(method, path) for method, path, operation in self.operations()

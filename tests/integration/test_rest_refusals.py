@@ -37,7 +37,12 @@ BAD_QUERIES = [
     (400, "limit:", {}, "GET", "/vms?limit=-1"),
     (400, "fields:", {}, "GET", "/vms?fields=,"),
     (400, "sort: a VM has no property", {}, "GET", "/vms?sort=nonsense"),
+    (400, 'sort: "memory" is an object', {}, "GET", "/vms?sort=-memory"),
     (400, "cursor:", {}, "GET", "/vms?cursor=0"),
+    (400, "filter: at character 2: a ) is missing", {"stringToParse": "("}, "GET", query("/users", filter="(")),
+    (400, "sort: none of users has a property", {}, "GET", "/users?sort=nonsense"),
+    (400, 'sort: "groups" is a list', {}, "GET", "/users?sort=groups"),
+    (400, "cursor:", {}, "GET", "/acl-privileges?cursor=0"),
     (400, "ndjson", {}, "GET", "/vms?ndjson=perhaps"),
     (400, "sync", {}, "POST", "/vms/{vm}/actions/start?sync=perhaps"),
 ]
@@ -74,6 +79,18 @@ BODIES = [
     (503, "", {}, "POST", "/vms/{far}/actions/start"),
 ]
 
+# What there is already, what stays as it is, what cannot be.
+PROTECTED = [
+    (409, 'there is a user "admin" already', {}, "POST", "/users", {"name": "admin"}),
+    (409, 'there is a group "taken" already', {}, "POST", "/groups", {"name": "taken"}),
+    (409, "", {}, "POST", "/acl-roles", {"name": "viewer"}),
+    (409, "", {}, "DELETE", "/acl-roles/{viewer}"),
+    (409, "", {}, "POST", "/acl-privileges",
+     {"roleId": "{viewer}", "resource": "vm", "action": "start", "effect": "allow"}),
+    (409, "neither be changed nor deleted", {}, "DELETE", "/vm-templates/{template}"),
+    (422, "the VM is halted", {}, "GET", "/vms/{vm}/stats"),
+]
+
 
 class Refusals(AggregatorCase):
     @classmethod
@@ -85,12 +102,17 @@ class Refusals(AggregatorCase):
         cls.stream = host.live(host.vm(vm, "a" * 40 + "!", "HALTED"))
         away.live(away.vm(far, "far", "HALTED"))
         away.close()
-        cls.names = {"vm": vm, "far": far, "host": host.id}
+        roles = cls.rest.get("/acl-roles?fields=id&filter=name:viewer")
+        templates = cls.rest.get("/vm-templates?fields=id&filter=isDefaultTemplate?")
+        cls.names = {"vm": vm, "far": far, "host": host.id, "viewer": roles[0]["id"], "template": templates[0]["id"]}
+        cls.rest.post("/groups", {"name": "taken"})
         wait_until("the second host is away", lambda: not cls.rest.get(f"/hosts/{away.id}")["connected"])
 
     def filled(self, value):
-        return json.loads(json.dumps(value).replace("{vm}", self.names["vm"]).replace("{far}", self.names["far"])
-                          .replace("{host}", self.names["host"]))
+        text = json.dumps(value)
+        for name, of in self.names.items():
+            text = text.replace("{" + name + "}", of)
+        return json.loads(text)
 
     def refused(self, status, words, data, method, path, body=None, headers=None):
         path, data = self.filled(path), self.filled(data)
@@ -122,6 +144,29 @@ class Refusals(AggregatorCase):
 
     def test_bodies_and_states(self):
         self.check(BODIES)
+
+    def test_what_is_there_already_or_stays_as_it_is(self):
+        self.check(PROTECTED)
+
+    def test_who_may_not(self):
+        user = self.rest.post("/users", {"name": "nobody special", "password": "long enough for this"})["id"]
+        role = self.rest.post("/acl-roles", {"name": "few"})["id"]
+        for action, effect, selector in (("read", "allow", "power_state:Halted"), ("start", "deny", "id:{vm}"), ("*", "allow", "")):
+            self.rest.post("/acl-privileges", {"roleId": role, "resource": "vm", "action": action, "effect": effect,
+                                               **({"selector": self.filled(selector)} if selector else {})})
+        self.assertEqual(204, self.rest.request("PUT", f"/acl-roles/{role}/users/{user}")[0])
+        login = {"username": "nobody special", "password": "long enough for this"}
+        token = self.fleet.anonymous.post("/auth/login", login)["token"]["id"]
+        his = {"Authorization": f"Bearer {token}"}
+
+        def lacks(resource, action, **of):
+            return {"missingPrivileges": [{"action": action, "resource": resource, **of}]}
+        self.check([(403, "has no privilege", data, *request, his) for data, request in (
+            (lacks("vm", "start", objectId="{vm}"), ("POST", "/vms/{vm}/actions/start", None)),
+            (lacks("host", "read", objectId="{host}"), ("GET", "/hosts/{host}", None)),
+            (lacks("user", "create"), ("POST", "/users", {"name": "another"})),
+            (lacks("audit", "read"), ("GET", "/audit", None)),
+        )])
 
     def test_what_was_seen_is_not_so_any_more(self):
         etag = self.rest.request("GET", "/vms/{vm}".format(**self.names))[1]["ETag"]

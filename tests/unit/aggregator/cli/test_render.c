@@ -180,3 +180,24 @@ Test(render, a_path_into_a_list)
 	cr_expect_null(cli_render_at(v, "memory.dynamic.2"));
 	cr_expect_null(cli_render_at(v, "memory.dynamic.x"));
 }
+
+Test(render, sorts_by_columns_and_properties)
+{
+	static const char *const cases[][2] = {
+	    {"memory", "memory:size"},
+	    {"-Memory,NAME", "-memory:size,name_label"},
+	    {"memory.size", "memory:size"},
+	    {"memory:usage", "memory:usage"},
+	    {"-tags.length,started", "-tags:length,startTime"},
+	    {"nosuch,,", "nosuch,,"},
+	    {"-", "-"},
+	    {"", ""},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		mu_str_reset(&out);
+		mu_str_add(&out, "");
+		cli_render_sort(&out, columns, cases[i][0]);
+		cr_expect_str_eq(out.data ? out.data : "", cases[i][1]);
+	}
+}

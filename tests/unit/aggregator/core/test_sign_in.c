@@ -54,6 +54,15 @@ Test(totp, codes_of_the_rfc)
 	}
 }
 
+Test(totp, an_authenticator_is_told_whose_it_is)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str uri = MU_STR_INIT;
+
+	totp_uri(&uri, "ann/ops@x.org 1&\xc3\xa9", "ABC");
+	cr_expect_str_eq(uri.data, "otpauth://totp/Muster:ann%2Fops%40x.org%201%26%C3%A9"
+				   "?secret=ABC&issuer=Muster");
+}
+
 Test(totp, a_code_counts_for_a_while_and_once)
 {
 	uint64_t number = 0;

@@ -2,6 +2,7 @@
 /* Every route of both programs: it says what it takes, and who has that not is refused. */
 #include "aggregator/rest/admin.h"
 #include "aggregator/rest/alarms.h"
+#include "aggregator/rest/contract.h"
 #include "aggregator/rest/exposition.h"
 #include "common/base/str.h"
 #include "common/rest/access.h"
@@ -22,6 +23,7 @@ static void setup(void)
 	admin_routes_add(f->rest, NULL);
 	alarm_routes_add(f->rest, NULL);
 	exposition_routes_add(f->rest, NULL);
+	contract_routes_add(f->rest);
 	xo_socket_routes_add(f->rest);
 }
 
@@ -125,6 +127,24 @@ Test(rights, who_has_nothing_gets_nothing)
 	fixture_allow(f, NULL, 0);
 	each_route(is_refused);
 	cr_expect_eq(f->n_ops, 0);
+}
+
+/* Nothing is missing from the index that is served. */
+Test(rights, the_index_has_the_aggregators_own)
+{
+	static const char *const paths[] = {"acl-roles", "audit", "docs", "tasks", "users", "vms"};
+	struct http_request *r = fixture_call_as(f, HTTP_GET, "/rest/v0", NULL, NULL);
+	const char *at = http_request_for_test_body(r);
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(paths); i++) {
+		char quoted[64];
+
+		(void)snprintf(quoted, sizeof quoted, "\"/rest/v0/%s\"", paths[i]);
+		at = strstr(at, quoted); /* in order */
+		cr_assert(at, "%s", quoted);
+	}
+	cr_expect_null(strchr(http_request_for_test_body(r), '{'));
+	http_request_for_test_free(r);
 }
 
 Test(rights, nobody_who_is_not_known_gets_anything_that_is_not_open)

@@ -16,6 +16,7 @@ static const char object[] =
     "\"version\":\"4.17.3\",\"numeric\":\"12\",\"city\":\"ΑΘΗΝΑ МОСКВА ŻÓŁĆ\","
     "\"quote\":\"say \\\"hi\\\" a:b (c)\",\"star\":\"a*b\","
     "\"inf\":\"inf\",\"endless\":\"Infinity\",\"blanks\":\" 77 \",\"one\":[77],\"flag\":[true],"
+    "\"wide\":\"\U0001F600ß漢\",\"straße\":\"STRASSE ẞ Ÿ ΌΣΟΣ ΏΡΕΣ Ѫ Ҋ ՀԱՅ VIỆT Ǐ\","
     "\"path\":\"/dev/xvda\",\"lines\":\"one\\ntwo\\n\"}";
 
 struct good {
@@ -50,12 +51,27 @@ static const struct good goods[] = {
     {"city:αθηνα", true},
     {"city:москва", true},
     {"city:żółć", true},
+    {"straße:ß", true},
+    {"straße:ÿ", true},
+    {"straße:όσος", true},
+    {"straße:ώρες", true},
+    {"straße:ѫ", true},
+    {"straße:ҋ", true},
+    {"straße:հայ", true},
+    {"straße:việt", true},
+    {"straße:ǐ", true},
+    {"straße:Ÿ", true},
+    {"straße:ό", true},
+    {"straße:ı", false},
+    {"straße:İ", false},
+    {"straße:ΐ", false},
     {"tags:ZOË", true},
     {"tags:zoe", false},
     /* Side by side: and. */
     {"name_label:web power_state:Running", true},
     {"name_label:web power_state:Halted", false},
     {"name_label:web\tname_label:01", true},
+    {"name_label:\n web\r\n  power_state:Halted\n", false},
     /* Nested. */
     {"CPUs:number:4", true},
     {"CPUs:number:5", false},
@@ -74,6 +90,23 @@ static const struct good goods[] = {
     {"snapshots:length:>2", true},
     {"none:length:>0", false},
     {"snapshots:width:3", false},
+    {"snapshots:length?", true},
+    {"none:length?", false},
+    {"!none:length?", true},
+    {"absent:length?", false},
+    {"tags:0:prod", true},
+    {"tags:1:prod", false},
+    {"tags:2:prod", false},
+    {"tags:00:prod", false},
+    {"tags:-1:prod", false},
+    {"tags:0?", true},
+    {"tags:2?", false},
+    {"memory:dynamic:1:>42", true},
+    /* Of a text too, in UTF-16. */
+    {"name_label:length:13", true},
+    {"wide:length:4", true},
+    {"empty:length?", false},
+    {"zero:length?", false},
     /* Numbers: equal, or in a text; quoted only in a text. */
     {"version:4.17", true},
     {"zero:0", true},
@@ -84,6 +117,12 @@ static const struct good goods[] = {
     {"memory:42", true},
     {"memory:4294967296", true},
     {"42", true},
+    {"zero:0.0", true},
+    {"CPUs:number:4.", true},
+    {"CPUs:number:.4e1", true},
+    {"snapshots:3e0", true},
+    {"version:4e17", false},
+    {"zero:-", false},
     {"name_label:1.", false},
     {"name_label:-", false},
     /* Anything, anywhere. */
@@ -140,6 +179,9 @@ static const struct good goods[] = {
     {"CPUs:number:<=4", true},
     {"ratio:<0.6", true},
     {"memory:size:>4000000000", true},
+    {"memory:size:>4e9", true},
+    {"memory:size:<43e8", true},
+    {"ratio:>.49", true},
     {"numeric:>11", true},
     {"numeric:<12", false},
     {"name_label:>0", false},
@@ -234,6 +276,9 @@ static const struct bad bads[] = {
     {"a:> 3", "at character 4: a number must follow"},
     {"a:>=x", "at character 5: a number must follow"},
     {"a:<4x", "at character 4: a number must follow"},
+    {"a:<4e", "at character 4: a number must follow"},
+    {"a:<0x4", "at character 4: a number must follow"},
+    {"a:<-", "at character 4: a number must follow"},
     {"\xff", "not UTF-8"},
 };
 
@@ -421,6 +466,7 @@ Test(filter, tells_what_it_can_be_in)
 	    {"\"ca*fe\"", true, false, false, false}, {"*", true, true, true, false},
 	    {"é", true, false, false, false},         {"/x/", true, true, true, false},
 	    {">4", false, false, false, false},       {"x (y !cafe)", true, true, false, false},
+	    {"1e3", true, true, true, false},
 	};
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 

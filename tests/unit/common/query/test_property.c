@@ -264,10 +264,20 @@ static bool truth_of(const struct mu_value *v)
 		     v->kind == MU_VALUE_LIST || v->kind == MU_VALUE_OBJECT);
 }
 
+/* Texts have ASCII letters only, names of items are "1" only. */
+static const struct mu_value *member_of(const struct mu_value *v, const char *name)
+{
+	if (v && v->kind == MU_VALUE_LIST && strcmp(name, "length") == 0)
+		return mu_value_int(a, (int64_t)v->n_children);
+	if (v && v->kind == MU_VALUE_LIST)
+		return strcmp(name, "1") == 0 && v->first ? v->first->next : NULL;
+	if (v && v->kind == MU_VALUE_STRING && strcmp(name, "length") == 0)
+		return mu_value_int(a, (int64_t)strlen(v->string));
+	return mu_value_get(v, name);
+}
+
 static bool holds(const struct term *t, const struct mu_value *v)
 {
-	struct mu_value length = {.kind = MU_VALUE_INT};
-	bool is_list = v && v->kind == MU_VALUE_LIST;
 	size_t n = 0;
 
 	switch (t->kind) {
@@ -278,13 +288,9 @@ static bool holds(const struct term *t, const struct mu_value *v)
 			n += holds(t->terms[i], v);
 		return t->kind == AND ? n == t->n_terms : t->kind == OR ? n > 0 : n == 0;
 	case PROPERTY:
-		length.integer = v ? (int64_t)v->n_children : 0;
-		return v && v->kind != MU_VALUE_NULL &&
-		       holds(t->terms[0], is_list && strcmp(t->text, "length") == 0
-					      ? &length
-					      : mu_value_get(v, t->text));
+		return v && v->kind != MU_VALUE_NULL && holds(t->terms[0], member_of(v, t->text));
 	case TRUTHY:
-		return truth_of(mu_value_get(v, t->text));
+		return truth_of(member_of(v, t->text));
 	case LESS:
 		return v && number_of(v) < t->number;
 	case TEXT:

@@ -89,6 +89,35 @@ Test(sort, refuses_with_the_position)
 	cr_expect_eq(s.n_keys, 7);
 }
 
+Test(sort, what_has_no_order)
+{
+	static const struct {
+		const char *sort;
+		const char *object;
+		const char *says;
+	} cases[] = {
+	    {"x", "{\"x\":{\"y\":1}}", "sort: \"x\" is an object"},
+	    {"id,-x:y", "{\"x\":{\"y\":[1]}}", "sort: \"x:y\" is a list"},
+	    {"x:length", "{\"x\":[1]}", NULL},
+	    {"x:0", "{\"x\":[1]}", NULL},
+	    {"x:y", "{\"x\":{\"y\":1}}", NULL},
+	    {"x", "{\"x\":null}", NULL},
+	    {"x", "{}", NULL},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		struct query_sort s = sort_of(cases[i].sort);
+		struct mu_error err = MU_ERROR_INIT;
+		struct mu_value *v = NULL;
+
+		cr_assert_eq(mu_json_read(a, cases[i].object, strlen(cases[i].object), &v, &err),
+			     0);
+		cr_expect_eq(query_sort_check(&s, v, &err), cases[i].says ? MU_FAILED : 0, "%s",
+			     cases[i].object);
+		cr_expect(!cases[i].says || strstr(err.text, cases[i].says), "%s", err.text);
+	}
+}
+
 /* Each comes before the next, whatever their ids. */
 Test(sort, what_comes_before_what)
 {

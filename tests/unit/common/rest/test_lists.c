@@ -149,6 +149,8 @@ Test(lists, refuses_bad_parameters)
 	    {"/rest/v0/vms?sort=", "sort: at character 1"},
 	    {"/rest/v0/vms?sort=power_state,,", "sort: at character 13"},
 	    {"/rest/v0/vms?sort=nonsense", "sort: a VM has no property \\\"nonsense\\\""},
+	    {"/rest/v0/vms?sort=CPUs", "sort: \\\"CPUs\\\" is an object, which has no order"},
+	    {"/rest/v0/vms?sort=-name_label,VIFs&cursor=", "\\\"VIFs\\\" is a list"},
 	    {"/rest/v0/vms?cursor=12", "cursor: this is none of ours"},
 	};
 
