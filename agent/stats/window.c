@@ -22,7 +22,7 @@
 #include <stdlib.h>
 
 #define BATCHES_DEFAULT 180
-#define ACK_EVERY 6 /* half a minute */
+#define ACK_EVERY 12 /* a minute */
 #define BYTES_DEFAULT ((size_t)32 << 20)
 
 struct dictionary {

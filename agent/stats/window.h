@@ -52,8 +52,8 @@ enum { WINDOW_BATCHES_MAX = 32, WINDOW_NUMBERS_MAX = 16384 };
 /* What waits, the oldest first: one when all goes well. */
 struct window_batches {
 	uint32_t generation;
-	/* An acknowledgement costs the other side as much as taking a batch does: every sixth
-	 * batch asks for one. */
+	/* An acknowledgement costs the other side as much as taking a batch does: every
+	 * twelfth batch asks for one. */
 	bool ack_later;
 	size_t n;
 	struct window_batch batch[WINDOW_BATCHES_MAX];

@@ -29,7 +29,7 @@ BATCHES = int(os.environ.get("MUSTER_BENCH_BATCHES", "1500"))
 PACED_S = int(os.environ.get("MUSTER_BENCH_PACED_S", "30"))
 SERIES, COUNTED, STEPS = 790, 270, 100
 TOGETHER = min(32, 16384 // (SERIES + COUNTED))
-ACK_EVERY = 6
+ACK_EVERY = 12
 
 
 def varint(n):
@@ -53,7 +53,7 @@ def bodies(now, base=False):
 
 def message(batches, first, last):
     """Of batches from that number on. As the agent does it, one asks to be acknowledged when there is
-    a sixth in it, and here the last does."""
+    a twelfth in it, and here the last does."""
     asks = False
     body = b"\x08\x01"
     for seq, batch in enumerate(batches, first):

@@ -330,22 +330,22 @@ Test(window, what_is_too_old_for_a_stream_is_left_out)
 	cr_assert_eq(window_oldest(w), 5000);
 }
 
-Test(window, every_sixth_batch_asks_for_an_acknowledgement)
+Test(window, every_twelfth_batch_asks_for_an_acknowledgement)
 {
 	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
 
 	add(w, 1, 'a', 1);
 	(void)next_dictionary(w);
 	cr_assert(next_batches(w).ack_later);
-	for (uint64_t seq = 2; seq <= 13; seq++) {
+	for (uint64_t seq = 2; seq <= 25; seq++) {
 		add(w, (mu_msec)seq * 5000, 'a', 1);
-		cr_assert_eq(next_batches(w).ack_later, seq != 6 && seq != 12);
+		cr_assert_eq(next_batches(w).ack_later, seq != 12 && seq != 24);
 	}
 	/* Of several it is enough that one does. */
-	for (uint64_t seq = 14; seq <= 17; seq++)
+	for (uint64_t seq = 26; seq <= 35; seq++)
 		add(w, (mu_msec)seq * 5000, 'a', 1);
 	cr_assert(next_batches(w).ack_later);
-	for (uint64_t seq = 18; seq <= 20; seq++)
+	for (uint64_t seq = 36; seq <= 38; seq++)
 		add(w, (mu_msec)seq * 5000, 'a', 1);
 	cr_assert_not(next_batches(w).ack_later);
 }
