@@ -10,6 +10,9 @@
 enum { SNAPSHOT_STATES_MAX = 3 << 20 };
 
 _Static_assert((int)OBJECT_VIEW_MAX <= (int)WIRE_OBJECTS_MAX, "what is shown here can be said");
+_Static_assert((int)WINDOW_BATCHES_MAX <= (int)WIRE_BATCHES_MAX &&
+		   (int)WINDOW_NUMBERS_MAX <= (int)WIRE_NUMBERS_MAX,
+	       "what the window gives at once is taken at once");
 
 typedef Muster__V1__AgentMessage agent_message;
 
@@ -249,22 +252,33 @@ struct message message_row(struct mu_arena *a, const struct backfill_row *row)
 	return pack(a, m);
 }
 
-struct message message_batch(struct mu_arena *a, const struct window_batch *b)
+static Muster__V1__MetricBatch *batch_encode(struct mu_arena *a, const struct window_batch *b)
 {
-	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCH);
 	Muster__V1__MetricBatch *out = mu_arena_alloc(a, sizeof *out);
 
 	muster__v1__metric_batch__init(out);
 	out->seq = b->seq;
-	out->generation = b->generation;
 	out->time_ms = (uint64_t)b->time;
 	out->n_value = b->n;
 	out->value = mu_arena_memdup(a, b->value, b->n * sizeof *b->value);
 	out->counted_base = b->base;
 	out->n_counted = b->n_counted;
 	out->counted = mu_arena_memdup(a, b->counted, b->n_counted * sizeof *b->counted);
+	return out;
+}
+
+struct message message_batches(struct mu_arena *a, const struct window_batches *b)
+{
+	agent_message *m = message_new(a, MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCHES);
+	Muster__V1__MetricBatches *out = mu_arena_alloc(a, sizeof *out);
+
+	muster__v1__metric_batches__init(out);
+	out->generation = b->generation;
 	out->ack_later = b->ack_later;
-	m->metric_batch = out;
+	out->batch = mu_arena_calloc(a, b->n, sizeof *out->batch);
+	for (size_t i = 0; i < b->n; i++)
+		out->batch[out->n_batch++] = batch_encode(a, &b->batch[i]);
+	m->metric_batches = out;
 	return pack(a, m);
 }
 

@@ -35,7 +35,7 @@ struct message message_snapshot(struct mu_arena *a, const struct app *app, uint6
 struct message message_delta(struct mu_arena *a, const struct app *app,
 			     const struct sync_delta *delta);
 struct message message_dictionary(struct mu_arena *a, const struct window_dictionary *d);
-struct message message_batch(struct mu_arena *a, const struct window_batch *b);
+struct message message_batches(struct mu_arena *a, const struct window_batches *b);
 struct message message_row_dictionary(struct mu_arena *a, const struct backfill_dictionary *d);
 struct message message_row(struct mu_arena *a, const struct backfill_row *row);
 struct message message_progress(struct mu_arena *a, const struct mu_uuid *task, int percent);

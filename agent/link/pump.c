@@ -94,18 +94,18 @@ static bool pump_results(struct link *link)
 static bool pump_metrics(struct link *link)
 {
 	struct window_dictionary dictionary;
-	struct window_batch batch;
+	struct window_batches batches;
 
 	while (!link->n_stalled) {
 		mu_arena_reset(link->arena);
-		switch (window_next(link->options.window, &dictionary, &batch)) {
+		switch (window_next(link->options.window, &dictionary, &batches)) {
 		case WINDOW_NOTHING:
 			return true;
 		case WINDOW_DICTIONARY:
 			(void)pump_send(link, message_dictionary(link->arena, &dictionary));
 			break;
-		case WINDOW_BATCH:
-			(void)pump_send(link, message_batch(link->arena, &batch));
+		case WINDOW_BATCHES:
+			(void)pump_send(link, message_batches(link->arena, &batches));
 			break;
 		}
 	}

@@ -22,7 +22,7 @@
 #include <stdlib.h>
 
 #define BATCHES_DEFAULT 180
-#define ACK_EVERY 6 /* half a minute */
+#define ACK_EVERY 12 /* a minute */
 #define BYTES_DEFAULT ((size_t)32 << 20)
 
 struct dictionary {
@@ -56,7 +56,7 @@ struct window {
 	uint32_t sent_generation; /* 0 = none */
 	uint64_t counted_seq;     /* batch that was sent last of the generation; 0 = none */
 	uint64_t *counted;        /* its counters */
-	int64_t *lane;            /* what is sent of them */
+	int64_t *lanes;           /* what is sent of them, of all that go together */
 };
 
 struct window *window_new(const struct window_limits *limits)
@@ -119,7 +119,7 @@ struct window *window_free(struct window *w)
 		drop_dictionary(w, MU_CONTAINER_OF(it, struct dictionary, link));
 	}
 	free(w->counted);
-	free(w->lane);
+	free(w->lanes);
 	free(w);
 	return NULL;
 }
@@ -261,7 +261,6 @@ static void begin_counting(struct window *w, const struct dictionary *d)
 {
 	w->counted_seq = 0;
 	w->counted = mu_xrealloc(w->counted, d->n_counted + 1, sizeof *w->counted);
-	w->lane = mu_xrealloc(w->lane, d->n_counted + 1, sizeof *w->lane);
 }
 
 static bool follows(uint64_t now, uint64_t before)
@@ -269,7 +268,7 @@ static bool follows(uint64_t now, uint64_t before)
 	return (now == METRIC_COUNT_UNKNOWN) == (before == METRIC_COUNT_UNKNOWN) && now >= before;
 }
 
-static void count(struct window *w, const struct batch *b, struct window_batch *ret)
+static void count(struct window *w, const struct batch *b, int64_t *lane, struct window_batch *ret)
 {
 	size_t n = b->dictionary->n_counted;
 	bool base = w->counted_seq == 0 || w->counted_seq + 1 != b->seq;
@@ -279,19 +278,64 @@ static void count(struct window *w, const struct batch *b, struct window_batch *
 	for (size_t i = 0; i < n; i++) {
 		bool known = b->count[i] != METRIC_COUNT_UNKNOWN;
 
-		w->lane[i] = !base   ? (int64_t)(b->count[i] - w->counted[i])
-			     : known ? (int64_t)b->count[i]
-				     : WINDOW_UNKNOWN;
+		lane[i] = !base   ? (int64_t)(b->count[i] - w->counted[i])
+			  : known ? (int64_t)b->count[i]
+				  : WINDOW_UNKNOWN;
 		w->counted[i] = b->count[i];
 	}
 	w->counted_seq = b->seq;
 	ret->base = base;
 	ret->n_counted = n;
-	ret->counted = w->lane;
+	ret->counted = lane;
+}
+
+static bool go_together(const struct batch *first, const struct batch *b, size_t n)
+{
+	size_t numbers = first->dictionary->n + first->dictionary->n_counted;
+
+	return b->dictionary == first->dictionary && n <= WINDOW_BATCHES_MAX &&
+	       n * numbers <= WINDOW_NUMBERS_MAX;
+}
+
+/* Of what waits from `first` on, how many. */
+static size_t n_together(const struct window *w, struct batch *first)
+{
+	size_t n = 1;
+
+	for (struct mu_link *it = first->link.next; it != &w->batches; it = it->next) {
+		if (!go_together(first, MU_CONTAINER_OF(it, struct batch, link), n + 1))
+			break;
+		n++;
+	}
+	return n;
+}
+
+static void take(struct window *w, struct batch *first, struct window_batches *ret)
+{
+	struct mu_link *it = &first->link;
+	size_t n_counted = first->dictionary->n_counted;
+
+	ret->generation = first->dictionary->generation;
+	ret->ack_later = true;
+	ret->n = n_together(w, first);
+	w->lanes = mu_xrealloc(w->lanes, ret->n * n_counted + 1, sizeof *w->lanes);
+	for (size_t i = 0; i < ret->n; i++, it = it->next) {
+		const struct batch *b = MU_CONTAINER_OF(it, struct batch, link);
+
+		ret->batch[i] = (struct window_batch){
+		    .seq = b->seq,
+		    .time = b->time,
+		    .n = b->dictionary->n,
+		    .value = b->value,
+		};
+		count(w, b, w->lanes + i * n_counted, &ret->batch[i]);
+		ret->ack_later &= b->seq % ACK_EVERY != 0;
+		w->next_seq = b->seq + 1;
+	}
 }
 
 enum window_item window_next(struct window *w, struct window_dictionary *ret_dictionary,
-			     struct window_batch *ret_batch)
+			     struct window_batches *ret_batches)
 {
 	struct batch *found = oldest(w);
 
@@ -305,17 +349,8 @@ enum window_item window_next(struct window *w, struct window_dictionary *ret_dic
 		*ret_dictionary = (struct window_dictionary){d->generation, d->n, d->series};
 		return WINDOW_DICTIONARY;
 	}
-	w->next_seq = found->seq + 1;
-	*ret_batch = (struct window_batch){
-	    .seq = found->seq,
-	    .generation = found->dictionary->generation,
-	    .time = found->time,
-	    .n = found->dictionary->n,
-	    .value = found->value,
-	    .ack_later = found->seq % ACK_EVERY != 0,
-	};
-	count(w, found, ret_batch);
-	return WINDOW_BATCH;
+	take(w, found, ret_batches);
+	return WINDOW_BATCHES;
 }
 
 void window_status(const struct window *w, struct window_status *ret)

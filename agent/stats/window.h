@@ -3,9 +3,10 @@
  * The local window: the last minutes of metrics, kept until the aggregator has them. PURE.
  *
  * Samples are numbered 1, 2, ... within the agent's metric epoch. A stream takes from the window
- * with window_next(): a dictionary whenever the series have changed, then batches. What is
- * acknowledged is forgotten; a new stream rewinds to what the other side has. The window is
- * bounded: the oldest goes first, and is counted when it was never acknowledged.
+ * with window_next(): a dictionary whenever the series have changed, then batches, as many at a
+ * time as wait and fit. What is acknowledged is forgotten; a new stream rewinds to what the other
+ * side has. The window is bounded: the oldest goes first, and is counted when it was never
+ * acknowledged.
  */
 #ifndef MUSTER_AGENT_STATS_WINDOW_H
 #define MUSTER_AGENT_STATS_WINDOW_H
@@ -35,7 +36,6 @@ struct window_dictionary {
 
 struct window_batch {
 	uint64_t seq;
-	uint32_t generation;
 	mu_msec time;
 	size_t n;
 	const float *value;
@@ -44,15 +44,25 @@ struct window_batch {
 	bool base;
 	size_t n_counted;
 	const int64_t *counted;
-	/* An acknowledgement costs the other side as much as taking a batch does: every sixth
-	 * batch asks for one. */
+};
+
+/* Of those that go together; the second only where there are several. */
+enum { WINDOW_BATCHES_MAX = 32, WINDOW_NUMBERS_MAX = 16384 };
+
+/* What waits, the oldest first: one when all goes well. */
+struct window_batches {
+	uint32_t generation;
+	/* An acknowledgement costs the other side as much as taking a batch does: every
+	 * twelfth batch asks for one. */
 	bool ack_later;
+	size_t n;
+	struct window_batch batch[WINDOW_BATCHES_MAX];
 };
 
 enum window_item {
 	WINDOW_NOTHING,
 	WINDOW_DICTIONARY,
-	WINDOW_BATCH,
+	WINDOW_BATCHES,
 };
 
 struct window_status {
@@ -80,7 +90,7 @@ mu_msec window_oldest(const struct window *w);
 void window_rewind(struct window *w, uint64_t seq);
 /* What to send next on this stream; only the one that the result names is filled. */
 enum window_item window_next(struct window *w, struct window_dictionary *ret_dictionary,
-			     struct window_batch *ret_batch);
+			     struct window_batches *ret_batches);
 void window_status(const struct window *w, struct window_status *ret);
 
 #endif

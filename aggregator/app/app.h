@@ -213,8 +213,9 @@ void app_metrics_free(struct app *app);
 /* How far the host's numbers had come; zeros when nothing is known. */
 void app_metrics_mark(const struct app *app, const struct host_id *host, uint64_t *ret_epoch,
 		      uint64_t *ret_seq);
-void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt);
-void app_metrics_count(struct app *app, const struct fleet_batch *b);
+void app_metrics_batches(struct app *app, const struct fleet_batches *b,
+			 struct fleet_receipt *receipt);
+void app_metrics_count(struct app *app, const struct fleet_batches *b);
 void app_metrics_row(struct app *app, const struct fleet_row *row, struct fleet_receipt *receipt);
 void app_metrics_have(const struct app *app, const struct host_id *id, struct fleet_have *ret);
 /* Daily: what is gone for long is dropped. */

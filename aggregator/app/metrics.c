@@ -228,37 +228,43 @@ static struct batch_stored *batch_stored_new(struct app *app, struct fleet_recei
 	return bs;
 }
 
-static struct metrics_batch batch_of(const struct fleet_batch *b)
+static size_t batches_of(const struct fleet_batches *b,
+			 struct metrics_batch ret[static WIRE_BATCHES_MAX])
 {
-	return (struct metrics_batch){
-	    .host = b->id.uuid,
-	    .epoch = b->epoch,
-	    .seq = b->seq,
-	    .at = b->at,
-	    .values = b->values,
-	    .n_values = b->n_values,
-	    .base = b->base,
-	    .n_counted = b->n_counted,
-	    .counted = b->counted,
-	};
+	for (size_t i = 0; i < b->n; i++)
+		ret[i] = (struct metrics_batch){
+		    .host = b->id.uuid,
+		    .epoch = b->epoch,
+		    .seq = b->batch[i].seq,
+		    .at = b->batch[i].at,
+		    .values = b->batch[i].values,
+		    .n_values = b->batch[i].n_values,
+		    .base = b->batch[i].base,
+		    .n_counted = b->batch[i].n_counted,
+		    .counted = b->batch[i].counted,
+		};
+	return b->n;
 }
 
-void app_metrics_batch(struct app *app, const struct fleet_batch *b, struct fleet_receipt *receipt)
+void app_metrics_batches(struct app *app, const struct fleet_batches *b,
+			 struct fleet_receipt *receipt)
 {
-	const struct metrics_batch batch = batch_of(b);
+	struct metrics_batch batch[WIRE_BATCHES_MAX];
+	size_t n = batches_of(b, batch);
 
 	if (b->dictionary)
 		map_dictionary(app, &b->id, b->dictionary, b->dictionary_len, metrics_map);
-	metrics_put(app->metrics, &batch, batch_stored, batch_stored_new(app, receipt));
+	metrics_put(app->metrics, batch, n, batch_stored, batch_stored_new(app, receipt));
 }
 
-void app_metrics_count(struct app *app, const struct fleet_batch *b)
+void app_metrics_count(struct app *app, const struct fleet_batches *b)
 {
-	const struct metrics_batch batch = batch_of(b);
+	struct metrics_batch batch[WIRE_BATCHES_MAX];
+	size_t n = batches_of(b, batch);
 
 	if (b->dictionary)
 		map_dictionary(app, &b->id, b->dictionary, b->dictionary_len, metrics_map);
-	metrics_count_only(app->metrics, &batch);
+	metrics_count_only(app->metrics, batch, n);
 }
 
 void app_metrics_row(struct app *app, const struct fleet_row *row, struct fleet_receipt *receipt)

@@ -280,12 +280,12 @@ static void on_count_with(void *ctx, const struct fleet_state *st, size_t *ret_n
 	*ret_n_objects = n_objects;
 }
 
-static void on_batch(void *ctx, const struct fleet_batch *b, struct fleet_receipt *receipt)
+static void on_batches(void *ctx, const struct fleet_batches *b, struct fleet_receipt *receipt)
 {
-	app_metrics_batch(ctx, b, receipt);
+	app_metrics_batches(ctx, b, receipt);
 }
 
-static void on_count(void *ctx, const struct fleet_batch *b)
+static void on_count(void *ctx, const struct fleet_batches *b)
 {
 	app_metrics_count(ctx, b);
 }
@@ -345,7 +345,7 @@ void app_fleet_backend(struct app *app, struct fleet_backend *ret)
 	    .seen = on_seen,
 	    .count_with = on_count_with,
 	    .state = on_state,
-	    .batch = on_batch,
+	    .batches = on_batches,
 	    .count = on_count,
 	    .row = on_row,
 	    .have = on_have,

@@ -24,12 +24,12 @@
 static const unsigned allowed[_SESSION_STATE_COUNT] = {
     [SESSION_OPENING] = 1u << SESSION_EV_HELLO,
     [SESSION_AWAIT_SNAPSHOT] = 1u << SESSION_EV_SNAPSHOT | 1u << SESSION_EV_STORED |
-			       1u << SESSION_EV_DICTIONARY | 1u << SESSION_EV_BATCH |
-			       1u << SESSION_EV_BATCH_STORED | 1u << SESSION_EV_ROW_DICTIONARY |
+			       1u << SESSION_EV_DICTIONARY | 1u << SESSION_EV_BATCHES |
+			       1u << SESSION_EV_BATCHES_STORED | 1u << SESSION_EV_ROW_DICTIONARY |
 			       1u << SESSION_EV_ROW | 1u << SESSION_EV_OTHER,
     [SESSION_LIVE] = 1u << SESSION_EV_SNAPSHOT | 1u << SESSION_EV_DELTA | 1u << SESSION_EV_STORED |
-		     1u << SESSION_EV_DICTIONARY | 1u << SESSION_EV_BATCH |
-		     1u << SESSION_EV_BATCH_STORED | 1u << SESSION_EV_ROW_DICTIONARY |
+		     1u << SESSION_EV_DICTIONARY | 1u << SESSION_EV_BATCHES |
+		     1u << SESSION_EV_BATCHES_STORED | 1u << SESSION_EV_ROW_DICTIONARY |
 		     1u << SESSION_EV_ROW | 1u << SESSION_EV_OTHER,
     [SESSION_OVER] = 0,
 };
@@ -47,8 +47,8 @@ static const char *const event_names[_SESSION_EV_COUNT] = {
     [SESSION_EV_DELTA] = "Delta",
     [SESSION_EV_STORED] = "stored",
     [SESSION_EV_DICTIONARY] = "MetricDictionary",
-    [SESSION_EV_BATCH] = "MetricBatch",
-    [SESSION_EV_BATCH_STORED] = "batch stored",
+    [SESSION_EV_BATCHES] = "MetricBatches",
+    [SESSION_EV_BATCHES_STORED] = "batches stored",
     [SESSION_EV_ROW_DICTIONARY] = "row dictionary",
     [SESSION_EV_ROW] = "MetricRow",
     [SESSION_EV_OTHER] = "message",
@@ -278,63 +278,93 @@ static void on_dictionary(struct session *s, const struct session_event *ev,
 	    ev->generation;
 }
 
-static int check_values(const struct session_dictionary *d, const struct session_event *ev,
-			const char *what, struct mu_error *err)
+static int check_values(const struct session_dictionary *d, uint32_t generation, uint64_t seq,
+			size_t n_values, const char *what, struct mu_error *err)
 {
-	if (!d->there || ev->generation != d->generation)
+	if (!d->there || generation != d->generation)
 		return mu_error_set(err, MU_E_PROTOCOL,
 				    "%s %llu: no dictionary of generation %u was sent on this "
 				    "stream",
-				    what, (unsigned long long)ev->seq, ev->generation);
-	if (ev->n > d->n_series)
+				    what, (unsigned long long)seq, generation);
+	if (n_values > d->n_series)
 		return mu_error_set(err, MU_E_PROTOCOL,
 				    "%s %llu: %zu values, the dictionary has %zu series", what,
-				    (unsigned long long)ev->seq, ev->n, d->n_series);
+				    (unsigned long long)seq, n_values, d->n_series);
 	return 0;
 }
 
 /* Every batch counts from the one before, so none may be missing: also not one of which all else is
  * here already. */
-static int check_counted(struct session_dictionary *d, const struct session_event *ev,
+static int check_counted(struct session_dictionary *d, const struct session_batch *b,
 			 struct mu_error *err)
 {
-	if (ev->n_counted != d->n_counted)
+	if (b->n_counted != d->n_counted)
 		return mu_error_set(err, MU_E_PROTOCOL,
 				    "metric_batch %llu: %zu counters, the dictionary has %zu",
-				    (unsigned long long)ev->seq, ev->n_counted, d->n_counted);
-	if (ev->n_counted > 0 && !ev->base &&
-	    (d->counted_seq == 0 || d->counted_seq + 1 != ev->seq))
+				    (unsigned long long)b->seq, b->n_counted, d->n_counted);
+	if (b->n_counted > 0 && !b->base && (d->counted_seq == 0 || d->counted_seq + 1 != b->seq))
 		return mu_error_set(
 		    err, MU_E_PROTOCOL,
 		    "metric_batch %llu: it counts from the one before, which was not "
 		    "sent on this stream with this dictionary",
-		    (unsigned long long)ev->seq);
-	d->counted_seq = ev->seq;
+		    (unsigned long long)b->seq);
+	d->counted_seq = b->seq;
 	return 0;
 }
 
-static void on_batch(struct session *s, struct session_mark *mark, const struct session_event *ev,
-		     struct session_actions *out)
+/* All of a message, before any of it counts. */
+static int check_batches(struct session_dictionary *d, const struct session_event *ev,
+			 struct mu_error *err)
+{
+	const struct session_batch *b = ev->batches;
+
+	for (size_t i = 0; i < ev->n; i++) {
+		int r =
+		    check_values(d, ev->generation, b[i].seq, b[i].n_values, "metric_batch", err);
+
+		if (r < 0 || (r = check_counted(d, &b[i], err)) < 0)
+			return r;
+		if (i > 0 && b[i].seq <= b[i - 1].seq)
+			return mu_error_set(
+			    err, MU_E_PROTOCOL, "metric_batch %llu: it came behind %llu",
+			    (unsigned long long)b[i].seq, (unsigned long long)b[i - 1].seq);
+	}
+	return 0;
+}
+
+static void act_on(struct session_actions *out, enum session_action_kind kind,
+		   const struct session_mark *mark, const struct session_event *ev, size_t first,
+		   size_t n)
+{
+	struct session_action *a = act(out, kind);
+
+	a->epoch = mark->metric_epoch;
+	a->seq = ev->batches[first + n - 1].seq;
+	a->first = first;
+	a->n = n;
+}
+
+/* Those that are here already come first: their numbers are lower. */
+static void on_batches(struct session *s, struct session_mark *mark, const struct session_event *ev,
+		       struct session_actions *out)
 {
 	struct mu_error err = MU_ERROR_INIT;
-	struct session_action *a;
+	size_t n_old = 0;
 
-	if (check_values(&s->live, ev, "metric_batch", &err) < 0 ||
-	    check_counted(&s->live, ev, &err) < 0) {
+	if (check_batches(&s->live, ev, &err) < 0) {
 		end(s, out, &err);
-	} else if (ev->seq <= mark->metric_taken) {
-		if (ev->n_counted > 0) {
-			a = act(out, SESSION_COUNT_BATCH);
-			a->epoch = mark->metric_epoch;
-			a->seq = ev->seq;
-		}
-		/* Here already: only tell what is stored (again). */
-		act(out, SESSION_SEND_METRIC_ACK)->seq = mark->metric_stored;
+		return;
+	}
+	while (n_old < ev->n && ev->batches[n_old].seq <= mark->metric_taken)
+		n_old++;
+	if (n_old > 0 && s->live.n_counted > 0)
+		act_on(out, SESSION_COUNT_BATCHES, mark, ev, 0, n_old);
+	if (n_old < ev->n) {
+		mark->metric_taken = ev->batches[ev->n - 1].seq;
+		act_on(out, SESSION_STORE_BATCHES, mark, ev, n_old, ev->n - n_old);
 	} else {
-		mark->metric_taken = ev->seq;
-		a = act(out, SESSION_STORE_BATCH);
-		a->epoch = mark->metric_epoch;
-		a->seq = ev->seq;
+		/* Only tell what is stored (again). */
+		act(out, SESSION_SEND_METRIC_ACK)->seq = mark->metric_stored;
 	}
 }
 
@@ -343,13 +373,13 @@ static void on_row(struct session *s, const struct session_event *ev, struct ses
 {
 	struct mu_error err = MU_ERROR_INIT;
 
-	if (check_values(&s->kept, ev, "metric_row", &err) < 0)
+	if (check_values(&s->kept, ev->generation, ev->seq, ev->n, "metric_row", &err) < 0)
 		end(s, out, &err);
 	else
 		act(out, SESSION_STORE_ROW)->seq = ev->seq;
 }
 
-void session_mark_batch_stored(struct session_mark *mark, uint64_t epoch, uint64_t seq)
+void session_mark_batches_stored(struct session_mark *mark, uint64_t epoch, uint64_t seq)
 {
 	if (epoch != mark->metric_epoch || seq <= mark->metric_stored)
 		return;
@@ -360,10 +390,10 @@ void session_mark_batch_stored(struct session_mark *mark, uint64_t epoch, uint64
 		mark->metric_taken = seq;
 }
 
-static void on_batch_stored(struct session_mark *mark, const struct session_event *ev,
-			    struct session_actions *out)
+static void on_batches_stored(struct session_mark *mark, const struct session_event *ev,
+			      struct session_actions *out)
 {
-	session_mark_batch_stored(mark, ev->epoch, ev->seq);
+	session_mark_batches_stored(mark, ev->epoch, ev->seq);
 	if (ev->epoch == mark->metric_epoch)
 		act(out, SESSION_SEND_METRIC_ACK)->seq = mark->metric_stored;
 }
@@ -383,7 +413,7 @@ static void check_invariants(const struct session *s, const struct session_mark 
 
 static bool from_the_disk(enum session_event_kind kind)
 {
-	return kind == SESSION_EV_STORED || kind == SESSION_EV_BATCH_STORED;
+	return kind == SESSION_EV_STORED || kind == SESSION_EV_BATCHES_STORED;
 }
 
 void session_step(struct session *s, struct session_mark *mark, const struct session_event *ev,
@@ -421,11 +451,11 @@ void session_step(struct session *s, struct session_mark *mark, const struct ses
 	case SESSION_EV_ROW:
 		on_row(s, ev, out);
 		break;
-	case SESSION_EV_BATCH:
-		on_batch(s, mark, ev, out);
+	case SESSION_EV_BATCHES:
+		on_batches(s, mark, ev, out);
 		break;
-	case SESSION_EV_BATCH_STORED:
-		on_batch_stored(mark, ev, out);
+	case SESSION_EV_BATCHES_STORED:
+		on_batches_stored(mark, ev, out);
 		break;
 	case SESSION_EV_OTHER:
 		act(out, SESSION_PASS);

@@ -4,9 +4,9 @@
  * acknowledged. docs/design/fleet-protocol.md is the description.
  *
  * PURE: numbers in, orders out. The messages' contents stay with the caller, who executes the
- * actions in order. SESSION_APPLY and SESSION_STORE_BATCH mean: take the message at hand over and
+ * actions in order. SESSION_APPLY and SESSION_STORE_BATCHES mean: take the message at hand over and
  * store it; when it is on disk the caller tells so with SESSION_EV_STORED or
- * SESSION_EV_BATCH_STORED, to the marks of the host and to whatever session the host has then.
+ * SESSION_EV_BATCHES_STORED, to the marks of the host and to whatever session the host has then.
  */
 #ifndef MUSTER_AGGREGATOR_CORE_SESSION_H
 #define MUSTER_AGGREGATOR_CORE_SESSION_H
@@ -67,12 +67,19 @@ enum session_event_kind {
 	SESSION_EV_DELTA,          /* seq */
 	SESSION_EV_STORED,         /* round, epoch, seq */
 	SESSION_EV_DICTIONARY,     /* generation, n */
-	SESSION_EV_BATCH,          /* seq, generation, n */
-	SESSION_EV_BATCH_STORED,   /* epoch, seq */
+	SESSION_EV_BATCHES,        /* generation, batches, n */
+	SESSION_EV_BATCHES_STORED, /* epoch, seq: of the last of them */
 	SESSION_EV_ROW_DICTIONARY, /* generation, n */
 	SESSION_EV_ROW,            /* seq, generation, n */
 	SESSION_EV_OTHER,          /* progress, result, certificate request */
 	_SESSION_EV_COUNT,
+};
+
+struct session_batch {
+	uint64_t seq;
+	size_t n_values;
+	size_t n_counted;
+	bool base; /* these as they stand */
 };
 
 struct session_event {
@@ -82,9 +89,9 @@ struct session_event {
 	uint64_t epoch;
 	uint64_t seq;
 	uint32_t generation;
-	size_t n;         /* series or values */
-	size_t n_counted; /* of the series those that have a counter; counters */
-	bool base;        /* these as they stand */
+	size_t n;         /* series, values or batches */
+	size_t n_counted; /* of the series those that have a counter */
+	const struct session_batch *batches;
 };
 
 enum session_action_kind {
@@ -93,8 +100,8 @@ enum session_action_kind {
 	SESSION_APPLY,           /* round, epoch, seq: apply the message and store it */
 	SESSION_SEND_ACK,        /* seq */
 	SESSION_KEEP_DICTIONARY, /* generation */
-	SESSION_STORE_BATCH,     /* epoch, seq */
-	SESSION_COUNT_BATCH,     /* epoch, seq: it is here already, but for what it counts */
+	SESSION_COUNT_BATCHES,   /* first, n: they are here already, but for what they count */
+	SESSION_STORE_BATCHES,   /* first, n; epoch, seq of the last */
 	SESSION_SEND_METRIC_ACK, /* seq */
 	SESSION_KEEP_ROW_DICTIONARY,
 	SESSION_STORE_ROW, /* seq */
@@ -110,6 +117,8 @@ struct session_action {
 	uint64_t epoch;
 	uint64_t seq;
 	uint64_t metric_seq;
+	size_t first; /* of the message's batches */
+	size_t n;
 	struct mu_error err;
 };
 
@@ -148,7 +157,7 @@ void session_step(struct session *s, struct session_mark *mark, const struct ses
 void session_mark_stored(struct session_mark *mark, uint64_t round, uint64_t epoch, uint64_t seq);
 /* The agent broke the protocol: its next Hello is answered with resume = false. */
 void session_mark_distrust(struct session_mark *mark);
-void session_mark_batch_stored(struct session_mark *mark, uint64_t epoch, uint64_t seq);
+void session_mark_batches_stored(struct session_mark *mark, uint64_t epoch, uint64_t seq);
 
 const char *session_state_name(enum session_state state);
 

@@ -86,7 +86,7 @@ int decode_delta(struct mu_arena *a, const Muster__V1__Delta *m, struct fleet_st
 	return 0;
 }
 
-int decode_batch(const Muster__V1__MetricBatch *m, struct mu_error *err)
+static int check_counted(const Muster__V1__MetricBatch *m, struct mu_error *err)
 {
 	for (size_t i = 0; i < m->n_counted; i++)
 		if (m->counted[i] < 0 && !(m->counted_base && m->counted[i] == INT64_MIN))
@@ -94,6 +94,27 @@ int decode_batch(const Muster__V1__MetricBatch *m, struct mu_error *err)
 					    "metric_batch %llu: counted[%zu] is %lld; 0 or more",
 					    (unsigned long long)m->seq, i,
 					    (long long)m->counted[i]);
+	return 0;
+}
+
+int decode_batches(struct mu_arena *a, const Muster__V1__MetricBatches *m,
+		   const struct session_batch **ret_batches, struct mu_error *err)
+{
+	struct session_batch *out = mu_arena_calloc(a, m->n_batch, sizeof *out);
+
+	for (size_t i = 0; i < m->n_batch; i++) {
+		const Muster__V1__MetricBatch *b = m->batch[i];
+
+		if (check_counted(b, err) < 0)
+			return MU_FAILED;
+		out[i] = (struct session_batch){
+		    .seq = b->seq,
+		    .n_values = b->n_value,
+		    .n_counted = b->n_counted,
+		    .base = b->counted_base,
+		};
+	}
+	*ret_batches = out;
 	return 0;
 }
 

@@ -15,8 +15,9 @@ int decode_snapshot(struct mu_arena *a, const Muster__V1__Snapshot *m, struct fl
 		    struct mu_error *err);
 int decode_delta(struct mu_arena *a, const Muster__V1__Delta *m, struct fleet_state *st,
 		 struct mu_error *err);
-/* Of a batch: what has to make sense by itself. */
-int decode_batch(const Muster__V1__MetricBatch *m, struct mu_error *err);
+/* What has to make sense by itself; then what the session wants to know of them. */
+int decode_batches(struct mu_arena *a, const Muster__V1__MetricBatches *m,
+		   const struct session_batch **ret_batches, struct mu_error *err);
 /* How many of its series have a counter. */
 size_t decode_n_counted(const Muster__V1__MetricDictionary *m);
 int decode_result(const Muster__V1__CommandResult *m, struct fleet_result *ret,

@@ -152,7 +152,7 @@ bool fleet_is_connected(const struct fleet *f, const struct host_id *id)
 /* The store would not have it: the agent is asked again for what memory only believes to have. */
 static void refused(struct fleet_host *host, enum receipt_kind kind, const struct mu_error *err)
 {
-	if (kind == RECEIPT_BATCH)
+	if (kind == RECEIPT_BATCHES)
 		host->mark.metric_taken = host->mark.metric_stored;
 	if (kind == RECEIPT_STATE)
 		session_mark_distrust(&host->mark);
@@ -173,7 +173,8 @@ void fleet_arena_reset(struct fleet *f)
 static void stored(struct fleet_host *host, const struct fleet_receipt *receipt)
 {
 	struct session_event ev = {
-	    .kind = receipt->kind == RECEIPT_BATCH ? SESSION_EV_BATCH_STORED : SESSION_EV_STORED,
+	    .kind =
+		receipt->kind == RECEIPT_BATCHES ? SESSION_EV_BATCHES_STORED : SESSION_EV_STORED,
 	    .round = receipt->round,
 	    .epoch = receipt->epoch,
 	    .seq = receipt->seq,
@@ -183,8 +184,8 @@ static void stored(struct fleet_host *host, const struct fleet_receipt *receipt)
 	case RECEIPT_STATE:
 		session_mark_stored(&host->mark, ev.round, ev.epoch, ev.seq);
 		break;
-	case RECEIPT_BATCH:
-		session_mark_batch_stored(&host->mark, ev.epoch, ev.seq);
+	case RECEIPT_BATCHES:
+		session_mark_batches_stored(&host->mark, ev.epoch, ev.seq);
 		break;
 	case RECEIPT_ROW:
 		if (host->link)

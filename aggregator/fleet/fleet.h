@@ -30,13 +30,8 @@ struct fleet_state {
 };
 
 struct fleet_batch {
-	struct host_id id;
-	uint64_t epoch;
 	uint64_t seq;
-	uint32_t generation;
 	mu_msec at;
-	const void *dictionary; /* packed MetricDictionary, NULL: as for the batch before */
-	size_t dictionary_len;
 	const float *values;
 	size_t n_values;
 	/* Of the series that have a counter, all of them: what was added since the batch before, 0
@@ -44,6 +39,16 @@ struct fleet_batch {
 	bool base;
 	size_t n_counted;
 	const int64_t *counted;
+};
+
+/* Those of a message, checked. Valid during the call. */
+struct fleet_batches {
+	struct host_id id;
+	uint64_t epoch;
+	const void *dictionary; /* packed MetricDictionary, NULL: as for those before */
+	size_t dictionary_len;
+	size_t n; /* at most WIRE_BATCHES_MAX */
+	const struct fleet_batch *batch;
 };
 
 /* A row that the host kept. All arrays have n_values; `min` and the next are of minutes only. */
@@ -89,9 +94,9 @@ struct fleet_backend {
 			   size_t *ret_n_objects);
 	/* Apply and store; then fleet_stored(receipt). */
 	void (*state)(void *ctx, const struct fleet_state *st, struct fleet_receipt *receipt);
-	void (*batch)(void *ctx, const struct fleet_batch *b, struct fleet_receipt *receipt);
-	/* It has come before, on another stream: what it counts is needed for the next. */
-	void (*count)(void *ctx, const struct fleet_batch *b);
+	void (*batches)(void *ctx, const struct fleet_batches *b, struct fleet_receipt *receipt);
+	/* They have come before, on another stream: what they count is needed for the next. */
+	void (*count)(void *ctx, const struct fleet_batches *b);
 	void (*row)(void *ctx, const struct fleet_row *row, struct fleet_receipt *receipt);
 	void (*have)(void *ctx, const struct host_id *id, struct fleet_have *ret);
 	bool (*next_command)(void *ctx, const struct host_id *id, struct tasks_command *ret);

@@ -38,7 +38,7 @@ struct fleet {
 	void *stopped_ctx;
 };
 
-enum receipt_kind { RECEIPT_STATE, RECEIPT_BATCH, RECEIPT_ROW };
+enum receipt_kind { RECEIPT_STATE, RECEIPT_BATCHES, RECEIPT_ROW };
 
 struct fleet_receipt {
 	struct host_id id;

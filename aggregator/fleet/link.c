@@ -43,7 +43,7 @@ struct link {
 	double allowance;
 	mu_msec counted_at;
 	bool throttled;
-	/* as they came, until they are stored with the first batch or row */
+	/* as they came, until they are stored with the first batches or row */
 	struct packed dictionary;
 	struct packed row_dictionary;
 	uint64_t row_acked; /* 0 = none */
@@ -132,14 +132,17 @@ static void send_metric_ack_soon(struct link *l, uint64_t seq)
 	l->ack_due = true;
 }
 
-static void ask_metric_ack(struct link *l, const Muster__V1__MetricBatch *m)
+/* For the last of a message: it is on the disk when all are. */
+static void ask_metric_ack(struct link *l, const Muster__V1__MetricBatches *m)
 {
+	uint64_t seq = m->batch[m->n_batch - 1]->seq;
+
 	if (m->ack_later)
 		return;
 	if (l->ack_from == 0)
-		l->ack_from = m->seq;
-	if (m->seq > l->ack_to)
-		l->ack_to = m->seq;
+		l->ack_from = seq;
+	if (seq > l->ack_to)
+		l->ack_to = seq;
 }
 
 static void metrics_stored(struct link *l, uint64_t seq)
@@ -246,8 +249,8 @@ static enum session_event_kind event_of(Muster__V1__AgentMessage__KindCase kind)
 		return SESSION_EV_DELTA;
 	case MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_DICTIONARY:
 		return SESSION_EV_DICTIONARY;
-	case MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCH:
-		return SESSION_EV_BATCH;
+	case MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCHES:
+		return SESSION_EV_BATCHES;
 	case MUSTER__V1__AGENT_MESSAGE__KIND_ROW_DICTIONARY:
 		return SESSION_EV_ROW_DICTIONARY;
 	case MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_ROW:
@@ -306,41 +309,47 @@ static mu_msec time_of(uint64_t ms)
 	return ms > INT64_MAX ? INT64_MAX : (mu_msec)ms;
 }
 
-static struct fleet_batch batch_of(const struct link *l, const struct session_action *a)
+/* Those of the message that the action is about. The dictionary goes with the first that come. */
+static struct fleet_batches batches_of(const struct link *l, const struct session_action *a)
 {
-	const Muster__V1__MetricBatch *m = l->message->metric_batch;
+	Muster__V1__MetricBatch **m = l->message->metric_batches->batch + a->first;
+	struct fleet_batch *batch = mu_arena_calloc(l->fleet->arena, a->n, sizeof *batch);
 
-	return (struct fleet_batch){
+	for (size_t i = 0; i < a->n; i++)
+		batch[i] = (struct fleet_batch){
+		    .seq = m[i]->seq,
+		    .at = time_of(m[i]->time_ms),
+		    .values = m[i]->value,
+		    .n_values = m[i]->n_value,
+		    .base = m[i]->counted_base,
+		    .n_counted = m[i]->n_counted,
+		    .counted = m[i]->counted,
+		};
+	return (struct fleet_batches){
 	    .id = l->host->id,
 	    .epoch = a->epoch,
-	    .seq = a->seq,
-	    .generation = m->generation,
-	    .at = time_of(m->time_ms),
 	    .dictionary = l->dictionary.data,
 	    .dictionary_len = l->dictionary.len,
-	    .values = m->value,
-	    .n_values = m->n_value,
-	    .base = m->counted_base,
-	    .n_counted = m->n_counted,
-	    .counted = m->counted,
+	    .n = a->n,
+	    .batch = batch,
 	};
 }
 
-static void store_batch(struct link *l, const struct session_action *a)
+static void count_batches(struct link *l, const struct session_action *a)
 {
 	const struct fleet_backend *b = &l->fleet->backend;
-	const struct fleet_batch batch = batch_of(l, a);
+	const struct fleet_batches batches = batches_of(l, a);
 
-	b->batch(b->ctx, &batch, receipt_new(l, a, RECEIPT_BATCH));
+	b->count(b->ctx, &batches);
 	free(MU_TAKE(l->dictionary.data));
 }
 
-static void count_batch(struct link *l, const struct session_action *a)
+static void store_batches(struct link *l, const struct session_action *a)
 {
 	const struct fleet_backend *b = &l->fleet->backend;
-	const struct fleet_batch batch = batch_of(l, a);
+	const struct fleet_batches batches = batches_of(l, a);
 
-	b->count(b->ctx, &batch);
+	b->batches(b->ctx, &batches, receipt_new(l, a, RECEIPT_BATCHES));
 	free(MU_TAKE(l->dictionary.data));
 }
 
@@ -424,11 +433,11 @@ static void execute(struct link *l, const struct session_actions *actions, struc
 		case SESSION_STORE_ROW:
 			store_row(l, a);
 			break;
-		case SESSION_STORE_BATCH:
-			store_batch(l, a);
+		case SESSION_COUNT_BATCHES:
+			count_batches(l, a);
 			break;
-		case SESSION_COUNT_BATCH:
-			count_batch(l, a);
+		case SESSION_STORE_BATCHES:
+			store_batches(l, a);
 			break;
 		case SESSION_SEND_METRIC_ACK:
 			metrics_stored(l, a->seq);
@@ -606,13 +615,12 @@ static int prepare(struct link *l, struct session_event *ev, struct fleet_state 
 		ev->n = m->metric_dictionary->n_series;
 		ev->n_counted = decode_n_counted(m->metric_dictionary);
 		break;
-	case SESSION_EV_BATCH:
-		ev->seq = m->metric_batch->seq;
-		ev->generation = m->metric_batch->generation;
-		ev->n = m->metric_batch->n_value;
-		ev->n_counted = m->metric_batch->n_counted;
-		ev->base = m->metric_batch->counted_base;
-		return l->host ? decode_batch(m->metric_batch, err) : 0;
+	case SESSION_EV_BATCHES:
+		ev->generation = m->metric_batches->generation;
+		ev->n = m->metric_batches->n_batch;
+		return l->host
+			   ? decode_batches(l->fleet->arena, m->metric_batches, &ev->batches, err)
+			   : 0;
 	case SESSION_EV_ROW_DICTIONARY:
 		ev->generation = m->row_dictionary->generation;
 		ev->n = m->row_dictionary->n_series;
@@ -624,7 +632,7 @@ static int prepare(struct link *l, struct session_event *ev, struct fleet_state 
 		return l->host ? check_row(m->metric_row, err) : 0;
 	case SESSION_EV_HELLO:
 	case SESSION_EV_STORED:
-	case SESSION_EV_BATCH_STORED:
+	case SESSION_EV_BATCHES_STORED:
 	case SESSION_EV_OTHER:
 	case _SESSION_EV_COUNT:
 		break;
@@ -651,8 +659,8 @@ static void handle(struct link *l, const Muster__V1__AgentMessage *m)
 		link_finish(l, err.code, err.text);
 		return;
 	}
-	if (ev.kind == SESSION_EV_BATCH)
-		ask_metric_ack(l, m->metric_batch);
+	if (ev.kind == SESSION_EV_BATCHES)
+		ask_metric_ack(l, m->metric_batches);
 	session_step(&l->session, host ? &host->mark : NULL, &ev, &actions);
 	execute(l, &actions, &st);
 }

@@ -388,21 +388,27 @@ static void await_flush(struct metrics *m, metrics_done done, void *ctx)
 		mu_timer_set(m->timer, FLUSH_MS);
 }
 
-void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done done, void *ctx)
+void metrics_put(struct metrics *m, const struct metrics_batch *b, size_t n, metrics_done done,
+		 void *ctx)
 {
+	struct feed *f = feed_of(m, &b->host);
 	int64_t now = now_s();
 	struct record r;
 
 	mu_assert(!m->closing);
 	archive_tick(m->archive, now);
-	if (feed_put(feed_of(m, &b->host), m->archive, b, now, &r))
-		writer_add_record(&m->records, &r);
+	for (size_t i = 0; i < n; i++)
+		if (feed_put(f, m->archive, &b[i], now, &r))
+			writer_add_record(&m->records, &r);
 	await_flush(m, done, ctx);
 }
 
-void metrics_count_only(struct metrics *m, const struct metrics_batch *b)
+void metrics_count_only(struct metrics *m, const struct metrics_batch *b, size_t n)
 {
-	feed_count(feed_of(m, &b->host), b);
+	struct feed *f = feed_of(m, &b->host);
+
+	for (size_t i = 0; i < n; i++)
+		feed_count(f, &b[i]);
 }
 
 void metrics_put_row(struct metrics *m, const struct metrics_row *row, metrics_done done, void *ctx)

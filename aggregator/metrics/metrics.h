@@ -74,11 +74,13 @@ struct metrics_batch {
 	const int64_t *counted;
 };
 
-/* done() exactly once, never inside; without an error the batch need not be sent again: it is on
- * the disk, or was refused for good, or has waited too long for a disk that fails. */
-void metrics_put(struct metrics *m, const struct metrics_batch *b, metrics_done done, void *ctx);
-/* One that has been put before, on another stream: what it counts is needed for the next. */
-void metrics_count_only(struct metrics *m, const struct metrics_batch *b);
+/* `n` of one host, 1 or more, in their order. done() exactly once, never inside; without an error
+ * they need not be sent again: each is on the disk, or was refused for good, or has waited too long
+ * for a disk that fails. */
+void metrics_put(struct metrics *m, const struct metrics_batch *b, size_t n, metrics_done done,
+		 void *ctx);
+/* Those that have been put before, on another stream: what they count is needed for the next. */
+void metrics_count_only(struct metrics *m, const struct metrics_batch *b, size_t n);
 
 /* A row that a host kept while nobody took it (agent/stats/backfill.h): a step or a minute. */
 struct metrics_row {

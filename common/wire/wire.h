@@ -45,10 +45,10 @@ int wire_host_read_decode(const Muster__V1__HostRead *m, struct host_read *ret,
 /*
  * Pack into the arena / unpack from untrusted bytes (in the arena, nothing to free). What unpacks
  * is at most WIRE_MESSAGE_MAX bytes of well-formed protobuf, with UTF-8 texts without NUL, at most
- * WIRE_VMS_MAX VMs and WIRE_OBJECTS_MAX objects, and memory in proportion to its bytes. A kind that
- * a newer peer made up comes as kind_case __NOT_SET: to be ignored. Errors: MU_E_PROTOCOL,
- * MU_E_TOO_LARGE, with the path to the field. What the values mean is still to be checked, by the
- * functions above.
+ * WIRE_VMS_MAX VMs and WIRE_OBJECTS_MAX objects, batches of metrics within their bounds, and memory
+ * in proportion to its bytes. A kind that a newer peer made up comes as kind_case __NOT_SET: to be
+ * ignored. Errors: MU_E_PROTOCOL, MU_E_TOO_LARGE, with the path to the field. What the values mean
+ * is still to be checked, by the functions above.
  */
 void wire_pack(struct mu_arena *a, const ProtobufCMessage *m, const void **ret_data,
 	       size_t *ret_len);
@@ -67,6 +67,8 @@ enum {
 	WIRE_VMS_MAX = 4096,      /* of one host */
 	WIRE_OBJECTS_MAX = 16384, /* the same */
 	WIRE_IDS_MAX = WIRE_VMS_MAX + WIRE_OBJECTS_MAX,
+	WIRE_BATCHES_MAX = 32,
+	WIRE_NUMBERS_MAX = 16384, /* values and counters of batches, where there are several */
 };
 
 #endif

@@ -103,12 +103,31 @@ static int check_delta(const Muster__V1__Delta *d, struct mu_error *err)
 	return 0;
 }
 
+/* A batch alone may be as large as its dictionary; together they cost no more than what one of a
+ * large host does. */
+static int check_batches(const Muster__V1__MetricBatches *m, struct mu_error *err)
+{
+	size_t n_numbers = 0;
+
+	if (m->n_batch == 0 || m->n_batch > WIRE_BATCHES_MAX)
+		return mu_error_set(err, MU_E_PROTOCOL, "metric_batches: %zu batches, 1 to %d",
+				    m->n_batch, WIRE_BATCHES_MAX);
+	for (size_t i = 0; i < m->n_batch; i++)
+		n_numbers += m->batch[i]->n_value + m->batch[i]->n_counted;
+	if (m->n_batch > 1 &&
+	    check_count(n_numbers, WIRE_NUMBERS_MAX, "values and counters", err) < 0)
+		return mu_error_prefix(err, "metric_batches: %zu batches", m->n_batch);
+	return 0;
+}
+
 static int check_agent_message(const Muster__V1__AgentMessage *m, struct mu_error *err)
 {
 	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_SNAPSHOT)
 		return check_snapshot(m->snapshot, err);
 	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_DELTA)
 		return check_delta(m->delta, err);
+	if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCHES)
+		return check_batches(m->metric_batches, err);
 	return 0;
 }
 

@@ -110,7 +110,7 @@ static void fill(void)
 			};
 
 			n_waiting++;
-			metrics_put(metrics, &b, acked, NULL);
+			metrics_put(metrics, &b, 1, acked, NULL);
 		}
 		mu_loop_run(loop);
 	}

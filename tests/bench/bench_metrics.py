@@ -49,9 +49,8 @@ def page_host(fleet, name):
         m.metrics.MetricSeries(object_id=uuid.UUID(v).bytes, name=series,
                                kind=m.metrics.METRIC_KIND_GAUGE, unit="")
         for v in vms for series in PAGE_SERIES]))
-    stream.send(metric_batch=m.metrics.MetricBatch(
-        seq=1, generation=1, time_ms=int(time.time()) // 5 * 5000,
-        value=[1.25 * i for i in range(len(vms) * len(PAGE_SERIES))]))
+    stream.send_batches({"seq": 1, "time_ms": int(time.time()) // 5 * 5000,
+                         "value": [1.25 * i for i in range(len(vms) * len(PAGE_SERIES))]})
     stream.expect("metric_ack")
     return agent
 

@@ -204,7 +204,7 @@ static void take_step(uint32_t step, float (*values)[SERIES])
 						.counted = counted};
 
 		n_waiting++;
-		metrics_put(metrics, &b, acked, NULL);
+		metrics_put(metrics, &b, 1, acked, NULL);
 	}
 	mu_loop_run(loop);
 }

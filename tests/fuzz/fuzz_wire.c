@@ -51,6 +51,16 @@ static void check_host(struct mu_arena *a, const Muster__V1__HostState *m)
 	mu_assert(model_host_equal(&h, &again));
 }
 
+static void check_batches(const Muster__V1__MetricBatches *m)
+{
+	size_t n_numbers = 0;
+
+	mu_assert(m->n_batch > 0 && m->n_batch <= WIRE_BATCHES_MAX);
+	for (size_t i = 0; i < m->n_batch; i++)
+		n_numbers += m->batch[i]->n_value + m->batch[i]->n_counted;
+	mu_assert(m->n_batch == 1 || n_numbers <= WIRE_NUMBERS_MAX);
+}
+
 static void from_agent(struct mu_arena *a, const uint8_t *data, size_t size)
 {
 	Muster__V1__AgentMessage *m, *again;
@@ -76,6 +86,8 @@ static void from_agent(struct mu_arena *a, const uint8_t *data, size_t size)
 			check_object(a, m->delta->objects[i]);
 		for (size_t i = 0; i < m->delta->n_removed; i++)
 			(void)wire_uuid_decode(&m->delta->removed[i], "removed", &id, NULL);
+	} else if (m->kind_case == MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCHES) {
+		check_batches(m->metric_batches);
 	}
 	wire_pack(a, &m->base, &packed, &len);
 	mu_assert(wire_unpack_agent_message(a, packed, len, &again, &err) == 0);
@@ -202,12 +214,14 @@ static size_t seed_state(struct mu_arena *a, uint8_t *buf, bool delta)
 	return packed(buf, a, 1, &m.base);
 }
 
-static size_t seed_metrics(struct mu_arena *a, uint8_t *buf, bool batch)
+static size_t seed_metrics(struct mu_arena *a, uint8_t *buf, size_t n_batches)
 {
 	Muster__V1__AgentMessage m = MUSTER__V1__AGENT_MESSAGE__INIT;
 	Muster__V1__MetricDictionary dictionary = MUSTER__V1__METRIC_DICTIONARY__INIT;
 	Muster__V1__MetricSeries series, *one = &series;
+	Muster__V1__MetricBatches batches = MUSTER__V1__METRIC_BATCHES__INIT;
 	Muster__V1__MetricBatch b = MUSTER__V1__METRIC_BATCH__INIT;
+	Muster__V1__MetricBatch *same[WIRE_BATCHES_MAX];
 	float values[3] = {0.5f, 1e9f, 0.0f};
 	int64_t counted[3] = {INT64_MIN, 0, INT64_MAX};
 	char name[] = "cpu_usage", unit[] = "ratio";
@@ -217,7 +231,7 @@ static size_t seed_metrics(struct mu_arena *a, uint8_t *buf, bool batch)
 	series.name = name;
 	series.unit = unit;
 	series.counted_since_ms = 1790000000000;
-	dictionary.generation = b.generation = 5;
+	dictionary.generation = batches.generation = 5;
 	dictionary.series = &one;
 	dictionary.n_series = 1;
 	b.value = values;
@@ -225,9 +239,13 @@ static size_t seed_metrics(struct mu_arena *a, uint8_t *buf, bool batch)
 	b.counted = counted;
 	b.n_counted = 3;
 	b.counted_base = 1;
-	if (batch) {
-		m.kind_case = MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCH;
-		m.metric_batch = &b;
+	mu_assert(n_batches <= WIRE_BATCHES_MAX);
+	batches.batch = same;
+	while (batches.n_batch < n_batches)
+		same[batches.n_batch++] = &b;
+	if (n_batches > 0) {
+		m.kind_case = MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_BATCHES;
+		m.metric_batches = &batches;
 	} else {
 		m.kind_case = MUSTER__V1__AGENT_MESSAGE__KIND_METRIC_DICTIONARY;
 		m.metric_dictionary = &dictionary;
@@ -289,10 +307,12 @@ size_t fuzz_seed(size_t i, uint8_t buf[static FUZZ_INPUT_MAX])
 	case 3:
 		return seed_metrics(a, buf, i == 3);
 	case 4:
-		return seed_hello(a, buf);
+		return seed_metrics(a, buf, WIRE_BATCHES_MAX);
 	case 5:
+		return seed_hello(a, buf);
 	case 6:
-		return seed_command(a, buf, i == 6);
+	case 7:
+		return seed_command(a, buf, i == 7);
 	default:
 		return 0;
 	}

@@ -55,6 +55,14 @@ class LinkCase(unittest.TestCase):
     def result(self, session, task):
         return session.expect("result", lambda r: r.id == task.bytes)
 
+    @staticmethod
+    def batches(session, n):
+        """The next n of metrics, or some more, however many come in a message."""
+        out = []
+        while len(out) < n:
+            out += session.expect("metric_batches").batch
+        return out
+
     def define(self, agent, name="web"):
         return agent.define(name=name, type="pvh", memory="64MiB", kernel=KERNEL)
 
@@ -241,9 +249,6 @@ class Commands(LinkCase):
 
 
 class Metrics(LinkCase):
-    def batches(self, session, n):
-        return [session.expect("metric_batch") for _ in range(n)]
-
     def test_no_sample_is_missing_after_a_cut(self):
         self.agent("--sim-foreign", "2")
         session, hello, _ = self.live()
@@ -251,16 +256,20 @@ class Metrics(LinkCase):
         names = {s.name for s in dictionary.series}
         self.assertGreaterEqual(len(dictionary.series), 20)
         self.assertIn("memory", " ".join(names))
-        first = self.batches(session, 1)
-        session.send(metric_ack=messages().metrics.MetricAck(seq=first[0].seq))
-        self.batches(session, 1)  # on its way, not acknowledged
+        first = self.batches(session, 1)[-1]
+        session.send(metric_ack=messages().metrics.MetricAck(seq=first.seq))
+        live = [session.expect("metric_batches") for _ in range(2)]  # not acknowledged
+        self.assertEqual([1, 1], [len(m.batch) for m in live], "each as soon as it is there")
         session.end()
-        session, again, _ = self.live(metric_seq=first[0].seq)
+        session, again, _ = self.live(metric_seq=first.seq)
         self.assertEqual(hello.metric_epoch, again.metric_epoch)
-        session.expect("metric_dictionary")
-        rest = self.batches(session, 3)
-        self.assertEqual([first[0].seq + i for i in (1, 2, 3)], [b.seq for b in rest])
-        times = [b.time_ms for b in first + rest]
+        generation = session.expect("metric_dictionary").generation
+        waiting = session.expect("metric_batches")
+        self.assertEqual(generation, waiting.generation)
+        self.assertGreaterEqual(len(waiting.batch), 2, "what waits comes together")
+        rest = (list(waiting.batch) + self.batches(session, 1))[:3]
+        self.assertEqual([first.seq + i for i in (1, 2, 3)], [b.seq for b in rest])
+        times = [b.time_ms for b in [first] + rest]
         self.assertEqual([5000] * 3, [b - a for a, b in zip(times, times[1:])])
         self.assertTrue(all(t % 5000 == 0 for t in times))
         self.assertFalse(all(math.isnan(v) for v in rest[-1].value))
@@ -290,13 +299,13 @@ class Metrics(LinkCase):
                 self.assertTrue(all(s.counted_since_ms <= time.time() * 1000 for s in counted))
                 keys = [(s.object_id, s.name) for s in counted]
                 self.assertFalse([key for key in keys if re.search("aggr|total", key[1])])
-            elif m.WhichOneof("kind") == "metric_batch":
-                b = m.metric_batch
-                self.assertEqual(len(keys), len(b.counted))
-                self.assertTrue(b.counted_base or before)
-                before = {key: more + (0 if b.counted_base else before[key])
-                          for key, more in zip(keys, b.counted)}
-                stood.append(before)
+            elif m.WhichOneof("kind") == "metric_batches":
+                for b in m.metric_batches.batch:
+                    self.assertEqual(len(keys), len(b.counted))
+                    self.assertTrue(b.counted_base or before)
+                    before = {key: more + (0 if b.counted_base else before[key])
+                              for key, more in zip(keys, b.counted)}
+                    stood.append(before)
         return stood
 
 
@@ -312,7 +321,7 @@ class Backfill(LinkCase):
         agent = self.agent()
         session, _, _ = self.live()
         # The last may be sampled again after the restart, if the machine is slow.
-        kept = [session.expect("metric_batch") for _ in range(3)]
+        kept = self.batches(session, 3)
         agent.kill()
         agent.start()
         session, _, _ = self.live(metric_have=self.nothing())
@@ -324,7 +333,7 @@ class Backfill(LinkCase):
             self.assertEqual(len(dictionary.series), len(row.average))
             self.assertEqual(dictionary.generation, row.generation)
             # The next comes when this one is acknowledged, and batches do not wait for that.
-            later = session.expect("metric_batch")
+            later = session.expect("metric_batches").batch[0]
             self.assertGreater(later.time_ms, row.time_ms)
             self.assertEqual([], [m for m in session.pending()
                                   if m.WhichOneof("kind") == "metric_row"])
@@ -333,12 +342,11 @@ class Backfill(LinkCase):
     def test_none_for_an_aggregator_that_does_not_ask(self):
         agent = self.agent()
         session, _, _ = self.live()
-        session.expect("metric_batch")
+        self.batches(session, 1)
         agent.kill()
         agent.start()
         session, _, _ = self.live()
-        session.expect("metric_batch")
-        session.expect("metric_batch")
+        self.batches(session, 2)
         kinds = {m.WhichOneof("kind") for m in session.pending()}
         self.assertFalse(kinds & {"row_dictionary", "metric_row"}, kinds)
 

@@ -179,7 +179,7 @@ class Rudeness(AggregatorCase):
 
     def test_batch_without_dictionary(self):
         def send(s, a):
-            s.send(metric_batch=messages().metrics.MetricBatch(seq=1, generation=4, value=[1.0]))
+            s.send_batches({"seq": 1, "value": [1.0]}, generation=4)
         self.check(send, Code.INVALID_ARGUMENT, "dictionary", "4", resume=True)
 
     def test_unknown_kind_is_passed_over(self):

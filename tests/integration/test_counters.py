@@ -51,9 +51,19 @@ class Counting:
 
     def batch(self, counted, base=False, values=(1, 2, 2, 0.5), seq=None):
         self.seq = seq or self.seq + 1
-        self.stream.send(metric_batch=messages().metrics.MetricBatch(
-            seq=self.seq, generation=self.generation, value=values, counted=counted,
-            counted_base=base, time_ms=int(time.time()) // STEP * STEP * 1000))
+        self.stream.send_batches(
+            {"seq": self.seq, "value": values, "counted": counted, "counted_base": base,
+             "time_ms": int(time.time()) // STEP * STEP * 1000}, generation=self.generation)
+        return self
+
+    def together(self, *counted, seq=None):
+        """Several in one message, the first a base, of the steps up to now."""
+        first, now = seq or self.seq + 1, int(time.time()) // STEP
+        self.seq = first + len(counted) - 1
+        self.stream.send_batches(
+            *({"seq": first + i, "value": (1, 2, 2, 0.5), "counted": c, "counted_base": i == 0,
+               "time_ms": (now - len(counted) + 1 + i) * STEP * 1000}
+              for i, c in enumerate(counted)), generation=self.generation)
         return self
 
     def taken(self):
@@ -155,10 +165,20 @@ class Pages(PageCase):
         """A clock that is wrong for a moment: what was added then is not lost."""
         host = Counting(self).dictionary().batch([100, 0], base=True).taken()
         host.seq += 1
-        host.stream.send(metric_batch=messages().metrics.MetricBatch(
-            seq=host.seq, generation=host.generation, counted=[10, 0], time_ms=5000))
+        host.stream.send_batches({"seq": host.seq, "counted": [10, 0], "time_ms": 5000},
+                                 generation=host.generation)
         host.batch([1, 0]).taken()
         self.check(host, "111", "0")
+
+    def test_several_in_a_message(self):
+        """Each counts from the one in front of it; on another stream also those that are here."""
+        host = Counting(self).dictionary().together([100, 0], [5, 1], [6, 0]).taken()
+        self.check(host, "111", "0.000000001")
+        host.batch([1, 0]).taken()
+        self.check(host, "112", "0.000000001")
+        host.reconnect()
+        host.dictionary().together([105, 1], [6, 0], [1, 0], [8, 0], seq=2).taken()
+        self.check(host, "120", "0.000000001")
 
 
 class BadInput(PageCase):
@@ -189,6 +209,18 @@ class BadInput(PageCase):
         self.ends(lambda h: h.batch([1, 1], base=True).batch([1, -1]), "counted[1] is -1")
         self.ends(lambda h: h.batch([1, 1], base=True).batch([UNKNOWN, 1]), "counted[0] is -9")
         self.ends(lambda h: h.batch([-5, 1], base=True), "counted[0] is -5")
+
+    def test_in_the_middle_of_a_message(self):
+        """Nothing of it is taken."""
+        host = Counting(self, "bad").dictionary().together([100, 0], [5, -1], [6, 0])
+        self.assertIn("counted[1] is -1", host.stream.ended()[1])
+        host.seq = 0
+        host.reconnect()
+        host.dictionary().together([100, 0], [6], [6, 0])
+        self.assertIn("metric_batch 2: 1 counters", host.stream.ended()[1])
+        host.seq = 0
+        host.reconnect()
+        host.dictionary().batch([7, 0], base=True).taken()
 
     def test_one_that_runs_over(self):
         host = Counting(self, "over").dictionary()

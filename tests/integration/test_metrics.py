@@ -31,8 +31,8 @@ class MetricsCase(AggregatorCase):
 
     @staticmethod
     def batch(s, seq, step, values, generation=1):
-        s.send(metric_batch=messages().metrics.MetricBatch(
-            seq=seq, generation=generation, time_ms=step * STEP * 1000, value=values))
+        s.send_batches({"seq": seq, "time_ms": step * STEP * 1000, "value": values},
+                       generation=generation)
 
     def feed(self, s, objects, steps, value=float, first_seq=1, n=3):
         """A batch a step, acknowledged: series i of every object is value(step) + i."""
@@ -396,6 +396,71 @@ class Restart(MetricsCase):
         self.assertEqual(8584576, shard.stat().st_size)
 
 
+class Together(MetricsCase):
+    """Several steps in a message."""
+
+    @staticmethod
+    def message(first_seq, steps, n=3):
+        """The values of batch k are k, k + 1, ..."""
+        return [{"seq": seq, "time_ms": step * STEP * 1000,
+                 "value": [seq + i for i in range(n)]}
+                for seq, step in enumerate(steps, first_seq)]
+
+    def test_all_are_there_and_acknowledged_once(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        s.send(metric_dictionary=self.dictionary([agent.id]))
+        s.send_batches(*self.message(1, range(now - 40, now - 8)))
+        self.assertEqual(32, s.expect("metric_ack").seq)
+        want = {now - 41 + seq: seq for seq in range(1, 33)}
+        self.assertEqual(want, self.steps("hosts", agent.id))
+        # Another stream sends some of it again, and more.
+        s, welcome = agent.connect()
+        self.assertEqual(32, welcome.metric_seq)
+        s.send(metric_dictionary=self.dictionary([agent.id]))
+        s.send_batches(*self.message(31, range(now - 10, now - 6)))
+        self.assertEqual(34, s.expect("metric_ack").seq)
+        self.assertEqual([], [m for m in s.pending() if m.WhichOneof("kind") == "metric_ack"])
+        want.update({now - 8: 33, now - 7: 34})
+        self.crash()
+        self.assertEqual(want, self.steps("hosts", agent.id))
+        self.assertEqual(34, agent.connect()[1].metric_seq)
+
+    def test_one_that_is_too_old_stands_in_nobodys_way(self):
+        agent, now = self.agent(), step_now()
+        s = agent.live()
+        s.send(metric_dictionary=self.dictionary([agent.id]))
+        s.send_batches(*self.message(1, (now - 1, now - 200, now)))
+        self.assertEqual(3, s.expect("metric_ack").seq)
+        self.assertEqual({now - 1: 1, now: 3}, self.steps("hosts", agent.id))
+        intake = self.intake(agent)
+        self.assertEqual((2, 1), (intake["batchesTaken"], intake["batchesTooOld"]))
+
+    def test_what_makes_no_sense_ends_the_stream(self):
+        now, n = step_now(), 16384 // 4
+        one = self.message(1, [now - 1])
+        for batches, words in (
+                ([], "0 batches, 1 to 32"),
+                (self.message(1, range(now - 32, now + 1)), "33 batches, 1 to 32"),
+                (self.message(1, range(now - 4, now + 1), n=n), "20480 values and counters"),
+                (one + one, "metric_batch 1: it came behind 1"),
+                (one + self.message(2, [now], n=n + 1), "metric_batch 2: 4097 values")):
+            with self.subTest(words):
+                agent = self.agent()
+                s = agent.live()
+                s.send(metric_dictionary=self.dictionary([agent.id], n=n))
+                s.send_batches(*batches)
+                code, details = s.ended()
+                self.assertEqual("INVALID_ARGUMENT", code.name)
+                self.assertIn(words, details)
+                # Nothing of it was taken. As many as there may be are.
+                s, welcome = agent.connect()
+                self.assertEqual(0, welcome.metric_seq)
+                s.send(metric_dictionary=self.dictionary([agent.id], n=n))
+                s.send_batches(*self.message(1, range(now - 3, now + 1), n=n))
+                self.assertEqual(4, s.expect("metric_ack").seq)
+
+
 class Acknowledging(MetricsCase):
     def journalled(self):
         return sum(p.stat().st_size for p in self.fleet.state.glob("metrics/journal-*.log"))
@@ -406,9 +471,8 @@ class Acknowledging(MetricsCase):
         s.send(metric_dictionary=self.dictionary([agent.id]))
 
         def send(seq, later):
-            s.send(metric_batch=messages().metrics.MetricBatch(
-                seq=seq, generation=1, time_ms=(now - 20 + seq) * STEP * 1000,
-                value=[1.0, 2.0, 3.0], ack_later=later))
+            s.send_batches({"seq": seq, "time_ms": (now - 20 + seq) * STEP * 1000,
+                            "value": [1.0, 2.0, 3.0]}, ack_later=later)
 
         send(1, True)
         send(2, True)

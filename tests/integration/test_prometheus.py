@@ -76,9 +76,10 @@ class Host:
         self.stream.send(metric_dictionary=m.MetricDictionary(generation=self.seq, series=[
             m.MetricSeries(object_id=uuid.UUID(o).bytes, name=name, kind=m.METRIC_KIND_GAUGE,
                            unit="") for o, series in self.objects() for name in series]))
-        self.stream.send(metric_batch=m.MetricBatch(
-            seq=self.seq, generation=self.seq, time_ms=int(time.time()) // STEP * STEP * 1000,
-            value=[v for _, series in self.objects() for v in series.values()]))
+        self.stream.send_batches(
+            {"seq": self.seq, "time_ms": int(time.time()) // STEP * STEP * 1000,
+             "value": [v for _, series in self.objects() for v in series.values()]},
+            generation=self.seq)
         return self
 
     def taken(self):
@@ -280,9 +281,8 @@ class Large(PageCase):
         s.send(metric_dictionary=m.MetricDictionary(generation=1, series=[
             m.MetricSeries(object_id=uuid.UUID(v).bytes, name=n, kind=m.METRIC_KIND_RATE,
                            unit="bytes/s") for v in vms for n in names]))
-        s.send(metric_batch=m.MetricBatch(seq=1, generation=1,
-                                          time_ms=int(time.time()) // STEP * STEP * 1000,
-                                          value=[i + 0.5 for i in range(len(vms) * len(names))]))
+        s.send_batches({"seq": 1, "time_ms": int(time.time()) // STEP * STEP * 1000,
+                        "value": [i + 0.5 for i in range(len(vms) * len(names))]})
         s.expect("metric_ack")
         want = {f'muster_vm_network_receive_bytes_per_second{{vm_uuid="{v}",vif="{i}"}}':
                 k * len(names) + i + 0.5 for k, v in enumerate(vms) for i in range(len(names))}

@@ -59,10 +59,11 @@ class Host:
                                    kind=m.METRIC_KIND_GAUGE) for o, name in slots]))
             self.told = slots
         self.seq += 1
-        self.stream.send(metric_batch=m.MetricBatch(
-            seq=self.seq, generation=self.generation, time_ms=step * STEP * 1000,
-            value=[NAN if name in unknown else self.value(step, i)
-                   for i, (_, name) in enumerate(slots)]))
+        self.stream.send_batches(
+            {"seq": self.seq, "time_ms": step * STEP * 1000,
+             "value": [NAN if name in unknown else self.value(step, i)
+                       for i, (_, name) in enumerate(slots)]},
+            generation=self.generation)
         seq = self.seq
         self.stream.expect("metric_ack", lambda a: a.seq == seq)
         return step

@@ -55,9 +55,10 @@ class Rrd(AggregatorCase):
             for o in objects for n in NAMES]))
         steps = [k for k in range(now - 119, now + 1) if now - k not in HOLE]
         for seq, k in enumerate(steps, 1):
-            stream.send(metric_batch=m.MetricBatch(
-                seq=seq, generation=1, time_ms=k * STEP * 1000,
-                value=[math.sin(k + i) * 10 ** (i - 3) for i in range(len(objects) * len(NAMES))]))
+            stream.send_batches(
+                {"seq": seq, "time_ms": k * STEP * 1000,
+                 "value": [math.sin(k + i) * 10 ** (i - 3)
+                           for i in range(len(objects) * len(NAMES))]})
         stream.expect("metric_ack", lambda a: a.seq == len(steps))
         wait_until("minutes are there", lambda: any(
             v is not None for v in self.stats("vms", vm, "minutes")["series"]["memory"]["values"]))

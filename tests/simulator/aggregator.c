@@ -277,8 +277,8 @@ static void execute(struct sim *s, struct net_stream *stream, const struct sessi
 			finish(s, stream, a->err.text);
 			break;
 		case SESSION_KEEP_DICTIONARY:
-		case SESSION_STORE_BATCH:
-		case SESSION_COUNT_BATCH:
+		case SESSION_STORE_BATCHES:
+		case SESSION_COUNT_BATCHES:
 		case SESSION_SEND_METRIC_ACK:
 		case SESSION_KEEP_ROW_DICTIONARY:
 		case SESSION_STORE_ROW:

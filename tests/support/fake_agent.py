@@ -76,6 +76,13 @@ class Stream:
     def send(self, **kind):
         self._out.put(messages().AgentMessage(**kind))
 
+    def send_batches(self, *batches, generation=1, ack_later=False):
+        """Metrics of some steps in one message: the fields of each MetricBatch."""
+        m = messages().metrics
+        self.send(metric_batches=m.MetricBatches(
+            generation=generation, ack_later=ack_later,
+            batch=[m.MetricBatch(**fields) for fields in batches]))
+
     def send_raw(self, data):
         self._out.put(data)
 

@@ -53,8 +53,8 @@ class Feed:
             for name in ("number", "seven")]))
 
     def batch(self, number):
-        self.stream.send(metric_batch=messages().metrics.MetricBatch(
-            seq=number, generation=self.generation, time_ms=self.sent[number][1] * STEP_S * 1000, value=[number, 7.0]))
+        self.stream.send_batches({"seq": number, "time_ms": self.sent[number][1] * STEP_S * 1000,
+                                  "value": [number, 7.0]}, generation=self.generation)
 
     def rename(self, name):
         self.agent.delta(self.stream, self.agent.vm(self.vm, name))

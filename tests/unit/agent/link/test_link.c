@@ -56,14 +56,20 @@ Test(message, metrics)
 	float values[2] = {0.5f, NAN};
 	struct window_dictionary d = {.generation = 3, .n = 2, .series = series};
 	const int64_t counted[2] = {-1, WINDOW_UNKNOWN};
-	struct window_batch b = {.seq = 4,
-				 .generation = 3,
-				 .time = 5000,
-				 .n = 2,
-				 .value = values,
-				 .base = true,
-				 .n_counted = 2,
-				 .counted = counted};
+	struct window_batches b = {
+	    .generation = 3,
+	    .ack_later = true,
+	    .n = 2,
+	    .batch = {{.seq = 4,
+		       .time = 5000,
+		       .n = 2,
+		       .value = values,
+		       .base = true,
+		       .n_counted = 2,
+		       .counted = counted},
+		      {.seq = 5, .time = 10000, .n = 2, .value = values}},
+	};
+	const Muster__V1__MetricBatch *first;
 	Muster__V1__AgentMessage *m = unpack(a, message_dictionary(a, &d));
 
 	cr_assert_eq(m->metric_dictionary->n_series, 2);
@@ -76,12 +82,16 @@ Test(message, metrics)
 	cr_assert_eq(m->metric_dictionary->series[0]->object_id.data[0], 1);
 	cr_assert_eq(m->metric_dictionary->series[0]->counted_since_ms, 0);
 	cr_assert_eq(m->metric_dictionary->series[1]->counted_since_ms, 1790000000123);
-	m = unpack(a, message_batch(a, &b));
-	cr_assert(m->metric_batch->seq == 4 && m->metric_batch->generation == 3 &&
-		  m->metric_batch->time_ms == 5000 && m->metric_batch->n_value == 2);
-	cr_assert(m->metric_batch->value[0] == 0.5f && isnan(m->metric_batch->value[1]));
-	cr_assert(m->metric_batch->counted_base && m->metric_batch->n_counted == 2);
-	cr_assert(m->metric_batch->counted[0] == -1 && m->metric_batch->counted[1] == INT64_MIN);
+	m = unpack(a, message_batches(a, &b));
+	cr_assert(m->metric_batches->generation == 3 && m->metric_batches->ack_later &&
+		  m->metric_batches->n_batch == 2);
+	first = m->metric_batches->batch[0];
+	cr_assert(first->seq == 4 && first->time_ms == 5000 && first->n_value == 2);
+	cr_assert(first->value[0] == 0.5f && isnan(first->value[1]));
+	cr_assert(first->counted_base && first->n_counted == 2);
+	cr_assert(first->counted[0] == -1 && first->counted[1] == INT64_MIN);
+	cr_assert(m->metric_batches->batch[1]->seq == 5 &&
+		  !m->metric_batches->batch[1]->counted_base);
 }
 
 Test(message, results)

@@ -23,19 +23,39 @@ static bool add(struct window *w, mu_msec time, char kind, size_t n)
 	return window_add(w, time, &l);
 }
 
-static struct window_batch next_batch(struct window *w)
+static struct window_batches next_batches(struct window *w)
 {
 	struct window_dictionary d;
-	struct window_batch b = {0};
+	struct window_batches b = {0};
 
-	cr_assert_eq(window_next(w, &d, &b), WINDOW_BATCH);
+	cr_assert_eq(window_next(w, &d, &b), WINDOW_BATCHES);
+	cr_assert(b.n > 0 && b.n <= WINDOW_BATCHES_MAX);
 	return b;
+}
+
+/* The only one that waits. */
+static struct window_batch next_batch(struct window *w)
+{
+	struct window_batches b = next_batches(w);
+
+	cr_assert_eq(b.n, 1);
+	return b.batch[0];
+}
+
+/* All that wait, of one dictionary: from `first` to `last`. */
+static void expect_batches(struct window *w, uint64_t first, uint64_t last)
+{
+	struct window_batches b = next_batches(w);
+
+	cr_assert_eq(b.n, last - first + 1, "%zu", b.n);
+	for (size_t i = 0; i < b.n; i++)
+		cr_assert_eq(b.batch[i].seq, first + i);
 }
 
 static struct window_dictionary next_dictionary(struct window *w)
 {
 	struct window_dictionary d = {0};
-	struct window_batch b;
+	struct window_batches b;
 
 	cr_assert_eq(window_next(w, &d, &b), WINDOW_DICTIONARY);
 	return d;
@@ -44,7 +64,7 @@ static struct window_dictionary next_dictionary(struct window *w)
 static void expect_nothing(struct window *w)
 {
 	struct window_dictionary d;
-	struct window_batch b;
+	struct window_batches b;
 
 	cr_assert_eq(window_next(w, &d, &b), WINDOW_NOTHING);
 }
@@ -53,7 +73,7 @@ Test(window, dictionary_once_then_batches)
 {
 	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
 	struct window_dictionary d;
-	struct window_batch b;
+	struct window_batches b;
 
 	cr_assert_null(window_free(NULL));
 	expect_nothing(w);
@@ -62,13 +82,18 @@ Test(window, dictionary_once_then_batches)
 	d = next_dictionary(w);
 	cr_assert_eq(d.n, 3);
 	cr_assert_str_eq(d.series[2].name, "a2");
-	b = next_batch(w);
-	cr_assert_eq(b.seq, 1);
+	b = next_batches(w);
 	cr_assert_eq(b.generation, d.generation);
-	cr_assert_eq(b.time, 5000);
-	cr_assert_eq(b.n, 3);
-	cr_assert_float_eq(b.value[2], 5002, 0.1);
-	cr_assert_eq(next_batch(w).seq, 2);
+	cr_assert_eq(b.n, 2);
+	cr_assert_eq(b.batch[0].seq, 1);
+	cr_assert_eq(b.batch[0].time, 5000);
+	cr_assert_eq(b.batch[0].n, 3);
+	cr_assert_float_eq(b.batch[0].value[2], 5002, 0.1);
+	cr_assert_eq(b.batch[1].seq, 2);
+	cr_assert_float_eq(b.batch[1].value[0], 10000, 0.1);
+	expect_nothing(w);
+	cr_assert(add(w, 15000, 'a', 3));
+	cr_assert_eq(next_batch(w).seq, 3);
 	expect_nothing(w);
 }
 
@@ -76,18 +101,43 @@ Test(window, series_that_change_make_a_new_generation)
 {
 	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
 	uint32_t first, second;
+	struct window_batches b;
 
 	add(w, 5000, 'a', 3);
 	add(w, 10000, 'a', 4);
 	add(w, 15000, 'b', 4);
 	first = next_dictionary(w).generation;
-	cr_assert_eq(next_batch(w).generation, first);
+	b = next_batches(w);
+	cr_assert(b.generation == first && b.n == 1);
 	second = next_dictionary(w).generation;
 	cr_assert_neq(first, second);
 	cr_assert_eq(next_batch(w).n, 4);
 	cr_assert_neq(next_dictionary(w).generation, second);
 	cr_assert_eq(next_batch(w).seq, 3);
 	expect_nothing(w);
+}
+
+Test(window, what_goes_together_is_bounded)
+{
+	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
+	MU_CLEANUP(window_free) struct window *v = window_new(&(struct window_limits){0});
+	MU_CLEANUP(window_free) struct window *u = window_new(&(struct window_limits){0});
+
+	for (mu_msec t = 1; t <= WINDOW_BATCHES_MAX + 1; t++) {
+		add(w, t * 5000, 'a', 1);
+		add(v, t * 5000, 'a', WINDOW_NUMBERS_MAX / 4);
+		add(u, t * 5000, 'a', WINDOW_NUMBERS_MAX + 1);
+	}
+	(void)next_dictionary(w);
+	expect_batches(w, 1, WINDOW_BATCHES_MAX);
+	cr_assert_eq(next_batch(w).seq, WINDOW_BATCHES_MAX + 1);
+	(void)next_dictionary(v);
+	expect_batches(v, 1, 4);
+	expect_batches(v, 5, 8);
+	/* One alone is as large as it is. */
+	(void)next_dictionary(u);
+	cr_assert_eq(next_batch(u).seq, 1);
+	cr_assert_eq(next_batch(u).seq, 2);
 }
 
 Test(window, same_grid_point_is_refused)
@@ -118,7 +168,7 @@ Test(window, acknowledged_is_forgotten)
 	cr_assert_eq(st.acked_seq, 4);
 	cr_assert_eq(st.lost, 0);
 	(void)next_dictionary(w);
-	cr_assert_eq(next_batch(w).seq, 5);
+	expect_batches(w, 5, 10);
 	window_ack(w, 10);
 	expect_nothing(w);
 	window_status(w, &st);
@@ -132,19 +182,17 @@ Test(window, new_stream_replays_what_the_other_side_lacks)
 	for (int i = 1; i <= 6; i++)
 		add(w, 5000 * i, 'a', 2);
 	(void)next_dictionary(w);
-	for (int i = 1; i <= 6; i++)
-		cr_assert_eq(next_batch(w).seq, (uint64_t)i);
+	expect_batches(w, 1, 6);
 	window_ack(w, 2);
 	/* The last acknowledgement was lost with the stream. */
 	window_rewind(w, 3);
 	(void)next_dictionary(w);
-	for (int i = 4; i <= 6; i++)
-		cr_assert_eq(next_batch(w).seq, (uint64_t)i);
+	expect_batches(w, 4, 6);
 	expect_nothing(w);
 	/* An aggregator that forgot everything. */
 	window_rewind(w, 0);
 	(void)next_dictionary(w);
-	cr_assert_eq(next_batch(w).seq, 4);
+	expect_batches(w, 4, 6);
 }
 
 Test(window, bounded_in_number_and_bytes)
@@ -161,7 +209,7 @@ Test(window, bounded_in_number_and_bytes)
 	cr_assert_eq(st.n_batches, 5);
 	cr_assert_eq(st.lost, 7);
 	(void)next_dictionary(w);
-	cr_assert_eq(next_batch(w).seq, 8, "the gap in the numbers tells what was lost");
+	expect_batches(w, 8, 12); /* the gap in the numbers tells what was lost */
 	for (int i = 1; i <= 100; i++) {
 		add(v, 5000 * i, 'a', 50);
 		window_status(v, &st);
@@ -172,6 +220,19 @@ Test(window, bounded_in_number_and_bytes)
 	add(v, 1000000, 'a', 5000);
 	window_status(v, &st);
 	cr_assert_eq(st.n_batches, 1);
+}
+
+/* How many of them are new. */
+static uint64_t receive(uint8_t *has, const struct window_batches *b)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < b->n; i++) {
+		cr_assert(i == 0 || b->batch[i].seq > b->batch[i - 1].seq);
+		n += !has[b->batch[i].seq];
+		has[b->batch[i].seq] = 1;
+	}
+	return n;
 }
 
 /* Against a list that keeps everything: whatever happens, the other side gets each number at most
@@ -194,7 +255,7 @@ Test(window, no_sample_is_missing_whatever_the_stream_does)
 		memset(has, 0, sizeof has);
 		for (int i = 0; i < 1000; i++) {
 			struct window_dictionary d;
-			struct window_batch b;
+			struct window_batches b;
 
 			switch (mu_rand_below(&rand, i % 100 < 50 ? 4 : 3)) {
 			case 0:
@@ -208,16 +269,15 @@ Test(window, no_sample_is_missing_whatever_the_stream_does)
 
 				if (item == WINDOW_DICTIONARY)
 					generation = d.generation;
-				if (item != WINDOW_BATCH)
+				if (item != WINDOW_BATCHES)
 					break;
 				cr_assert_eq(b.generation, generation);
-				cr_assert_gt(b.seq, last_on_stream);
-				last_on_stream = b.seq;
-				n_has += !has[b.seq];
-				has[b.seq] = 1;
-				got = b.seq > got ? b.seq : got;
+				cr_assert_gt(b.batch[0].seq, last_on_stream);
+				last_on_stream = b.batch[b.n - 1].seq;
+				n_has += receive(has, &b);
+				got = last_on_stream > got ? last_on_stream : got;
 				if (mu_rand_below(&rand, 3) == 0)
-					window_ack(w, b.seq);
+					window_ack(w, b.batch[mu_rand_below(&rand, b.n)].seq);
 				break;
 			}
 			default:
@@ -230,15 +290,13 @@ Test(window, no_sample_is_missing_whatever_the_stream_does)
 		window_rewind(w, got);
 		for (;;) {
 			struct window_dictionary d;
-			struct window_batch b;
+			struct window_batches b;
 			enum window_item item = window_next(w, &d, &b);
 
 			if (item == WINDOW_NOTHING)
 				break;
-			if (item == WINDOW_BATCH) {
-				n_has += !has[b.seq];
-				has[b.seq] = 1;
-			}
+			if (item == WINDOW_BATCHES)
+				n_has += receive(has, &b);
 		}
 		window_status(w, &st);
 		cr_assert_geq(n_has + st.lost, st.last_seq, "seed %lu: %lu + %lu of %lu", seed,
@@ -262,10 +320,9 @@ Test(window, what_is_too_old_for_a_stream_is_left_out)
 	window_skip(w, 15000);
 	cr_assert_eq(window_oldest(w), 15000);
 	(void)next_dictionary(w);
-	cr_assert_eq(next_batch(w).seq, 3);
+	expect_batches(w, 3, 4);
 	window_skip(w, 0);
-	cr_assert_eq(next_batch(w).seq, 4, "what was sent is not sent again");
-	expect_nothing(w);
+	expect_nothing(w); /* what was sent is not sent again */
 	window_skip(w, 30000);
 	window_status(w, &st);
 	cr_assert(st.n_batches == 4 && st.lost == 0, "kept until they are acknowledged");
@@ -273,19 +330,24 @@ Test(window, what_is_too_old_for_a_stream_is_left_out)
 	cr_assert_eq(window_oldest(w), 5000);
 }
 
-Test(window, every_sixth_batch_asks_for_an_acknowledgement)
+Test(window, every_twelfth_batch_asks_for_an_acknowledgement)
 {
 	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
 
-	for (mu_msec t = 1; t <= 13; t++)
-		add(w, t * 5000, 'a', 1);
+	add(w, 1, 'a', 1);
 	(void)next_dictionary(w);
-	for (uint64_t seq = 1; seq <= 13; seq++) {
-		struct window_batch b = next_batch(w);
-
-		cr_assert_eq(b.seq, seq);
-		cr_assert_eq(b.ack_later, seq != 6 && seq != 12);
+	cr_assert(next_batches(w).ack_later);
+	for (uint64_t seq = 2; seq <= 25; seq++) {
+		add(w, (mu_msec)seq * 5000, 'a', 1);
+		cr_assert_eq(next_batches(w).ack_later, seq != 12 && seq != 24);
 	}
+	/* Of several it is enough that one does. */
+	for (uint64_t seq = 26; seq <= 35; seq++)
+		add(w, (mu_msec)seq * 5000, 'a', 1);
+	cr_assert(next_batches(w).ack_later);
+	for (uint64_t seq = 36; seq <= 38; seq++)
+		add(w, (mu_msec)seq * 5000, 'a', 1);
+	cr_assert_not(next_batches(w).ack_later);
 }
 
 /* ---- counters ---- */
@@ -301,40 +363,51 @@ static void add_count(struct window *w, mu_msec time, uint64_t count, mu_msec si
 	cr_assert(window_add(w, time, &l));
 }
 
+static void expect_counted(const struct window_batch *b, bool base, int64_t counted)
+{
+	cr_assert_eq(b->base, base);
+	cr_assert_eq(b->n_counted, 1);
+	cr_assert_eq(b->counted[0], counted, "%lld", (long long)b->counted[0]);
+}
+
 static void expect_lane(struct window *w, bool base, int64_t counted)
 {
 	struct window_batch b = next_batch(w);
 
-	cr_assert_eq(b.base, base);
-	cr_assert_eq(b.n_counted, 1);
-	cr_assert_eq(b.counted[0], counted, "%lld", (long long)b.counted[0]);
+	expect_counted(&b, base, counted);
 }
 
 Test(window, counters_go_as_differences_between_bases)
 {
+	static const uint64_t counts[] = {
+	    1000, 1007, METRIC_COUNT_UNKNOWN, (uint64_t)INT64_MAX + 1, 2000, 1999, 1999};
+	static const struct {
+		bool base;
+		int64_t counted;
+	} lanes[] = {
+	    {true, 1000}, {false, 7}, {true, WINDOW_UNKNOWN}, {false, 0}, {true, 2000},
+	    {true, 1999}, {false, 0},
+	};
 	MU_CLEANUP(window_free) struct window *w = window_new(&(struct window_limits){0});
+	struct window_batches b;
 
-	add_count(w, 1, 1000, 77);
-	add_count(w, 2, 1007, 77);
-	add_count(w, 3, METRIC_COUNT_UNKNOWN, 77);
-	add_count(w, 4, (uint64_t)INT64_MAX + 1, 77);
-	add_count(w, 5, 2000, 77);
-	add_count(w, 6, 1999, 77);
-	add_count(w, 7, 1999, 77);
+	for (size_t i = 0; i < MU_ARRAY_SIZE(counts); i++)
+		add_count(w, (mu_msec)i + 1, counts[i], 77);
 	cr_assert_eq(next_dictionary(w).series[1].since, 77);
-	expect_lane(w, true, 1000);
-	expect_lane(w, false, 7);
-	expect_lane(w, true, WINDOW_UNKNOWN);
-	expect_lane(w, false, 0);
-	expect_lane(w, true, 2000);
-	expect_lane(w, true, 1999);
-	expect_lane(w, false, 0);
+	b = next_batches(w);
+	cr_assert_eq(b.n, MU_ARRAY_SIZE(lanes));
+	for (size_t i = 0; i < b.n; i++)
+		expect_counted(&b.batch[i], lanes[i].base, lanes[i].counted);
+	/* And from one message to the next. */
+	add_count(w, 8, 2010, 77);
+	expect_lane(w, false, 11);
 }
 
 Test(window, counters_begin_with_a_base)
 {
 	const struct window_limits few = {.max_batches = 2};
 	MU_CLEANUP(window_free) struct window *w = window_new(&few);
+	struct window_batches two;
 
 	add_count(w, 1, 10, 77);
 	(void)next_dictionary(w);
@@ -342,8 +415,10 @@ Test(window, counters_begin_with_a_base)
 	/* One that is lost in between. */
 	for (mu_msec t = 2; t <= 4; t++)
 		add_count(w, t, 10 * (uint64_t)t, 77);
-	expect_lane(w, true, 30);
-	expect_lane(w, false, 10);
+	two = next_batches(w);
+	cr_assert_eq(two.n, 2);
+	expect_counted(&two.batch[0], true, 30);
+	expect_counted(&two.batch[1], false, 10);
 	/* Another stream. */
 	window_rewind(w, 3);
 	(void)next_dictionary(w);
@@ -355,6 +430,17 @@ Test(window, counters_begin_with_a_base)
 	add(w, 6, 'a', 3);
 	(void)next_dictionary(w);
 	cr_assert_eq(next_batch(w).n_counted, 0);
+}
+
+/* How it stands after a batch, before which it stood so. */
+static uint64_t add_up(const struct window_batch *b, uint64_t before, uint64_t last)
+{
+	uint64_t now = (uint64_t)b->counted[0];
+
+	cr_assert(b->base || (last + 1 == b->seq && b->counted[0] >= 0));
+	if (b->base)
+		return b->counted[0] == WINDOW_UNKNOWN ? METRIC_COUNT_UNKNOWN : now;
+	return before == METRIC_COUNT_UNKNOWN ? before : before + now;
 }
 
 /* As the other side reads it: whatever a stream does, what it adds up to is what was counted. */
@@ -370,7 +456,7 @@ Test(window, counters_add_up_whatever_the_stream_does)
 
 		for (int i = 0; i < 1000; i++) {
 			struct window_dictionary d;
-			struct window_batch b;
+			struct window_batches b;
 
 			switch (mu_rand_below(&rand, 10)) {
 			case 0:
@@ -397,16 +483,15 @@ Test(window, counters_add_up_whatever_the_stream_does)
 				case WINDOW_DICTIONARY:
 					last = 0;
 					break;
-				case WINDOW_BATCH:
-					cr_assert(b.base || last + 1 == b.seq);
-					cr_assert(b.base || b.counted[0] >= 0);
-					sum = b.base ? (uint64_t)b.counted[0]
-						     : sum + (uint64_t)b.counted[0];
-					cr_assert_eq(sum, truth[b.seq] == METRIC_COUNT_UNKNOWN
-							      ? (uint64_t)WINDOW_UNKNOWN
-							      : truth[b.seq]);
-					last = b.seq;
-					n_bases += b.base;
+				case WINDOW_BATCHES:
+					for (size_t k = 0; k < b.n; k++) {
+						const struct window_batch *one = &b.batch[k];
+
+						sum = add_up(one, sum, last);
+						cr_assert_eq(sum, truth[one->seq]);
+						last = one->seq;
+						n_bases += one->base;
+					}
 					break;
 				}
 				break;

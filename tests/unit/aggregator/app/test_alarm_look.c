@@ -139,7 +139,7 @@ static void say_of(size_t n, float a, float b, float c, float d)
 	wall += 5000;
 	batch.at = wall;
 	batch.n_values = n;
-	metrics_put(metrics, &batch, acked, NULL);
+	metrics_put(metrics, &batch, 1, acked, NULL);
 	mu_loop_run(loop);
 }
 

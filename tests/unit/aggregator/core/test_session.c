@@ -33,6 +33,15 @@ static void setup(void)
 
 TestSuite(session, .init = setup);
 
+/* "batch(3/9)", or of several in a message which: "batch(3/9: 1 to 4)". */
+static void add_batches(struct mu_str *t, const char *what, const struct session_action *a)
+{
+	mu_str_printf(t, "%s(%d/%d", what, (int)a->epoch, (int)a->seq);
+	if (a->first > 0 || a->n > 1)
+		mu_str_printf(t, ": %zu to %zu", a->first, a->first + a->n - 1);
+	mu_str_add(t, ")");
+}
+
 /* The orders of the latest step, e.g. "welcome(resume 5) commands". */
 static const char *orders(void)
 {
@@ -64,11 +73,11 @@ static const char *orders(void)
 		case SESSION_KEEP_DICTIONARY:
 			mu_str_add(&t, "dictionary");
 			break;
-		case SESSION_STORE_BATCH:
-			mu_str_printf(&t, "batch(%d/%d)", (int)a->epoch, (int)a->seq);
+		case SESSION_COUNT_BATCHES:
+			add_batches(&t, "count", a);
 			break;
-		case SESSION_COUNT_BATCH:
-			mu_str_printf(&t, "count(%d/%d)", (int)a->epoch, (int)a->seq);
+		case SESSION_STORE_BATCHES:
+			add_batches(&t, "batch", a);
 			break;
 		case SESSION_SEND_METRIC_ACK:
 			mu_str_printf(&t, "metric-ack(%d)", (int)a->seq);
@@ -125,8 +134,10 @@ static const char *stored(uint64_t round, uint64_t epoch, uint64_t seq)
 
 static const char *batch(uint64_t seq, uint32_t generation, size_t n)
 {
+	const struct session_batch one = {.seq = seq, .n_values = n};
+
 	return step((struct session_event){
-	    .kind = SESSION_EV_BATCH, .seq = seq, .generation = generation, .n = n});
+	    .kind = SESSION_EV_BATCHES, .generation = generation, .n = 1, .batches = &one});
 }
 
 static const char *dictionary(uint32_t generation, size_t n)
@@ -138,7 +149,7 @@ static const char *dictionary(uint32_t generation, size_t n)
 static const char *batch_stored(uint64_t epoch, uint64_t seq)
 {
 	return step(
-	    (struct session_event){.kind = SESSION_EV_BATCH_STORED, .epoch = epoch, .seq = seq});
+	    (struct session_event){.kind = SESSION_EV_BATCHES_STORED, .epoch = epoch, .seq = seq});
 }
 
 Test(session, refusals_say_what_to_do)
@@ -328,12 +339,24 @@ Test(session, metrics_without_a_dictionary_end_the_stream)
 
 static const char *counted(uint64_t seq, bool base, size_t n_counted)
 {
-	return step((struct session_event){.kind = SESSION_EV_BATCH,
-					   .seq = seq,
-					   .generation = 5,
-					   .n = 3,
-					   .n_counted = n_counted,
-					   .base = base});
+	const struct session_batch one = {
+	    .seq = seq, .n_values = 3, .n_counted = n_counted, .base = base};
+
+	return step((struct session_event){
+	    .kind = SESSION_EV_BATCHES, .generation = 5, .n = 1, .batches = &one});
+}
+
+/* Batches first to last in one message; they count on from the first, which is a base or not. */
+static const char *together(uint64_t first, uint64_t last, bool base)
+{
+	struct session_batch batches[16];
+	size_t n = 0;
+
+	for (uint64_t seq = first; seq <= last; seq++, n++)
+		batches[n] = (struct session_batch){
+		    .seq = seq, .n_values = 3, .n_counted = 2, .base = base && n == 0};
+	return step((struct session_event){
+	    .kind = SESSION_EV_BATCHES, .generation = 5, .n = n, .batches = batches});
 }
 
 static void counted_stream(void)
@@ -384,6 +407,56 @@ Test(session, what_is_here_already_is_counted)
 	cr_assert_str_eq(counted(6, false, 2), "batch(3/6)");
 }
 
+Test(session, several_in_a_message)
+{
+	counted_stream();
+	cr_assert_str_eq(together(1, 4, true), "batch(3/4: 0 to 3)");
+	cr_assert_str_eq(together(5, 6, false), "batch(3/6: 0 to 1)",
+			 "from one message to the next");
+	cr_assert_str_eq(batch_stored(3, 6), "metric-ack(6)");
+	cr_assert_str_eq(together(9, 9, true), "batch(3/9)");
+	/* Another stream says again what is not stored, and more. */
+	session_init(&s);
+	hello(&good_hello);
+	(void)step((struct session_event){
+	    .kind = SESSION_EV_DICTIONARY, .generation = 5, .n = 3, .n_counted = 2});
+	cr_assert_str_eq(together(7, 12, true), "count(3/9: 0 to 2) batch(3/12: 3 to 5)");
+	cr_assert_str_eq(together(11, 12, true), "count(3/12: 0 to 1) metric-ack(6)");
+}
+
+Test(session, a_message_is_taken_whole_or_not_at_all)
+{
+	static const struct {
+		struct session_batch last;
+		const char *text;
+	} cases[] = {
+	    {{.seq = 3, .n_values = 4, .n_counted = 2}, "metric_batch 3: 4 values"},
+	    {{.seq = 3, .n_values = 3, .n_counted = 1}, "metric_batch 3: 1 counters"},
+	    {{.seq = 4, .n_values = 3, .n_counted = 2}, "metric_batch 4: it counts from"},
+	    {{.seq = 2, .n_values = 3, .n_counted = 2, .base = true},
+	     "metric_batch 2: it came behind 2"},
+	    {{.seq = 1, .n_values = 3, .n_counted = 2, .base = true},
+	     "metric_batch 1: it came behind 2"},
+	};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(cases); i++) {
+		struct session_batch batches[3] = {
+		    {.seq = 1, .n_values = 3, .n_counted = 2, .base = true},
+		    {.seq = 2, .n_values = 3, .n_counted = 2},
+		    cases[i].last,
+		};
+
+		counted_stream();
+		cr_assert_str_eq(
+		    step((struct session_event){
+			.kind = SESSION_EV_BATCHES, .generation = 5, .n = 3, .batches = batches}),
+		    "end(PROTOCOL)");
+		cr_assert(strstr(out.items[0].err.text, cases[i].text), "%s",
+			  out.items[0].err.text);
+		cr_assert_eq(mark.metric_taken, 0);
+	}
+}
+
 Test(session, rows_have_a_dictionary_of_their_own_and_no_order)
 {
 	struct session_event d = {.kind = SESSION_EV_ROW_DICTIONARY, .generation = 9, .n = 3};
@@ -411,7 +484,7 @@ Test(session, a_new_metric_epoch_counts_anew)
 	cr_assert_str_eq(hello(&good_hello), "welcome(snapshot, metrics 0) commands");
 	dictionary(1, 1);
 	cr_assert_str_eq(batch(1, 1, 1), "batch(3/1)");
-	session_mark_batch_stored(&mark, 3, 1);
+	session_mark_batches_stored(&mark, 3, 1);
 	cr_assert_eq(mark.metric_stored, 1);
 }
 

@@ -312,7 +312,7 @@ static void put(uint32_t step, uint32_t *n_acked)
 
 	for (size_t i = 0; i < 2 * SERIES; i++)
 		values[i] = value_of(step, i % SERIES);
-	metrics_put(metrics, &b, acked, n_acked);
+	metrics_put(metrics, &b, 1, acked, n_acked);
 	mu_loop_run(loop);
 }
 

@@ -178,7 +178,7 @@ static int put_values(size_t n, float v)
 	    .host = host, .epoch = 1, .seq = 1, .at = wall, .values = values, .n_values = n};
 	int failed = -1;
 
-	metrics_put(metrics, &b, acked, &failed);
+	metrics_put(metrics, &b, 1, acked, &failed);
 	mu_loop_run(loop);
 	return failed;
 }
@@ -357,7 +357,7 @@ Test(metrics, batches_do_not_put_the_flush_off)
 	map(&vm);
 	n_timer_set = 0;
 	for (unsigned i = 0; i < 100; i++)
-		metrics_put(metrics, &b, acked_one, &n_left);
+		metrics_put(metrics, &b, 1, acked_one, &n_left);
 	cr_assert_eq(n_timer_set, 1);
 	mu_loop_run(loop);
 }
@@ -378,7 +378,7 @@ Test(metrics, a_catalogue_that_cannot_be_stored)
 
 	map(&vm);
 	store_fails = true;
-	metrics_put(metrics, &b, acked_late, NULL);
+	metrics_put(metrics, &b, 1, acked_late, NULL);
 	mu_loop_run(loop); /* until the health is told */
 	cr_assert_eq(n_bad, 1);
 	cr_assert_eq(look(&vm, ARCHIVE_STEPS).last, 4);
@@ -399,6 +399,33 @@ static void count_acked(void *ctx, const struct mu_error *err)
 	mu_loop_stop(loop);
 }
 
+/* As after a cut: what is refused in between takes nothing with it, and all is done with at once.
+ */
+Test(metrics, several_of_a_message)
+{
+	const float values[2] = {3, 4};
+	struct metrics_batch batches[4];
+	struct metrics_intake intake;
+	unsigned n_done = 0;
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(batches); i++)
+		batches[i] = (struct metrics_batch){.host = host,
+						    .epoch = 1,
+						    .seq = i + 1,
+						    .at = wall - 20000 + 5000 * (mu_msec)i,
+						    .values = values,
+						    .n_values = 2};
+	batches[1].at = 5000;
+	map(&vm);
+	metrics_put(metrics, batches, MU_ARRAY_SIZE(batches), count_acked, &n_done);
+	cr_assert_eq(n_done, 0, "never inside");
+	cr_assert_eq(look(&vm, ARCHIVE_STEPS).n_known, 3);
+	mu_loop_run(loop);
+	cr_assert_eq(n_done, 1);
+	metrics_intake(metrics, &host, &intake);
+	cr_assert(intake.n_taken == 3 && intake.n_too_old == 1);
+}
+
 /* Hosts wait for a disk that fails, but not for ever: their streams carry more than metrics. */
 Test(metrics, storing_fails_for_minutes)
 {
@@ -409,11 +436,11 @@ Test(metrics, storing_fails_for_minutes)
 
 	map(&vm);
 	store_fails = true;
-	metrics_put(metrics, &b, count_acked, &n_first);
+	metrics_put(metrics, &b, 1, count_acked, &n_first);
 	mu_loop_run(loop); /* until the health is told */
 	wall += 100000;
 	b.at = wall;
-	metrics_put(metrics, &b, count_acked, &n_second);
+	metrics_put(metrics, &b, 1, count_acked, &n_second);
 	cr_assert_eq(look(&vm, ARCHIVE_STEPS).n_known, 2);
 	cr_assert_eq(n_first + n_second, 0);
 	wall += 21000;
@@ -509,7 +536,7 @@ static void put_counted(const struct mu_uuid *from, bool base, const int64_t *la
 	const struct metrics_batch b = counted(from, base, lane);
 	int failed = -1;
 
-	metrics_put(metrics, &b, acked, &failed);
+	metrics_put(metrics, &b, 1, acked, &failed);
 	mu_loop_run(loop);
 	cr_assert_eq(failed, 0);
 }
@@ -571,7 +598,7 @@ Test(metrics, counters_of_batches_that_are_refused_or_came_before)
 	b = counted(&host, false, more);
 	wall += 3600000;
 	int failed = -1;
-	metrics_put(metrics, &b, acked, &failed);
+	metrics_put(metrics, &b, 1, acked, &failed);
 	mu_loop_run(loop);
 	wall += 5000;
 	put_counted(&host, false, more);
@@ -579,10 +606,10 @@ Test(metrics, counters_of_batches_that_are_refused_or_came_before)
 	/* Another stream repeats one that was taken: what it counts is of before. */
 	map_counted(&host, 77);
 	b = counted(&host, true, base);
-	metrics_count_only(metrics, &b);
+	metrics_count_only(metrics, &b, 1);
 	expect_counts(UNKNOWN, UNKNOWN, 0);
 	b = counted(&host, false, more);
-	metrics_count_only(metrics, &b);
+	metrics_count_only(metrics, &b, 1);
 	wall += 5000;
 	put_counted(&host, false, more);
 	expect_counts(120, 240, 77);

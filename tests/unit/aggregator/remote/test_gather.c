@@ -146,7 +146,7 @@ static void feed(size_t n_values)
 	    .host = host, .epoch = 1, .seq = now, .values = values, .n_values = n_values};
 
 	b.at = (mu_msec)++now * 5000;
-	metrics_put(metrics, &b, taken, NULL);
+	metrics_put(metrics, &b, 1, taken, NULL);
 }
 
 static enum gather_state turns(void)

@@ -33,6 +33,17 @@ static void put_number(struct mu_str *s, unsigned int field, uint64_t v)
 	put_varint(s, v);
 }
 
+/* A message of metrics: so often the same batch. */
+static void put_batches(struct mu_str *s, const struct mu_str *batch, size_t n)
+{
+	MU_CLEANUP(mu_str_deinit) struct mu_str body = MU_STR_INIT;
+
+	for (size_t i = 0; i < n; i++)
+		put_bytes(&body, 2, batch->data, batch->len);
+	mu_str_reset(s);
+	put_bytes(s, 5, body.data, body.len);
+}
+
 static void expect_refusal(const struct mu_str *s, const char *text)
 {
 	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
@@ -259,19 +270,49 @@ Test(unpack, packed_and_loose_floats)
 	Muster__V1__AgentMessage *m;
 	struct mu_error err = MU_ERROR_INIT;
 
-	put_bytes(&body, 4, "\0\0\x80\x3f\0\0\0\x40", 8);
-	put_varint(&body, 4 << 3 | 5);
+	put_bytes(&body, 3, "\0\0\x80\x3f\0\0\0\x40", 8);
+	put_varint(&body, 3 << 3 | 5);
 	mu_str_add_bytes(&body, "\0\0\x40\x40", 4);
-	put_bytes(&s, 5, body.data, body.len);
+	put_batches(&s, &body, 1);
 	cr_assert_eq(wire_unpack_agent_message(a, s.data, s.len, &m, &err), 0, "%s", err.text);
-	cr_assert_eq(m->metric_batch->n_value, 3);
-	cr_assert_float_eq(m->metric_batch->value[2], 3.0f, 0.0f);
+	cr_assert_eq(m->metric_batches->batch[0]->n_value, 3);
+	cr_assert_float_eq(m->metric_batches->batch[0]->value[2], 3.0f, 0.0f);
 	/* Half a float. */
 	mu_str_reset(&body);
-	mu_str_reset(&s);
-	put_bytes(&body, 4, "\0\0\x80", 3);
-	put_bytes(&s, 5, body.data, body.len);
+	put_bytes(&body, 3, "\0\0\x80", 3);
+	put_batches(&s, &body, 1);
 	expect_refusal(&s, "cannot be unpacked");
+}
+
+Test(unpack, batches_within_their_bounds)
+{
+	static const char numbers[4 * WIRE_NUMBERS_MAX];
+	MU_CLEANUP(mu_str_deinit) struct mu_str body = MU_STR_INIT, s = MU_STR_INIT;
+	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
+	Muster__V1__AgentMessage *m;
+	struct mu_error err = MU_ERROR_INIT;
+
+	put_number(&body, 1, 7);
+	put_batches(&s, &body, 0);
+	expect_refusal(&s, "metric_batches: 0 batches, 1 to 32");
+	put_batches(&s, &body, WIRE_BATCHES_MAX + 1);
+	expect_refusal(&s, "metric_batches: 33 batches, 1 to 32");
+	put_batches(&s, &body, WIRE_BATCHES_MAX);
+	cr_assert_eq(wire_unpack_agent_message(a, s.data, s.len, &m, &err), 0, "%s", err.text);
+	cr_assert_eq(m->metric_batches->n_batch, WIRE_BATCHES_MAX);
+	/* Values, and counters of a byte each. */
+	put_bytes(&body, 3, numbers, 4 * (WIRE_NUMBERS_MAX / 2 - 1));
+	put_bytes(&body, 4, numbers, 1);
+	put_batches(&s, &body, 2);
+	cr_assert_eq(wire_unpack_agent_message(a, s.data, s.len, &m, &err), 0, "%s", err.text);
+	put_bytes(&body, 4, numbers, 1);
+	put_batches(&s, &body, 2);
+	expect_refusal(&s,
+		       "metric_batches: 2 batches: 16386 values and counters, the limit is 16384");
+	/* A large host's are one by one. */
+	put_bytes(&body, 3, numbers, sizeof numbers);
+	put_batches(&s, &body, 1);
+	cr_assert_eq(wire_unpack_agent_message(a, s.data, s.len, &m, &err), 0, "%s", err.text);
 }
 
 Test(unpack, the_other_way)
