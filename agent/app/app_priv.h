@@ -253,6 +253,8 @@ void pcis_deinit(struct app *app);
 void pcis_look(struct app *app);
 /* host_check_stopped() when it is over. */
 void pcis_stop(struct app *app);
+/* controller.c: what has domain 0 now? */
+void controller_look(struct app *app);
 /* maintenance.c */
 void maintenance_load(struct app *app);
 /* May a VM be started, resumed now? Other operations always may. `anyway`: maintenance does not

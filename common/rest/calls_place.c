@@ -15,7 +15,7 @@
 
 static const char *const type_names[_OBJECT_KIND_COUNT] = {
     [OBJECT_SR] = "SR",   [OBJECT_VDI] = "VDI", [OBJECT_NETWORK] = "network",
-    [OBJECT_PIF] = "PIF", [OBJECT_PCI] = "PCI",
+    [OBJECT_PIF] = "PIF", [OBJECT_PCI] = "PCI", [OBJECT_CONTROLLER] = "VM-controller",
 };
 
 static struct http_reply *invalid(struct rest_call *c, const char *name, const char *what)

@@ -30,6 +30,7 @@ const struct rights_resource rights_resources[] = {
 	     "update:onReboot", "update:onCrash", "update:cpupool", "update:vbds", "update:vifs")},
     {"vm-snapshot", ACTIONS("read", "delete", "export", "clone", "update:tags")},
     {"vm-template", ACTIONS("read", "delete", "export", "instantiate", "update:tags")},
+    {"vm-controller", ACTIONS("read", "update:tags")},
     {"vbd", ACTIONS("read", "create", "delete", "connect", "disconnect", "insert", "eject")},
     {"vif", ACTIONS("read", "create", "delete", "connect", "disconnect", "update:rateLimit")},
     {"vdi", ACTIONS("read", "create", "delete", "export-content", "import-content", "migrate-send",

@@ -75,6 +75,22 @@ class Reading(HostCase):
                 self.assertEqual(([], [], []), (d["pcis"], d["usbs"], d["disks"]))
                 self.assertEqual(0, agent.stop())
 
+    def test_domain_0(self):
+        agent = self.agent("--sim-cpus", "8")
+        dom0, = agent.rest.get("/vm-controllers?fields=*")
+        details = agent.rest.get(self.path(agent, "details"))["dom0"]
+        size = details["memoryBytes"]
+        self.assertEqual({"number": details["vcpus"], "max": 8}, dom0["CPUs"])
+        self.assertEqual({"size": size, "dynamic": [size, size], "static": [0, details["memoryMaxBytes"]]},
+                         dom0["memory"])
+        self.assertEqual(("Running", agent.host_id, "pv"),
+                         tuple(dom0[k] for k in ("power_state", "$container", "virtualizationMode")))
+        self.assertEqual(dom0["id"], agent.rest.get(f"/hosts/{agent.host_id}")["controlDomain"])
+        self.assertEqual(501, agent.rest.request("PUT", f"/vm-controllers/{dom0['id']}/tags/gold")[0])
+        self.assertEqual(0, agent.stop())
+        agent.start()
+        self.assertEqual([dom0["id"]], [d["id"] for d in agent.rest.get("/vm-controllers?fields=id")])
+
     def test_devices_out_of_a_tree(self):
         sysfs = self.fleet.folder / "sys"
         card = sysfs / "bus/pci/devices/0000:03:00.0"
