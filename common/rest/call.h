@@ -192,7 +192,7 @@ struct rest_call_route {
 	enum rest_source source;
 	bool sync;           /* unless the client says `sync=false` */
 	const char *in_body; /* REST_FROM_BODY_*: the property */
-	const char *ignored; /* a property that asks for what is so here anyway */
+	const char *ignored; /* properties that ask for what is so here anyway, blanks between */
 	const char *listed;  /* the path's second variable is this argument, a list of it alone */
 	const char *usual;   /* arguments where the body does not say otherwise: a JSON object */
 };

@@ -154,6 +154,7 @@ NO_VERB = {
     "POST /tasks/{id}/abort": "an old path of `task abort`",
     "POST /hosts/{id}/actions/emergency_shutdown": "`host shutdown HOST vms=suspend force=true`",
     "POST /pools/{id}/actions/emergency_shutdown": "the same, of all hosts",
+    "POST /hosts/{id}/actions/smart_reboot": "`host reboot HOST vms=suspend resume=true`",
     "POST /events/{id}/subscriptions": "`events` subscribes when it begins",
     "DELETE /events/{id}/subscriptions/{collection}": "the same",
     "POST /enrol": "`muster-agent enrol`, on the host",

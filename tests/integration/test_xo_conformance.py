@@ -23,7 +23,7 @@ from tests.support.xo_openapi import Description
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/xo-compatibility.md"
-SERVED_AT_LEAST = 228
+SERVED_AT_LEAST = 229
 # What refuses some objects by its nature: statistics of a VM that is halted.
 REFUSED = {"GET /vms/{id}/stats": 422}
 OF_THE_WRITTEN = {"pifs": ("eth0", "bond0", "vlan"), "networks": ("network",)}
@@ -260,6 +260,7 @@ CHANGES = {
     "POST /hosts/{id}/actions/enable": ("host",),
     "POST /hosts/{id}/actions/clean_shutdown": ("host",),
     "POST /hosts/{id}/actions/clean_reboot": ("host",),
+    "POST /hosts/{id}/actions/smart_reboot": ("host",),
     "POST /hosts/{id}/actions/emergency_shutdown": ("host",),
     "POST /pools/{id}/actions/emergency_shutdown": ("pool", {"hosts": ["host"]}),
     "POST /hosts/{id}/actions/restart_toolstack": ("host",),
