@@ -102,6 +102,7 @@ static void drop_storage(struct app *app)
 static void app_free(struct app *app)
 {
 	host_power_free(app);
+	resuming_deinit(app);
 	pcis_deinit(app);
 	startup_deinit(app);
 	calls_deinit(app);
@@ -135,6 +136,7 @@ int app_new(struct mu_loop *loop, const struct agent_config *config, struct app 
 	mu_link_init(&app->calls);
 	mu_link_init(&app->thaws);
 	mu_link_init(&app->reads);
+	resuming_init(app);
 	name_host(app, config->name);
 	r = open_state(app, config, err);
 	facts_init(app);

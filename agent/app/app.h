@@ -115,6 +115,7 @@ struct app_host_power {
 	/* inputs */
 	bool reboot;
 	enum host_power_vms vms;
+	bool resume;         /* SUSPEND: they go on after the reboot, or when that fails */
 	bool force;          /* power off what does not stop when asked */
 	mu_msec vm_deadline; /* of each VM, 0 = the operation's own */
 	char user[MODEL_NAME_MAX + 1];

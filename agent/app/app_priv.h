@@ -13,6 +13,7 @@
 #include "agent/app/writer.h"
 #include "agent/core/autostart.h"
 #include "agent/core/object_view.h"
+#include "agent/core/resume_list.h"
 #include "agent/core/vm_queue.h"
 #include "agent/core/vm_view.h"
 #include "agent/hv/hv.h"
@@ -105,6 +106,13 @@ struct app {
 		mu_msec since; /* 0 = unknown */
 		char by[MODEL_NAME_MAX + 1];
 	} maintenance;
+	/* resuming.c */
+	struct {
+		struct resume_list list;
+		struct mu_link under_way;
+		struct app_listener listener;
+		bool begun; /* the last run has been judged */
+	} resuming;
 	bool host_stopping; /* goes on when the last one has ended */
 	/* console.c */
 	struct console_hub *consoles;
@@ -253,6 +261,25 @@ void pcis_deinit(struct app *app);
 void pcis_look(struct app *app);
 /* host_check_stopped() when it is over. */
 void pcis_stop(struct app *app);
+/* controller.c: what has domain 0 now? */
+void controller_look(struct app *app);
+/* resuming.c: VMs that were suspended for a reboot of the host */
+void resuming_init(struct app *app);
+void resuming_deinit(struct app *app);
+void resuming_load(struct app *app);
+/* Could VMs go on after a reboot that begins now? */
+int resuming_check(const struct app *app, struct mu_error *err);
+/* Durably, before the first one is suspended, and before the host goes. */
+void resuming_note(struct app *app, const struct host_power_vm *vms, size_t n, const char *user,
+		   void (*done)(void *arg, const struct mu_error *err), void *arg);
+void resuming_seal(struct app *app, void (*done)(void *arg, const struct mu_error *err), void *arg);
+/* The host stays up: those that were suspended go on now. */
+void resuming_now(struct app *app);
+/* In a start of the agent, when it is time: what cannot go on is let go. */
+void resuming_begin(struct app *app);
+/* Is it to go on, in this boot? */
+bool resuming_has(const struct app *app, const struct vm_id *id);
+void resuming_go(struct app *app, const struct vm_id *id);
 /* maintenance.c */
 void maintenance_load(struct app *app);
 /* May a VM be started, resumed now? Other operations always may. `anyway`: maintenance does not

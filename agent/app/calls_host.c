@@ -89,6 +89,8 @@ static void start_power(struct app_call *c, bool reboot)
 	const char *vms = mu_value_as_string(mu_value_get(c->arguments, "vms"));
 	const struct mu_value *force = mu_value_get(c->arguments, "force");
 	const struct mu_value *timeout = mu_value_get(c->arguments, "vmTimeout");
+	const struct mu_value *resume = mu_value_get(c->arguments, "resume");
+	struct mu_error err;
 
 	c->state = op;
 	op->reboot = reboot;
@@ -96,11 +98,18 @@ static void start_power(struct app_call *c, bool reboot)
 	if (vms)
 		(void)host_power_vms_parse(vms, &op->vms);
 	op->force = force && force->boolean;
+	op->resume = resume && resume->boolean;
 	op->vm_deadline = timeout ? MU_SEC(timeout->integer) : 0;
 	(void)snprintf(op->user, sizeof op->user, "%s", app_call_user(c));
 	op->progress = on_power_progress;
 	op->done = on_power;
 	op->ctx = c;
+	if (op->resume && op->vms != HOST_POWER_SUSPEND) {
+		(void)mu_error_set(&err, MU_E_INVALID,
+				   "resume: of VMs that are suspended; hint: vms: suspend");
+		app_call_finish(c, &err, NULL);
+		return;
+	}
 	app_host_power_start(c->app, op);
 }
 

@@ -173,6 +173,7 @@ static void list(struct app *app, bool all_guests)
 	free(ask);
 	refresh_host(app);
 	facts_publish(app);
+	controller_look(app);
 	pcis_look(app);
 }
 

@@ -46,6 +46,14 @@ static void send_event(struct power_run *run, struct host_power_event *e);
 
 /* ---- the VMs as they are ---- */
 
+static bool has_passed(const struct app *app, const struct vm_id *id)
+{
+	const struct vm_entry *e = vm_view_find(app->view, id);
+	const struct vm_spec *spec = e ? vm_entry_built(e) : NULL;
+
+	return spec && (spec->config.n_pci || spec->config.n_usb_devices);
+}
+
 static struct host_power_vm *list_vms(const struct app *app, size_t *ret_n)
 {
 	struct host_power_vm *list = NULL;
@@ -61,6 +69,7 @@ static struct host_power_vm *list_vms(const struct app *app, size_t *ret_n)
 		    .order = vm->start_order,
 		    .paused = vm->power == VM_PAUSED,
 		    .managed = vm->managed,
+		    .passed = has_passed(app, &vm->id),
 		};
 		(void)snprintf(list[n].name, sizeof list[n].name, "%s", vm->name);
 		n++;
@@ -96,8 +105,11 @@ static void end(void *ctx)
 	else
 		mu_log_warning("host stays up err=\"%s\"", run->err.text);
 	if (run->err.code != MU_E_NONE) {
-		if (app->power == run)
+		if (app->power == run) {
 			app->power = NULL;
+			if (run->plan.noted)
+				resuming_now(app);
+		}
 		run_free(run);
 	}
 	op->done(op);
@@ -216,6 +228,16 @@ static void on_task(void *ctx, enum app_change what, const struct model_task *t)
 	}
 }
 
+/* ---- orders: what is to go on ---- */
+
+static void on_noted(void *arg, const struct mu_error *err)
+{
+	struct power_run *run = arg;
+	struct host_power_event e = {.kind = HOST_POWER_EV_NOTED, .err = err};
+
+	send_event(run, &e);
+}
+
 /* ---- orders: the system ---- */
 
 static void on_system(struct mu_process *p)
@@ -248,7 +270,8 @@ static void go(struct power_run *run)
 
 /* ---- events ---- */
 
-static void execute(struct power_run *run, const struct host_power_action *a)
+static void execute(struct power_run *run, const struct host_power_event *e,
+		    const struct host_power_action *a)
 {
 	switch (a->kind) {
 	case HOST_POWER_ASK_VM:
@@ -263,6 +286,12 @@ static void execute(struct power_run *run, const struct host_power_action *a)
 	case HOST_POWER_PROGRESS:
 		if (run->op->progress)
 			run->op->progress(run->op, a->percent);
+		return;
+	case HOST_POWER_NOTE:
+		resuming_note(run->app, e->vms, e->n_vms, run->op->user, on_noted, run);
+		return;
+	case HOST_POWER_SEAL:
+		resuming_seal(run->app, on_noted, run);
 		return;
 	case HOST_POWER_FINISH:
 		finish(run, &a->err);
@@ -284,7 +313,7 @@ static void send_event(struct power_run *run, struct host_power_event *e)
 	e->vms = vms;
 	host_power_step(&run->plan, e, &actions, &n);
 	for (size_t i = 0; i < n; i++)
-		execute(run, &actions[i]);
+		execute(run, e, &actions[i]);
 }
 
 static void on_look(void *ctx)
@@ -322,12 +351,14 @@ static void begin(void *ctx)
 		finish(run, &run->err);
 }
 
-static int check(const struct app *app, struct mu_error *err)
+static int check(const struct app *app, const struct app_host_power *op, struct mu_error *err)
 {
 	if (app->stopping)
 		return mu_error_set(err, MU_E_UNAVAILABLE, "the agent is stopping");
 	if (app->power)
 		return mu_error_set(err, MU_E_STATE, "the host is about to go down already");
+	if (op->resume && resuming_check(app, err) < 0)
+		return MU_FAILED;
 	if (!app->power_program)
 		return mu_error_set(err, MU_E_UNSUPPORTED,
 				    "a simulated host cannot go down; hint: --sim-power");
@@ -345,10 +376,11 @@ void app_host_power_start(struct app *app, struct app_host_power *op)
 	mu_link_init(&run->vms);
 	host_power_init(&run->plan);
 	run->plan.vms = op->vms;
+	run->plan.resume = op->resume;
 	run->plan.force = op->force;
 	run->plan.vm_deadline = op->vm_deadline;
 	run->listener = (struct app_listener){.vm = on_vm, .task = on_task, .ctx = run};
-	if (check(app, &run->err) == 0) {
+	if (check(app, op, &run->err) == 0) {
 		app->power = run;
 		mu_log_info("asked for %s vms=%s user=\"%s\"", op->reboot ? "reboot" : "shutdown",
 			    host_power_vms_name(op->vms), op->user);

@@ -179,6 +179,10 @@ static void autostart_one(struct app *app, const struct autostart_vm *a)
 {
 	const struct model_vm *vm = app_vm_find(app, &a->id);
 
+	if (a->goes_on) {
+		resuming_go(app, &a->id);
+		return;
+	}
 	if (!vm || !vm->managed)
 		return;
 	if (vm->power == VM_HALTED)
@@ -230,20 +234,30 @@ static void plan_autostart(struct app *app)
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
 	char path[STATE_PATH_MAX + 1];
 	const struct model_vm *vm;
+	bool again;
 
 	state_dir_file(&app->dir, "autostart-boot-id", path);
-	if (started_this_boot(app, path))
-		return;
+	resuming_begin(app);
+	again = started_this_boot(app, path);
 	app->autostart = mu_xcalloc(vm_view_size(app->view) + 1, sizeof *app->autostart);
-	if (app->maintenance.on)
+	if (app->maintenance.on && !again)
 		mu_log_info("autostart left out in this boot: the host is in maintenance");
 	for (size_t i = 0; !app->maintenance.on && (vm = app_vm_next(app, &i));) {
-		if (vm->managed && vm->autostart)
-			app->autostart[app->n_autostart++] = (struct autostart_vm){
-			    .id = vm->id, .order = vm->start_order, .delay = vm->start_delay_ms};
+		bool goes_on = resuming_has(app, &vm->id);
+
+		if (goes_on || (!again && vm->managed && vm->autostart))
+			app->autostart[app->n_autostart++] =
+			    (struct autostart_vm){.id = vm->id,
+						  .order = vm->start_order,
+						  .goes_on = goes_on,
+						  .delay = vm->start_delay_ms};
 	}
 	autostart_plan(app->autostart, app->n_autostart);
 	app->autostart_timer = mu_timer_new(app->loop, on_autostart, app);
+	if (again) {
+		on_boot_noted(app, NULL);
+		return;
+	}
 	mu_str_printf(&text, "%s\n", app->boot_id);
 	writer_replace(app->writer, path, &text, 0600, on_boot_noted, app);
 }
@@ -281,6 +295,7 @@ int startup_load(struct app *app, struct mu_error *err)
 	    state_dir_load_journal(&app->dir, app->journal, &app->n_damaged_lines, err) < 0)
 		return MU_FAILED;
 	maintenance_load(app);
+	resuming_load(app);
 	mu_log_info("state loaded vms=%zu damaged_definitions=%zu journal=%zu",
 		    vm_view_size(app->view), app->n_damaged_vms, journal_size(app->journal));
 	return 0;

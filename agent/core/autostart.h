@@ -6,11 +6,14 @@
 #include "common/base/id.h"
 #include "common/base/time.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct autostart_vm {
 	struct vm_id id;
 	int32_t order;
+	bool goes_on;  /* was suspended for a reboot: it is resumed, whether it starts by itself or
+			  not */
 	mu_msec delay; /* after the one before */
 	mu_msec at;    /* result: after the plan's beginning */
 };

@@ -17,8 +17,12 @@ static const struct {
 	const char *name;
 	unsigned next;
 } states[_HOST_POWER_STATE_COUNT] = {
-    [HOST_POWER_IDLE] = {"idle", TO(HOST_POWER_CLEARING)},
-    [HOST_POWER_CLEARING] = {"clearing", TO(HOST_POWER_GOING) | TO(HOST_POWER_STOPPING)},
+    [HOST_POWER_IDLE] = {"idle", TO(HOST_POWER_NOTING) | TO(HOST_POWER_CLEARING)},
+    [HOST_POWER_NOTING] = {"noting", TO(HOST_POWER_CLEARING) | TO(HOST_POWER_STOPPING)},
+    [HOST_POWER_CLEARING] = {"clearing", TO(HOST_POWER_SEALING) | TO(HOST_POWER_GOING) |
+					     TO(HOST_POWER_STOPPING)},
+    [HOST_POWER_SEALING] = {"sealing", TO(HOST_POWER_CLEARING) | TO(HOST_POWER_GOING) |
+					   TO(HOST_POWER_STOPPING)},
     [HOST_POWER_GOING] = {"going", TO(HOST_POWER_OVER)},
     [HOST_POWER_STOPPING] = {"stopping", TO(HOST_POWER_OVER)},
     [HOST_POWER_OVER] = {"over", 0},
@@ -181,6 +185,11 @@ static int check_vm(const struct host_power *p, const struct host_power_vm *vm,
 				    "VM %s has no definition here and could not be resumed; hint: "
 				    "adopt it, or shut it down",
 				    vm->name);
+	if (p->resume && vm->passed)
+		return mu_error_set(err, MU_E_STATE,
+				    "VM %s has a device of the host and cannot be suspended; hint: "
+				    "shut it down, or detach that",
+				    vm->name);
 	return 0;
 }
 
@@ -256,8 +265,8 @@ static void clear(struct host_power *p, const struct host_power_event *e)
 {
 	tell_progress(p, e);
 	if (e->n_vms == 0 && n_under_way(p) == 0) {
-		move(p, HOST_POWER_GOING);
-		act(p, HOST_POWER_GO);
+		move(p, p->noted ? HOST_POWER_SEALING : HOST_POWER_GOING);
+		act(p, p->noted ? HOST_POWER_SEAL : HOST_POWER_GO);
 		return;
 	}
 	if (check(p, e, &p->err) < 0 || ask_highest(p, e, &p->err) < 0)
@@ -294,13 +303,49 @@ static void vm_done(struct host_power *p, const struct host_power_event *e)
 	stop(p);
 }
 
+/* What cannot work is refused by clear(), with nothing written. */
+static void begin(struct host_power *p, const struct host_power_event *e)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	p->noted = p->resume && e->n_vms && check(p, e, &err) == 0;
+	move(p, p->noted ? HOST_POWER_NOTING : HOST_POWER_CLEARING);
+	if (p->noted)
+		act(p, HOST_POWER_NOTE);
+	else
+		clear(p, e);
+}
+
+static void noted(struct host_power *p, const struct host_power_event *e)
+{
+	if (p->err.code == MU_E_NONE && failed(e->err)) {
+		p->err = *e->err;
+		(void)mu_error_prefix(&p->err, "what is to go on cannot be noted");
+	}
+	if (p->err.code != MU_E_NONE) {
+		stop(p);
+		return;
+	}
+	if (p->state == HOST_POWER_SEALING && e->n_vms == 0) {
+		move(p, HOST_POWER_GOING);
+		act(p, HOST_POWER_GO);
+		return;
+	}
+	move(p, HOST_POWER_CLEARING);
+	clear(p, e);
+}
+
 static void cancel(struct host_power *p)
 {
-	if (p->state != HOST_POWER_CLEARING)
+	bool writes = p->state == HOST_POWER_NOTING || p->state == HOST_POWER_SEALING;
+
+	if (p->state != HOST_POWER_CLEARING && !writes)
 		return; /* before or behind the way back */
-	(void)mu_error_set(&p->err, MU_E_CANCELLED,
-			   "cancelled; the host goes on, VMs that are down already stay down");
-	stop(p);
+	(void)mu_error_set(&p->err, MU_E_CANCELLED, "cancelled; the host goes on, %s",
+			   p->noted ? "VMs that were suspended already go on"
+				    : "VMs that are down already stay down");
+	if (!writes) /* NOTED still comes */
+		stop(p);
 }
 
 void host_power_step(struct host_power *p, const struct host_power_event *event,
@@ -309,8 +354,7 @@ void host_power_step(struct host_power *p, const struct host_power_event *event,
 	p->n_actions = 0;
 	switch (event->kind) {
 	case HOST_POWER_EV_BEGIN:
-		move(p, HOST_POWER_CLEARING);
-		clear(p, event);
+		begin(p, event);
 		break;
 	case HOST_POWER_EV_LOOK:
 		if (p->state == HOST_POWER_CLEARING)
@@ -326,6 +370,9 @@ void host_power_step(struct host_power *p, const struct host_power_event *event,
 		move(p, HOST_POWER_OVER);
 		mu_error_clear(&p->err);
 		act(p, HOST_POWER_FINISH)->err = event->err ? *event->err : p->err;
+		break;
+	case HOST_POWER_EV_NOTED:
+		noted(p, event);
 		break;
 	}
 	*ret_actions = p->actions;

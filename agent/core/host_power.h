@@ -9,6 +9,9 @@
  *                        v
  *                     STOPPING --nothing under way--> OVER
  *
+ *     With `resume` what is about to be suspended is written down first, and that the host goes at
+ *     last: IDLE --> NOTING --> CLEARING --> SEALING --> GOING
+ *
  * VMs stop in reverse start order: those of the highest order first, side by side, then the next.
  * Nothing is begun that is known to fail at the beginning already.
  */
@@ -29,7 +32,9 @@ enum host_power_vms {
 
 enum host_power_state {
 	HOST_POWER_IDLE,
+	HOST_POWER_NOTING,
 	HOST_POWER_CLEARING,
+	HOST_POWER_SEALING,
 	HOST_POWER_GOING,
 	HOST_POWER_STOPPING,
 	HOST_POWER_OVER,
@@ -43,6 +48,7 @@ struct host_power_vm {
 	int32_t order; /* start order */
 	bool paused;
 	bool managed;
+	bool passed; /* has a device of the host's: it cannot be saved */
 };
 
 enum host_power_event_kind {
@@ -51,6 +57,7 @@ enum host_power_event_kind {
 	HOST_POWER_EV_VM_DONE,   /* what was ordered of `vm` has ended: `err` */
 	HOST_POWER_EV_CANCEL,    /* stop, as long as there is a way back */
 	HOST_POWER_EV_HOST_DONE, /* the host goes down, or will not: `err` */
+	HOST_POWER_EV_NOTED,     /* NOTE or SEAL is on the disk, or not: `err` */
 };
 
 struct host_power_event {
@@ -58,7 +65,7 @@ struct host_power_event {
 	const struct host_power_vm *vms; /* all that have a domain now */
 	size_t n_vms;
 	struct vm_id vm;            /* VM_DONE */
-	const struct mu_error *err; /* VM_DONE, HOST_DONE; NULL or MU_E_NONE: it worked */
+	const struct mu_error *err; /* VM_DONE, HOST_DONE, NOTED; NULL or MU_E_NONE: it worked */
 };
 
 enum host_power_action_kind {
@@ -66,6 +73,8 @@ enum host_power_action_kind {
 	HOST_POWER_CANCEL_VM, /* what was ordered of `vm` shall stop; VM_DONE still follows */
 	HOST_POWER_GO,        /* the host: the point of no return; then HOST_DONE */
 	HOST_POWER_PROGRESS,  /* `percent` */
+	HOST_POWER_NOTE,      /* write down that the event's VMs are to go on; then NOTED */
+	HOST_POWER_SEAL,      /* and that the host goes: in its next boot; then NOTED */
 	HOST_POWER_FINISH,    /* it is over: `err`, MU_E_NONE = the host goes down */
 };
 
@@ -90,6 +99,7 @@ struct host_power_order {
 struct host_power {
 	/* inputs, set before BEGIN */
 	enum host_power_vms vms;
+	bool resume;         /* SUSPEND: they go on when the host is up again */
 	bool force;          /* power off what does not stop when asked, and what is paused */
 	mu_msec vm_deadline; /* of each VM's clean shutdown or suspend, 0 = the operation's own */
 	/* private */
@@ -99,6 +109,7 @@ struct host_power {
 	size_t n_vms;        /* the most there were */
 	struct mu_error err; /* why it is STOPPING */
 	int percent;         /* told last */
+	bool noted;
 	/* the actions of the step at hand */
 	struct host_power_action *actions;
 	size_t n_actions;

@@ -227,6 +227,13 @@ int hv_host_details(struct hv *hv, struct hv_host_details *ret_details, struct m
 	return hv->ops->host_details(hv->impl, ret_details, err);
 }
 
+int hv_dom0(struct hv *hv, struct model_controller *ret, struct mu_error *err)
+{
+	if (!hv->ops->dom0)
+		return not_told(hv, "what domain 0 has", err);
+	return hv->ops->dom0(hv->impl, ret, err);
+}
+
 int hv_cpupools(struct hv *hv, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
 		struct mu_error *err)
 {

@@ -125,6 +125,8 @@ struct hv_ops {
 	int (*emergency_destroy)(void *impl, struct hv_domid domid, struct mu_error *err);
 	/* About the host; none of these waits for an operation. */
 	int (*host_details)(void *impl, struct hv_host_details *ret_details, struct mu_error *err);
+	/* Of domain 0, which hv_list() leaves out. Hypercalls only. */
+	int (*dom0)(void *impl, struct model_controller *ret, struct mu_error *err);
 	/* In order of id. Returns 0 and the number in *ret_n (at most `max`). */
 	int (*cpupools)(void *impl, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
 			struct mu_error *err);
@@ -167,8 +169,9 @@ int hv_config(struct hv *hv, struct hv_domid domid, struct hv_vm_config *ret_con
 	      struct mu_error *err);
 /* MU_E_UNSUPPORTED when the driver has no such path. */
 int hv_emergency_destroy(struct hv *hv, struct hv_domid domid, struct mu_error *err);
-/* MU_E_UNSUPPORTED when the driver does not tell, for these three. */
+/* MU_E_UNSUPPORTED when the driver does not tell, for these four. */
 int hv_host_details(struct hv *hv, struct hv_host_details *ret_details, struct mu_error *err);
+int hv_dom0(struct hv *hv, struct model_controller *ret, struct mu_error *err);
 int hv_cpupools(struct hv *hv, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
 		struct mu_error *err);
 int hv_dmesg(struct hv *hv, struct mu_str *out, struct mu_error *err);

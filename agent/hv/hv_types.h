@@ -9,6 +9,7 @@
 #include "common/base/id.h"
 #include "common/base/time.h"
 #include "common/model/host.h"
+#include "common/model/object.h"
 #include "common/model/vm.h"
 
 enum {

@@ -324,12 +324,14 @@ static void revocation_refused(void *ctx)
 
 static void forget_host(struct app *app, const struct host_id *id)
 {
+	const struct mu_uuid controller = object_controller_id(id);
 	struct store_cert *c;
 
 	fleet_host_remove(app->fleet, id, MU_E_DENIED,
 			  "this host was removed; hint: enrol it with a join token");
 	app_tasks_forget_host(app, id);
 	tags_forget(app->tags, &id->uuid);
+	tags_forget(app->tags, &controller);
 	inventory_host_remove(app->inventory, id, &app->changes);
 	app_publish(app);
 	for (size_t i = 0; (c = mu_map_next(app->certs, &i, NULL, NULL));) {
@@ -362,6 +364,7 @@ static void revocation_stored(void *ctx, const struct mu_error *err)
 void app_host_revoke(struct app *app, const struct host_id *id, bool forget,
 		     const struct admin_asker *who, admin_done done, void *arg)
 {
+	const struct mu_uuid controller = object_controller_id(id);
 	struct revocation *rv = mu_xcalloc(1, sizeof *rv);
 	struct store_tx *tx;
 
@@ -377,6 +380,7 @@ void app_host_revoke(struct app *app, const struct host_id *id, bool forget,
 	if (forget) {
 		store_hosts_delete(tx, id);
 		store_tags_forget(tx, &id->uuid);
+		store_tags_forget(tx, &controller);
 	}
 	app_audit(app, tx, who, forget ? "host.remove" : "host.revoke", &id->uuid, "success", "");
 	store_commit(tx, STORE_OR_FAIL, revocation_stored, rv);

@@ -61,6 +61,7 @@ void app_tag(struct app *app, const struct rest_tagging *what, const struct admi
 	    [REST_TAGGED_HOST] = {"host.untag", "host.tag"},
 	    [REST_TAGGED_NETWORK] = {"network.untag", "network.tag"},
 	    [REST_TAGGED_POOL] = {"pool.untag", "pool.tag"},
+	    [REST_TAGGED_CONTROLLER] = {"vm-controller.untag", "vm-controller.tag"},
 	};
 	struct tagging *tg = mu_xcalloc(1, sizeof *tg);
 	struct store_tx *tx;

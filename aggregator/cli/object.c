@@ -161,8 +161,23 @@ static const struct cli_column vif_columns[] = {
     {NULL, NULL, CLI_CELL_TEXT, false},
 };
 
+static const struct cli_column dom0_columns[] = {
+    {"HOST", "host", CLI_CELL_TEXT, false},
+    {"STATE", "power_state", CLI_CELL_TEXT, false},
+    {"TYPE", "virtualizationMode", CLI_CELL_TEXT, false},
+    {"CPUS", "CPUs.number", CLI_CELL_NUMBER, false},
+    {"OF", "CPUs.max", CLI_CELL_NUMBER, false},
+    {"MEMORY", "memory.size", CLI_CELL_BYTES, false},
+    {"ID", "id", CLI_CELL_TEXT, false},
+    {"NAME", "name_label", CLI_CELL_TEXT, true},
+    {"STARTED", "startTime", CLI_CELL_SECONDS, true},
+    {"TAGS", "tags", CLI_CELL_TEXT, true},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
 static const struct kind kinds[] = {
     {"pool", "pools", pool_columns, {{NULL, NULL, NULL}}},
+    {"dom0", "vm-controllers", dom0_columns, {{"$container", "host", "hosts"}}},
     {"pbd", "pbds", pbd_columns, {{"SR", "sr", "srs"}, {"host", "on", "hosts"}}},
     {"vbd", "vbds", vbd_columns, {{"VM", "vm", "vms"}, {"VDI", "vdi", "vdis"}}},
     {"vif", "vifs", vif_columns, {{"$VM", "vm", "vms"}, {"$network", "network", "networks"}}},

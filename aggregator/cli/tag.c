@@ -14,6 +14,7 @@ static const struct {
     {"sr", "srs"},
     {"vdi", "vdis"},
     {"host", "hosts"},
+    {"dom0", "vm-controllers"},
     {"network", "networks"},
     {"pool", "pools"},
 };
@@ -23,10 +24,10 @@ static const char *collection_of(const char *noun, struct mu_error *err)
 	for (size_t i = 0; i < MU_ARRAY_SIZE(taggable); i++)
 		if (strcmp(taggable[i].noun, noun) == 0)
 			return taggable[i].collection;
-	(void)mu_error_set(
-	    err, MU_E_INVALID,
-	    "'%.40s' has no tags; hint: vm, snapshot, template, sr, vdi, host, network or pool",
-	    noun);
+	(void)mu_error_set(err, MU_E_INVALID,
+			   "'%.40s' has no tags; hint: vm, snapshot, template, sr, vdi, host, "
+			   "dom0, network or pool",
+			   noun);
 	return NULL;
 }
 

@@ -272,10 +272,12 @@ void objects_host_connected(struct objects *objects, struct objects_host *h,
 	mu_list_each(it, &h->reports)
 	{
 		struct report *r = MU_CONTAINER_OF(it, struct report, of_host);
-		bool changed = r->o.kind == OBJECT_SR && r->attached;
+		/* Domain 0 shows whether its host is there. */
+		bool changed = r->attached || r->o.kind == OBJECT_CONTROLLER;
 
 		if (changed) {
-			r->o.sr.attached = h->host->connected;
+			if (r->attached)
+				r->o.sr.attached = h->host->connected;
 			tell(out, INVENTORY_REPORT, INVENTORY_UPDATE, &r->o);
 		}
 		entry_settle(objects, r->entry, changed ? r : NULL, out);

@@ -239,6 +239,12 @@ static const struct call_arg host_down[] = {
     MAY("vmTimeout", CALL_INT, 1, 7 * 86400), /* seconds, of each VM */
 };
 
+static const struct call_arg host_reboot[] = {
+    ONE_OF_NAMES("vms", residents), MAY("force", CALL_BOOL, 0, 0),
+    MAY("vmTimeout", CALL_INT, 1, 7 * 86400),
+    MAY("resume", CALL_BOOL, 0, 0), /* with vms: suspend */
+};
+
 #define KIND(k) (1u << VM_KIND_##k)
 #define ANY_KIND (KIND(VM) | KIND(SNAPSHOT) | KIND(TEMPLATE))
 #define POWER(p) (1u << VM_##p)
@@ -305,7 +311,7 @@ static const struct call_method methods[] = {
     {"host.enable", CALL_ON_HOST, 0, 0, false, NULL, NO_ARGS},
     {"host.disable", CALL_ON_HOST, 0, 0, false, NULL, NO_ARGS},
     {"host.shutdown", CALL_ON_HOST, 0, 0, false, NULL, ARGS(host_down)},
-    {"host.reboot", CALL_ON_HOST, 0, 0, false, NULL, ARGS(host_down)},
+    {"host.reboot", CALL_ON_HOST, 0, 0, false, NULL, ARGS(host_reboot)},
     {"host.restart_agent", CALL_ON_HOST, 0, 0, false, NULL, NO_ARGS},
 };
 

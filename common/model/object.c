@@ -12,7 +12,7 @@ static const struct mu_uuid fleet_wide = {{0x5e, 0x0a, 0x4b, 0x5c, 0x0f, 0x8f, 0
 
 static const char *const kind_names[_OBJECT_KIND_COUNT] = {
     [OBJECT_SR] = "sr",   [OBJECT_VDI] = "vdi", [OBJECT_NETWORK] = "network",
-    [OBJECT_PIF] = "pif", [OBJECT_PCI] = "pci",
+    [OBJECT_PIF] = "pif", [OBJECT_PCI] = "pci", [OBJECT_CONTROLLER] = "controller",
 };
 
 static const char *const vdi_type_names[_VDI_TYPE_COUNT] = {
@@ -67,6 +67,11 @@ struct mu_uuid object_pci_id(const struct host_id *host, const char *address)
 	return part_id(&host->uuid, "pci", address);
 }
 
+struct mu_uuid object_controller_id(const struct host_id *host)
+{
+	return part_id(&host->uuid, "controller", "");
+}
+
 struct mu_uuid object_pbd_id(const struct host_id *host, const struct mu_uuid *sr)
 {
 	char text[MU_UUID_TEXT];
@@ -101,6 +106,9 @@ void model_object_init(struct model_object *o, enum object_kind kind)
 		return;
 	case OBJECT_PIF:
 		o->pif.vlan = o->pif.speed_mbps = -1;
+		return;
+	case OBJECT_CONTROLLER:
+		o->controller.memory_target_bytes = o->controller.memory_max_bytes = -1;
 		return;
 	case OBJECT_NETWORK:
 	case OBJECT_PCI:
@@ -156,6 +164,14 @@ static bool pci_equal(const struct model_pci *a, const struct model_pci *b)
 	       a->assignable == b->assignable && mu_uuid_equal(&a->vm, &b->vm);
 }
 
+static bool controller_equal(const struct model_controller *a, const struct model_controller *b)
+{
+	return a->pvh == b->pvh && a->vcpus_online == b->vcpus_online &&
+	       a->vcpus_max == b->vcpus_max && a->memory_bytes == b->memory_bytes &&
+	       a->memory_target_bytes == b->memory_target_bytes &&
+	       a->memory_max_bytes == b->memory_max_bytes;
+}
+
 static bool head_equal(const struct model_object *a, const struct model_object *b)
 {
 	if (a->kind != b->kind || !mu_uuid_equal(&a->id, &b->id) ||
@@ -184,6 +200,8 @@ bool model_object_equal(const struct model_object *a, const struct model_object 
 		return pif_equal(&a->pif, &b->pif);
 	case OBJECT_PCI:
 		return pci_equal(&a->pci, &b->pci);
+	case OBJECT_CONTROLLER:
+		return controller_equal(&a->controller, &b->controller);
 	case _OBJECT_KIND_COUNT:
 		break;
 	}

@@ -20,6 +20,7 @@ enum object_kind {
 	OBJECT_NETWORK,
 	OBJECT_PIF,
 	OBJECT_PCI,
+	OBJECT_CONTROLLER,
 	_OBJECT_KIND_COUNT,
 };
 
@@ -103,6 +104,17 @@ struct model_pci {
 	struct mu_uuid vm; /* has it now */
 };
 
+/* Domain 0, which has no id of its own that others would not have too. Its id:
+ * object_controller_id(). */
+struct model_controller {
+	bool pvh; /* else PV */
+	uint32_t vcpus_online;
+	uint32_t vcpus_max;
+	int64_t memory_bytes;        /* that it has */
+	int64_t memory_target_bytes; /* that it shall have; -1 = nobody has said */
+	int64_t memory_max_bytes;    /* -1 = no limit */
+};
+
 struct model_object {
 	enum object_kind kind;
 	struct mu_uuid id;
@@ -117,6 +129,7 @@ struct model_object {
 		struct model_network network;
 		struct model_pif pif;
 		struct model_pci pci;
+		struct model_controller controller;
 	};
 };
 
@@ -134,6 +147,7 @@ bool vdi_type_parse(const char *name, enum vdi_type *ret);
 struct mu_uuid object_network_id(const char *bridge);
 struct mu_uuid object_pif_id(const struct host_id *host, const char *device);
 struct mu_uuid object_pci_id(const struct host_id *host, const char *address);
+struct mu_uuid object_controller_id(const struct host_id *host);
 /* Parts that have no object of their own: an SR on a host, a disk and a card of a VM. */
 struct mu_uuid object_pbd_id(const struct host_id *host, const struct mu_uuid *sr);
 struct mu_uuid object_vbd_id(const struct vm_id *vm, const char *vdev);

@@ -142,6 +142,7 @@ struct http_reply *rest_delete_tasks(struct rest_call *c);
 struct http_reply *rest_tag_host(struct rest_call *c); /* tags.c: PUT, DELETE */
 struct http_reply *rest_tag_network(struct rest_call *c);
 struct http_reply *rest_tag_pool(struct rest_call *c);
+struct http_reply *rest_tag_controller(struct rest_call *c);
 struct http_reply *rest_delete_task(struct rest_call *c);
 struct http_reply *rest_post_task_abort(struct rest_call *c);      /* 204 */
 struct http_reply *rest_post_task_abort_told(struct rest_call *c); /* {"success": true} */
@@ -191,7 +192,7 @@ struct rest_call_route {
 	enum rest_source source;
 	bool sync;           /* unless the client says `sync=false` */
 	const char *in_body; /* REST_FROM_BODY_*: the property */
-	const char *ignored; /* a property that asks for what is so here anyway */
+	const char *ignored; /* properties that ask for what is so here anyway, blanks between */
 	const char *listed;  /* the path's second variable is this argument, a list of it alone */
 	const char *usual;   /* arguments where the body does not say otherwise: a JSON object */
 };
@@ -264,6 +265,7 @@ struct http_reply *rest_get_tasks_of(struct rest_call *c);
 struct http_reply *rest_get_messages_of(struct rest_call *c);
 struct http_reply *rest_get_alarms_of(struct rest_call *c);
 struct http_reply *rest_get_backup_jobs_of(struct rest_call *c);
+struct http_reply *rest_get_controller_vdis(struct rest_call *c);
 
 /* dashboard.c */
 struct http_reply *rest_get_dashboard(struct rest_call *c);

@@ -15,7 +15,7 @@
 
 static const char *const type_names[_OBJECT_KIND_COUNT] = {
     [OBJECT_SR] = "SR",   [OBJECT_VDI] = "VDI", [OBJECT_NETWORK] = "network",
-    [OBJECT_PIF] = "PIF", [OBJECT_PCI] = "PCI",
+    [OBJECT_PIF] = "PIF", [OBJECT_PCI] = "PCI", [OBJECT_CONTROLLER] = "VM-controller",
 };
 
 static struct http_reply *invalid(struct rest_call *c, const char *name, const char *what)
@@ -362,6 +362,18 @@ static struct http_reply *place_call(struct rest_call *c, struct mu_value *body,
 	return NULL;
 }
 
+static void ignore(struct rest_call *c, const char *names, struct mu_value *body)
+{
+	while (names && *names) {
+		size_t len = strcspn(names, " ");
+		const char *name = mu_arena_strndup(c->arena, names, len);
+
+		if (mu_value_get(body, name))
+			rest_body_replace(c->arena, body, name, NULL);
+		names += len + strspn(names + len, " ");
+	}
+}
+
 struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_route *route,
 				   struct mu_value *body, struct rest_target *ret)
 {
@@ -369,8 +381,7 @@ struct http_reply *rest_call_place(struct rest_call *c, const struct rest_call_r
 
 	if (route->method)
 		ret->method = call_find(route->method);
-	if (route->ignored && mu_value_get(body, route->ignored))
-		rest_body_replace(c->arena, body, route->ignored, NULL);
+	ignore(c, route->ignored, body);
 	switch (route->source) {
 	case REST_FROM_VM:
 		return place_vm(c, c->id, VM_KIND_VM, ret);

@@ -24,6 +24,9 @@
 /* The power is about to go: what does not let itself be saved in two minutes goes down with it. */
 #define EMERGENCY "{\"vms\":\"suspend\",\"force\":true,\"vmTimeout\":120}"
 
+/* Of checks that nothing here makes. */
+#define BYPASSES "bypassBackupCheck bypassVersionCheck bypassBlockedSuspend bypassCurrentVmCheck"
+
 const struct rest_call_route rest_call_routes[] = {
     TAGS("vms", "vm.edit", REST_FROM_VM, "vm"),
     TAGS("vm-snapshots", "vm.edit", REST_FROM_VM_SNAPSHOT, "vm-snapshot"),
@@ -128,6 +131,11 @@ const struct rest_call_route rest_call_routes[] = {
      false,
      NULL,
      "bypassBackupCheck"},
+    {{HTTP_POST, ACTION("hosts", "smart_reboot"), "host:reboot:smart"},
+     "host.reboot",
+     REST_FROM_HOST,
+     .ignored = BYPASSES,
+     .usual = "{\"vms\":\"suspend\",\"resume\":true}"},
     {{HTTP_POST, ACTION("hosts", "restart_toolstack"), "host:restart-toolstack"},
      "host.restart_agent",
      REST_FROM_HOST,

@@ -91,6 +91,25 @@ static struct http_reply *answer_backup_jobs(struct finding *f, const void *obje
 	return rest_list(f->call, &rest_type_backup_job, NULL, NULL);
 }
 
+static bool none(const void *object, const void *arg)
+{
+	(void)object;
+	(void)arg;
+	return false;
+}
+
+static struct http_reply *answer_no_vdis(struct finding *f, const void *object)
+{
+	(void)object;
+	return rest_list(f->call, &rest_type_vdi, none, NULL);
+}
+
+/* Domain 0 has the machine's disks, none out of an SR. */
+struct http_reply *rest_get_controller_vdis(struct rest_call *c)
+{
+	return find(c, answer_no_vdis);
+}
+
 struct http_reply *rest_get_backup_jobs_of(struct rest_call *c)
 {
 	return find(c, answer_backup_jobs);

@@ -33,10 +33,12 @@ bool rest_etag_listed(const char *header, const char *etag)
 static const struct rest_type *type_of_path(const char *path, const char *id)
 {
 	static const struct rest_type *const types[] = {
-	    &rest_type_vm,   &rest_type_vm_snapshot,  &rest_type_vm_template, &rest_type_sr,
-	    &rest_type_vdi,  &rest_type_vdi_snapshot, &rest_type_network,     &rest_type_pif,
-	    &rest_type_pci,  &rest_type_pbd,          &rest_type_vbd,         &rest_type_vif,
-	    &rest_type_host, &rest_type_pool,         &rest_type_task,        &rest_type_alarm,
+	    &rest_type_vm,      &rest_type_vm_snapshot,   &rest_type_vm_template,
+	    &rest_type_sr,      &rest_type_vdi,           &rest_type_vdi_snapshot,
+	    &rest_type_network, &rest_type_pif,           &rest_type_pci,
+	    &rest_type_pbd,     &rest_type_vbd,           &rest_type_vif,
+	    &rest_type_host,    &rest_type_pool,          &rest_type_task,
+	    &rest_type_alarm,   &rest_type_vm_controller,
 	};
 	static const char prefix[] = "/rest/v0/";
 

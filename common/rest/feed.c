@@ -38,6 +38,7 @@ enum {
 	NETWORK_INDEX,
 	PIF_INDEX,
 	PCI_INDEX,
+	VM_CONTROLLER_INDEX,
 	PBD_INDEX,
 	VBD_INDEX,
 	VIF_INDEX,
@@ -61,6 +62,7 @@ const struct rest_type *const feed_types[FEED_TYPES_MAX] = {
     [NETWORK_INDEX] = &rest_type_network,
     [PIF_INDEX] = &rest_type_pif,
     [PCI_INDEX] = &rest_type_pci,
+    [VM_CONTROLLER_INDEX] = &rest_type_vm_controller,
     [PBD_INDEX] = &rest_type_pbd,
     [VBD_INDEX] = &rest_type_vbd,
     [VIF_INDEX] = &rest_type_vif,
@@ -270,8 +272,9 @@ static void object_changed(void *ctx, enum rest_change what, bool as_snapshot,
 			   const struct model_object *o)
 {
 	static const size_t indexes[_OBJECT_KIND_COUNT] = {
-	    [OBJECT_SR] = SR_INDEX,   [OBJECT_VDI] = VDI_INDEX, [OBJECT_NETWORK] = NETWORK_INDEX,
-	    [OBJECT_PIF] = PIF_INDEX, [OBJECT_PCI] = PCI_INDEX,
+	    [OBJECT_SR] = SR_INDEX,           [OBJECT_VDI] = VDI_INDEX,
+	    [OBJECT_NETWORK] = NETWORK_INDEX, [OBJECT_PIF] = PIF_INDEX,
+	    [OBJECT_PCI] = PCI_INDEX,         [OBJECT_CONTROLLER] = VM_CONTROLLER_INDEX,
 	};
 
 	changed(ctx, as_snapshot ? VDI_SNAPSHOT_INDEX : indexes[o->kind], what, o);

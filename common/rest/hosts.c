@@ -2,6 +2,7 @@
 /* The host as Xen Orchestra shows it, with `connected` and `lastSeen` of our own: a host whose
  * agent is away stays in the list and says so. */
 #include "common/base/str.h"
+#include "common/model/object.h"
 #include "common/rest/fields.h"
 #include "common/rest/render.h"
 
@@ -215,6 +216,15 @@ static struct mu_value *host_tags(struct rest_render *r, const void *object)
 	return rest_kept_tags(r, &((const struct model_host *)object)->id.uuid);
 }
 
+/* An agent of before domain 0 was an object does not tell of it. */
+static struct mu_value *host_controller(struct rest_render *r, const void *object)
+{
+	const struct rest_backend *b = &r->rest->backend;
+	const struct mu_uuid id = object_controller_id(&host(object)->id);
+
+	return b->object_find(b->ctx, &id) ? rest_uuid(r->arena, &id) : NULL;
+}
+
 static const struct rest_field fields[] = {
     {"id", host_id},
     {"uuid", host_id},
@@ -237,6 +247,7 @@ static const struct rest_field fields[] = {
     {"startTime", host_start_time},
     {"agentStartTime", host_agent_start_time},
     {"residentVms", host_residents},
+    {"controlDomain", host_controller},
     {"rebootRequired", rest_false},
     {"PIFs", host_pifs},
     {"$PIFs", host_pifs},

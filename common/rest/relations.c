@@ -311,6 +311,7 @@ static void object_wants(const struct model_object *o, struct wants *wants)
 		return;
 	case OBJECT_SR:
 	case OBJECT_NETWORK:
+	case OBJECT_CONTROLLER:
 	case _OBJECT_KIND_COUNT:
 		return;
 	}

@@ -64,6 +64,7 @@ struct rest_type {
 	TYPE(host)
 #define REST_OTHER_TYPES(TYPE)                                                                     \
 	TYPE(pool)                                                                                 \
+	TYPE(vm_controller)                                                                        \
 	TYPE(pbd)                                                                                  \
 	TYPE(vbd)                                                                                  \
 	TYPE(vif)                                                                                  \

@@ -110,7 +110,13 @@ struct rest_refusal {
 };
 
 /* A tag of what has none of its own. */
-enum rest_tagged { REST_TAGGED_HOST, REST_TAGGED_NETWORK, REST_TAGGED_POOL, _REST_TAGGED_COUNT };
+enum rest_tagged {
+	REST_TAGGED_HOST,
+	REST_TAGGED_NETWORK,
+	REST_TAGGED_POOL,
+	REST_TAGGED_CONTROLLER,
+	_REST_TAGGED_COUNT
+};
 struct rest_tagging {
 	enum rest_tagged kind;
 	struct mu_uuid object;
@@ -220,8 +226,8 @@ struct rest_backend {
 			     void (*done)(void *arg, const struct mu_error *err), void *arg);
 	/* MU_FAILED: why it may not be forgotten now. With tasks_delete. */
 	int (*task_check_delete)(void *ctx, const struct mu_uuid *id, struct mu_error *err);
-	/* Tags of hosts, networks and the pool: how many, *ret_tags valid until the next loop turn.
-	 * Optional, both: NULL = they have none. */
+	/* Tags of hosts, networks, controllers and the pool: how many, *ret_tags valid until the
+	 * next loop turn. Optional, both: NULL = they have none. */
 	size_t (*tags_of)(void *ctx, const struct mu_uuid *id, char *const **ret_tags);
 	/* done() when it is durable and shown, never inside the call. */
 	void (*tag)(void *ctx, const struct rest_tagging *what, const struct rest_user *user,

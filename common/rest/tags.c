@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PUT and DELETE /hosts/{id}/tags/{tag}, and of networks and pools, which have their tags with
- * whoever serves this. Those of VMs, disks and repositories are calls to their hosts
+ * PUT and DELETE /hosts/{id}/tags/{tag}, and of networks, pools and controllers, which have their
+ * tags with whoever serves this. Those of VMs, disks and repositories are calls to their hosts
  * (calls_table.c).
  */
 #include "common/rest/fields.h"
@@ -83,4 +83,12 @@ struct http_reply *rest_tag_pool(struct rest_call *c)
 	if (!rest_pool_is_ours(c) || !mu_uuid_parse(c->id, &id))
 		return rest_not_found(c, "pool", c->id);
 	return tag(c, REST_TAGGED_POOL, &id);
+}
+
+struct http_reply *rest_tag_controller(struct rest_call *c)
+{
+	const struct model_object *o;
+	struct http_reply *refusal = rest_object_need(c, OBJECT_CONTROLLER, c->id, &o);
+
+	return refusal ? refusal : tag(c, REST_TAGGED_CONTROLLER, &o->id);
 }

@@ -22,10 +22,11 @@ struct xo_object_row {
 
 /* What Xen Orchestra takes out of XAPI's database. */
 static const struct rest_type *const types[] = {
-    &rest_type_pool,        &rest_type_host,    &rest_type_vm,  &rest_type_vm_snapshot,
-    &rest_type_vm_template, &rest_type_vdi,     &rest_type_vbd, &rest_type_vdi_snapshot,
-    &rest_type_vif,         &rest_type_network, &rest_type_pif, &rest_type_sr,
-    &rest_type_pbd,         &rest_type_pci,     &rest_type_sm,  &rest_type_message,
+    &rest_type_pool,          &rest_type_host,    &rest_type_vm,  &rest_type_vm_snapshot,
+    &rest_type_vm_template,   &rest_type_vdi,     &rest_type_vbd, &rest_type_vdi_snapshot,
+    &rest_type_vif,           &rest_type_network, &rest_type_pif, &rest_type_sr,
+    &rest_type_pbd,           &rest_type_pci,     &rest_type_sm,  &rest_type_message,
+    &rest_type_vm_controller,
 };
 
 static bool note(const void *object, void *arg)

@@ -12,6 +12,7 @@ enum {
 	MTU_MAX = 65536,
 	VLAN_MAX = 4094,
 	PERCENT_MAX = 100,
+	VCPUS_MAX = 8192, /* Xen's MAX_VIRT_CPUS */
 };
 
 static const struct wire_text head_texts[] = {
@@ -246,6 +247,41 @@ static int decode_pci(const Muster__V1__PciState *m, struct model_pci *pci, stru
 	return wire_optional_uuid_decode(&m->vm, "vm", &pci->vm, err);
 }
 
+/* Domain 0 */
+
+static const struct wire_size controller_sizes[] = {
+    WIRE_SIZE(Muster__V1__ControllerState, struct model_controller, memory_bytes),
+    WIRE_SIZE(Muster__V1__ControllerState, struct model_controller, memory_target_bytes),
+    WIRE_SIZE(Muster__V1__ControllerState, struct model_controller, memory_max_bytes),
+};
+
+static Muster__V1__ControllerState *encode_controller(struct mu_arena *a,
+						      const struct model_controller *c)
+{
+	Muster__V1__ControllerState *m = mu_arena_alloc(a, sizeof *m);
+
+	muster__v1__controller_state__init(m);
+	wire_sizes_encode(controller_sizes, MU_ARRAY_SIZE(controller_sizes), c, m);
+	m->pvh = c->pvh;
+	m->vcpus_online = (uint32_t)wire_clamp(c->vcpus_online, 0, VCPUS_MAX);
+	m->vcpus_max = (uint32_t)wire_clamp(c->vcpus_max, 0, VCPUS_MAX);
+	return m;
+}
+
+static int decode_controller(const Muster__V1__ControllerState *m, struct model_controller *c,
+			     struct mu_error *err)
+{
+	int r;
+
+	if ((r = wire_range(m->vcpus_online, VCPUS_MAX, "vcpus_online", err)) < 0 ||
+	    (r = wire_range(m->vcpus_max, VCPUS_MAX, "vcpus_max", err)) < 0)
+		return r;
+	c->pvh = m->pvh;
+	c->vcpus_online = m->vcpus_online;
+	c->vcpus_max = m->vcpus_max;
+	return wire_sizes_decode(controller_sizes, MU_ARRAY_SIZE(controller_sizes), m, c, err);
+}
+
 /* All */
 
 static void encode_kind(struct mu_arena *a, const struct model_object *o,
@@ -271,6 +307,10 @@ static void encode_kind(struct mu_arena *a, const struct model_object *o,
 	case OBJECT_PCI:
 		m->kind_case = MUSTER__V1__OBJECT_STATE__KIND_PCI;
 		m->pci = encode_pci(a, &o->pci);
+		return;
+	case OBJECT_CONTROLLER:
+		m->kind_case = MUSTER__V1__OBJECT_STATE__KIND_CONTROLLER;
+		m->controller = encode_controller(a, &o->controller);
 		return;
 	case _OBJECT_KIND_COUNT:
 		mu_assert_unreachable();
@@ -328,6 +368,9 @@ static int decode_kind(const Muster__V1__ObjectState *m, struct model_object *o,
 	case MUSTER__V1__OBJECT_STATE__KIND_PCI:
 		model_object_init(o, OBJECT_PCI);
 		return decode_pci(m->pci, &o->pci, err);
+	case MUSTER__V1__OBJECT_STATE__KIND_CONTROLLER:
+		model_object_init(o, OBJECT_CONTROLLER);
+		return decode_controller(m->controller, &o->controller, err);
 	case MUSTER__V1__OBJECT_STATE__KIND__NOT_SET:
 	case _MUSTER__V1__OBJECT_STATE__KIND__CASE_IS_INT_SIZE:
 		break;

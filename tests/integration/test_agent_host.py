@@ -75,6 +75,22 @@ class Reading(HostCase):
                 self.assertEqual(([], [], []), (d["pcis"], d["usbs"], d["disks"]))
                 self.assertEqual(0, agent.stop())
 
+    def test_domain_0(self):
+        agent = self.agent("--sim-cpus", "8")
+        dom0, = agent.rest.get("/vm-controllers?fields=*")
+        details = agent.rest.get(self.path(agent, "details"))["dom0"]
+        size = details["memoryBytes"]
+        self.assertEqual({"number": details["vcpus"], "max": 8}, dom0["CPUs"])
+        self.assertEqual({"size": size, "dynamic": [size, size], "static": [0, details["memoryMaxBytes"]]},
+                         dom0["memory"])
+        self.assertEqual(("Running", agent.host_id, "pv"),
+                         tuple(dom0[k] for k in ("power_state", "$container", "virtualizationMode")))
+        self.assertEqual(dom0["id"], agent.rest.get(f"/hosts/{agent.host_id}")["controlDomain"])
+        self.assertEqual(501, agent.rest.request("PUT", f"/vm-controllers/{dom0['id']}/tags/gold")[0])
+        self.assertEqual(0, agent.stop())
+        agent.start()
+        self.assertEqual([dom0["id"]], [d["id"] for d in agent.rest.get("/vm-controllers?fields=id")])
+
     def test_devices_out_of_a_tree(self):
         sysfs = self.fleet.folder / "sys"
         card = sysfs / "bus/pci/devices/0000:03:00.0"
@@ -378,6 +394,105 @@ class Power(HostCase):
                     self.assertEqual(status, ended["status"])
                     self.assertIn(words, json.dumps(ended.get("result")))
                     self.assertEqual([], self.told())
+
+    def smart_reboot(self, agent, body=None):
+        self.act(agent, "smart_reboot", body)
+
+    def in_another_boot(self, agent):
+        """What it has written is of a boot that is over, and nothing has been started in this one."""
+        for name in ("resume.json", "autostart-boot-id"):
+            path = agent.state / name
+            if path.exists():
+                now = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+                path.write_text(path.read_text().replace(now, str(uuid.uuid4())))
+
+    def resumes(self, agent):
+        """Who was resumed, how often."""
+        names = {vm["id"]: vm["name_label"] for vm in agent.rest.vms().values()}
+        return sorted(names[t["properties"]["objectId"]] for t in agent.rest.get("/tasks?fields=*")
+                      if t["properties"]["method"].endswith("resume"))
+
+    def noted(self, agent):
+        try:
+            return json.loads((agent.state / "resume.json").read_text())
+        except FileNotFoundError:
+            return None
+
+    def test_smart_reboot(self):
+        agent = self.power_agent()
+        vms = [self.start(agent, f"vm{n}") for n in range(2)]
+        saved, halted = self.define(agent, "saved"), self.define(agent, "halted")
+        self.bring(agent, saved, "Suspended")
+        self.smart_reboot(agent, {"bypassBackupCheck": True})
+        self.assertEqual((["reboot"], {"Suspended"}), (self.told(), {agent.rest.power(vm) for vm in vms}))
+        self.assertEqual((True, set(vms)), (self.noted(agent)["sealed"], set(self.noted(agent)["vms"])))
+        self.assertEqual(0, agent.stop())
+        agent.start()  # in the same boot: it may be going down right now
+        self.assertEqual({"Suspended"}, {agent.rest.power(vm) for vm in vms})
+        self.assertEqual(0, agent.stop())
+        self.in_another_boot(agent)
+        agent.start()
+        for vm in vms:
+            wait_until("it goes on", lambda: agent.rest.power(vm) == "Running")
+        wait_until("nothing is left to do", lambda: self.noted(agent) is None)
+        self.assertEqual(("Suspended", "Halted"), (agent.rest.power(saved), agent.rest.power(halted)))
+        self.assertEqual(["vm0", "vm1"], self.resumes(agent))
+        self.assertEqual(0, agent.stop())
+        agent.start()
+        self.assertEqual(["vm0", "vm1"], self.resumes(agent), "nothing is resumed twice")
+
+    def test_smart_reboot_with_one_that_goes_on_meanwhile(self):
+        agent = self.power_agent()
+        vm = self.start(agent, "web")
+        self.smart_reboot(agent)
+        self.assertEqual(0, agent.stop())
+        agent.start()
+        agent.rest.action(vm, "resume")  # the machine never went down
+        wait_until("it is not to be resumed again", lambda: self.noted(agent) is None)
+
+    def test_smart_reboot_refuses_before_anything_happens(self):
+        agent = self.power_agent("--sim-foreign", "1")
+        vm = self.start(agent, "web", 50)
+        self.refused(409, ["adopt"], self.smart_reboot, agent)
+        self.refused(422, ["resume", "suspend"], self.act, agent, "clean_reboot", {"resume": True})
+        self.act(agent, "disable")
+        self.refused(409, ["maintenance"], self.smart_reboot, agent)
+        self.assertEqual(("Running", [], None), (agent.rest.power(vm), self.told(), self.noted(agent)))
+
+    def test_smart_reboot_that_fails_lets_all_go_on(self):
+        agent = self.power_agent()
+        vm = self.start(agent, "web")
+        self.system.with_name("system.broken").touch()
+        self.refused(500, ["no such bus"], self.smart_reboot, agent)
+        wait_until("it goes on", lambda: agent.rest.power(vm) == "Running")
+        wait_until("nothing is left to do", lambda: self.noted(agent) is None)
+        self.assertEqual(["web"], self.resumes(agent))
+
+    def test_the_agent_dies_in_a_smart_reboot(self):
+        agent = self.power_agent()
+        deaf = self.start(agent, "deaf", 1, cmdline="sim.deaf")
+        web = self.start(agent, "web", 2)
+        agent.rest.post(self.path(agent, "actions/smart_reboot"), {"vmTimeout": 600})
+        wait_until("the first is suspended", lambda: agent.rest.power(web) == "Suspended")
+        self.assertFalse(self.noted(agent)["sealed"])
+        agent.kill()
+        agent.start()
+        wait_until("it goes on", lambda: agent.rest.power(web) == "Running")
+        wait_until("nothing is left to do", lambda: self.noted(agent) is None)
+        self.assertEqual(("Running", ["web"], []), (agent.rest.power(deaf), self.resumes(agent), self.told()))
+
+    def test_one_that_cannot_go_on_is_told(self):
+        agent = self.power_agent()
+        vm, other = self.start(agent, "web"), self.start(agent, "other")
+        self.smart_reboot(agent)
+        self.assertEqual(0, agent.stop())
+        self.in_another_boot(agent)
+        agent.argv += ["--fault", "restore:fail=IO:1"]
+        agent.start()
+        wait_until("nothing is left to do", lambda: self.noted(agent) is None)
+        self.assertEqual(["Running", "Suspended"], sorted(agent.rest.power(v) for v in (vm, other)))
+        self.assertIn("VM not resumed after the reboot", agent.text())
+        self.assertEqual(1, sum(t["status"] == "failure" for t in agent.rest.get("/tasks?fields=*")))
 
     def test_bad_requests(self):
         agent = self.power_agent()

@@ -295,6 +295,31 @@ class Events(AggregatorCase):
         self.assertEqual(["update VM", "update PBD", "update SR"], names)
         self.assertFalse(found[1][1]["attached"] or found[2][1]["attached"])
 
+    def test_domain_0(self):
+        agent = self.fleet.add_agent("simulated")
+        wait_until("it is seen", lambda: self.rest.get("/vm-controllers"))
+        dom0, = self.rest.get("/vm-controllers?fields=*")
+        path, host = f"/vm-controllers/{dom0['id']}", self.rest.get(f"/hosts/{agent.host_id}")
+        self.assertEqual((agent.host_id, "Running", "Control domain on host: simulated", host["startTime"]),
+                         tuple(dom0[k] for k in ("$container", "power_state", "name_label", "startTime")))
+        self.assertEqual(dom0["id"], host["controlDomain"])
+        for part in ("vdis", "alarms", "messages", "tasks"):
+            self.assertEqual([], self.rest.get(f"{path}/{part}"))
+            self.assertEqual(404, self.rest.request("GET", f"/vm-controllers/{self.new_id()}/{part}")[0])
+        self.assertEqual(204, self.rest.request("PUT", f"{path}/tags/gold")[0])
+        self.assertEqual(404, self.rest.request("PUT", f"/vm-controllers/{agent.host_id}/tags/gold")[0])
+        self.assertEqual([dom0["id"]], [d["id"] for d in self.rest.get("/vm-controllers?fields=id&filter=tags:gold")])
+        events = self.listen("VM-controller")
+        self.assertEqual("init", next(events)[0])
+        self.assertEqual(0, agent.stop())
+        away = next(o for _, o in events if o["power_state"] == "Unknown")
+        self.assertEqual((dom0["id"], ["gold"], None), tuple(away[k] for k in ("id", "tags", "startTime")))
+        self.rest.delete(f"/hosts/{agent.host_id}")
+        wait_until("it is gone", lambda: self.rest.request("GET", path)[0] == 404)
+        with contextlib.closing(sqlite3.connect(f"file:{self.fleet.state / 'muster.db'}?mode=ro", uri=True)) as db:
+            self.assertEqual([], db.execute("SELECT tag FROM tags WHERE object = ?",
+                                            [uuid.UUID(dom0["id"]).bytes]).fetchall())
+
     def test_tags(self):
         agent = self.agent()
         events = self.listen("host")

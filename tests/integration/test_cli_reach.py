@@ -113,7 +113,7 @@ VERBS = {
     **{f"{method} /{collection}/{{id}}/tags/{{tag}}": verb
        for method, verb in (("PUT", "tag add"), ("DELETE", "tag remove"))
        for collection in ("vms", "vm-snapshots", "vm-templates", "srs", "vdis", "hosts", "networks",
-                          "pools")},
+                          "pools", "vm-controllers")},
     "GET /hosts": "host list", "GET /hosts/{id}": "host show",
     "GET /hosts/{id}/details": "host show", "GET /hosts/{id}/dmesg": "host dmesg",
     "GET /hosts/{id}/journal": "host journal", "GET /hosts/{id}/stats": "host stats",
@@ -127,6 +127,7 @@ VERBS = {
     "GET /vdis": "vdi list", "GET /vdis/{id}": "vdi show", "GET /vdis/{id}.{format}": "vdi export",
     "GET /networks": "network list", "GET /networks/{id}": "network show",
     "GET /pifs": "pif list", "GET /pbds": "pbd list", "GET /pools": "pool list",
+    "GET /vm-controllers": "dom0 list", "GET /vm-controllers/{id}": "dom0 show",
     "GET /vbds": "vbd list", "GET /vifs": "vif list",
     "GET /tasks": "task list", "GET /tasks/{id}": "task show",
     "GET /alarms": "alarm list", "GET /messages": "message list",
@@ -153,6 +154,7 @@ NO_VERB = {
     "POST /tasks/{id}/abort": "an old path of `task abort`",
     "POST /hosts/{id}/actions/emergency_shutdown": "`host shutdown HOST vms=suspend force=true`",
     "POST /pools/{id}/actions/emergency_shutdown": "the same, of all hosts",
+    "POST /hosts/{id}/actions/smart_reboot": "`host reboot HOST vms=suspend resume=true`",
     "POST /events/{id}/subscriptions": "`events` subscribes when it begins",
     "DELETE /events/{id}/subscriptions/{collection}": "the same",
     "POST /enrol": "`muster-agent enrol`, on the host",

@@ -23,7 +23,7 @@ from tests.support.xo_openapi import Description
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/xo-compatibility.md"
-SERVED_AT_LEAST = 207
+SERVED_AT_LEAST = 229
 # What refuses some objects by its nature: statistics of a VM that is halted.
 REFUSED = {"GET /vms/{id}/stats": 422}
 OF_THE_WRITTEN = {"pifs": ("eth0", "bond0", "vlan"), "networks": ("network",)}
@@ -109,7 +109,7 @@ class World:
         agent, m = self.case.agent("written"), messages().vm
         ids = {name: str(uuid.uuid4()) for name in (
             "halted", "running", "paused", "suspended", "snapshot", "template", "sr", "iso",
-            "vdi", "copy", "snapvdi", "eth0", "eth1", "bond0", "vlan", "pci", "network")}
+            "vdi", "copy", "snapvdi", "eth0", "eth1", "bond0", "vlan", "pci", "network", "dom0")}
         self.ids = ids
         disks = [agent.disk("xvda", ids["vdi"], bootable=True), agent.disk("xvdb", cdrom=True)]
         nics = [agent.nic(0, "xenbr0", rate_kbps=100), agent.nic(1, "xenbr0")]
@@ -139,7 +139,10 @@ class World:
             agent.object("pif", ids["vlan"], "bond0.7", device="bond0.7", vlan=7,
                          vlan_device="bond0", speed_mbps=-1, mode="None", bridge="xenbr7"),
             agent.object("pci", ids["pci"], address="0000:03:00.0", class_name="VGA",
-                         device_name="A card", vm=ids["running"])]
+                         device_name="A card", vm=ids["running"]),
+            agent.object("controller", ids["dom0"], "Control domain on host: written", pvh=True,
+                         vcpus_online=2, vcpus_max=4, memory_bytes=1 << 30,
+                         memory_target_bytes=-1, memory_max_bytes=-1)]
         self.stream = agent.live(*vms, objects=objects)
         self.written = agent.id
         threading.Thread(target=self.obey, daemon=True).start()
@@ -252,11 +255,12 @@ CHANGES = {
        for method in ("PUT", "DELETE") for collection, one in (
            ("vms", "running"), ("vm-snapshots", "snapshot"), ("vm-templates", "template"),
            ("srs", "sr"), ("vdis", "vdi"), ("vdi-snapshots", "snapvdi"), ("hosts", "host"),
-           ("networks", "network"), ("pools", "pool"))},
+           ("networks", "network"), ("pools", "pool"), ("vm-controllers", "dom0"))},
     "POST /hosts/{id}/actions/disable": ("host",),
     "POST /hosts/{id}/actions/enable": ("host",),
     "POST /hosts/{id}/actions/clean_shutdown": ("host",),
     "POST /hosts/{id}/actions/clean_reboot": ("host",),
+    "POST /hosts/{id}/actions/smart_reboot": ("host",),
     "POST /hosts/{id}/actions/emergency_shutdown": ("host",),
     "POST /pools/{id}/actions/emergency_shutdown": ("pool", {"hosts": ["host"]}),
     "POST /hosts/{id}/actions/restart_toolstack": ("host",),

@@ -95,6 +95,7 @@ class Facts(HostCase):
                          [(n["node"], n["memoryBytes"] // MIB) for n in details["numa"]])
         self.assertEqual(sorted(c["cpu"] for c in details["cpu"]["topology"]),
                          sorted(c for n in details["numa"] for c in n["cpus"]))
+        self.expect_domain_0(xl)
         ram = sum(r["sizeBytes"] for r in details["memoryMap"] if r["kind"] == "ram")
         self.assertAlmostEqual(details["memory"]["totalBytes"], ram, delta=64 * MIB)
         pool = details["cpupools"][0]
@@ -103,6 +104,21 @@ class Facts(HostCase):
                          [pool["name"], len(pool["cpus"]), pool["scheduler"], pool["domainCount"]])
         told = self.host.out("xl sched-credit2 -s -p Pool-0")
         self.assertIn(f"ratelimit={pool['parameters']['ratelimitUs']}us", told.replace(" ", ""))
+
+    def expect_domain_0(self, xl):
+        """As `xl list` and `xl vcpu-list` have it; those that are offline have a "p" in their state."""
+        dom0, = self.get("/vm-controllers?fields=*")
+        states = [line.split()[4] for line in self.host.out("xl vcpu-list Domain-0").splitlines()[1:]]
+        self.assertEqual({"number": sum("p" not in state for state in states), "max": len(states)}, dom0["CPUs"])
+        self.assertEqual(xl["vcpus"], dom0["CPUs"]["number"])
+        self.assertAlmostEqual(xl["memory_mib"], dom0["memory"]["size"] // MIB, delta=1)
+        target = self.host.xenstore("/local/domain/0/memory/target")
+        shall = int(target) << 10 if target else dom0["memory"]["size"]
+        self.assertEqual([shall, shall], dom0["memory"]["dynamic"])
+        self.assertGreaterEqual(dom0["memory"]["static"][1], dom0["memory"]["size"])
+        self.assertEqual(("Running", self.host_id, dom0["id"]),
+                         (dom0["power_state"], dom0["$container"], self.get(f"/hosts/{self.host_id}")["controlDomain"]))
+        self.assertNotEqual(str(uuid.UUID(int=0)), dom0["id"])
 
     def test_dmesg_is_xl_dmesg(self):
         status, text = self.curl("GET", f"/hosts/{self.host_id}/dmesg")

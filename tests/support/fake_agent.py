@@ -247,7 +247,7 @@ class FakeAgent:
             if key in fields:
                 fields[key] = uuid.UUID(fields[key]).bytes
         states = {"sr": m.SrState, "vdi": m.VdiState, "network": m.NetworkState,
-                  "pif": m.PifState, "pci": m.PciState}
+                  "pif": m.PifState, "pci": m.PciState, "controller": m.ControllerState}
         return m.ObjectState(id=uuid.UUID(object_id).bytes, name=name, tags=list(tags),
                              **{kind: states[kind](**fields)})
 

@@ -343,6 +343,13 @@ static int fault_host_details(void *impl, struct hv_host_details *ret, struct mu
 	return f->ops->host_details(f->impl, ret, err);
 }
 
+static int fault_dom0(void *impl, struct model_controller *ret, struct mu_error *err)
+{
+	struct fault *f = impl;
+
+	return f->ops->dom0(f->impl, ret, err);
+}
+
 static int fault_cpupools(void *impl, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
 			  struct mu_error *err)
 {
@@ -385,6 +392,7 @@ int hv_fault_new(struct mu_loop *loop, const char *script, const struct hv_ops *
 	    .stats_prepare = under_ops->stats_prepare ? fault_stats_prepare : NULL,
 	    .emergency_destroy = under_ops->emergency_destroy ? fault_emergency_destroy : NULL,
 	    .host_details = under_ops->host_details ? fault_host_details : NULL,
+	    .dom0 = under_ops->dom0 ? fault_dom0 : NULL,
 	    .cpupools = under_ops->cpupools ? fault_cpupools : NULL,
 	    .cpupool_change = under_ops->cpupool_change_blocks ? under_ops->cpupool_change
 			      : under_ops->cpupool_change      ? fault_cpupool_change

@@ -87,8 +87,16 @@ static void fill_xen(struct hv_host_details *d)
 	d->hvm = d->hap = d->iommu = true;
 }
 
+void sim_model_dom0(const struct sim_model *m, struct model_controller *ret)
+{
+	*ret = (struct model_controller){.vcpus_max = m->params.cpus};
+	ret->vcpus_online = m->params.cpus < 4 ? m->params.cpus : 4;
+	ret->memory_bytes = ret->memory_target_bytes = ret->memory_max_bytes = sim_dom0_bytes(m);
+}
+
 void sim_model_host_details(const struct sim_model *m, struct hv_host_details *ret)
 {
+	struct model_controller dom0;
 	struct model_host h;
 
 	memset(ret, 0, sizeof *ret);
@@ -101,8 +109,10 @@ void sim_model_host_details(const struct sim_model *m, struct hv_host_details *r
 	fill_memory(m, ret);
 	fill_xen(ret);
 	SET(ret->dom0_command_line, "root=/dev/mapper/system-root ro console=hvc0");
-	ret->dom0_vcpus = m->params.cpus < 4 ? m->params.cpus : 4;
-	ret->dom0_memory_bytes = ret->dom0_memory_max_bytes = sim_dom0_bytes(m);
+	sim_model_dom0(m, &dom0);
+	ret->dom0_vcpus = dom0.vcpus_online;
+	ret->dom0_memory_bytes = dom0.memory_bytes;
+	ret->dom0_memory_max_bytes = dom0.memory_max_bytes;
 }
 
 void sim_model_dmesg(const struct sim_model *m, struct mu_str *out)

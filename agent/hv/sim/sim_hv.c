@@ -492,6 +492,15 @@ static int sim_host_details(void *impl, struct hv_host_details *ret_details, str
 	return 0;
 }
 
+static int sim_dom0(void *impl, struct model_controller *ret, struct mu_error *err)
+{
+	struct sim_hv *s = impl;
+
+	(void)err;
+	sim_model_dom0(s->model, ret);
+	return 0;
+}
+
 static int sim_cpupools(void *impl, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
 			struct mu_error *err)
 {
@@ -535,6 +544,7 @@ static const struct hv_ops sim_ops = {
     .config = sim_config,
     .emergency_destroy = sim_emergency_destroy,
     .host_details = sim_host_details,
+    .dom0 = sim_dom0,
     .cpupools = sim_cpupools,
     .cpupool_change = sim_cpupool_change,
     .dmesg = sim_dmesg,

@@ -112,6 +112,7 @@ int sim_model_config(const struct sim_model *m, struct hv_domid domid,
 		     struct hv_vm_config *ret_config, struct mu_error *err);
 
 void sim_model_host_details(const struct sim_model *m, struct hv_host_details *ret);
+void sim_model_dom0(const struct sim_model *m, struct model_controller *ret);
 size_t sim_model_cpupools(const struct sim_model *m, struct hv_cpupool *ret_pools, size_t max);
 /* At once; hv_cpupool_check() has passed. Not part of the state: a process begins with Pool-0. */
 int sim_model_cpupool_change(struct sim_model *m, const struct hv_cpupool_change *change,

@@ -67,6 +67,8 @@ static void on_facts(void *ctx, const struct xen_facts *facts, bool domain_news,
 	struct xen *x = ctx;
 
 	xen_domains_learn(x->domains, facts);
+	if (facts->domid.value == 0)
+		return; /* of dom0 nobody asks as of a guest: xen_dom0() is to know it */
 	if (facts->gone)
 		*pause_mark(x, facts->domid) = 0;
 	if (domain_news)
@@ -234,6 +236,13 @@ static int xen_host_details(void *impl, struct hv_host_details *ret, struct mu_e
 	return xen_details_read(x->xch, ret, err);
 }
 
+static int xen_dom0(void *impl, struct model_controller *ret, struct mu_error *err)
+{
+	struct xen *x = impl;
+
+	return xen_domains_dom0(x->domains, x->xch, ret, err);
+}
+
 static int xen_cpupools(void *impl, struct hv_cpupool *ret_pools, size_t max, size_t *ret_n,
 			struct mu_error *err)
 {
@@ -354,6 +363,7 @@ static const struct hv_ops ops = {
     .config = xen_config,
     .emergency_destroy = xen_emergency_destroy,
     .host_details = xen_host_details,
+    .dom0 = xen_dom0,
     .cpupools = xen_cpupools,
     .cpupool_change = xen_cpupool_change,
     .cpupool_change_blocks = true,

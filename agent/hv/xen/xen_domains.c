@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INFO_CHUNK = 256 };
+enum { INFO_CHUNK = 256, MIB = 1 << 20 };
+
+/* No host has so much: a number of pages that is all ones, in 32 bits or in more. */
+#define MEMORY_NO_LIMIT (INT64_C(0xffffffff) << 12)
 
 struct xen_domains {
 	struct mu_map *facts; /* by domid */
@@ -94,6 +97,28 @@ int xen_domains_read(const struct xen_domains *l, xc_interface *xch, struct hv_d
 			first = infos[n - 1].domain + 1u;
 	} while (n == INFO_CHUNK && n_domains < max);
 	*ret_n = n_domains;
+	return 0;
+}
+
+/* Pages come and go all the time: whole MiB are news enough. */
+int xen_domains_dom0(const struct xen_domains *l, xc_interface *xch, struct model_controller *ret,
+		     struct mu_error *err)
+{
+	const struct hv_domid dom0 = {0};
+	const struct xen_facts *f = xen_domains_find(l, dom0);
+	struct hv_domain d;
+
+	if (!xen_domains_probe(xch, dom0, &d))
+		return mu_error_set(err, MU_E_UNAVAILABLE,
+				    "the hypervisor does not tell of domain 0");
+	*ret = (struct model_controller){
+	    .pvh = d.type == VM_TYPE_HVM, /* to the hypervisor it is the same */
+	    .vcpus_online = d.vcpus_online,
+	    .vcpus_max = d.vcpus_max,
+	    .memory_bytes = d.memory_bytes / MIB * MIB,
+	    .memory_target_bytes = f ? f->memory_target_bytes : -1,
+	    .memory_max_bytes = d.memory_max_bytes < MEMORY_NO_LIMIT ? d.memory_max_bytes : -1,
+	};
 	return 0;
 }
 

@@ -23,6 +23,9 @@ const struct xen_facts *xen_domains_find(const struct xen_domains *l, struct hv_
 /* As hv_ops.list. */
 int xen_domains_read(const struct xen_domains *l, xc_interface *xch, struct hv_domain *ret_domains,
 		     size_t max, size_t *ret_n, struct mu_error *err);
+/* As hv_ops.dom0. */
+int xen_domains_dom0(const struct xen_domains *l, xc_interface *xch, struct model_controller *ret,
+		     struct mu_error *err);
 /* One domain, straight from the hypervisor. Returns 1 and fills *ret, 0 when there is none. */
 int xen_domains_probe(xc_interface *xch, struct hv_domid domid, struct hv_domain *ret);
 

@@ -3,7 +3,8 @@
  * Four sources of news, none of them polled:
  *
  *     @introduceDomain, @releaseDomain   a domain came, stopped or went: list all, compare
- *     /local/domain/N                    one watch per domain: its name, its guest's facts
+ *     /local/domain/N                    one watch per domain: its name, its guest's facts; of
+ *                                        dom0, where all backends are, its memory alone
  *     /local/pool                        CPU pools: their names
  *     /var/lib/xen (inotify)             libxl records a configuration when a domain is complete;
  *                                        no xenstore event tells that
@@ -188,7 +189,8 @@ static void read_again(struct watched *w)
 static void domain_paths(const struct watched *w, char path[static PATH_BYTES],
 			 char token[static TOKEN_BYTES])
 {
-	(void)snprintf(path, PATH_BYTES, "/local/domain/%" PRIu32, w->facts.domid.value);
+	(void)snprintf(path, PATH_BYTES, "/local/domain/%" PRIu32 "%s", w->facts.domid.value,
+		       w->facts.domid.value ? "" : "/memory");
 	(void)snprintf(token, TOKEN_BYTES, "%" PRIu32, w->facts.domid.value);
 }
 
@@ -288,7 +290,7 @@ static void domain_seen(struct xen_store *s, const xc_domaininfo_t *info)
 	struct watched *w = watched_find(s, info->domain);
 	struct hv_domain d;
 
-	if (info->domain == 0 || info->flags & XEN_DOMINF_xs_domain)
+	if (info->flags & XEN_DOMINF_xs_domain)
 		return;
 	xen_domain_from_info(info, &d);
 	if (w && !mu_uuid_equal(&w->facts.id.uuid, &d.id.uuid)) {

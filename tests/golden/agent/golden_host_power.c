@@ -3,9 +3,9 @@
  * In: what happens while a host goes down, a line an event; out: each line with the orders that
  * come of it.
  *
- *     VMs web=1 db=0,paused old=0,foreign   (that have a domain now, with their start order)
- *     policy keep|shutdown|suspend [force] [deadline=MS]
- *     begin | look | done VM [fail TEXT] | cancel | host [fail TEXT]
+ *     VMs web=1 db=0,paused old=0,foreign gpu=2,passed   (that have a domain now, with their start
+ * order) policy keep|shutdown|suspend [resume] [force] [deadline=MS] begin | look | done VM [fail
+ * TEXT] | cancel | host [fail TEXT] | noted [fail TEXT]
  */
 #include "agent/core/host_power.h"
 #include "common/base/assert.h"
@@ -58,6 +58,7 @@ static void set_vms(struct script *s, char *line)
 		vm->order = (int32_t)strtol(word, NULL, 10);
 		vm->paused = strstr(word, ",paused");
 		vm->managed = !strstr(word, ",foreign");
+		vm->passed = strstr(word, ",passed");
 	}
 }
 
@@ -69,6 +70,7 @@ static void set_policy(struct script *s, char *line)
 		mu_str_add(s->out, "    no such policy\n");
 	while ((word = strsep(&line, " "))) {
 		s->p.force |= !strcmp(word, "force");
+		s->p.resume |= !strcmp(word, "resume");
 		if (mu_str_has_prefix(word, "deadline="))
 			s->p.vm_deadline = strtol(word + 9, NULL, 10);
 	}
@@ -91,6 +93,12 @@ static void print_action(struct script *s, const struct host_power_action *a)
 		return;
 	case HOST_POWER_PROGRESS:
 		mu_str_printf(s->out, "    %d %%\n", a->percent);
+		return;
+	case HOST_POWER_NOTE:
+		mu_str_add(s->out, "    note\n");
+		return;
+	case HOST_POWER_SEAL:
+		mu_str_add(s->out, "    seal\n");
 		return;
 	case HOST_POWER_FINISH:
 		mu_str_printf(s->out, "    finish: %s %s\n", mu_error_name(a->err.code),
@@ -120,7 +128,7 @@ static void send(struct script *s, struct host_power_event *e, const char *fail)
 
 static void event(struct script *s, const char *verb, char *rest)
 {
-	static const char *const verbs[] = {"begin", "look", "done", "cancel", "host"};
+	static const char *const verbs[] = {"begin", "look", "done", "cancel", "host", "noted"};
 	struct host_power_event e = {.kind = HOST_POWER_EV_BEGIN};
 	size_t i = 0;
 

@@ -458,6 +458,7 @@ static int bad_arguments_refused(struct env *e, struct mu_error *err)
 static int details_agree(struct env *e, struct mu_error *err)
 {
 	MU_CLEANUP(mu_free) struct hv_host_details *d = mu_xcalloc(1, sizeof *d);
+	struct model_controller dom0;
 	struct model_host h;
 	int64_t memory = 0;
 	size_t n_in_nodes = 0;
@@ -466,7 +467,7 @@ static int details_agree(struct env *e, struct mu_error *err)
 	r = hv_host_details(e->hv, d, err);
 	if (r < 0 && err->code == MU_E_UNSUPPORTED)
 		return 0;
-	if (r < 0 || hv_host_info(e->hv, &h, err) < 0)
+	if (r < 0 || hv_host_info(e->hv, &h, err) < 0 || hv_dom0(e->hv, &dom0, err) < 0)
 		return MU_FAILED;
 	EXPECT(d->n_cpus == h.cpus && d->sockets == h.sockets, "%zu CPUs, not %u", d->n_cpus,
 	       h.cpus);
@@ -474,6 +475,11 @@ static int details_agree(struct env *e, struct mu_error *err)
 	EXPECT(d->memory_free_bytes > 0 && d->memory_free_bytes < d->memory_total_bytes,
 	       "%" PRId64 " free", d->memory_free_bytes);
 	EXPECT(d->dom0_vcpus > 0 && d->dom0_memory_bytes > 0, "dom0 is not there");
+	EXPECT(dom0.vcpus_online == d->dom0_vcpus && dom0.vcpus_max >= dom0.vcpus_online,
+	       "%u of %u vCPUs", dom0.vcpus_online, dom0.vcpus_max);
+	EXPECT(dom0.memory_bytes > 0 && dom0.memory_bytes <= d->memory_total_bytes, "%" PRId64,
+	       dom0.memory_bytes);
+	EXPECT(dom0.memory_target_bytes >= -1 && dom0.memory_max_bytes >= -1, "limits");
 	EXPECT(d->hvm == h.hvm_capable, "hvm");
 	EXPECT(d->xen_version[0] && d->xen_caps[0] && d->scheduler[0] && d->dom0_kernel[0],
 	       "version \"%s\"", d->xen_version);

@@ -126,7 +126,7 @@ Test(verbs, completion_knows_what_comes_next)
 	words("");
 	cr_expect_str_eq(before_options(print(complete)),
 			 "host\nvm\nvbd\nvif\nsnapshot\ntemplate\nsr\nalarm\nalarm-rule\nalarm-"
-			 "target\nmessage\nvdi\nnetwork\npool\npbd\ntag\njoin-token\npif\ncpu"
+			 "target\nmessage\nvdi\nnetwork\npool\ndom0\npbd\ntag\njoin-token\npif\ncpu"
 			 "pool\ntask\nuser\ngroup\nrole\ntoken\nlogin\nlogout\naudit\napply\nedit\n"
 			 "verify\ncall\nquery"
 			 "\nevents\ntop\nping\n");

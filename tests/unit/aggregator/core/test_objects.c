@@ -239,19 +239,21 @@ Test(objects, several_hosts_are_no_conflict_and_the_best_is_shown)
 
 Test(objects, of_a_host_that_is_away)
 {
-	struct model_object o[] = {sr(1, true), sr(2, false), object(OBJECT_VDI, 3)};
+	struct model_object o[] = {sr(1, true), sr(2, false), object(OBJECT_VDI, 3),
+				   object(OBJECT_CONTROLLER, 4)};
 
-	put(1, o, 3);
+	put(1, o, 4);
 	heard();
 	connect_host(1, false);
-	cr_assert_str_eq(heard(), "r~sr1@1 ~sr1@1", "nothing else reads otherwise");
-	put(1, o, 3);
+	cr_assert_str_eq(heard(), "r~sr1@1 ~sr1@1 r~controller4@1 ~controller4@1",
+			 "nothing else reads otherwise");
+	put(1, o, 4);
 	cr_assert_str_eq(heard(), "", "loaded again while it is away");
 	o[0].sr.attached = false;
 	put(1, o, 1);
 	cr_assert_str_eq(heard(), "r~sr1@1 ~sr1@1");
 	connect_host(1, true);
-	cr_assert_str_eq(heard(), "");
+	cr_assert_str_eq(heard(), "r~controller4@1 ~controller4@1");
 }
 
 Test(objects, are_walked_by_kind)

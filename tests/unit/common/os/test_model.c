@@ -367,6 +367,15 @@ Test(model, object_equality_sees_every_field)
 	    F(pci.driver),  F(pci.assignable), F(pci.vm),
 	};
 
+	static const size_t controller[] = {
+	    F(controller.pvh),
+	    F(controller.vcpus_online),
+	    F(controller.vcpus_max),
+	    F(controller.memory_bytes),
+	    F(controller.memory_target_bytes),
+	    F(controller.memory_max_bytes),
+	};
+
 	for (size_t i = 0; i < _OBJECT_KIND_COUNT; i++)
 		check_offsets((enum object_kind)i, head, MU_ARRAY_SIZE(head));
 	check_offsets(OBJECT_SR, sr, MU_ARRAY_SIZE(sr));
@@ -374,6 +383,7 @@ Test(model, object_equality_sees_every_field)
 	check_offsets(OBJECT_NETWORK, network, MU_ARRAY_SIZE(network));
 	check_offsets(OBJECT_PIF, pif, MU_ARRAY_SIZE(pif));
 	check_offsets(OBJECT_PCI, pci, MU_ARRAY_SIZE(pci));
+	check_offsets(OBJECT_CONTROLLER, controller, MU_ARRAY_SIZE(controller));
 }
 
 #undef F

@@ -494,6 +494,23 @@ static void make_network(struct fixture *f)
 	o->pci.vm = f->vms[0].id.uuid;
 }
 
+static void make_controllers(struct fixture *f)
+{
+	struct model_object *o = report(f, R_DOM0, OBJECT_CONTROLLER,
+					object_controller_id(&f->hosts[0].id), "dom0 of alpha");
+
+	o->controller = (struct model_controller){.vcpus_online = 2,
+						  .vcpus_max = 4,
+						  .memory_bytes = 1000,
+						  .memory_target_bytes = 2000,
+						  .memory_max_bytes = 3000};
+	o = report(f, R_DOM0_AWAY, OBJECT_CONTROLLER, object_controller_id(&f->hosts[1].id),
+		   "dom0 of beta");
+	o->host = f->hosts[1].id;
+	o->controller.pvh = true;
+	o->controller.memory_bytes = 1000;
+}
+
 const char *fixture_id(struct mu_uuid id)
 {
 	static char texts[8][MU_UUID_TEXT];
@@ -554,6 +571,7 @@ struct fixture *fixture_new(void)
 	make_srs(f);
 	make_vdis(f);
 	make_network(f);
+	make_controllers(f);
 	fixture_allow(f, everything_read, MU_ARRAY_SIZE(everything_read));
 	f->loop = mu_loop_new();
 	f->rest = rest_new(f->loop, &backend);

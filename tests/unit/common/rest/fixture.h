@@ -32,7 +32,7 @@
 #define TASK_1 "bbbbbbbb-0000-4000-8000-000000000001"
 #define NOBODY "00000000-0000-4000-8000-000000000000"
 
-enum { FIXTURE_VMS = 5, FIXTURE_REPORTS = 11, FIXTURE_TASKS_MAX = 4 };
+enum { FIXTURE_VMS = 5, FIXTURE_REPORTS = 13, FIXTURE_TASKS_MAX = 4 };
 
 struct fixture {
 	struct rights *rights; /* of whoever comes with "look:only", and more of his name */
@@ -100,6 +100,8 @@ enum fixture_report {
 	R_BOND, /* port of R_BRIDGE */
 	R_VLAN,
 	R_PCI, /* assigned to VM_WEB */
+	R_DOM0,
+	R_DOM0_AWAY, /* of HOST_2 */
 };
 
 /* The ids that are made from others. */

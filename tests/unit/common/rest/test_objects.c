@@ -252,6 +252,27 @@ Test(objects, networks_and_cards)
 	EXPECT("hosts", HOST_2, "PIFs,PCIs", "\"PIFs\":[],\"PCIs\":[]");
 }
 
+Test(objects, domain_0)
+{
+	EXPECT(
+	    "vm-controllers", report_id(R_DOM0),
+	    "name_label,power_state,$container,CPUs,memory,virtualizationMode,$VBDs",
+	    "\"name_label\":\"dom0 of alpha\",\"power_state\":\"Running\",\"$container\":\"" HOST_1
+	    "\",\"CPUs\":{\"number\":2,\"max\":4},\"memory\":{\"size\":1000,\"dynamic\":"
+	    "[2000,2000],\"static\":[0,3000]},\"virtualizationMode\":\"pv\",\"$VBDs\":[]");
+	f->hosts[1].memory_total_bytes = 8000;
+	EXPECT("vm-controllers", report_id(R_DOM0_AWAY),
+	       "power_state,memory,virtualizationMode,startTime",
+	       "\"power_state\":\"Unknown\",\"memory\":{\"size\":1000,\"dynamic\":[1000,1000],"
+	       "\"static\":[0,8000]},\"virtualizationMode\":\"pvh\",\"startTime\":null");
+	f->hosts[1].memory_total_bytes = 0;
+	EXPECT("vm-controllers", report_id(R_DOM0_AWAY), "memory",
+	       "\"memory\":{\"size\":1000,\"dynamic\":[1000,1000],\"static\":[0,1000]}");
+	EXPECT("hosts", HOST_1, "controlDomain", "\"controlDomain\":\"%s\"", report_id(R_DOM0));
+	expect_one("vm-controllers", report_id(R_DOM0), 200, "\"type\":\"VM-controller\"");
+	expect_one("vm-controllers", report_id(R_PCI), 404, "no such VM-controller");
+}
+
 Test(objects, vms_by_kind)
 {
 	fixture_expect_get(f, R "vm-snapshots", 200, "[\"" R "vm-snapshots/" VM_SNAP "\"]");

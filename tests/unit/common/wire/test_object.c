@@ -71,6 +71,16 @@ static void fill_pci(struct model_pci *pci)
 	pci->vm = id_of(4);
 }
 
+static void fill_controller(struct model_controller *c)
+{
+	c->pvh = true;
+	c->vcpus_online = 2;
+	c->vcpus_max = 8192;
+	c->memory_bytes = INT64_C(1) << 32;
+	c->memory_target_bytes = INT64_C(1) << 33;
+	c->memory_max_bytes = INT64_MAX;
+}
+
 /* One in which no field has its default. */
 static struct model_object full(enum object_kind kind)
 {
@@ -101,6 +111,9 @@ static struct model_object full(enum object_kind kind)
 		break;
 	case OBJECT_PCI:
 		fill_pci(&o.pci);
+		break;
+	case OBJECT_CONTROLLER:
+		fill_controller(&o.controller);
 		break;
 	case _OBJECT_KIND_COUNT:
 		break;
@@ -212,6 +225,9 @@ SPOIL(pif_vlan, m->pif->vlan = 4095)
 SPOIL(pif_speed, m->pif->speed_mbps = -2)
 SPOIL(pci_address, m->pci->address = long_text)
 SPOIL(pci_vm, m->pci->vm.len = 20)
+SPOIL(dom0_online, m->controller->vcpus_online = 8193)
+SPOIL(dom0_max, m->controller->vcpus_max = UINT32_MAX)
+SPOIL(dom0_target, m->controller->memory_target_bytes = -2)
 
 static const struct {
 	enum object_kind kind;
@@ -244,6 +260,9 @@ static const struct {
     {OBJECT_PIF, pif_speed, "speed_mbps: -2"},
     {OBJECT_PCI, pci_address, "address: 256 bytes"},
     {OBJECT_PCI, pci_vm, "vm: 20 bytes"},
+    {OBJECT_CONTROLLER, dom0_online, "vcpus_online: 8193"},
+    {OBJECT_CONTROLLER, dom0_max, "vcpus_max: 4294967295"},
+    {OBJECT_CONTROLLER, dom0_target, "memory_target_bytes: -2"},
 };
 
 Test(object, each_refusal_names_its_field)
