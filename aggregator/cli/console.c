@@ -197,7 +197,7 @@ static int find(struct cli *cli, const char *ref, const struct mu_value **ret_vm
 
 	if (r == CLI_OK)
 		r = cli_get(cli, "/rest/v0/hosts?fields=id,name_label", &hosts);
-	if (r == CLI_OK && cli_resolve_vm(vms, hosts, ref, ret_vm, &err) < 0)
+	if (r == CLI_OK && cli_resolve_vm(vms, hosts, ref, cli_care(cli), ret_vm, &err) < 0)
 		r = cli_fail(&err);
 	return r;
 }
