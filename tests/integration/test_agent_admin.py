@@ -291,6 +291,23 @@ class Deaths(AgentCase):
 
 
 class Files(AgentCase):
+    def test_a_backend_beside_a_vdi_is_dropped_from_an_older_file(self):
+        agent = self.agent()
+        vdi = str(uuid.uuid4())
+        vm = self.define(agent, "older", disks=[{"vdev": "xvda", "vdi": vdi}])
+        status, reply = agent.rest.request("POST", f"/hosts/{agent.host_id}/vms", {
+            "name": "newer", "type": "pvh", "memory": "64MiB", "kernel": "/k",
+            "disks": [{"vdev": "xvda", "vdi": vdi, "backend": "phy"}]})[::2]
+        self.assertEqual(422, status, reply)
+        self.assertIn("disks[0].backend: excludes vdi; hint: ", reply["error"])
+        agent.stop()
+        path = agent.state / "vms" / f"{vm}.json"
+        older = json.loads(path.read_text())
+        older["disks"][0]["backend"] = "qdisk"
+        path.write_text(json.dumps(older))
+        agent.start()
+        self.assertEqual([vm], list(agent.rest.vms()))
+
     def test_a_damaged_definition_is_set_aside_and_the_others_load(self):
         agent = self.agent()
         good, bad = self.define(agent, "good"), self.define(agent, "bad")
