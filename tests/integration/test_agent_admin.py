@@ -424,9 +424,17 @@ class Faults(AgentCase):
         other = self.define(agent, "other")
         task = agent.rest.action(vm, "pause", sync=False)
         agent.rest.action(other, "start")  # was written down behind it: so that has begun
-        agent.rest.post(f"/tasks/{task}/actions/abort")
-        ended = self.wait_task(agent, task)
-        self.assertIn("cannot be stopped", str(ended.get("warnings")), ended)
+        status, _, reply = agent.rest.request("POST", f"/tasks/{task}/actions/abort")
+        self.assertEqual(409, status, reply)
+        self.assertIn("cannot be stopped once it has begun: it goes on to its end; hint: wait", reply["error"])
+        self.assertNotIn("abortionRequestedAt", agent.rest.get(f"/tasks/{task}"))
+        # What waits behind it can.
+        behind = agent.rest.action(vm, "suspend", sync=False)
+        self.assertEqual(204, agent.rest.request("POST", f"/tasks/{behind}/actions/abort")[0])
+        self.assertEqual("CANCELLED", self.wait_task(agent, behind)["result"]["code"])
+        status, _, reply = agent.rest.request("POST", f"/tasks/{behind}/actions/abort")
+        self.assertEqual(409, status, reply)
+        self.assertIn("the task has ended already: failure", reply["error"])
 
     def test_a_failed_start_is_told_and_can_be_tried_again(self):
         agent = self.agent("--fault", "create:fail=EXHAUSTED:1")
