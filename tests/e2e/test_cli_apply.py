@@ -274,7 +274,7 @@ class DryRun(Case):
 class Verify(Case):
     def test_a_fleet_is_looked_over(self):
         done = self.demo.muster("verify")
-        self.assertRegex(done.stdout, r"(?m)^note +vm +foreign-1 +somebody else made it")
+        self.assertRegex(done.stdout, r"(?m)^note +vm +foreign-1 +host-\d +somebody else made it")
         bad = any(line.split()[0] in ("error", "warning") for line in done.stdout.splitlines())
         self.assertEqual(DIFFERS if bad else 0, done.returncode, done.stdout)
         self.demo.kill("host-2")
