@@ -61,6 +61,46 @@ const char *path_last(const struct http_request *r)
 	return slash ? slash + 1 : r->path;
 }
 
+static const char *named(struct mu_arena *a, const char *what, const char *name,
+			 const struct mu_uuid *id)
+{
+	char text[MU_UUID_TEXT];
+
+	(void)mu_uuid_format(id, text);
+	return name ? mu_arena_printf(a, "%s %s (%s)", what, name, text)
+		    : mu_arena_printf(a, "%s %s", what, text);
+}
+
+static const char *user_in_words(struct mu_arena *a, const struct access *access,
+				 const struct mu_uuid *id)
+{
+	const struct access_user *u = access_user_find(access, id);
+
+	return named(a, "user", u ? u->name : NULL, id);
+}
+
+static const char *group_in_words(struct mu_arena *a, const struct access *access,
+				  const struct mu_uuid *id)
+{
+	const struct access_group *g = access_group_find(access, id);
+
+	return named(a, "group", g ? g->name : NULL, id);
+}
+
+const char *link_in_words(struct mu_arena *a, const struct access *access,
+			  const struct access_link *l, const char *between)
+{
+	const struct access_role *role = access_role_find(access, &l->of);
+	bool member = l->kind == ACCESS_MEMBER;
+	const char *of = member ? group_in_words(a, access, &l->of)
+				: named(a, "role", role ? role->name : NULL, &l->of);
+	const char *to = l->kind == ACCESS_ROLE_GROUP ? group_in_words(a, access, &l->to)
+						      : user_in_words(a, access, &l->to);
+
+	return member ? mu_arena_printf(a, "%s %s %s", to, between, of)
+		      : mu_arena_printf(a, "%s %s %s", of, between, to);
+}
+
 static const struct access_user *account_of(const struct admin_ops *ops,
 					    const struct rest_user *user)
 {

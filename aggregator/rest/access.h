@@ -19,6 +19,10 @@ const struct access_user *user_need(const struct admin_ops *ops, const struct re
 /* Is it he who asks? */
 bool user_is(const struct admin_ops *ops, const struct rest_user *user,
 	     const struct access_user *who);
+/* For the audit log: "role viewer (ID) to user ann (ID)". What is not there any more has its id
+ * alone. */
+const char *link_in_words(struct mu_arena *a, const struct access *access,
+			  const struct access_link *l, const char *between);
 /* MU_E_DENIED unless the user has the privilege. */
 int need_right(const struct admin_ops *ops, const struct rest_user *user, const char *resource,
 	       const char *action, struct mu_error *err);

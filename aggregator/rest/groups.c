@@ -164,8 +164,10 @@ static struct http_reply *member(const struct admin_ops *ops, struct http_reques
 	    id_read(path_last(r), "user", &c.link.to, &err) < 0 ||
 	    need_admin_for(ops, user, &c.link.of, &err) < 0)
 		return refuse(r, &err);
-	return access_answer(ops, r, user, &c, NULL, in ? "group.add-user" : "group.remove-user",
-			     path_last(r), NULL, NULL);
+	return access_answer(
+	    ops, r, user, &c, NULL, in ? "group.add-user" : "group.remove-user",
+	    link_in_words(r->arena, ops->access(ops->ctx), &c.link, in ? "to" : "from"), NULL,
+	    NULL);
 }
 
 ADMIN_HANDLER(groups_user_put)

@@ -189,8 +189,10 @@ static struct http_reply *assign(const struct admin_ops *ops, struct http_reques
 	    id_read(path_last(r), kind == ACCESS_ROLE_USER ? "user" : "group", &c.link.to, &err) <
 		0)
 		return refuse(r, &err);
-	return access_answer(ops, r, user, &c, NULL, give ? "role.assign" : "role.unassign",
-			     path_last(r), NULL, NULL);
+	return access_answer(
+	    ops, r, user, &c, NULL, give ? "role.assign" : "role.unassign",
+	    link_in_words(r->arena, ops->access(ops->ctx), &c.link, give ? "to" : "from"), NULL,
+	    NULL);
 }
 
 ADMIN_HANDLER(roles_user_put)

@@ -107,6 +107,11 @@ class AccessTest(AggregatorCase):
         self.assertEqual([group], self.rest.get(f"/users/{user}")["groups"])
         self.assertEqual(204, self.status(self.rest, "DELETE", f"/groups/{group}/users/{user}"))
         self.assertIn(f"/rest/v0/hosts/{agent.id}", rest.get("/hosts"))
+        written = {(r["action"], r["object"]): r["detail"] for r in self.rest.get("/audit?limit=100")}
+        self.assertEqual(f"role viewer ({viewer}) to user looker ({user})", written["role.assign", viewer])
+        self.assertEqual(f"role not this one ({copy}) to group lookers ({group})", written["role.assign", copy])
+        self.assertEqual(f"user looker ({user}) to group lookers ({group})", written["group.add-user", group])
+        self.assertEqual(f"user looker ({user}) from group lookers ({group})", written["group.remove-user", group])
         for bad, says in (({"action": "fly"}, "none of"), ({"selector": "("}, "character"),
                           ({"resource": "vn"}, "not known"), ({"effect": "maybe"}, "deny")):
             status, _, reply = self.rest.request("POST", "/acl-privileges", {
