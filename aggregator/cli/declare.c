@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An object is changed only as it was seen. Where it has an ETag, that goes with the change: what
- * the declaration is about is compared with the very state that the server then accepts or refuses.
- * Others are read once more right before.
+ * An object is changed only as it was seen. Its ETag goes with the change: what the declaration is
+ * about is compared with the very state that the server then accepts or refuses.
  */
 #include "aggregator/cli/declare.h"
 
@@ -60,7 +59,7 @@ static const char *path_of(struct cli_declare *d, const struct cli_kind *kind, c
 	return mu_arena_printf(d->cli->arena, "/rest/v0/%s/%s", kind->collection, id);
 }
 
-/* `listed` is whole where there are no ETags. */
+/* `listed` is whole of the aggregator's own objects. */
 static int read_found(struct cli_declare *d, const struct cli_kind *kind,
 		      const struct mu_value *listed, struct cli_found *ret, struct mu_error *err)
 {

@@ -40,6 +40,16 @@ struct mu_value *role_value(struct mu_arena *a, const struct access *access,
 struct mu_value *privilege_value(struct mu_arena *a, const struct access_privilege *p);
 struct mu_value *token_value(struct mu_arena *a, const struct admin_token *t);
 
+/* Objects that have an ETag (struct rest_etagged). */
+#define ADMIN_OBJECT(name)                                                                         \
+	struct mu_value *name(struct http_request *r, const struct rest_user *user,                \
+			      const char *id, void *ctx)
+
+ADMIN_OBJECT(user_shown);
+ADMIN_OBJECT(group_shown);
+ADMIN_OBJECT(role_shown);
+ADMIN_OBJECT(privilege_shown);
+
 #define ADMIN_HANDLER(name)                                                                        \
 	struct http_reply *name(struct http_request *r, const struct rest_user *user,              \
 				const char *id, void *ctx)

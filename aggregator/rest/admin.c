@@ -74,8 +74,16 @@ static const struct rest_route routes[] = {
     {HTTP_DELETE, V0 "/acl-privileges/{id}", REST_ADMIN, privileges_delete},
 };
 
+static const struct rest_etagged tagged[] = {
+    {"users", user_shown},
+    {"groups", group_shown},
+    {"acl-roles", role_shown},
+    {"acl-privileges", privilege_shown},
+};
+
 void admin_routes_add(struct rest *rest, const struct admin_ops *ops)
 {
 	/* The table's context is not const; the handlers only read. */
 	rest_add_routes(rest, routes, MU_ARRAY_SIZE(routes), (void *)(uintptr_t)ops);
+	rest_add_tagged(rest, tagged, MU_ARRAY_SIZE(tagged), (void *)(uintptr_t)ops);
 }

@@ -58,6 +58,15 @@ static struct http_reply *rules_list(struct http_request *r, const struct rest_u
 	return http_reply_json(r, 200, l.list);
 }
 
+static struct mu_value *rule_shown(struct http_request *r, const struct rest_user *user,
+				   const char *id, void *ctx)
+{
+	const struct alarm_rule *rule = rule_need(ctx, id, NULL);
+
+	(void)user;
+	return rule ? rule_value(r->arena, rule) : NULL;
+}
+
 static struct http_reply *rules_get(struct http_request *r, const struct rest_user *user,
 				    const char *id, void *ctx)
 {
@@ -66,7 +75,7 @@ static struct http_reply *rules_get(struct http_request *r, const struct rest_us
 	const struct alarm_rule *rule = rule_need(ops, id, &err);
 
 	(void)user;
-	return rule ? http_reply_json(r, 200, rule_value(r->arena, rule))
+	return rule ? rest_reply_tagged(r, rule_value(r->arena, rule))
 		    : http_reply_error(r, &err, NULL);
 }
 
@@ -345,8 +354,11 @@ static const struct rest_route routes[] = {
     {HTTP_POST, V0 "/alarm-targets/{id}/actions/test", "alarm-target:test", targets_test},
 };
 
+static const struct rest_etagged tagged[] = {{"alarm-rules", rule_shown}};
+
 void alarm_routes_add(struct rest *rest, const struct alarm_ops *ops)
 {
 	/* The table's context is not const; the handlers only read. */
 	rest_add_routes(rest, routes, MU_ARRAY_SIZE(routes), (void *)(uintptr_t)ops);
+	rest_add_tagged(rest, tagged, MU_ARRAY_SIZE(tagged), (void *)(uintptr_t)ops);
 }

@@ -51,6 +51,14 @@ static const struct access_user *see(const struct admin_ops *ops, const struct r
 	return u;
 }
 
+ADMIN_OBJECT(user_shown)
+{
+	const struct admin_ops *ops = ctx;
+	const struct access_user *u = see(ops, user, id, NULL);
+
+	return u ? user_value(r->arena, ops->access(ops->ctx), u) : NULL;
+}
+
 ADMIN_HANDLER(users_get)
 {
 	const struct admin_ops *ops = ctx;
@@ -59,7 +67,7 @@ ADMIN_HANDLER(users_get)
 
 	if (!u)
 		return refuse(r, &err);
-	return http_reply_json(r, 200, user_value(r->arena, ops->access(ops->ctx), u));
+	return rest_reply_tagged(r, user_value(r->arena, ops->access(ops->ctx), u));
 }
 
 ADMIN_HANDLER(users_groups)

@@ -284,6 +284,17 @@ void rest_add_routes(struct rest *rest, const struct rest_route *more, size_t n_
 	rest->route_sets[i].ctx = ctx;
 }
 
+void rest_add_tagged(struct rest *rest, const struct rest_etagged *tagged, size_t n_tagged,
+		     void *ctx)
+{
+	size_t i = rest->n_tagged_sets++;
+
+	mu_assert(i < REST_ROUTE_SETS_MAX);
+	rest->tagged_sets[i].tagged = tagged;
+	rest->tagged_sets[i].n_tagged = n_tagged;
+	rest->tagged_sets[i].ctx = ctx;
+}
+
 void rest_host_changed(struct rest *rest, enum rest_change what, const struct model_host *h)
 {
 	rest_feed_host_changed(rest->feed, what, h);

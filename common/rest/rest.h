@@ -303,6 +303,18 @@ struct rest_route {
 };
 void rest_add_routes(struct rest *rest, const struct rest_route *routes, size_t n_routes,
 		     void *ctx);
+/* Objects of such routes that have an ETag: If-Match is looked at before a handler is called. */
+struct rest_etagged {
+	const char *collection; /* "users" */
+	/* The object {id} as GET shows it to the user; NULL: there is none, or he may not see it.
+	 */
+	struct mu_value *(*shown)(struct http_request *r, const struct rest_user *user,
+				  const char *id, void *ctx);
+};
+void rest_add_tagged(struct rest *rest, const struct rest_etagged *tagged, size_t n_tagged,
+		     void *ctx);
+/* GET's answer with such an object: its ETag, and 304 if the client has it already. */
+struct http_reply *rest_reply_tagged(struct http_request *r, const struct mu_value *object);
 
 /* The routes served here, for the check against proto/rest/openapi.yaml; patterns as above. */
 struct rest_route_info {

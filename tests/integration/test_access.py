@@ -9,6 +9,7 @@ import sqlite3
 import struct
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 from aggregator_case import AggregatorCase
 from tests.support.rest import Rest, wait_until
@@ -118,6 +119,52 @@ class AccessTest(AggregatorCase):
                 "roleId": copy, "resource": "vm", "action": "read", "effect": "allow", **bad})
             self.assertIn(status, (400, 422), reply)
             self.assertIn(says, reply["error"])
+
+    def test_a_change_of_what_was_seen(self):
+        role = self.rest.post("/acl-roles", {"name": "seen role"})["id"]
+        privilege = self.rest.post("/acl-privileges", {"roleId": role, "resource": "vm", "action": "read",
+                                                       "effect": "allow"})["id"]
+        rule = self.rest.post("/alarm-rules", {"name": "seen rule", "kind": "VM", "series": "cpu.usage", "warning": 90})
+        for path, change in (
+                (f"/users/{self.user('seen user')}", {"name": "changed user"}),
+                (f"/groups/{self.rest.post('/groups', {'name': 'seen group'})['id']}", {"name": "changed group"}),
+                (f"/acl-privileges/{privilege}", {"action": "start"}),
+                (f"/acl-roles/{role}", {"description": "changed"}),
+                (f"/alarm-rules/{rule['id']}", {"warning": 80})):
+            with self.subTest(path=path):
+                seen = self.rest.request("GET", path)[1]["ETag"]
+                self.assertEqual(304, self.status(self.rest, "GET", path, headers={"If-None-Match": seen}))
+                self.assertIn(self.status(self.rest, "PATCH", path, change, {"If-Match": seen}), (200, 204))
+                now = self.rest.request("GET", path)[1]["ETag"]
+                self.assertNotEqual(seen, now)
+                for method, body in (("PATCH", change), ("DELETE", None)):
+                    status, headers, reply = self.rest.request(method, path, body, {"If-Match": seen})
+                    self.assertEqual((412, now, now), (status, headers["ETag"], reply["data"]["etag"]))
+                    self.assertIn("has changed since it was read; hint: read it again", reply["error"])
+                self.assertEqual(200, self.status(self.rest, "GET", path))
+                self.assertEqual(204, self.status(self.rest, "DELETE", path, headers={"If-Match": now}))
+                self.assertEqual(404, self.status(self.rest, "DELETE", path, headers={"If-Match": now}))
+
+    def test_of_two_who_have_seen_the_same_one_changes_it(self):
+        group = f"/groups/{self.rest.post('/groups', {'name': 'of two'})['id']}"
+        seen = {"If-Match": self.rest.request("GET", group)[1]["ETag"]}
+        with ThreadPoolExecutor() as pool:
+            got = sorted(pool.map(lambda n: self.status(self.rest, "PATCH", group, {"name": f"of {n}"}, seen), range(8)))
+        self.assertEqual(204, got[0])
+        self.assertLessEqual(set(got[1:]), {409, 412})
+
+    def test_an_etag_tells_nothing_of_what_is_not_to_be_seen(self):
+        other = f"/users/{self.user('unseen')}"
+        self.user("guesser")
+        rest = self.signed_in("guesser")
+        for body in ({"name": "x"}, {"permission": "admin"}):
+            status, headers, reply = rest.request("PATCH", other, body, {"If-Match": '"guess"'})
+            self.assertEqual((403, None), (status, headers["ETag"]), reply)
+            self.assertNotIn("etag", reply.get("data", {}))
+        me = rest.request("GET", "/users/me")[1]["ETag"]
+        self.assertEqual(412, self.status(rest, "PATCH", "/users/me", {"password": PASSWORD}, {"If-Match": '"x"'}))
+        self.assertEqual(204, self.status(rest, "PATCH", "/users/me", {
+            "password": PASSWORD + "2", "oldPassword": PASSWORD}, {"If-Match": me}))
 
     def test_a_group_with_roles_is_the_administrators(self):
         clerk, other = self.user("clerk"), self.user("somebody else")
