@@ -44,9 +44,16 @@ struct http_reply *access_answer(const struct admin_ops *ops, struct http_reques
 				 const char *collection, const struct mu_uuid *id)
 {
 	struct admin_asker who = asker_of(r, user);
-	struct answer *an = mu_xcalloc(1, sizeof *an);
-	struct http_reply *reply = pending_new(r, &an->pending);
+	struct mu_error err = MU_ERROR_INIT;
+	struct http_reply *reply;
+	struct answer *an;
 
+	if (rest_is_trial(r))
+		return access_check(ops->access(ops->ctx), c, &err) < 0
+			   ? http_reply_error(r, &err, NULL)
+			   : http_reply_empty(r, 204);
+	an = mu_xcalloc(1, sizeof *an);
+	reply = pending_new(r, &an->pending);
 	an->collection = collection;
 	if (id)
 		an->id = *id;

@@ -5,7 +5,8 @@
 
 #include "aggregator/rest/reply.h"
 
-/* A change, with 204 or (`collection`) 201 and the id of what was made. */
+/* A change, with 204 or (`collection`) 201 and the id of what was made. A trial: 204, or why not.
+ */
 struct http_reply *access_answer(const struct admin_ops *ops, struct http_request *r,
 				 const struct rest_user *user, const struct access_change *c,
 				 const char *password, const char *action, const char *detail,

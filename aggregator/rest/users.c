@@ -288,7 +288,7 @@ ADMIN_HANDLER(users_update)
 	    (e.password && check_password(e.password, &err) < 0) ||
 	    need_admin_for(user, &c.user, &err) < 0)
 		return refuse(r, &err);
-	if (own_password)
+	if (own_password && !rest_is_trial(r)) /* whether the old one is right is not for trying */
 		return change_own(ops, r, user, &c, &e);
 	return access_answer(ops, r, user, &c, e.password, "user.update",
 			     edit_detail(r->arena, u, &c.user, &e), NULL, NULL);

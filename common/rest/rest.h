@@ -300,6 +300,7 @@ struct rest_route {
 	const char *right;   /* as struct rest_route_info has it */
 	struct http_reply *(*handle)(struct http_request *r, const struct rest_user *user,
 				     const char *id, void *ctx);
+	bool tries; /* it heeds rest_is_trial() */
 };
 void rest_add_routes(struct rest *rest, const struct rest_route *routes, size_t n_routes,
 		     void *ctx);
@@ -313,6 +314,9 @@ struct rest_etagged {
 };
 void rest_add_tagged(struct rest *rest, const struct rest_etagged *tagged, size_t n_tagged,
 		     void *ctx);
+/* dryRun=true: say whether it would be done, and do nothing. Where a route does not heed it the
+ * request is refused before its handler sees it. */
+bool rest_is_trial(struct http_request *r);
 /* GET's answer with such an object: its ETag, and 304 if the client has it already. */
 struct http_reply *rest_reply_tagged(struct http_request *r, const struct mu_value *object);
 

@@ -145,6 +145,31 @@ class AccessTest(AggregatorCase):
                 self.assertEqual(204, self.status(self.rest, "DELETE", path, headers={"If-Match": now}))
                 self.assertEqual(404, self.status(self.rest, "DELETE", path, headers={"If-Match": now}))
 
+    def test_a_trial_changes_nothing(self):
+        group = self.rest.post("/groups", {"name": "tried"})["id"]
+        user = self.user("tried")
+        role = self.rest.post("/acl-roles", {"name": "tried"})["id"]
+        before = [self.rest.get(f"/{what}?fields=*") for what in ("users", "groups", "acl-roles", "acl-privileges")]
+        for status, method, path, body in (
+                (204, "POST", "/users", {"name": "another"}), (409, "POST", "/users", {"name": "tried"}),
+                (422, "POST", "/users", {"name": "another", "permission": "emperor"}),
+                (204, "PATCH", f"/users/{user}", {"name": "renamed"}), (204, "DELETE", f"/users/{user}", None),
+                (204, "PUT", f"/groups/{group}/users/{user}", None), (404, "PUT", f"/groups/{group}/users/{role}", None),
+                (204, "DELETE", f"/groups/{group}", None), (404, "DELETE", f"/groups/{user}", None),
+                (204, "PUT", f"/acl-roles/{role}/groups/{group}", None),
+                (204, "PATCH", f"/acl-roles/{role}", {"description": "d"}),
+                (409, "PATCH", f"/acl-roles/{self.role('viewer')}", {"description": "d"}),
+                (204, "POST", "/acl-privileges", {"roleId": role, "resource": "vm", "action": "read", "effect": "allow"}),
+                (422, "POST", "/acl-privileges", {"roleId": role, "resource": "vm", "action": "fly", "effect": "allow"}),
+                (204, "POST", "/alarm-targets", {"name": "t", "type": "webhook", "url": "https://127.0.0.1:1/"}),
+                (400, "POST", "/users/me/authentication_tokens", {}), (400, "POST", "/join-tokens", {"name": "x"})):
+            with self.subTest(method=method, path=path, body=body):
+                got, _, reply = self.rest.request(method, path + "?dryRun=true", body)
+                self.assertEqual(status, got, reply)
+        self.assertEqual(before, [self.rest.get(f"/{what}?fields=*") for what in (
+            "users", "groups", "acl-roles", "acl-privileges")])
+        self.assertFalse([t for t in self.rest.get("/alarm-targets") if t["name"] == "t"])
+
     def test_of_two_who_have_seen_the_same_one_changes_it(self):
         group = f"/groups/{self.rest.post('/groups', {'name': 'of two'})['id']}"
         seen = {"If-Match": self.rest.request("GET", group)[1]["ETag"]}
