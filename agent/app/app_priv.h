@@ -172,6 +172,8 @@ int ops_check(struct app *app, const struct vm_id *id, const struct vm_request *
 	      struct mu_error *err);
 void ops_submit(struct app *app, const struct vm_id *id, const struct vm_request *request);
 void ops_cancel(struct app *app, const struct vm_id *id, const struct mu_uuid *task);
+/* Has it begun what goes on to its end whoever asks it to stop? */
+bool ops_goes_on(const struct app *app, const struct vm_id *id, const struct mu_uuid *task);
 /* The VM changed. */
 void ops_facts(struct app *app, const struct vm_id *id);
 /* What the last run died on goes on: VM_EVENT_CONTINUE or VM_EVENT_START_AGAIN. */

@@ -210,13 +210,20 @@ static void on_deadline(void *ctx)
 	cancel(c);
 }
 
+bool calls_goes_on(const struct app *app, const struct mu_uuid *task)
+{
+	const struct app_call *c = find(app, task);
+
+	return c && !c->finished && !c->handler->cancel;
+}
+
 void calls_cancel(struct app *app, const struct mu_uuid *task)
 {
 	struct app_call *c = find(app, task);
 
 	if (!c)
 		return;
-	if (!c->finished && !c->cancelled && !c->handler->cancel)
+	if (!c->cancelled && calls_goes_on(app, task))
 		app_call_say(c, true,
 			     "%s cannot be stopped once it has begun: it goes on to its end",
 			     c->method->name);

@@ -110,6 +110,8 @@ void calls_start(struct app *app, const struct mu_uuid *task, mu_msec deadline,
 		 void (*over)(struct app_call *c, const struct mu_error *err), void *arg);
 /* The task of a call that may have ended meanwhile. */
 void calls_cancel(struct app *app, const struct mu_uuid *task);
+/* Has it begun, and goes on to its end whoever asks it to stop? */
+bool calls_goes_on(const struct app *app, const struct mu_uuid *task);
 /* A value's text, "" when it is longer than CALL_VALUE_MAX. */
 void calls_value_text(const struct mu_value *value, char ret[static CALL_VALUE_MAX + 1]);
 /* Is its verdict to be asked for only when storage_settled()? */

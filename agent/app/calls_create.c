@@ -10,6 +10,7 @@
 #include "agent/app/seed.h"
 #include "agent/core/vm_new.h"
 #include "agent/import/import.h"
+#include "common/base/cut.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -253,7 +254,8 @@ static void make_disks(struct creating *k)
 					       .id = k->plan.seed_vdi,
 					       .path = k->seed.path};
 		(void)snprintf(item->name, sizeof item->name, "cloud-init of %.*s",
-			       MODEL_NAME_MAX - 16, k->plan.spec.config.name);
+			       (int)mu_cut_fit(k->plan.spec.config.name, MODEL_NAME_MAX - 16),
+			       k->plan.spec.config.name);
 	}
 	disk_set_start(set);
 }

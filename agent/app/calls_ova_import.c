@@ -13,6 +13,7 @@
 #include "agent/import/ovf.h"
 #include "agent/ova/archive.h"
 #include "agent/transfer/transfer.h"
+#include "common/base/cut.h"
 #include "common/log/log.h"
 #include "common/loop/job.h"
 
@@ -175,9 +176,10 @@ static int add_disk(struct importing *k, size_t i, struct mu_error *err)
 				       .object = k->call->object,
 				       .id = k->vdis[i],
 				       .size_bytes = d->capacity_bytes};
-	(void)snprintf(item->name, sizeof item->name, "%.*s %s",
-		       (int)(MODEL_NAME_MAX - sizeof k->plan.vdevs[i]), k->plan.spec.config.name,
-		       k->plan.vdevs[i]);
+	(void)snprintf(
+	    item->name, sizeof item->name, "%.*s %s",
+	    (int)mu_cut_fit(k->plan.spec.config.name, MODEL_NAME_MAX - sizeof k->plan.vdevs[i]),
+	    k->plan.spec.config.name, k->plan.vdevs[i]);
 	if (!*d->href)
 		return 0;
 	if (!m || m->length == 0)

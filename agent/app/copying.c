@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/app/copying.h"
 
+#include "common/base/cut.h"
 #include "common/log/log.h"
 
 #include <stdio.h>
@@ -95,7 +96,8 @@ void copying_disks(struct copying *k, const struct mu_uuid *sr,
 		if (sr)
 			item->sr = *sr;
 		(void)snprintf(item->name, sizeof item->name, "%.*s %s",
-			       (int)(MODEL_NAME_MAX - sizeof k->copy.disks[i].vdev),
+			       (int)mu_cut_fit(k->copy.spec.config.name,
+					       MODEL_NAME_MAX - sizeof k->copy.disks[i].vdev),
 			       k->copy.spec.config.name, k->copy.disks[i].vdev);
 	}
 	disk_set_start(set);

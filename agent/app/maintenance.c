@@ -5,6 +5,7 @@
  */
 #include "agent/app/app_priv.h"
 
+#include "common/base/cut.h"
 #include "common/json/json.h"
 #include "common/log/log.h"
 #include "common/os/clock.h"
@@ -41,7 +42,7 @@ static int decode(struct app *app, const struct mu_str *text, struct mu_error *e
 		app->maintenance.since = since->integer;
 	if (by)
 		(void)snprintf(app->maintenance.by, sizeof app->maintenance.by, "%.*s",
-			       MODEL_NAME_MAX, by);
+			       (int)mu_cut_fit(by, MODEL_NAME_MAX), by);
 	return 0;
 }
 

@@ -441,11 +441,23 @@ static void start_step(struct app *app, struct app_vm *vm, const struct vm_queue
 }
 
 /* What libxl cannot abort, and what is over before anybody could ask. */
-static void say_unstoppable(const struct app_step *s)
+static bool goes_on(const struct app_step *s)
 {
-	if (s->op.kind == HV_DESTROY || s->op.kind == HV_PAUSE || s->op.kind == HV_UNPAUSE)
-		tasks_say(s->app, &s->task, true,
-			  "this cannot be stopped once it has begun: it goes on to its end");
+	return s->op.done &&
+	       (s->op.kind == HV_DESTROY || s->op.kind == HV_PAUSE || s->op.kind == HV_UNPAUSE);
+}
+
+bool ops_goes_on(const struct app *app, const struct vm_id *id, const struct mu_uuid *task)
+{
+	const struct app_vm *vm = find(app, id);
+	const struct app_step *s = vm ? vm->step : NULL;
+
+	if (!s || !mu_uuid_equal(&s->task, task))
+		return false;
+	if (s->step == VM_STEP_CALL)
+		return calls_goes_on(app, task);
+	/* Of more steps, those that follow need not begin. */
+	return goes_on(s) && vm->queue.step + 1 == vm->queue.n_steps;
 }
 
 static void cancel_step(struct app_vm *vm, uint32_t serial)
@@ -457,7 +469,10 @@ static void cancel_step(struct app_vm *vm, uint32_t serial)
 	if (s->step == VM_STEP_CALL) {
 		calls_cancel(s->app, &s->task);
 	} else if (s->op.done) {
-		say_unstoppable(s);
+		if (goes_on(s))
+			tasks_say(s->app, &s->task, true,
+				  "this cannot be stopped once it has begun: it goes on to its "
+				  "end");
 		hv_op_cancel(&s->op);
 	} else {
 		disks_use_cancel(&s->disks);

@@ -16,6 +16,7 @@
 #include "agent/app/snapshot.h"
 
 #include "agent/app/app_priv.h"
+#include "common/base/cut.h"
 #include "common/log/log.h"
 #include "common/os/clock.h"
 
@@ -291,7 +292,8 @@ void snapshot_start(struct snapshot *s)
 		s->disks.list[i].vdi = copy->disks[i].from;
 		s->disks.list[i].id = copy->disks[i].to;
 		(void)snprintf(s->disks.list[i].name, sizeof s->disks.list[i].name, "%.*s %s",
-			       (int)(MODEL_NAME_MAX - sizeof copy->disks[i].vdev),
+			       (int)mu_cut_fit(copy->spec.config.name,
+					       MODEL_NAME_MAX - sizeof copy->disks[i].vdev),
 			       copy->spec.config.name, copy->disks[i].vdev);
 	}
 	s->disks.done = on_prepared;

@@ -140,6 +140,16 @@ struct vm_loader {
 	size_t n_damaged;
 };
 
+/* An older file can have a backend beside a VDI: it meant nothing then. */
+static void drop_idle_backends(struct mu_value *v)
+{
+	struct mu_value *disks = mu_value_find(v, "disks");
+
+	for (struct mu_value *d = disks ? disks->first : NULL; d; d = d->next)
+		if (d->kind == MU_VALUE_OBJECT && mu_value_get(d, "vdi"))
+			mu_value_remove(d, "backend");
+}
+
 static int read_vm(const char *path, const char *name, struct vm_spec *spec, struct mu_error *err)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
@@ -151,6 +161,7 @@ static int read_vm(const char *path, const char *name, struct vm_spec *spec, str
 		return MU_FAILED;
 	if (mu_json_read(a, text.data ? text.data : "", text.len, &v, err) < 0)
 		return MU_FAILED;
+	drop_idle_backends(v);
 	if (vm_spec_decode(v, spec, err) < 0)
 		return MU_FAILED;
 	mu_uuid_format(&spec->config.id.uuid, uuid);

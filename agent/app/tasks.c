@@ -337,6 +337,11 @@ int app_task_abort(struct app *app, const struct mu_uuid *id, struct mu_error *e
 	if (t->model.status != TASK_PENDING)
 		return mu_error_set(err, MU_E_STATE, "the task has ended already: %s",
 				    task_status_name(t->model.status));
+	if (mu_uuid_is_nil(&t->model.vm.uuid) ? calls_goes_on(app, id)
+					      : ops_goes_on(app, &t->model.vm, id))
+		return mu_error_set(err, MU_E_STATE,
+				    "this cannot be stopped once it has begun: it goes on to its "
+				    "end; hint: wait for the task");
 	request_abort(app, t);
 	return 0;
 }

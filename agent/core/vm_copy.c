@@ -7,6 +7,7 @@
  */
 #include "agent/core/vm_copy.h"
 
+#include "common/base/cut.h"
 #include "common/base/str.h"
 
 #include <stdio.h>
@@ -47,8 +48,8 @@ static void name_after(char ret[static MODEL_NAME_MAX + 1], const char *name, co
 {
 	char all[2 * MODEL_NAME_MAX + 2];
 
-	(void)snprintf(all, sizeof all, "%.*s%s", (int)(MODEL_NAME_MAX - strlen(suffix)), name,
-		       suffix);
+	(void)snprintf(all, sizeof all, "%.*s%s",
+		       (int)mu_cut_fit(name, MODEL_NAME_MAX - strlen(suffix)), name, suffix);
 	mu_utf8_sanitize(ret, MODEL_NAME_MAX, all, strlen(all));
 }
 

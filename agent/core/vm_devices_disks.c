@@ -365,7 +365,7 @@ static int plan_insert(struct vm_devices_job *j, struct mu_error *err)
 		return MU_FAILED;
 	d = *drive;
 	(void)mu_uuid_parse(mu_value_as_string(mu_value_get(j->args, "VDI")), &d.vdi);
-	d.path[0] = '\0';
+	d.path[0] = d.backend[0] = '\0';
 	memcpy(d.format, "raw", sizeof "raw");
 	return change_cd(j, &d, HV_CD_INSERT, err);
 }

@@ -83,7 +83,8 @@ int vm_new_install(struct vm_new *n, const struct mu_value *install, struct mu_e
 	if (!(drive = find_drive(&n->spec.config, err)))
 		return MU_FAILED;
 	drive->vdi = vdi;
-	drive->path[0] = '\0';
+	drive->path[0] = drive->backend[0] = '\0';
+	memcpy(drive->format, "raw", sizeof "raw");
 	if (n->spec.config.type == VM_TYPE_HVM)
 		set_boot_order(n, 'd');
 	return 0;

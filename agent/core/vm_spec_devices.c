@@ -60,6 +60,9 @@ static int check_source(const struct hv_disk *d, size_t at, struct mu_error *err
 	if (vdi && strcmp(d->format, "raw") != 0)
 		return invalid(err, "disks", at, "format",
 			       "excludes vdi; hint: a VDI's repository says what it is");
+	if (vdi && *d->backend)
+		return invalid(err, "disks", at, "backend",
+			       "excludes vdi; hint: a VDI's repository says by what it is served");
 	if (!vdi && !*d->path && !d->cdrom)
 		return invalid(err, "disks", at, "path",
 			       "must not be empty; hint: only a cdrom drive may be, or a disk with "

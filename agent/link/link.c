@@ -11,6 +11,7 @@
 #include "agent/link/link_priv.h"
 
 #include "common/base/assert.h"
+#include "common/base/cut.h"
 #include "common/base/map.h"
 #include "common/log/log.h"
 #include "common/os/random.h"
@@ -251,7 +252,8 @@ static void on_end(struct rpc_stream *s, int grpc_status, const char *text, void
 	}
 	if (link->state == LINK_LIVE)
 		lived = mu_loop_now(link->loop) - link->live_since + 1;
-	(void)snprintf(why, sizeof why, "%.300s (gRPC status %d)", text, grpc_status);
+	(void)snprintf(why, sizeof why, "%.*s (gRPC status %d)", (int)mu_cut_fit(text, 300), text,
+		       grpc_status);
 	log_trouble(link, lived ? "disconnected" : "aggregator not reachable", why);
 	wait_for(link, backoff_next(&link->backoff, lived));
 }

@@ -36,8 +36,8 @@ struct request {
 	struct mu_link link;
 	struct users *users;
 	struct access_change change;
-	struct access_user *before; /* of ACCESS_USER_PUT: as it has to be still; NULL: a new one */
-	const char *action;         /* static */
+	void *before;       /* of what is put: as it has to be still; NULL: a new one */
+	const char *action; /* static */
 	char who[MODEL_NAME_MAX + 1];
 	char from[64];
 	char *detail;
@@ -174,18 +174,44 @@ static void on_stored(void *ctx, const struct mu_error *err)
 	finish(rq, err);
 }
 
+/* What is there now of what a change puts; NULL: nothing, or it puts nothing over another. */
+static const void *put_over(const struct access *a, const struct access_change *c, size_t *ret_size)
+{
+	switch (c->verb) {
+	case ACCESS_USER_PUT:
+		*ret_size = sizeof c->user;
+		return access_user_find(a, &c->user.id);
+	case ACCESS_GROUP_PUT:
+		*ret_size = sizeof c->group;
+		return access_group_find(a, &c->group.id);
+	case ACCESS_ROLE_PUT:
+		*ret_size = sizeof c->role;
+		return access_role_find(a, &c->role.id);
+	case ACCESS_PRIVILEGE_PUT:
+		*ret_size = sizeof c->privilege;
+		return access_privilege_find(a, &c->privilege.id);
+	case ACCESS_USER_DELETE:
+	case ACCESS_GROUP_DELETE:
+	case ACCESS_ROLE_DELETE:
+	case ACCESS_ROLE_COPY:
+	case ACCESS_PRIVILEGE_DELETE:
+	case ACCESS_LINK:
+	case ACCESS_UNLINK:
+		return NULL;
+	}
+	mu_assert_unreachable();
+}
+
 static int check(const struct request *rq, struct mu_error *err)
 {
 	const struct access_change *c = &rq->change;
-	const struct access_user *now =
-	    c->verb == ACCESS_USER_PUT ? access_user_find(rq->users->access, &c->user.id) : NULL;
+	size_t size = 0;
+	const void *now = put_over(rq->users->access, c, &size);
 
 	if (rq->before && !now)
-		return mu_error_set(err, MU_E_NOT_FOUND, "no such user");
-	if (rq->before && memcmp(now, rq->before, sizeof *now) != 0)
-		return mu_error_set(err, MU_E_STATE,
-				    "user \"%s\" was changed meanwhile; hint: try again",
-				    now->name);
+		return mu_error_set(err, MU_E_NOT_FOUND, "it was deleted meanwhile");
+	if (rq->before && memcmp(now, rq->before, size) != 0)
+		return mu_error_set(err, MU_E_STATE, "it was changed meanwhile; hint: try again");
 	return access_check(rq->users->access, c, err);
 }
 
@@ -252,13 +278,13 @@ static struct request *request_new(struct users *u, const struct access_change *
 				   const char *detail, admin_done done, void *arg)
 {
 	struct request *rq = mu_xcalloc(1, sizeof *rq);
-	const struct access_user *now =
-	    c->verb == ACCESS_USER_PUT ? access_user_find(u->access, &c->user.id) : NULL;
+	size_t size = 0;
+	const void *now = put_over(u->access, c, &size);
 
 	users_busy(u);
 	rq->users = u;
 	rq->change = *c;
-	rq->before = now ? mu_xmemdup(now, sizeof *now) : NULL;
+	rq->before = now ? mu_xmemdup(now, size) : NULL;
 	rq->action = action;
 	mu_utf8_sanitize(rq->who, sizeof rq->who - 1, who->user, strlen(who->user));
 	mu_utf8_sanitize(rq->from, sizeof rq->from - 1, who->from, strlen(who->from));

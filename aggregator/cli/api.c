@@ -269,6 +269,16 @@ static int send_patiently(struct cli_api *api, struct api_call *c, bool again, s
 
 /* --- calls --- */
 
+void cli_api_try(struct cli_api *api)
+{
+	api->tries = true;
+}
+
+static const char *with_trial(struct mu_arena *a, const char *path)
+{
+	return mu_arena_printf(a, "%s%cdryRun=true", path, strchr(path, '?') ? '&' : '?');
+}
+
 /* A trial is the server's own dry run. */
 static bool is_only_shown(const struct cli_api *api, const char *method, const char *path)
 {
@@ -298,6 +308,8 @@ static int call(struct cli_api *api, struct mu_arena *a, const char *method, con
 	struct api_call c;
 	int r;
 
+	if (api->tries && !reads)
+		path = with_trial(a, path);
 	if (is_only_shown(api, method, path))
 		return show(method, path, body, err);
 	api_call_init(&c, api, method, keyed ? with_key(a, path) : path, body);

@@ -42,6 +42,10 @@ int cli_api_call(struct cli_api *api, struct mu_arena *a, const char *method, co
 		 const struct mu_value *body, const struct mu_value **ret_body,
 		 struct mu_error *err);
 
+/* From now on the server is asked whether it would do what is to be changed, and does nothing
+ * (dryRun=true); also in a dry run. What it would refuse fails as ever. */
+void cli_api_try(struct cli_api *api);
+
 enum { CLI_API_ETAG_TEXT = 80 };
 /* GET of one object, with its ETag, "" where it has none. */
 int cli_api_look(struct cli_api *api, struct mu_arena *a, const char *path,

@@ -13,6 +13,7 @@ struct cli_api {
 	char *base;          /* "https://host:port", no slash at the end */
 	char *authorization; /* "Bearer ...", or NULL */
 	bool answered;       /* there is a server, or was a moment ago */
+	bool tries;          /* changes are only tried */
 };
 
 struct api_call {

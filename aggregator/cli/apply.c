@@ -2,7 +2,7 @@
 /*
  * `apply -f FILE`: what is there is compared with what is declared, the difference is shown, and
  * made so. A mistake in the file, or an object that cannot be looked at, ends it before anything is
- * changed. A second run finds nothing to do.
+ * changed. A second run finds nothing to do. A dry run asks the server whether it would do it.
  */
 #include "aggregator/cli/declare.h"
 #include "aggregator/cli/verbs.h"
@@ -14,11 +14,21 @@
 
 enum { LOOK_EVERY_MS = 100, LOOK_FOR_MS = 10000 };
 
-enum outcome { SAME, TO_CREATE, TO_CHANGE, CREATED, CHANGED, FAILED, _OUTCOME_COUNT };
+enum outcome {
+	SAME,
+	TO_CREATE,
+	TO_CHANGE,
+	CREATED,
+	CHANGED,
+	FAILED,
+	REFUSED, /* of a trial */
+	_OUTCOME_COUNT
+};
 
 static const char *const outcome_names[_OUTCOME_COUNT] = {
     [SAME] = "same",       [TO_CREATE] = "to create", [TO_CHANGE] = "to change",
     [CREATED] = "created", [CHANGED] = "changed",     [FAILED] = "failed",
+    [REFUSED] = "refused",
 };
 
 struct plan {
@@ -161,6 +171,50 @@ static void carry_out(struct cli_declare *d, struct plan *p)
 	}
 }
 
+/* --- would it be done? --- */
+
+/* What names something that this file makes before can be tried only when that is there. */
+static bool may_come(const struct plan *plans, const struct plan *p)
+{
+	for (; plans < p; plans++)
+		if (plans->outcome == TO_CREATE)
+			return true;
+	return false;
+}
+
+static int try_out(struct cli_declare *d, struct plan *plans, struct plan *p)
+{
+	int r = CLI_OK;
+
+	if (p->outcome == TO_CREATE)
+		r = cli_declare_create(d, p->doc);
+	else if (p->outcome == TO_CHANGE)
+		r = cli_declare_change(d, p->doc->kind, &p->found, &p->diff, seen_of(d->cli, p),
+				       NULL);
+	if (r == CLI_NOT_FOUND && may_come(plans, p)) {
+		(void)fprintf(stderr, "muster: %s %s: not tried: it names what is made before it\n",
+			      p->doc->kind->noun, p->doc->name);
+		r = CLI_OK;
+	}
+	return r;
+}
+
+/* CLI_DIFFERS, unless the server would refuse something. */
+static int try_all_out(struct cli_declare *d, struct plan *plans, size_t n)
+{
+	int *exits = mu_arena_calloc(d->cli->arena, n, sizeof *exits);
+	int r;
+
+	cli_api_try(d->cli->api);
+	for (size_t i = 0; i < n; i++)
+		exits[i] = try_out(d, plans, &plans[i]);
+	for (size_t i = 0; i < n; i++)
+		if (exits[i] != CLI_OK)
+			plans[i].outcome = REFUSED;
+	r = cli_exit_together(exits, n);
+	return r == CLI_OK ? CLI_DIFFERS : r;
+}
+
 /* For programs. */
 static struct mu_value *changes_of(struct cli *cli, const struct cli_diff *diff)
 {
@@ -258,8 +312,10 @@ int cli_apply(struct cli *cli, int argc, char **argv)
 		return CLI_FAILED;
 	if (count(plans, n, SAME) == n)
 		return is_table(cli) ? CLI_OK : print(cli, plans, n);
-	if (cli->options.dry_run)
-		return is_table(cli) || print(cli, plans, n) == CLI_OK ? CLI_DIFFERS : CLI_FAILED;
+	if (cli->options.dry_run) {
+		r = try_all_out(&d, plans, n);
+		return is_table(cli) || print(cli, plans, n) == CLI_OK ? r : CLI_FAILED;
+	}
 	r = cli_confirm(cli, "Make it so?");
 	return r == CLI_OK ? carry_all_out(&d, plans, n) : r;
 }

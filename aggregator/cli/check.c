@@ -15,6 +15,8 @@ enum level { ERROR, WARNING, NOTE, _LEVEL_COUNT };
 struct check {
 	struct mu_arena *arena;
 	const struct cli_fleet *fleet;
+	struct mu_map *hosts; /* id -> the host */
+	struct mu_map *vms;   /* id -> the VM */
 	struct mu_value *found[_LEVEL_COUNT];
 };
 
@@ -39,8 +41,9 @@ static int64_t number_of(const struct mu_value *object, const char *path)
 	return v && v->kind == MU_VALUE_INT ? v->integer : 0;
 }
 
-static void add(struct check *c, enum level level, const char *kind, const char *object,
-		const char *finding)
+/* `host` NULL: of nothing that has a host. */
+static void add_on(struct check *c, enum level level, const char *kind, const char *object,
+		   const char *host, const char *finding)
 {
 	static const char *const names[_LEVEL_COUNT] = {
 	    [ERROR] = "error", [WARNING] = "warning", [NOTE] = "note"};
@@ -49,7 +52,47 @@ static void add(struct check *c, enum level level, const char *kind, const char 
 	mu_value_set_string(c->arena, one, "level", names[level]);
 	mu_value_set_string(c->arena, one, "kind", kind);
 	mu_value_set_string(c->arena, one, "object", object);
+	if (host)
+		mu_value_set_string(c->arena, one, "host", host);
 	mu_value_set_string(c->arena, one, "finding", finding);
+}
+
+static void add(struct check *c, enum level level, const char *kind, const char *object,
+		const char *finding)
+{
+	add_on(c, level, kind, object, NULL, finding);
+}
+
+static struct mu_map *by_id(const struct mu_value *list)
+{
+	struct mu_map *map = mu_map_new();
+
+	mu_value_each(o, list)(void) mu_map_put_str(map, text_of(o, "id"), (void *)(uintptr_t)o);
+	return map;
+}
+
+/* The host's name, or its id when it is not known. */
+static const char *host_of(const struct check *c, const struct mu_value *vm)
+{
+	const char *id = mu_value_as_string(mu_value_get(vm, "$container"));
+	const struct mu_value *host = id ? mu_map_find_str(c->hosts, id) : NULL;
+
+	return host ? text_of(host, "name_label") : id;
+}
+
+static void add_vm(struct check *c, enum level level, const struct mu_value *vm,
+		   const char *finding)
+{
+	add_on(c, level, "vm", text_of(vm, "name_label"), host_of(c, vm), finding);
+}
+
+/* "web on xen7" */
+static const char *vm_in_words(const struct check *c, const struct mu_value *vm)
+{
+	const char *host = host_of(c, vm);
+
+	return mu_arena_printf(c->arena, "%s%s%s", text_of(vm, "name_label"), host ? " on " : "",
+			       host ? host : "");
 }
 
 /* --- hosts --- */
@@ -129,30 +172,40 @@ static void check_vms(struct check *c)
 
 	mu_value_each(vm, c->fleet->vms)
 	{
-		const char *name = text_of(vm, "name_label");
 		bool managed = !is_so(vm, "managed", false);
+		const struct mu_value *other;
 
 		if (!managed)
-			add(c, NOTE, "vm", name,
-			    "somebody else made it; hint: muster vm adopt, and it is looked after");
+			add_vm(c, NOTE, vm,
+			       "somebody else made it; hint: muster vm adopt, and it is looked "
+			       "after");
 		if (is_so(vm, "pending", true))
-			add(c, NOTE, "vm", name, "changes wait until it is started anew");
+			add_vm(c, NOTE, vm, "changes wait until it is started anew");
 		if (managed && is_so(vm, "auto_poweron", true) &&
 		    mu_str_equal(text_of(vm, "power_state"), "Halted"))
-			add(c, NOTE, "vm", name, "it starts with its host, but is halted now");
-		if (managed && mu_map_put_str(names, name, (void *)(uintptr_t)vm))
-			add(c, NOTE, "vm", name, "another VM has the same name");
+			add_vm(c, NOTE, vm, "it starts with its host, but is halted now");
+		other = managed ? mu_map_put_str(names, text_of(vm, "name_label"),
+						 (void *)(uintptr_t)vm)
+				: NULL;
+		if (other)
+			add_vm(c, NOTE, vm,
+			       mu_arena_printf(c->arena, "another VM has the same name: %s, id %s",
+					       vm_in_words(c, other), text_of(other, "id")));
 	}
 }
 
-static const char *vm_name(const struct cli_fleet *fleet, const char *id)
+/* The VM that a card is of; one that only its card tells of has no name. */
+static const struct mu_value *vm_of(struct check *c, const struct mu_value *vif)
 {
-	mu_value_each(vm, fleet->vms)
-	{
-		if (mu_str_equal(text_of(vm, "id"), id))
-			return text_of(vm, "name_label");
-	}
-	return id;
+	const char *id = text_of(vif, "$VM");
+	const struct mu_value *vm = mu_map_find_str(c->vms, id);
+	struct mu_value *unknown;
+
+	if (vm)
+		return vm;
+	unknown = mu_value_object(c->arena);
+	mu_value_set_string(c->arena, unknown, "name_label", id);
+	return unknown;
 }
 
 /* Two of one network; elsewhere it does no harm. */
@@ -167,10 +220,10 @@ static void check_addresses(struct check *c)
 		const struct mu_value *other = mu_map_put_str(seen, key, (void *)(uintptr_t)vif);
 
 		if (other)
-			add(c, ERROR, "vm", vm_name(c->fleet, text_of(vif, "$VM")),
-			    mu_arena_printf(c->arena, "card %s has the address %s, as %s has",
-					    text_of(vif, "device"), text_of(vif, "MAC"),
-					    vm_name(c->fleet, text_of(other, "$VM"))));
+			add_vm(c, ERROR, vm_of(c, vif),
+			       mu_arena_printf(c->arena, "card %s has the address %s, as %s has",
+					       text_of(vif, "device"), text_of(vif, "MAC"),
+					       vm_in_words(c, vm_of(c, other))));
 	}
 }
 
@@ -221,6 +274,8 @@ struct mu_value *cli_check(struct mu_arena *a, const struct cli_fleet *fleet)
 	struct mu_value *all = mu_value_list(a);
 	struct check c = {.arena = a, .fleet = fleet};
 
+	c.hosts = by_id(fleet->hosts);
+	c.vms = by_id(fleet->vms);
 	for (int i = 0; i < _LEVEL_COUNT; i++)
 		c.found[i] = mu_value_list(a);
 	check_hosts(&c);
@@ -230,5 +285,7 @@ struct mu_value *cli_check(struct mu_arena *a, const struct cli_fleet *fleet)
 	check_rest(&c);
 	for (int i = 0; i < _LEVEL_COUNT; i++)
 		mu_value_each(one, c.found[i]) mu_value_push(all, mu_value_copy(a, one));
+	mu_map_free(c.hosts);
+	mu_map_free(c.vms);
 	return all;
 }

@@ -19,7 +19,8 @@ struct cli_fleet {
 	const struct mu_value *audit; /* the answer of /audit/verify */
 };
 
-/* [{level, kind, object, finding}]: "error", "warning" or "note", the worst first. */
+/* [{level, kind, object, host, finding}]: "error", "warning" or "note", the worst first; `host` of
+ * VMs, since two may have one name. */
 struct mu_value *cli_check(struct mu_arena *a, const struct cli_fleet *fleet);
 
 #endif

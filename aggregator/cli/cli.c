@@ -50,6 +50,13 @@ int cli_fail(const struct mu_error *err)
 	return (int)cli_exit_of(err->code);
 }
 
+enum cli_resolve_care cli_care(const struct cli *cli)
+{
+	bool destroys = (cli->verb->groups & CLI_OPT_SURE) || cli->options.force;
+
+	return destroys ? CLI_RESOLVE_SURE : CLI_RESOLVE_EASY;
+}
+
 int cli_exit_together(const int *exits, size_t n)
 {
 	size_t n_ok = 0;

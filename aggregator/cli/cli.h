@@ -9,6 +9,7 @@
 #include "aggregator/cli/api.h"
 #include "aggregator/cli/options.h"
 #include "aggregator/cli/render.h"
+#include "aggregator/cli/resolve.h"
 
 enum cli_exit {
 	CLI_OK = 0,
@@ -80,6 +81,8 @@ int cli_find_id(struct cli *cli, const char *collection, const char *ref, const 
 /* Does the person at the terminal say yes, or does --yes? CLI_OK, or the exit code of not doing it.
  */
 int cli_confirm(struct cli *cli, const char *question);
+/* How well the objects of this command have to be named: what destroys them takes whole names. */
+enum cli_resolve_care cli_care(const struct cli *cli);
 /* Is stderr somebody's terminal? */
 bool cli_is_watched(void);
 

@@ -9,6 +9,7 @@
 #include "aggregator/cli/resolve.h"
 #include "aggregator/cli/terminal.h"
 #include "aggregator/cli/verbs.h"
+#include "common/base/cut.h"
 #include "common/base/str.h"
 #include "common/http/ws_client.h"
 #include "common/loop/poll.h"
@@ -47,6 +48,7 @@ static void say(struct console *c, int exit, const char *text)
 {
 	c->exit = exit;
 	(void)snprintf(c->last_words, sizeof c->last_words, "%s", text);
+	mu_cut_mend(c->last_words);
 }
 
 /* What the VM says. Waiting here is what holds the server back. */
@@ -197,7 +199,7 @@ static int find(struct cli *cli, const char *ref, const struct mu_value **ret_vm
 
 	if (r == CLI_OK)
 		r = cli_get(cli, "/rest/v0/hosts?fields=id,name_label", &hosts);
-	if (r == CLI_OK && cli_resolve_vm(vms, hosts, ref, ret_vm, &err) < 0)
+	if (r == CLI_OK && cli_resolve_vm(vms, hosts, ref, cli_care(cli), ret_vm, &err) < 0)
 		r = cli_fail(&err);
 	return r;
 }

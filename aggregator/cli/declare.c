@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An object is changed only as it was seen. Where it has an ETag, that goes with the change: what
- * the declaration is about is compared with the very state that the server then accepts or refuses.
- * Others are read once more right before.
+ * An object is changed only as it was seen. Its ETag goes with the change: what the declaration is
+ * about is compared with the very state that the server then accepts or refuses.
  */
 #include "aggregator/cli/declare.h"
 
@@ -60,7 +59,7 @@ static const char *path_of(struct cli_declare *d, const struct cli_kind *kind, c
 	return mu_arena_printf(d->cli->arena, "/rest/v0/%s/%s", kind->collection, id);
 }
 
-/* `listed` is whole where there are no ETags. */
+/* `listed` is whole of the aggregator's own objects. */
 static int read_found(struct cli_declare *d, const struct cli_kind *kind,
 		      const struct mu_value *listed, struct cli_found *ret, struct mu_error *err)
 {
@@ -98,7 +97,7 @@ static int host_of(struct cli_declare *d, const struct cli_document *doc, const 
 	if (!doc->host)
 		return 0;
 	if (list(d, "/rest/v0/hosts?fields=id,name_label", &hosts, err) < 0 ||
-	    cli_resolve(hosts, "host", doc->host, &host, err) < 0)
+	    cli_resolve(hosts, "host", doc->host, cli_care(d->cli), &host, err) < 0)
 		return MU_FAILED;
 	*ret_id = text_of(host, "id");
 	return 0;
@@ -151,8 +150,9 @@ int cli_declare_find_ref(struct cli_declare *d, const struct cli_kind *kind, con
 		if (!kind->tagged)
 			mu_value_set_string(d->cli->arena, o, "name_label",
 					    text_of(o, kind->label));
-	if ((strcmp(kind->noun, "vm") == 0 ? cli_resolve_vm(named, hosts, ref, &found, err)
-					   : cli_resolve(named, kind->noun, ref, &found, err)) < 0)
+	if ((strcmp(kind->noun, "vm") == 0
+		 ? cli_resolve_vm(named, hosts, ref, cli_care(d->cli), &found, err)
+		 : cli_resolve(named, kind->noun, ref, cli_care(d->cli), &found, err)) < 0)
 		return MU_FAILED;
 	return read_found(d, kind, found, ret, err);
 }

@@ -167,7 +167,7 @@ int cli_host_show(struct cli *cli, int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		struct mu_error err = MU_ERROR_INIT;
 
-		if (cli_resolve(list, "host", argv[i], &host, &err) < 0)
+		if (cli_resolve(list, "host", argv[i], cli_care(cli), &host, &err) < 0)
 			exits[i] = cli_fail(&err);
 		else
 			show_one(cli, &out, &render, host);

@@ -20,7 +20,7 @@ static int find_path(struct cli *cli, const char *ref, const char *what, const c
 
 	if (r != CLI_OK)
 		return r;
-	if (cli_resolve(list, "host", ref, &host, &err) < 0)
+	if (cli_resolve(list, "host", ref, cli_care(cli), &host, &err) < 0)
 		return cli_fail(&err);
 	*ret_path = mu_arena_printf(cli->arena, "/rest/v0/hosts/%s/%s",
 				    mu_value_as_string(mu_value_get(host, "id")), what);

@@ -19,7 +19,7 @@ static int find(struct cli *cli, const struct cli_named *n, const char *ref,
 	for (struct mu_value *o = named->first; o; o = o->next)
 		mu_value_set_string(cli->arena, o, "name_label",
 				    mu_value_as_string(mu_value_get(o, "name")));
-	if (cli_resolve(named, n->noun, ref, ret, err) < 0)
+	if (cli_resolve(named, n->noun, ref, cli_care(cli), ret, err) < 0)
 		return MU_FAILED;
 	mu_value_remove((struct mu_value *)(uintptr_t)*ret, "name_label");
 	return 0;

@@ -295,7 +295,7 @@ int cli_object_show(struct cli *cli, int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		struct mu_error err = MU_ERROR_INIT;
 
-		if (cli_resolve(list, kind->noun, argv[i], &object, &err) < 0) {
+		if (cli_resolve(list, kind->noun, argv[i], cli_care(cli), &object, &err) < 0) {
 			exits[i] = cli_fail(&err);
 			continue;
 		}

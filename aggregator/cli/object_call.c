@@ -107,7 +107,7 @@ int cli_find_id(struct cli *cli, const char *collection, const char *ref, const 
 		mu_arena_printf(cli->arena, "/rest/v0/%s?fields=id,name_label", collection), NULL,
 		&list, err) < 0 ||
 	    cli_resolve(list, mu_arena_printf(cli->arena, "%.*s", (int)noun, collection), ref,
-			&object, err) < 0)
+			cli_care(cli), &object, err) < 0)
 		return MU_FAILED;
 	*ret_id = mu_value_as_string(mu_value_get(object, "id"));
 	return 0;

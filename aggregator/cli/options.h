@@ -36,6 +36,7 @@ enum {
 	CLI_OPT_FILE = 1 << 17,
 	CLI_OPT_CONFIRM = 1 << 18,
 	CLI_OPT_WATCH = 1 << 19,
+	CLI_OPT_SURE = 1 << 20, /* no option: it destroys, so objects are named whole */
 };
 
 struct cli_options {

@@ -49,7 +49,7 @@ static int find_id(struct cli *cli, const char *ref, const char **ret_id)
 	r = cli_get(cli, "/rest/v0/tasks?fields=id", &list);
 	if (r != CLI_OK)
 		return r;
-	if (cli_resolve(list, "task", ref, &found, &err) < 0)
+	if (cli_resolve(list, "task", ref, cli_care(cli), &found, &err) < 0)
 		return cli_fail(&err);
 	*ret_id = mu_value_as_string(mu_value_get(found, "id"));
 	return *ret_id ? CLI_OK : CLI_FAILED;

@@ -73,7 +73,7 @@ static int find(struct cli *cli, const char *ref, const char **ret_id, struct mu
 		mu_value_set_string(cli->arena, o, "name_label",
 				    mu_value_as_string(mu_value_get(o, "description")));
 	}
-	if (cli_resolve(named, "token", ref, &token, err) < 0)
+	if (cli_resolve(named, "token", ref, cli_care(cli), &token, err) < 0)
 		return MU_FAILED;
 	*ret_id = mu_value_as_string(mu_value_get(token, "id"));
 	return 0;

@@ -10,6 +10,7 @@
 #include "aggregator/cli/terminal.h"
 #include "aggregator/cli/top_view.h"
 #include "aggregator/cli/verbs.h"
+#include "common/base/cut.h"
 #include "common/os/clock.h"
 
 #include <errno.h>
@@ -111,11 +112,12 @@ static void say_status(struct top *t)
 
 	if (t->at && gmtime_r(&at, &tm))
 		(void)strftime(when, sizeof when, "%H:%M:%S", &tm);
-	(void)snprintf(t->status, sizeof t->status, "%sZ, by %s%s%s%s%s%s%.200s", when,
+	(void)snprintf(t->status, sizeof t->status, "%sZ, by %s%s%s%s%s%s%s", when,
 		       orders[t->view.sort], t->view.reverse ? ", least first" : "",
 		       t->typing || t->text[0] ? "; /" : "", t->text, t->typing ? "_" : "",
 		       t->trouble.code != MU_E_NONE ? "; no answer: " : "",
 		       t->trouble.code != MU_E_NONE ? t->trouble.text : "");
+	mu_cut_mend(t->status);
 	t->view.status = t->status;
 }
 

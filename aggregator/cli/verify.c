@@ -6,9 +6,9 @@
 #include <string.h>
 
 static const struct cli_column columns[] = {
-    {"LEVEL", "level", CLI_CELL_TEXT, false},   {"KIND", "kind", CLI_CELL_TEXT, false},
-    {"OBJECT", "object", CLI_CELL_TEXT, false}, {"FINDING", "finding", CLI_CELL_TEXT, false},
-    {NULL, NULL, CLI_CELL_TEXT, false},
+    {"LEVEL", "level", CLI_CELL_TEXT, false},     {"KIND", "kind", CLI_CELL_TEXT, false},
+    {"OBJECT", "object", CLI_CELL_TEXT, false},   {"HOST", "host", CLI_CELL_TEXT, false},
+    {"FINDING", "finding", CLI_CELL_TEXT, false}, {NULL, NULL, CLI_CELL_TEXT, false},
 };
 
 /* What is not served here (an agent has no audit log) is not looked at; what may not be read is

@@ -79,7 +79,7 @@ static int choose(struct cli *cli, const struct cli_render *render, const struct
 	struct mu_error err = MU_ERROR_INIT;
 
 	if (cli->options.host &&
-	    cli_resolve(inv->hosts, "host", cli->options.host, &host, &err) < 0)
+	    cli_resolve(inv->hosts, "host", cli->options.host, cli_care(cli), &host, &err) < 0)
 		return cli_fail(&err);
 	mu_value_each(vm, inv->vms)
 	{
@@ -131,7 +131,7 @@ int cli_vm_show(struct cli *cli, int argc, char **argv)
 	for (int i = 0; i < argc; i++) {
 		struct mu_error err = MU_ERROR_INIT;
 
-		if (cli_resolve_vm(inv.vms, inv.hosts, argv[i], &vm, &err) < 0) {
+		if (cli_resolve_vm(inv.vms, inv.hosts, argv[i], cli_care(cli), &vm, &err) < 0) {
 			exits[i] = cli_fail(&err);
 			continue;
 		}
@@ -154,7 +154,7 @@ int cli_find_vm(struct cli *cli, const char *ref, const struct mu_value **ret_vm
 	    cli_api_call(cli->api, cli->arena, "GET", "/rest/v0/hosts?fields=id,name_label", NULL,
 			 &inv.hosts, err) < 0)
 		return MU_FAILED;
-	return cli_resolve_vm(inv.vms, inv.hosts, ref, ret_vm, err);
+	return cli_resolve_vm(inv.vms, inv.hosts, ref, cli_care(cli), ret_vm, err);
 }
 
 /* Snapshots and templates are VMs in collections of their own. */
@@ -166,8 +166,9 @@ static bool is_of_vms(const struct cli *cli)
 static int resolve(struct cli *cli, const struct inventory *inv, const char *ref,
 		   const struct mu_value **ret, struct mu_error *err)
 {
-	return is_of_vms(cli) ? cli_resolve_vm(inv->vms, inv->hosts, ref, ret, err)
-			      : cli_resolve(inv->vms, cli->verb->noun, ref, ret, err);
+	return is_of_vms(cli)
+		   ? cli_resolve_vm(inv->vms, inv->hosts, ref, cli_care(cli), ret, err)
+		   : cli_resolve(inv->vms, cli->verb->noun, ref, cli_care(cli), ret, err);
 }
 
 /* One VM of an action. */
@@ -270,7 +271,7 @@ static int choose_host(struct cli *cli, const struct mu_value *hosts, const stru
 		       struct mu_error *err)
 {
 	if (cli->options.host)
-		return cli_resolve(hosts, "host", cli->options.host, ret, err);
+		return cli_resolve(hosts, "host", cli->options.host, cli_care(cli), ret, err);
 	if (hosts->n_children != 1)
 		return mu_error_set(err, MU_E_INVALID, "there are %zu hosts; hint: --host NAME",
 				    hosts->n_children);
@@ -316,7 +317,7 @@ int cli_vm_undefine(struct cli *cli, int argc, char **argv)
 		struct mu_error err = MU_ERROR_INIT;
 		const char *path;
 
-		r = cli_resolve_vm(inv.vms, inv.hosts, argv[i], &vm, &err);
+		r = cli_resolve_vm(inv.vms, inv.hosts, argv[i], cli_care(cli), &vm, &err);
 		if (r == 0) {
 			path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s?disks=false",
 					       mu_value_as_string(mu_value_get(vm, "id")));

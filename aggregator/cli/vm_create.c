@@ -26,7 +26,7 @@ static int find(struct cli *cli, const char *collection, const char *noun, const
 		cli->api, cli->arena, "GET",
 		mu_arena_printf(cli->arena, "/rest/v0/%s?fields=id,name_label", collection), NULL,
 		&list, err) < 0 ||
-	    cli_resolve(list, noun, ref, &object, err) < 0)
+	    cli_resolve(list, noun, ref, cli_care(cli), &object, err) < 0)
 		return MU_FAILED;
 	*ret_id = mu_value_as_string(mu_value_get(object, "id"));
 	return 0;

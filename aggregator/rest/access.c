@@ -44,9 +44,16 @@ struct http_reply *access_answer(const struct admin_ops *ops, struct http_reques
 				 const char *collection, const struct mu_uuid *id)
 {
 	struct admin_asker who = asker_of(r, user);
-	struct answer *an = mu_xcalloc(1, sizeof *an);
-	struct http_reply *reply = pending_new(r, &an->pending);
+	struct mu_error err = MU_ERROR_INIT;
+	struct http_reply *reply;
+	struct answer *an;
 
+	if (rest_is_trial(r))
+		return access_check(ops->access(ops->ctx), c, &err) < 0
+			   ? http_reply_error(r, &err, NULL)
+			   : http_reply_empty(r, 204);
+	an = mu_xcalloc(1, sizeof *an);
+	reply = pending_new(r, &an->pending);
 	an->collection = collection;
 	if (id)
 		an->id = *id;
@@ -59,6 +66,46 @@ const char *path_last(const struct http_request *r)
 	const char *slash = strrchr(r->path, '/');
 
 	return slash ? slash + 1 : r->path;
+}
+
+static const char *named(struct mu_arena *a, const char *what, const char *name,
+			 const struct mu_uuid *id)
+{
+	char text[MU_UUID_TEXT];
+
+	(void)mu_uuid_format(id, text);
+	return name ? mu_arena_printf(a, "%s %s (%s)", what, name, text)
+		    : mu_arena_printf(a, "%s %s", what, text);
+}
+
+static const char *user_in_words(struct mu_arena *a, const struct access *access,
+				 const struct mu_uuid *id)
+{
+	const struct access_user *u = access_user_find(access, id);
+
+	return named(a, "user", u ? u->name : NULL, id);
+}
+
+static const char *group_in_words(struct mu_arena *a, const struct access *access,
+				  const struct mu_uuid *id)
+{
+	const struct access_group *g = access_group_find(access, id);
+
+	return named(a, "group", g ? g->name : NULL, id);
+}
+
+const char *link_in_words(struct mu_arena *a, const struct access *access,
+			  const struct access_link *l, const char *between)
+{
+	const struct access_role *role = access_role_find(access, &l->of);
+	bool member = l->kind == ACCESS_MEMBER;
+	const char *of = member ? group_in_words(a, access, &l->of)
+				: named(a, "role", role ? role->name : NULL, &l->of);
+	const char *to = l->kind == ACCESS_ROLE_GROUP ? group_in_words(a, access, &l->to)
+						      : user_in_words(a, access, &l->to);
+
+	return member ? mu_arena_printf(a, "%s %s %s", to, between, of)
+		      : mu_arena_printf(a, "%s %s %s", of, between, to);
 }
 
 static const struct access_user *account_of(const struct admin_ops *ops,

@@ -5,7 +5,8 @@
 
 #include "aggregator/rest/reply.h"
 
-/* A change, with 204 or (`collection`) 201 and the id of what was made. */
+/* A change, with 204 or (`collection`) 201 and the id of what was made. A trial: 204, or why not.
+ */
 struct http_reply *access_answer(const struct admin_ops *ops, struct http_request *r,
 				 const struct rest_user *user, const struct access_change *c,
 				 const char *password, const char *action, const char *detail,
@@ -19,6 +20,10 @@ const struct access_user *user_need(const struct admin_ops *ops, const struct re
 /* Is it he who asks? */
 bool user_is(const struct admin_ops *ops, const struct rest_user *user,
 	     const struct access_user *who);
+/* For the audit log: "role viewer (ID) to user ann (ID)". What is not there any more has its id
+ * alone. */
+const char *link_in_words(struct mu_arena *a, const struct access *access,
+			  const struct access_link *l, const char *between);
 /* MU_E_DENIED unless the user has the privilege. */
 int need_right(const struct admin_ops *ops, const struct rest_user *user, const char *resource,
 	       const char *action, struct mu_error *err);
@@ -35,6 +40,16 @@ struct mu_value *role_value(struct mu_arena *a, const struct access *access,
 			    const struct access_role *role);
 struct mu_value *privilege_value(struct mu_arena *a, const struct access_privilege *p);
 struct mu_value *token_value(struct mu_arena *a, const struct admin_token *t);
+
+/* Objects that have an ETag (struct rest_etagged). */
+#define ADMIN_OBJECT(name)                                                                         \
+	struct mu_value *name(struct http_request *r, const struct rest_user *user,                \
+			      const char *id, void *ctx)
+
+ADMIN_OBJECT(user_shown);
+ADMIN_OBJECT(group_shown);
+ADMIN_OBJECT(role_shown);
+ADMIN_OBJECT(privilege_shown);
 
 #define ADMIN_HANDLER(name)                                                                        \
 	struct http_reply *name(struct http_request *r, const struct rest_user *user,              \

@@ -58,6 +58,15 @@ static struct http_reply *rules_list(struct http_request *r, const struct rest_u
 	return http_reply_json(r, 200, l.list);
 }
 
+static struct mu_value *rule_shown(struct http_request *r, const struct rest_user *user,
+				   const char *id, void *ctx)
+{
+	const struct alarm_rule *rule = rule_need(ctx, id, NULL);
+
+	(void)user;
+	return rule ? rule_value(r->arena, rule) : NULL;
+}
+
 static struct http_reply *rules_get(struct http_request *r, const struct rest_user *user,
 				    const char *id, void *ctx)
 {
@@ -66,7 +75,7 @@ static struct http_reply *rules_get(struct http_request *r, const struct rest_us
 	const struct alarm_rule *rule = rule_need(ops, id, &err);
 
 	(void)user;
-	return rule ? http_reply_json(r, 200, rule_value(r->arena, rule))
+	return rule ? rest_reply_tagged(r, rule_value(r->arena, rule))
 		    : http_reply_error(r, &err, NULL);
 }
 
@@ -133,16 +142,6 @@ static struct http_reply *start_trial(struct http_request *r, const struct alarm
 	return reply;
 }
 
-static int dry_run(struct http_request *r, bool *ret, struct mu_error *err)
-{
-	const char *text = http_request_query(r, "dryRun");
-
-	*ret = text && (!text[0] || mu_str_equal(text, "true"));
-	if (!text || *ret || mu_str_equal(text, "false"))
-		return 0;
-	return mu_error_set(err, MU_E_PROTOCOL, "query parameter 'dryRun': must be true or false");
-}
-
 static struct http_reply *rules_create(struct http_request *r, const struct rest_user *user,
 				       const char *id, void *ctx)
 {
@@ -154,14 +153,12 @@ static struct http_reply *rules_create(struct http_request *r, const struct rest
 	struct alarm_rule rule;
 	struct http_reply *reply;
 	struct pending *p;
-	bool dry;
 
 	(void)id;
 	alarm_rule_init(&rule, &none);
-	if (dry_run(r, &dry, &err) < 0 || body_parse(r, &body, &err) < 0 ||
-	    alarm_rule_merge(&rule, body, &err) < 0)
+	if (body_parse(r, &body, &err) < 0 || alarm_rule_merge(&rule, body, &err) < 0)
 		return http_reply_error(r, &err, NULL);
-	if (dry)
+	if (rest_is_trial(r))
 		return start_trial(r, ops, &rule);
 	reply = pending_new(r, &p);
 	ops->rule_create(ops->ctx, &rule, &who, rule_created, p);
@@ -185,6 +182,8 @@ static struct http_reply *rules_update(struct http_request *r, const struct rest
 	rule = *found;
 	if (body_parse(r, &body, &err) < 0 || alarm_rule_merge(&rule, body, &err) < 0)
 		return http_reply_error(r, &err, NULL);
+	if (rest_is_trial(r))
+		return start_trial(r, ops, &rule);
 	reply = pending_new(r, &p);
 	ops->rule_update(ops->ctx, &rule, &who, rule_updated, p);
 	return reply;
@@ -292,6 +291,8 @@ static struct http_reply *targets_create(struct http_request *r, const struct re
 	if (body_parse(r, &body, &err) < 0 || notify_target_read(t, &none, body, &err) < 0 ||
 	    notify_target_check_new(t, &err) < 0)
 		return http_reply_error(r, &err, NULL);
+	if (rest_is_trial(r))
+		return http_reply_empty(r, 204);
 	reply = pending_new(r, &p);
 	ops->target_create(ops->ctx, t, &who, target_created, p);
 	return reply;
@@ -333,20 +334,23 @@ static struct http_reply *targets_test(struct http_request *r, const struct rest
 
 static const struct rest_route routes[] = {
     {HTTP_GET, V0 "/alarm-rules", "alarm-rule:read", rules_list},
-    {HTTP_POST, V0 "/alarm-rules", "alarm-rule:create", rules_create},
+    {HTTP_POST, V0 "/alarm-rules", "alarm-rule:create", rules_create, true},
     {HTTP_GET, V0 "/alarm-rules/{id}", "alarm-rule:read", rules_get},
-    {HTTP_PATCH, V0 "/alarm-rules/{id}", "alarm-rule:update", rules_update},
+    {HTTP_PATCH, V0 "/alarm-rules/{id}", "alarm-rule:update", rules_update, true},
     {HTTP_DELETE, V0 "/alarm-rules/{id}", "alarm-rule:delete", rules_delete},
     {HTTP_POST, V0 "/alarm-rules/{id}/actions/test", "metrics:read", rules_test},
     {HTTP_POST, V0 "/alarms/{id}/actions/acknowledge", "alarm:acknowledge", acknowledge},
     {HTTP_GET, V0 "/alarm-targets", "alarm-target:read", targets_list},
-    {HTTP_POST, V0 "/alarm-targets", "alarm-target:create", targets_create},
+    {HTTP_POST, V0 "/alarm-targets", "alarm-target:create", targets_create, true},
     {HTTP_DELETE, V0 "/alarm-targets/{id}", "alarm-target:delete", targets_delete},
     {HTTP_POST, V0 "/alarm-targets/{id}/actions/test", "alarm-target:test", targets_test},
 };
+
+static const struct rest_etagged tagged[] = {{"alarm-rules", rule_shown}};
 
 void alarm_routes_add(struct rest *rest, const struct alarm_ops *ops)
 {
 	/* The table's context is not const; the handlers only read. */
 	rest_add_routes(rest, routes, MU_ARRAY_SIZE(routes), (void *)(uintptr_t)ops);
+	rest_add_tagged(rest, tagged, MU_ARRAY_SIZE(tagged), (void *)(uintptr_t)ops);
 }

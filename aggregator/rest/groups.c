@@ -57,6 +57,15 @@ ADMIN_HANDLER(groups_list)
 	return rows_end(&rows);
 }
 
+ADMIN_OBJECT(group_shown)
+{
+	const struct admin_ops *ops = ctx;
+	const struct access_group *g = need(ops, id, NULL);
+
+	(void)user;
+	return g ? group_value(r->arena, ops->access(ops->ctx), g) : NULL;
+}
+
 ADMIN_HANDLER(groups_get)
 {
 	const struct admin_ops *ops = ctx;
@@ -64,7 +73,7 @@ ADMIN_HANDLER(groups_get)
 	const struct access_group *g = need(ops, id, &err);
 
 	(void)user;
-	return g ? http_reply_json(r, 200, group_value(r->arena, ops->access(ops->ctx), g))
+	return g ? rest_reply_tagged(r, group_value(r->arena, ops->access(ops->ctx), g))
 		 : refuse(r, &err);
 }
 
@@ -164,8 +173,10 @@ static struct http_reply *member(const struct admin_ops *ops, struct http_reques
 	    id_read(path_last(r), "user", &c.link.to, &err) < 0 ||
 	    need_admin_for(ops, user, &c.link.of, &err) < 0)
 		return refuse(r, &err);
-	return access_answer(ops, r, user, &c, NULL, in ? "group.add-user" : "group.remove-user",
-			     path_last(r), NULL, NULL);
+	return access_answer(
+	    ops, r, user, &c, NULL, in ? "group.add-user" : "group.remove-user",
+	    link_in_words(r->arena, ops->access(ops->ctx), &c.link, in ? "to" : "from"), NULL,
+	    NULL);
 }
 
 ADMIN_HANDLER(groups_user_put)

@@ -41,6 +41,15 @@ ADMIN_HANDLER(roles_list)
 	return rows_end(&rows);
 }
 
+ADMIN_OBJECT(role_shown)
+{
+	const struct admin_ops *ops = ctx;
+	const struct access_role *role = need(ops, id, NULL);
+
+	(void)user;
+	return role ? role_value(r->arena, ops->access(ops->ctx), role) : NULL;
+}
+
 ADMIN_HANDLER(roles_get)
 {
 	const struct admin_ops *ops = ctx;
@@ -48,7 +57,7 @@ ADMIN_HANDLER(roles_get)
 	const struct access_role *role = need(ops, id, &err);
 
 	(void)user;
-	return role ? http_reply_json(r, 200, role_value(r->arena, ops->access(ops->ctx), role))
+	return role ? rest_reply_tagged(r, role_value(r->arena, ops->access(ops->ctx), role))
 		    : refuse(r, &err);
 }
 
@@ -189,8 +198,10 @@ static struct http_reply *assign(const struct admin_ops *ops, struct http_reques
 	    id_read(path_last(r), kind == ACCESS_ROLE_USER ? "user" : "group", &c.link.to, &err) <
 		0)
 		return refuse(r, &err);
-	return access_answer(ops, r, user, &c, NULL, give ? "role.assign" : "role.unassign",
-			     path_last(r), NULL, NULL);
+	return access_answer(
+	    ops, r, user, &c, NULL, give ? "role.assign" : "role.unassign",
+	    link_in_words(r->arena, ops->access(ops->ctx), &c.link, give ? "to" : "from"), NULL,
+	    NULL);
 }
 
 ADMIN_HANDLER(roles_user_put)
@@ -244,13 +255,21 @@ ADMIN_HANDLER(privileges_list)
 	return rows_end(&rows);
 }
 
+ADMIN_OBJECT(privilege_shown)
+{
+	const struct access_privilege *p = need_privilege(ctx, id, NULL);
+
+	(void)user;
+	return p ? privilege_value(r->arena, p) : NULL;
+}
+
 ADMIN_HANDLER(privileges_get)
 {
 	struct mu_error err = MU_ERROR_INIT;
 	const struct access_privilege *p = need_privilege(ctx, id, &err);
 
 	(void)user;
-	return p ? http_reply_json(r, 200, privilege_value(r->arena, p)) : refuse(r, &err);
+	return p ? rest_reply_tagged(r, privilege_value(r->arena, p)) : refuse(r, &err);
 }
 
 static int read_privilege(struct http_request *r, bool is_new, struct access_privilege *p,

@@ -2,6 +2,7 @@
 #include "common/base/error.h"
 
 #include "common/base/assert.h"
+#include "common/base/cut.h"
 #include "common/base/mem.h"
 
 #include <errno.h>
@@ -38,6 +39,16 @@ static void set_va(struct mu_error *err, enum mu_error_code code, const char *fm
 	err->code = code;
 	/* A text that does not fit is cut: better short than lost. */
 	(void)vsnprintf(err->text, sizeof err->text, fmt, ap);
+	mu_cut_mend(err->text);
+}
+
+/* ": text", as far as there is room. */
+static void add(struct mu_error *err, const char *text)
+{
+	size_t len = strlen(err->text);
+
+	(void)snprintf(err->text + len, sizeof err->text - len, ": %s", text);
+	mu_cut_mend(err->text);
 }
 
 int mu_error_set(struct mu_error *err, enum mu_error_code code, const char *fmt, ...)
@@ -92,7 +103,6 @@ static enum mu_error_code code_of_errno(int e)
 int mu_error_errno(struct mu_error *err, int errno_value, const char *fmt, ...)
 {
 	char reason[128];
-	size_t len;
 	va_list ap;
 
 	if (!err)
@@ -100,26 +110,22 @@ int mu_error_errno(struct mu_error *err, int errno_value, const char *fmt, ...)
 	va_start(ap, fmt);
 	set_va(err, code_of_errno(errno_value), fmt, ap);
 	va_end(ap);
-	len = strlen(err->text);
-	(void)snprintf(err->text + len, sizeof err->text - len, ": %s",
-		       strerror_r(errno_value, reason, sizeof reason));
+	add(err, strerror_r(errno_value, reason, sizeof reason));
 	return MU_FAILED;
 }
 
 int mu_error_prefix(struct mu_error *err, const char *fmt, ...)
 {
 	char text[MU_ERROR_TEXT_MAX];
-	size_t len;
 	va_list ap;
 
 	if (!err)
 		return MU_FAILED;
 	memcpy(text, err->text, sizeof text);
 	va_start(ap, fmt);
-	(void)vsnprintf(err->text, sizeof err->text, fmt, ap);
+	set_va(err, err->code, fmt, ap);
 	va_end(ap);
-	len = strlen(err->text);
-	(void)snprintf(err->text + len, sizeof err->text - len, ": %s", text);
+	add(err, text);
 	return MU_FAILED;
 }
 

@@ -32,7 +32,7 @@ enum mu_error_code {
 
 #define MU_FAILED (-1)
 
-enum { MU_ERROR_TEXT_MAX = 384 };
+enum { MU_ERROR_TEXT_MAX = 384 }; /* a longer one is cut, at a character; it is UTF-8 */
 
 struct mu_error {
 	enum mu_error_code code;

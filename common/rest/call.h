@@ -52,6 +52,12 @@ struct rest {
 		size_t n_routes;
 		void *ctx;
 	} route_sets[REST_ROUTE_SETS_MAX];
+	size_t n_tagged_sets;
+	struct {
+		const struct rest_etagged *tagged;
+		size_t n_tagged;
+		void *ctx;
+	} tagged_sets[REST_ROUTE_SETS_MAX];
 };
 
 struct rest_call {

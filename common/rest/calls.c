@@ -197,6 +197,8 @@ struct http_reply *rest_call_handle(struct rest_call *c, const struct rest_call_
 		return refusal;
 	if ((t.vm && (refusal = check_vm(c, &t))) || (refusal = check_macs(c, &t, body)))
 		return refusal;
+	if (rest_is_trial(c->request))
+		return http_reply_empty(c->request, 204);
 	rest_call_choose_id(c, t.method, body);
 	ask = (struct rest_ask){.method = t.method,
 				.object = t.object,

@@ -10,9 +10,6 @@
 
 enum { REST_ETAG_TEXT = 19 }; /* "\"0123456789abcdef\"" and the NUL */
 
-void rest_etag_of(char etag[static REST_ETAG_TEXT], const void *text, size_t len);
-/* Is it among those of If-Match or If-None-Match ("*": any)? */
-bool rest_etag_listed(const char *header, const char *etag);
 /* NULL, or the refusal: the request has an If-Match, and {id} of its path is an object that is not
  * (any more) what the client has seen. */
 struct http_reply *rest_etag_check(struct rest_call *c, const char *id);

@@ -374,8 +374,10 @@ struct http_reply *rest_call_on_hosts(struct rest_call *c, const struct rest_cal
 		refusal = rest_error(c, &err);
 	if (!refusal && !c->rest->backend.call)
 		refusal = rest_unsupported(c, ask.method->name);
-	if (!refusal)
+	if (!refusal && !rest_is_trial(c->request))
 		return ask_all(c, &ask, g);
+	if (!refusal)
+		refusal = http_reply_empty(c->request, 204);
 	group_free(g);
 	return refusal;
 }

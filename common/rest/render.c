@@ -2,9 +2,6 @@
 #include "common/rest/render.h"
 
 #include "common/base/assert.h"
-#include "common/base/str.h"
-#include "common/json/json.h"
-#include "common/rest/etag.h"
 
 #include <string.h>
 
@@ -61,22 +58,10 @@ struct mu_value *rest_render_object(struct rest_render *r, const struct rest_typ
 struct http_reply *rest_single(struct rest_call *c, const struct rest_type *type,
 			       const void *object)
 {
-	const char *if_none = http_request_header(c->request, "if-none-match");
-	struct mu_str text = MU_STR_INIT;
-	char etag[REST_ETAG_TEXT];
-	struct http_reply *reply;
 	struct rest_render r;
 
 	rest_render_init(&r, c->rest, c->arena);
-	mu_json_write(&text, rest_render_object(&r, type, object, NULL), false);
-	rest_etag_of(etag, text.data, text.len);
-	if (if_none && rest_etag_listed(if_none, etag))
-		reply = http_reply_empty(c->request, 304);
-	else
-		reply = http_reply_take(c->request, 200, "application/json", &text);
-	mu_str_deinit(&text);
-	http_reply_header(reply, "etag", etag);
-	return reply;
+	return rest_reply_tagged(c->request, rest_render_object(&r, type, object, NULL));
 }
 
 /* Matching one object for rules, by id */

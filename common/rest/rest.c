@@ -288,6 +288,17 @@ void rest_add_routes(struct rest *rest, const struct rest_route *more, size_t n_
 	rest->route_sets[i].ctx = ctx;
 }
 
+void rest_add_tagged(struct rest *rest, const struct rest_etagged *tagged, size_t n_tagged,
+		     void *ctx)
+{
+	size_t i = rest->n_tagged_sets++;
+
+	mu_assert(i < REST_ROUTE_SETS_MAX);
+	rest->tagged_sets[i].tagged = tagged;
+	rest->tagged_sets[i].n_tagged = n_tagged;
+	rest->tagged_sets[i].ctx = ctx;
+}
+
 void rest_host_changed(struct rest *rest, enum rest_change what, const struct model_host *h)
 {
 	rest_feed_host_changed(rest->feed, what, h);
@@ -467,11 +478,36 @@ static bool is_open(const struct match *m)
 	return found(m) && mu_str_equal(m->info.right, REST_OPEN);
 }
 
+bool rest_is_trial(struct http_request *r)
+{
+	const char *text = http_request_query(r, "dryRun");
+
+	return text && (!text[0] || strcmp(text, "true") == 0);
+}
+
+/* A dry run of what knows none would be the change itself. */
+static struct http_reply *refuse_trial(struct rest_call *c, const struct match *m)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	bool trial;
+
+	if (rest_query_bool(c, "dryRun", &trial, &err) < 0)
+		return rest_bad_request(c, &err);
+	if (!trial || m->call || (m->more && m->more->tries))
+		return NULL;
+	(void)mu_error_set(&err, MU_E_PROTOCOL,
+			   "dryRun: there is none of %s %s; hint: leave it out",
+			   method_names[c->request->method], c->request->path);
+	return rest_error(c, &err);
+}
+
 static struct http_reply *carry_out(struct rest_call *c, void *arg)
 {
 	const struct match *m = arg;
 	struct http_reply *refusal;
 
+	if (c->request->method != HTTP_GET && (refusal = refuse_trial(c, m)))
+		return refusal;
 	if (c->request->method != HTTP_GET && (refusal = rest_etag_check(c, m->vars[0])))
 		return refusal;
 	if (m->more)

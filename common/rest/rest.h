@@ -307,6 +307,7 @@ struct rest_route {
 	const char *right;   /* as struct rest_route_info has it */
 	struct http_reply *(*handle)(struct http_request *r, const struct rest_user *user,
 				     const char *id, void *ctx);
+	bool tries; /* it heeds rest_is_trial() */
 };
 void rest_add_routes(struct rest *rest, const struct rest_route *routes, size_t n_routes,
 		     void *ctx);
@@ -315,6 +316,21 @@ void rest_add_routes(struct rest *rest, const struct rest_route *routes, size_t 
 struct http_reply *rest_refuse_list(struct http_request *r, const struct mu_error *err);
 /* The value of a `Link` header: the same request, for the page behind `cursor`. In its arena. */
 const char *rest_next_page(const struct http_request *r, const char *cursor);
+/* Objects of such routes that have an ETag: If-Match is looked at before a handler is called. */
+struct rest_etagged {
+	const char *collection; /* "users" */
+	/* The object {id} as GET shows it to the user; NULL: there is none, or he may not see it.
+	 */
+	struct mu_value *(*shown)(struct http_request *r, const struct rest_user *user,
+				  const char *id, void *ctx);
+};
+void rest_add_tagged(struct rest *rest, const struct rest_etagged *tagged, size_t n_tagged,
+		     void *ctx);
+/* dryRun=true: say whether it would be done, and do nothing. Where a route does not heed it the
+ * request is refused before its handler sees it. */
+bool rest_is_trial(struct http_request *r);
+/* GET's answer with such an object: its ETag, and 304 if the client has it already. */
+struct http_reply *rest_reply_tagged(struct http_request *r, const struct mu_value *object);
 
 /* The routes served here, for the check against proto/rest/openapi.yaml; patterns as above. */
 struct rest_route_info {

@@ -75,8 +75,10 @@ class Reading(Cli):
 
     def test_vm_show_by_every_name(self):
         vm = self.demo.json("vm", "show", "db-1")
-        for ref in (vm["id"], vm["id"][:13], "host-1:db-1"):
+        for ref in (vm["id"], vm["id"][:13], "host-1:db-1", "host-1:db"):
             self.assertEqual(vm["id"], self.demo.json("vm", "show", ref)["id"])
+        self.assertIn("'db-' is the start of the names of 2 vms: ",
+                      self.run_muster(1, "vm", "show", "db-").stderr)
         self.assertRegex(self.run_muster(0, "vm", "show", "db-1").stdout, r"(?m)^HOST +host-1$")
 
     def test_host_list_and_show(self):
@@ -452,6 +454,17 @@ class ExitCodes(Cli):
         done = self.run_muster(4, "vm", "start", "db-2")
         self.assertIn("db-2", done.stderr)
         self.assertIn("Running", done.stderr)
+
+    def test_what_destroys_takes_whole_names(self):
+        vm = self.demo.json("vm", "show", "web-1")["id"]
+        for words in (["delete", "host-1:web"], ["stop", "--force", "host-1:web"],
+                      ["delete", vm[:7]], ["undefine", "host-1:web"]):
+            said = self.run_muster(1, "vm", *words).stderr
+            self.assertRegex(said, rf"is only the start of the (name|id) of vm {vm} \(web-1\); hint: ")
+        self.assertEqual("Running", self.demo.power("web-1"))
+        # A whole name is refused for its state, not for itself.
+        self.run_muster(4, "vm", "delete", "web-1")
+        self.run_muster(4, "vm", "delete", vm[:8])
 
     def test_partial(self):
         done = self.run_muster(6, "vm", "pause", "db-2", "nobody")

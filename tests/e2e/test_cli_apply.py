@@ -142,6 +142,29 @@ class Apply(Case):
         self.run_muster(0, "vm", "delete", "declared")
         self.run_muster(0, "sr", "destroy", "systems")
 
+    def test_a_dry_run_asks_the_server(self):
+        done = self.apply(6, """
+            {kind: user, name: would-be}
+            ---
+            {kind: user, name: never, spec: {permission: emperor}}
+            ---
+            {kind: vm, name: web-1, spec: {cpus: 100000}}
+            ---
+            {kind: vm, name: web-2, spec: {nameDescription: tried}}
+            ---
+            {kind: alarm-rule, name: odd, spec: {kind: VM, series: cpu_usage, condition: sometimes}}
+            """, "--dry-run", "-ojson")
+        self.assertEqual({"would-be": "to create", "never": "refused", "web-1": "refused", "web-2": "to change", "odd": "refused"},
+                         {one["name"]: one["result"] for one in json.loads(done.stdout)})
+        self.assertIn("user never: body.permission: admin or none", done.stderr)
+        self.assertIn("vm web-1: arguments: cpus: ", done.stderr)
+        self.run_muster(3, "user", "show", "would-be")
+        self.assertNotEqual("tried", self.demo.json("vm", "show", "web-2")["name_description"])
+        # What is only named, but not there and not made before, is a mistake now and not later.
+        self.assertIn("there is no network 'nowhere'", self.apply(3, """
+            {kind: vm, name: dry, spec: {cpus: 1}, create: {template: Other (PVH), network: nowhere}}
+            """, "--dry-run").stderr)
+
     def test_for_programs(self):
         text = "{kind: user, name: prog, spec: {permission: none}}"
         before = json.loads(self.apply(DIFFERS, text, "--dry-run", "-ojson").stdout)
@@ -274,7 +297,7 @@ class DryRun(Case):
 class Verify(Case):
     def test_a_fleet_is_looked_over(self):
         done = self.demo.muster("verify")
-        self.assertRegex(done.stdout, r"(?m)^note +vm +foreign-1 +somebody else made it")
+        self.assertRegex(done.stdout, r"(?m)^note +vm +foreign-1 +host-\d +somebody else made it")
         bad = any(line.split()[0] in ("error", "warning") for line in done.stdout.splitlines())
         self.assertEqual(DIFFERS if bad else 0, done.returncode, done.stdout)
         self.demo.kill("host-2")

@@ -9,6 +9,7 @@ import sqlite3
 import struct
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 from aggregator_case import AggregatorCase
 from tests.support.rest import Rest, wait_until
@@ -107,12 +108,88 @@ class AccessTest(AggregatorCase):
         self.assertEqual([group], self.rest.get(f"/users/{user}")["groups"])
         self.assertEqual(204, self.status(self.rest, "DELETE", f"/groups/{group}/users/{user}"))
         self.assertIn(f"/rest/v0/hosts/{agent.id}", rest.get("/hosts"))
+        written = {(r["action"], r["object"]): r["detail"] for r in self.rest.get("/audit?limit=100")}
+        self.assertEqual(f"role viewer ({viewer}) to user looker ({user})", written["role.assign", viewer])
+        self.assertEqual(f"role not this one ({copy}) to group lookers ({group})", written["role.assign", copy])
+        self.assertEqual(f"user looker ({user}) to group lookers ({group})", written["group.add-user", group])
+        self.assertEqual(f"user looker ({user}) from group lookers ({group})", written["group.remove-user", group])
         for bad, says in (({"action": "fly"}, "none of"), ({"selector": "("}, "character"),
                           ({"resource": "vn"}, "not known"), ({"effect": "maybe"}, "deny")):
             status, _, reply = self.rest.request("POST", "/acl-privileges", {
                 "roleId": copy, "resource": "vm", "action": "read", "effect": "allow", **bad})
             self.assertIn(status, (400, 422), reply)
             self.assertIn(says, reply["error"])
+
+    def test_a_change_of_what_was_seen(self):
+        role = self.rest.post("/acl-roles", {"name": "seen role"})["id"]
+        privilege = self.rest.post("/acl-privileges", {"roleId": role, "resource": "vm", "action": "read",
+                                                       "effect": "allow"})["id"]
+        rule = self.rest.post("/alarm-rules", {"name": "seen rule", "kind": "VM", "series": "cpu.usage", "warning": 90})
+        for path, change in (
+                (f"/users/{self.user('seen user')}", {"name": "changed user"}),
+                (f"/groups/{self.rest.post('/groups', {'name': 'seen group'})['id']}", {"name": "changed group"}),
+                (f"/acl-privileges/{privilege}", {"action": "start"}),
+                (f"/acl-roles/{role}", {"description": "changed"}),
+                (f"/alarm-rules/{rule['id']}", {"warning": 80})):
+            with self.subTest(path=path):
+                seen = self.rest.request("GET", path)[1]["ETag"]
+                self.assertEqual(304, self.status(self.rest, "GET", path, headers={"If-None-Match": seen}))
+                self.assertIn(self.status(self.rest, "PATCH", path, change, {"If-Match": seen}), (200, 204))
+                now = self.rest.request("GET", path)[1]["ETag"]
+                self.assertNotEqual(seen, now)
+                for method, body in (("PATCH", change), ("DELETE", None)):
+                    status, headers, reply = self.rest.request(method, path, body, {"If-Match": seen})
+                    self.assertEqual((412, now, now), (status, headers["ETag"], reply["data"]["etag"]))
+                    self.assertIn("has changed since it was read; hint: read it again", reply["error"])
+                self.assertEqual(200, self.status(self.rest, "GET", path))
+                self.assertEqual(204, self.status(self.rest, "DELETE", path, headers={"If-Match": now}))
+                self.assertEqual(404, self.status(self.rest, "DELETE", path, headers={"If-Match": now}))
+
+    def test_a_trial_changes_nothing(self):
+        group = self.rest.post("/groups", {"name": "tried"})["id"]
+        user = self.user("tried")
+        role = self.rest.post("/acl-roles", {"name": "tried"})["id"]
+        before = [self.rest.get(f"/{what}?fields=*") for what in ("users", "groups", "acl-roles", "acl-privileges")]
+        for status, method, path, body in (
+                (204, "POST", "/users", {"name": "another"}), (409, "POST", "/users", {"name": "tried"}),
+                (422, "POST", "/users", {"name": "another", "permission": "emperor"}),
+                (204, "PATCH", f"/users/{user}", {"name": "renamed"}), (204, "DELETE", f"/users/{user}", None),
+                (204, "PUT", f"/groups/{group}/users/{user}", None), (404, "PUT", f"/groups/{group}/users/{role}", None),
+                (204, "DELETE", f"/groups/{group}", None), (404, "DELETE", f"/groups/{user}", None),
+                (204, "PUT", f"/acl-roles/{role}/groups/{group}", None),
+                (204, "PATCH", f"/acl-roles/{role}", {"description": "d"}),
+                (409, "PATCH", f"/acl-roles/{self.role('viewer')}", {"description": "d"}),
+                (204, "POST", "/acl-privileges", {"roleId": role, "resource": "vm", "action": "read", "effect": "allow"}),
+                (422, "POST", "/acl-privileges", {"roleId": role, "resource": "vm", "action": "fly", "effect": "allow"}),
+                (204, "POST", "/alarm-targets", {"name": "t", "type": "webhook", "url": "https://127.0.0.1:1/"}),
+                (400, "POST", "/users/me/authentication_tokens", {}), (400, "POST", "/join-tokens", {"name": "x"})):
+            with self.subTest(method=method, path=path, body=body):
+                got, _, reply = self.rest.request(method, path + "?dryRun=true", body)
+                self.assertEqual(status, got, reply)
+        self.assertEqual(before, [self.rest.get(f"/{what}?fields=*") for what in (
+            "users", "groups", "acl-roles", "acl-privileges")])
+        self.assertFalse([t for t in self.rest.get("/alarm-targets") if t["name"] == "t"])
+
+    def test_of_two_who_have_seen_the_same_one_changes_it(self):
+        group = f"/groups/{self.rest.post('/groups', {'name': 'of two'})['id']}"
+        seen = {"If-Match": self.rest.request("GET", group)[1]["ETag"]}
+        with ThreadPoolExecutor() as pool:
+            got = sorted(pool.map(lambda n: self.status(self.rest, "PATCH", group, {"name": f"of {n}"}, seen), range(8)))
+        self.assertEqual(204, got[0])
+        self.assertLessEqual(set(got[1:]), {409, 412})
+
+    def test_an_etag_tells_nothing_of_what_is_not_to_be_seen(self):
+        other = f"/users/{self.user('unseen')}"
+        self.user("guesser")
+        rest = self.signed_in("guesser")
+        for body in ({"name": "x"}, {"permission": "admin"}):
+            status, headers, reply = rest.request("PATCH", other, body, {"If-Match": '"guess"'})
+            self.assertEqual((403, None), (status, headers["ETag"]), reply)
+            self.assertNotIn("etag", reply.get("data", {}))
+        me = rest.request("GET", "/users/me")[1]["ETag"]
+        self.assertEqual(412, self.status(rest, "PATCH", "/users/me", {"password": PASSWORD}, {"If-Match": '"x"'}))
+        self.assertEqual(204, self.status(rest, "PATCH", "/users/me", {
+            "password": PASSWORD + "2", "oldPassword": PASSWORD}, {"If-Match": me}))
 
     def test_a_group_with_roles_is_the_administrators(self):
         clerk, other = self.user("clerk"), self.user("somebody else")

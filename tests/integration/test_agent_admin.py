@@ -291,6 +291,23 @@ class Deaths(AgentCase):
 
 
 class Files(AgentCase):
+    def test_a_backend_beside_a_vdi_is_dropped_from_an_older_file(self):
+        agent = self.agent()
+        vdi = str(uuid.uuid4())
+        vm = self.define(agent, "older", disks=[{"vdev": "xvda", "vdi": vdi}])
+        status, reply = agent.rest.request("POST", f"/hosts/{agent.host_id}/vms", {
+            "name": "newer", "type": "pvh", "memory": "64MiB", "kernel": "/k",
+            "disks": [{"vdev": "xvda", "vdi": vdi, "backend": "phy"}]})[::2]
+        self.assertEqual(422, status, reply)
+        self.assertIn("disks[0].backend: excludes vdi; hint: ", reply["error"])
+        agent.stop()
+        path = agent.state / "vms" / f"{vm}.json"
+        older = json.loads(path.read_text())
+        older["disks"][0]["backend"] = "qdisk"
+        path.write_text(json.dumps(older))
+        agent.start()
+        self.assertEqual([vm], list(agent.rest.vms()))
+
     def test_a_damaged_definition_is_set_aside_and_the_others_load(self):
         agent = self.agent()
         good, bad = self.define(agent, "good"), self.define(agent, "bad")
@@ -407,9 +424,17 @@ class Faults(AgentCase):
         other = self.define(agent, "other")
         task = agent.rest.action(vm, "pause", sync=False)
         agent.rest.action(other, "start")  # was written down behind it: so that has begun
-        agent.rest.post(f"/tasks/{task}/actions/abort")
-        ended = self.wait_task(agent, task)
-        self.assertIn("cannot be stopped", str(ended.get("warnings")), ended)
+        status, _, reply = agent.rest.request("POST", f"/tasks/{task}/actions/abort")
+        self.assertEqual(409, status, reply)
+        self.assertIn("cannot be stopped once it has begun: it goes on to its end; hint: wait", reply["error"])
+        self.assertNotIn("abortionRequestedAt", agent.rest.get(f"/tasks/{task}"))
+        # What waits behind it can.
+        behind = agent.rest.action(vm, "suspend", sync=False)
+        self.assertEqual(204, agent.rest.request("POST", f"/tasks/{behind}/actions/abort")[0])
+        self.assertEqual("CANCELLED", self.wait_task(agent, behind)["result"]["code"])
+        status, _, reply = agent.rest.request("POST", f"/tasks/{behind}/actions/abort")
+        self.assertEqual(409, status, reply)
+        self.assertIn("the task has ended already: failure", reply["error"])
 
     def test_a_failed_start_is_told_and_can_be_tried_again(self):
         agent = self.agent("--fault", "create:fail=EXHAUSTED:1")

@@ -206,6 +206,19 @@ class Commands(LinkCase):
         self.assertEqual("TIMEOUT", self.result(session, late).error_code)
         self.assertEqual("Running", agent.rest.power(vm))
 
+    def test_an_abort_of_what_goes_on_is_told(self):
+        agent = self.agent("--fault", "pause:hang")
+        vm = self.define(agent)
+        session, _, _ = self.live()
+        self.result(session, self.command(session, vm, "START"))
+        other = self.define(agent, "other")
+        hung = self.command(session, vm, "PAUSE")
+        # Written down behind it: so that has begun.
+        self.result(session, self.command(session, other, "START"))
+        session.send(cancel=messages().CommandCancel(id=hung.bytes))
+        wait_until("it is told", lambda: "cannot be stopped once it has begun" in str(
+            agent.rest.get(f"/tasks/{hung}").get("warnings")))
+
     def test_definitions(self):
         agent = self.agent()
         session, _, _ = self.live()

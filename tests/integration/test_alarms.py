@@ -208,7 +208,7 @@ class Alarms(AlarmCase):
         refused(422, "body.colour: there is no such field", "POST", "/alarm-rules", {"colour": 1})
         refused(422, "filter: at character", "POST", "/alarm-rules",
                 {"name": "n", "series": "s", "warning": 1, "filter": "("})
-        refused(400, "must be true or false", "POST", "/alarm-rules?dryRun=maybe", {})
+        refused(400, "is neither true nor false", "POST", "/alarm-rules?dryRun=maybe", {})
         for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/actions/test")):
             refused(404, "no such alarm rule", method, f"/alarm-rules/{self.new_id()}{path}")
         refused(404, "no such alarm", "POST", f"/alarms/{self.new_id()}/actions/acknowledge")

@@ -247,8 +247,14 @@ Test(vm_devices, drives_of_an_hvm)
 	PLAN("vbd.create", "{\"type\":\"CD\",\"userdevice\":\"1\"}",
 	     "-: xvda hdd! hdb! 0 | xvda hdd! 0");
 	REFUSED(MU_E_INVALID, "vbd.create", "{\"type\":\"CD\",\"userdevice\":\"4\"}", "below 4");
+	/* What serves a file of the host says nothing of a VDI. */
+	memcpy(spec.config.disks[1].backend, "qdisk", sizeof "qdisk");
+	memcpy(spec.config.disks[1].format, "vhd", sizeof "vhd");
 	PLAN("vbd.insert", "{\"device\":\"3\",\"VDI\":\"" VDI_B "\"}",
 	     "insert: xvda hdd 0 | xvda hdd 0");
+	cr_assert_str_eq(plan.disk.backend, "");
+	cr_assert_str_eq(plan.disk.format, "raw");
+	spec.config.disks[1] = disk("hdd", "");
 	PLAN("vbd.eject", "{\"device\":\"hdd\"}", "eject: xvda hdd! 0 | xvda hdd! 0");
 	PLAN("vbd.delete", "{\"device\":\"hdd\"}", "-: xvda 0 | xvda hdd! 0");
 	spec.config.disks[1].vdi = built.config.disks[1].vdi = spec.config.disks[0].vdi;

@@ -189,6 +189,10 @@ Test(vm_new, an_image_to_install_from)
 	cr_expect_str_eq(made->spec.config.boot_order, "");
 	/* In the drive that is there. */
 	template_disk("xvdb", &iso, true);
+	template.config.disks[0].vdi = (struct mu_uuid){{0}};
+	memcpy(template.config.disks[0].path, "/i.vhd", sizeof "/i.vhd");
+	memcpy(template.config.disks[0].format, "vhd", sizeof "vhd");
+	memcpy(template.config.disks[0].backend, "qdisk", sizeof "qdisk");
 	good(install, true);
 	cr_expect_eq(made->spec.config.n_disks, 1u);
 	cr_expect(mu_uuid_equal(&made->spec.config.disks[0].vdi, &expected));

@@ -121,6 +121,24 @@ Test(verbs, help_of_all_of_a_noun_and_of_a_verb)
 	cr_expect_str_eq(print(help), "");
 }
 
+/* Whatever ends something does not take the start of a name for it. */
+Test(verbs, what_destroys_says_that_it_takes_whole_names)
+{
+	static const char *const sure[] = {
+	    "vm delete",       "vm undefine", "vm revert",   "host shutdown",  "snapshot delete",
+	    "template delete", "sr destroy",  "vdi delete",  "network delete", "alarm-rule delete",
+	    "user delete",     "user passwd", "role delete", "token delete",   "call"};
+
+	for (size_t i = 0; i < MU_ARRAY_SIZE(sure); i++) {
+		words(sure[i]);
+		cr_expect(strstr(print(help), "\nIt takes whole names"), "%s: %s", sure[i], text);
+	}
+	words("vm stop");
+	cr_expect(strstr(print(help), "\nWith --force it takes whole names"));
+	words("vm start");
+	cr_expect_null(strstr(print(help), "whole names"));
+}
+
 Test(verbs, completion_knows_what_comes_next)
 {
 	words("");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/base/error.h"
+#include "common/base/str.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -37,6 +38,43 @@ Test(error, a_text_that_does_not_fit_is_cut_not_overrun)
 	cr_assert_eq(strlen(err.text), MU_ERROR_TEXT_MAX - 1);
 	mu_error_prefix(&err, "%s", big);
 	cr_assert_eq(strlen(err.text), MU_ERROR_TEXT_MAX - 1);
+}
+
+/* The last byte that there is room for is each byte of a character once. */
+Test(error, a_cut_text_ends_with_a_whole_character)
+{
+	char big[2 * MU_ERROR_TEXT_MAX];
+
+	for (size_t shift = 0; shift < 4; shift++) {
+		struct mu_error err = MU_ERROR_INIT;
+		size_t len = shift;
+
+		memset(big, 'a', shift);
+		while (len + 4 < sizeof big) {
+			memcpy(big + len, "\xf0\x9f\x90\xbc", 4);
+			len += 4;
+		}
+		big[len] = '\0';
+		mu_error_set(&err, MU_E_IO, "%s", big);
+		cr_expect(mu_utf8_valid(err.text, strlen(err.text)), "set, %zu", shift);
+		cr_expect_geq(strlen(err.text), MU_ERROR_TEXT_MAX - 4);
+		mu_error_errno(&err, ENOENT, "%s", big);
+		cr_expect(mu_utf8_valid(err.text, strlen(err.text)), "errno, %zu", shift);
+		mu_error_set(&err, MU_E_IO, "%s", big);
+		mu_error_prefix(&err, "vm %.*s", (int)shift + 1, "aaaa");
+		cr_expect(mu_utf8_valid(err.text, strlen(err.text)), "prefix, %zu", shift);
+		cr_expect_geq(strlen(err.text), MU_ERROR_TEXT_MAX - 4);
+	}
+}
+
+Test(error, a_piece_that_was_cut_is_told)
+{
+	struct mu_error err = MU_ERROR_INIT;
+
+	mu_error_set(&err, MU_E_NOT_FOUND, "there is no vm '%.6s'", "Größe");
+	cr_expect_str_eq(err.text, "there is no vm 'Größ'");
+	mu_error_set(&err, MU_E_NOT_FOUND, "there is no vm '%.3s'", "Größe");
+	cr_expect_str_eq(err.text, "there is no vm 'Gr?'");
 }
 
 Test(error, prefix_goes_in_front)

@@ -175,7 +175,7 @@ Test(calls, each_route_is_its_call)
 {
 	for (size_t i = 0; i < MU_ARRAY_SIZE(routes); i++) {
 		char object[MU_UUID_TEXT];
-		char path[256], target[320];
+		char path[256], target[320], trial[340];
 		struct http_request *r;
 
 		(void)snprintf(path, sizeof path, "%s", routes[i].path);
@@ -184,6 +184,12 @@ Test(calls, each_route_is_its_call)
 				       path[2] == 'b' ? vbd : vif,
 				       strstr(routes[i].path, "%s") + 2);
 		(void)snprintf(target, sizeof target, "/rest/v0%s", path);
+		(void)snprintf(trial, sizeof trial, "%s%cdryRun=true", target,
+			       strchr(target, '?') ? '&' : '?');
+		fixture_expect(
+		    fixture_call(f, (enum http_method)routes[i].http, trial, routes[i].body), 204,
+		    NULL);
+		cr_assert_eq(f->n_ops, i, "%s: a trial asks for nothing", trial);
 		f->definition[0] = '\0';
 		r = fixture_call(f, (enum http_method)routes[i].http, target, routes[i].body);
 		cr_assert_eq(f->n_ops, i + 1, "%s: %s", target, http_request_for_test_body(r));
@@ -195,6 +201,28 @@ Test(calls, each_route_is_its_call)
 		fixture_op_refused(f, MU_E_UNAVAILABLE, "later");
 		fixture_expect(r, 503, "later");
 	}
+}
+
+Test(calls, a_trial_is_refused_as_the_call_would_be)
+{
+	fixture_expect(
+	    fixture_call(f, HTTP_PATCH, "/rest/v0/vms/" VM_DB "?dryRun=true", "{\"cpus\":0}"), 422,
+	    "arguments: cpus: ");
+	fixture_expect(fixture_call(f, HTTP_PATCH, "/rest/v0/vms/" NOBODY "?dryRun=true", "{}"),
+		       404, NULL);
+	fixture_expect(fixture_call(f, HTTP_POST,
+				    "/rest/v0/pools/" POOL "/actions/create_network?dryRun=true",
+				    "{}"),
+		       422, NULL);
+	fixture_expect(fixture_call(f, HTTP_PATCH, "/rest/v0/vms/" VM_DB "?dryRun=maybe", "{}"),
+		       400, "is neither true nor false");
+	/* What knows no trial would be done. */
+	fixture_expect(
+	    fixture_call(f, HTTP_POST, "/rest/v0/vms/" VM_DB "/actions/start?dryRun=true", NULL),
+	    400, "dryRun: there is none of POST /rest/v0/vms/" VM_DB "/actions/start; hint: ");
+	fixture_expect(fixture_call(f, HTTP_DELETE, "/rest/v0/tasks?dryRun=true", NULL), 400,
+		       "there is none of DELETE");
+	cr_expect_eq(f->n_ops, 0);
 }
 
 Test(calls, where_it_runs)

@@ -97,6 +97,78 @@ Test(etags, of_every_kind_of_object)
 	}
 }
 
+/* --- a process's own objects --- */
+
+static const char *keeper = "keeper";
+static char own_name[16];
+
+/* Only its keeper sees number 2. */
+static struct mu_value *own_shown(struct http_request *r, const struct rest_user *user,
+				  const char *id, void *ctx)
+{
+	struct mu_value *v;
+
+	cr_expect_eq(ctx, &keeper);
+	if (strcmp(id, "1") != 0 && (strcmp(id, "2") != 0 || strcmp(user->name, keeper) != 0))
+		return NULL;
+	v = mu_value_object(r->arena);
+	mu_value_set_string(r->arena, v, "id", id);
+	mu_value_set_string(r->arena, v, "name", own_name);
+	return v;
+}
+
+static struct http_reply *own_get(struct http_request *r, const struct rest_user *user,
+				  const char *id, void *ctx)
+{
+	return rest_reply_tagged(r, own_shown(r, user, id, ctx));
+}
+
+static struct http_reply *own_change(struct http_request *r, const struct rest_user *user,
+				     const char *id, void *ctx)
+{
+	(void)user, (void)id, (void)ctx;
+	return http_reply_empty(r, 204);
+}
+
+static struct http_request *own(enum http_method method, const char *target, const char *header,
+				const char *value)
+{
+	return fixture_call_with(f, method, target, NULL, header, value);
+}
+
+Test(etags, of_a_processs_own_objects)
+{
+	static const struct rest_route routes[] = {
+	    {HTTP_GET, "/rest/v0/things/{id}", REST_SIGNED_IN, own_get},
+	    {HTTP_PATCH, "/rest/v0/things/{id}", REST_SIGNED_IN, own_change},
+	    {HTTP_PUT, "/rest/v0/things/{id}/parts/{part}", REST_SIGNED_IN, own_change},
+	    {HTTP_DELETE, "/rest/v0/bare/{id}", REST_SIGNED_IN, own_change},
+	};
+	static const struct rest_etagged tagged[] = {{"other", own_shown}, {"things", own_shown}};
+	struct http_request *r;
+	char seen[REST_ETAG_TEXT];
+
+	rest_add_routes(f->rest, routes, MU_ARRAY_SIZE(routes), &keeper);
+	rest_add_tagged(f->rest, tagged, MU_ARRAY_SIZE(tagged), &keeper);
+	(void)snprintf(own_name, sizeof own_name, "before");
+	r = fixture_call(f, HTTP_GET, "/rest/v0/things/1", NULL);
+	(void)snprintf(seen, sizeof seen, "%s", http_request_for_test_reply_header(r, "etag"));
+	fixture_expect(r, 200, "{\"id\":\"1\",\"name\":\"before\"}");
+	fixture_expect(own(HTTP_GET, "/rest/v0/things/1", "if-none-match", seen), 304, NULL);
+	fixture_expect(own(HTTP_PATCH, "/rest/v0/things/1", "if-match", seen), 204, NULL);
+	fixture_expect(own(HTTP_PUT, "/rest/v0/things/1/parts/9", "if-match", seen), 204, NULL);
+	(void)snprintf(own_name, sizeof own_name, "after");
+	r = own(HTTP_PATCH, "/rest/v0/things/1", "if-match", seen);
+	cr_expect_str_neq(http_request_for_test_reply_header(r, "etag"), seen);
+	fixture_expect(r, 412, "1 has changed since it was read");
+	fixture_expect(own(HTTP_PUT, "/rest/v0/things/1/parts/9", "if-match", seen), 412, NULL);
+	fixture_expect(own(HTTP_GET, "/rest/v0/things/1", "if-none-match", seen), 200, NULL);
+	/* Of what is not there, or not to be seen, no tag is told: that is the handler's. */
+	fixture_expect(own(HTTP_PATCH, "/rest/v0/things/2", "if-match", seen), 204, NULL);
+	fixture_expect(own(HTTP_DELETE, "/rest/v0/bare/1", "if-match", seen), 400,
+		       "is no object that has an ETag");
+}
+
 Test(etags, only_of_objects)
 {
 	fixture_expect(
