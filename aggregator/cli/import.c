@@ -3,6 +3,7 @@
  * muster vdi import and vm import. The host has the upload that --resume goes on with: one for this
  * repository, of this name, format and size.
  */
+#include "aggregator/cli/method.h"
 #include "aggregator/cli/pairs.h"
 #include "aggregator/cli/task.h"
 #include "aggregator/cli/transfer.h"
@@ -291,7 +292,10 @@ int cli_vm_import(struct cli *cli, int argc, char **argv)
 			mu_value_set_string(cli->arena, arguments, "name_label", cli->options.name);
 		if (cli->options.network)
 			mu_value_set_string(cli->arena, arguments, "network", cli->options.network);
-		r = cli_call_method(cli, argv[0], "vm.import_ova", m.sr, NULL, arguments);
+		r = cli_call_method(cli, argv[0],
+				    &(struct cli_method_call){.method = "vm.import_ova",
+							      .object = m.sr,
+							      .arguments = arguments});
 	}
 	if (r != CLI_OK && m.upload)
 		(void)fprintf(stderr, "muster: what has come may still be on the host; hint: "

@@ -100,6 +100,26 @@ static const struct cli_column snapshot_columns[] = {
     {"MEMORY", "withMemory", CLI_CELL_TEXT, false},
     {"HOST", "host", CLI_CELL_TEXT, false},
     {"ID", "id", CLI_CELL_TEXT, false},
+    {"DESCRIPTION", "name_description", CLI_CELL_TEXT, true},
+    {"AFTER", "parent", CLI_CELL_TEXT, true},
+    {"CPUS", "CPUs.max", CLI_CELL_NUMBER, true},
+    {"MEMORY SIZE", "memory.size", CLI_CELL_BYTES, true},
+    {"DISKS", "$VBDs", CLI_CELL_TEXT, true},
+    {"TAGS", "tags", CLI_CELL_TEXT, true},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
+static const struct cli_column vdi_snapshot_columns[] = {
+    {"NAME", "name_label", CLI_CELL_TEXT, false},
+    {"VDI", "vdi", CLI_CELL_TEXT, false},
+    {"TAKEN", "snapshot_time", CLI_CELL_SECONDS, false},
+    {"SIZE", "size", CLI_CELL_BYTES, false},
+    {"USED", "usage", CLI_CELL_BYTES, false},
+    {"SR", "sr", CLI_CELL_TEXT, false},
+    {"ID", "id", CLI_CELL_TEXT, false},
+    {"DESCRIPTION", "name_description", CLI_CELL_TEXT, true},
+    {"PARENT", "parent", CLI_CELL_TEXT, true},
+    {"TAGS", "tags", CLI_CELL_TEXT, true},
     {NULL, NULL, CLI_CELL_TEXT, false},
 };
 
@@ -176,6 +196,10 @@ static const struct kind kinds[] = {
      "vm-snapshots",
      snapshot_columns,
      {{"$container", "host", "hosts"}, {"$snapshot_of", "vm", "vms"}}},
+    {"vdi-snapshot",
+     "vdi-snapshots",
+     vdi_snapshot_columns,
+     {{"$SR", "sr", "srs"}, {"$snapshot_of", "vdi", "vdis"}}},
     {"template", "vm-templates", template_columns, {{"$container", "host", "hosts"}}},
 };
 

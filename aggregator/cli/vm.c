@@ -4,6 +4,7 @@
  * and waits afterwards, so that they run side by side; each has its own result, and the exit code
  * says whether all, some or none went well.
  */
+#include "aggregator/cli/method.h"
 #include "aggregator/cli/resolve.h"
 #include "aggregator/cli/task.h"
 #include "aggregator/cli/verbs.h"
@@ -163,6 +164,11 @@ static bool is_of_vms(const struct cli *cli)
 	return strcmp(cli->verb->noun, "vm") == 0;
 }
 
+static const char *collection(const struct cli *cli)
+{
+	return mu_arena_printf(cli->arena, "%s%ss", is_of_vms(cli) ? "" : "vm-", cli->verb->noun);
+}
+
 static int resolve(struct cli *cli, const struct inventory *inv, const char *ref,
 		   const struct mu_value **ret, struct mu_error *err)
 {
@@ -183,8 +189,8 @@ static void start_job(struct cli *cli, const struct inventory *inv, const char *
 	const char *action = cli->options.force ? cli->verb->forced : cli->verb->action;
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *vm, *answer;
-	struct mu_value *body = NULL;
-	const char *path, *id;
+	struct cli_method_request request;
+	const char *id;
 
 	job->name = ref;
 	if (resolve(cli, inv, ref, &vm, &err) < 0) {
@@ -193,14 +199,16 @@ static void start_job(struct cli *cli, const struct inventory *inv, const char *
 	}
 	job->name = mu_value_as_string(mu_value_get(vm, "name_label"));
 	id = mu_value_as_string(mu_value_get(vm, "id"));
-	path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s/actions/%s", id, action);
-	if (strchr(action, '.')) { /* a call that is no action */
-		body = mu_value_object(cli->arena);
-		mu_value_set_string(cli->arena, body, "method", action);
-		mu_value_set_string(cli->arena, body, "objectId", id);
-		path = "/rest/v0/calls";
-	}
-	if (cli_api_call(cli->api, cli->arena, "POST", path, body, &answer, &err) < 0) {
+	request = (struct cli_method_request){
+	    "POST", mu_arena_printf(cli->arena, "/rest/v0/vms/%s/actions/%s", id, action), NULL};
+	if (strchr(action, '.')) /* a call that is no action */
+		cli_method_request(cli->arena,
+				   &(struct cli_method_call){.method = action,
+							     .collection = collection(cli),
+							     .object = id},
+				   &request);
+	if (cli_api_call(cli->api, cli->arena, request.verb, request.path, request.body, &answer,
+			 &err) < 0) {
 		if (!strstr(err.text, job->name))
 			(void)mu_error_prefix(&err, "%s", job->name);
 		job->exit = cli_fail(&err);
@@ -244,9 +252,8 @@ int cli_vm_action(struct cli *cli, int argc, char **argv)
 	struct mu_value *results = mu_value_list(cli->arena);
 	struct job *jobs = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *jobs);
 	int *exits = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *exits);
-	const char *path =
-	    mu_arena_printf(cli->arena, "/rest/v0/%s%ss?fields=id,name_label,$container",
-			    is_of_vms(cli) ? "" : "vm-", cli->verb->noun);
+	const char *path = mu_arena_printf(
+	    cli->arena, "/rest/v0/%s?fields=id,name_label,$container", collection(cli));
 	struct inventory inv;
 	int r = read_inventory(cli, path, &inv);
 

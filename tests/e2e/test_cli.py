@@ -150,7 +150,7 @@ class Reading(Cli):
 
     def completion_in(self, shell):
         self.assertEqual({"start", "stop", "stats"}, set(self.complete(shell, "vm", "st")))
-        self.assertEqual({"vm", "vbd", "vif", "vdi", "verify"}, set(self.complete(shell, "v")))
+        self.assertEqual({"vm", "vbd", "vif", "vdi", "vdi-snapshot", "verify"}, set(self.complete(shell, "v")))
         self.assertIn("--force", self.complete(shell, "vm", "stop", "db-1", "--fo"))
         self.assertEqual({"db-1", "db-2"}, set(self.complete(shell, "vm", "stop", "db")))
 
@@ -302,6 +302,10 @@ class Acting(Cli):
         self.assertEqual(8 << 20, self.demo.json("vdi", "show", vdi)["size"])
         snapshot = self.run_muster(0, "vdi", "snapshot", "data", "name_label=before").stdout.strip()
         self.run_muster(0, "vdi", "revert", "data", "before")
+        self.assertIn("muster vdi-snapshot list", self.run_muster(3, "vdi", "revert", "data", "after").stderr)
+        self.assertRegex(self.run_muster(0, "vdi-snapshot", "list").stdout, r"(?m)^before +data ")
+        again = self.run_muster(0, "vdi-snapshot", "clone", "before", "srId=disks").stdout.strip()
+        self.run_muster(0, "vdi", "delete", again)
         clone = self.run_muster(0, "vdi", "clone", "data", "name_label=twin").stdout.strip()
         self.run_muster(0, "vdi", "edit", "twin", 'tags=["a"]')
         self.assertEqual(["a"], self.demo.json("vdi", "show", "twin")["tags"])
@@ -312,7 +316,8 @@ class Acting(Cli):
         self.assertIn("given twice", self.demo.muster("vdi", "create", "disks", "x", "1MiB",
                                                       "name_label=y").stderr)
         self.out_and_in(folder)
-        self.run_muster(0, "vdi", "delete", "data", clone, snapshot)
+        self.run_muster(0, "vdi", "delete", "data", clone)
+        self.run_muster(0, "vdi-snapshot", "delete", snapshot)
         for verb in ("scan", "unplug", "plug", "destroy"):
             self.run_muster(0, "sr", verb, "disks")
         self.assertEqual([], self.demo.json("sr", "list"))
@@ -341,11 +346,24 @@ class Acting(Cli):
             self.run_muster(0, "vm", "stop", "made", "--force")
             clone = self.run_muster(0, "vm", "clone", "made", "name_label=mine", "asTemplate=true").stdout.strip()
             self.run_muster(4, "template", "delete", "Debian 13")
+            self.run_muster(0, "template", "edit", "mine", "nameDescription=of one's own")
+            of_it = self.run_muster(0, "template", "clone", "mine", "name_label=of it").stdout.strip()
             self.run_muster(0, "template", "delete", clone)
+            self.run_muster(0, "vm", "delete", of_it)
+            self.snapshots_by_words()
             self.archive_out_and_in(folder)
             self.run_muster(0, "vm", "delete", "made")
             self.run_muster(0, "vdi", "delete", "golden")
             self.run_muster(0, "sr", "destroy", "systems")
+
+    def snapshots_by_words(self):
+        self.run_muster(0, "vm", "snapshot", "made", "name_label=first")
+        self.run_muster(0, "snapshot", "edit", "first", "nameLabel=kept")
+        self.assertIn("muster snapshot list", self.run_muster(3, "vm", "revert", "made", "first").stderr)
+        self.run_muster(0, "vm", "revert", "made", "kept")
+        copy = self.run_muster(0, "snapshot", "clone", "kept", "name_label=of kept", "srId=systems")
+        self.run_muster(0, "vm", "delete", copy.stdout.strip())
+        self.run_muster(0, "snapshot", "delete", "kept")
 
     def out_and_in(self, folder):
         out = os.path.join(folder, "data.qcow2")

@@ -124,12 +124,13 @@ Test(verbs, help_of_all_of_a_noun_and_of_a_verb)
 Test(verbs, completion_knows_what_comes_next)
 {
 	words("");
-	cr_expect_str_eq(before_options(print(complete)),
-			 "host\nvm\nvbd\nvif\nsnapshot\ntemplate\nsr\nalarm\nalarm-rule\nalarm-"
-			 "target\nmessage\nvdi\nnetwork\npool\npbd\ntag\njoin-token\npif\ncpu"
-			 "pool\ntask\nuser\ngroup\nrole\ntoken\nlogin\nlogout\naudit\napply\nedit\n"
-			 "verify\ncall\nquery"
-			 "\nevents\ntop\nping\n");
+	cr_expect_str_eq(
+	    before_options(print(complete)),
+	    "host\nvm\nvbd\nvif\nsnapshot\ntemplate\nsr\nalarm\nalarm-rule\nalarm-"
+	    "target\nmessage\nvdi\nvdi-snapshot\nnetwork\npool\npbd\ntag\njoin-token\npif\ncpu"
+	    "pool\ntask\nuser\ngroup\nrole\ntoken\nlogin\nlogout\naudit\napply\nedit\n"
+	    "verify\ncall\nquery"
+	    "\nevents\ntop\nping\n");
 	words("task");
 	cr_expect_str_eq(before_options(print(complete)),
 			 "list\nshow\nwait\nwatch\nabort\ndelete\nclear\n");
@@ -149,6 +150,8 @@ Test(verbs, completion_knows_which_objects_a_verb_takes)
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "tasks");
 	words("vdi show");
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "vdis");
+	words("vdi-snapshot delete");
+	cr_expect_str_eq(cli_verb_objects(argc, argv), "vdi-snapshots");
 	words("role assign");
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "acl-roles");
 	words("user passwd");
