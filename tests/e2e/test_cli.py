@@ -365,6 +365,14 @@ class Acting(Cli):
         self.run_muster(0, "vm", "delete", copy.stdout.strip())
         self.run_muster(0, "snapshot", "delete", "kept")
 
+    def test_a_network_by_words(self):
+        self.assertIn("muster pif list", self.run_muster(
+            3, "network", "create", "lan", "pif=eth77", "vlan=20").stderr)
+        self.run_muster(0, "network", "create", "lan", "pif=eth1", "vlan=20", "bridge=lan20")
+        vlans = [(pif["device"], pif["vlan"]) for pif in self.demo.json("pif", "list") if pif["vlan"] == 20]
+        self.assertEqual(2, len(vlans), "a card on each host")
+        self.run_muster(0, "network", "delete", "lan")
+
     def out_and_in(self, folder):
         out = os.path.join(folder, "data.qcow2")
         self.run_muster(0, "vdi", "export", "data", out)
