@@ -32,6 +32,7 @@ int cli_vm_action(struct cli *cli, int argc, char **argv);
 int cli_vm_edit(struct cli *cli, int argc, char **argv);
 int cli_vm_create(struct cli *cli, int argc, char **argv);
 int cli_vm_define(struct cli *cli, int argc, char **argv);
+int cli_vm_definition(struct cli *cli, int argc, char **argv);
 int cli_vm_undefine(struct cli *cli, int argc, char **argv);
 int cli_object_list(struct cli *cli, int argc, char **argv);
 int cli_object_show(struct cli *cli, int argc, char **argv);

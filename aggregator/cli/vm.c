@@ -8,6 +8,7 @@
 #include "aggregator/cli/resolve.h"
 #include "aggregator/cli/task.h"
 #include "aggregator/cli/verbs.h"
+#include "common/base/id.h"
 
 #include <string.h>
 
@@ -272,6 +273,36 @@ int cli_vm_action(struct cli *cli, int argc, char **argv)
 	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
 }
 
+int cli_vm_definition(struct cli *cli, int argc, char **argv)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
+	struct mu_error err = MU_ERROR_INIT;
+	const char *id, *path, *text;
+
+	(void)argc;
+	if (cli_find_id(cli, collection(cli), argv[0], &id, &err) < 0)
+		return cli_fail(&err);
+	path = mu_arena_printf(cli->arena, "/rest/v0/%s/%s/definition", collection(cli), id);
+	if (cli_api_text(cli->api, cli->arena, path, &text, &err) < 0)
+		return cli_fail(&err);
+	mu_str_add(&out, text);
+	return cli_print(&out);
+}
+
+/* Where the VM of that id is: replacing a definition takes no --host. */
+static const char *host_of(struct cli *cli, const struct mu_value *definition)
+{
+	const char *uuid = mu_value_as_string(mu_value_get(definition, "uuid"));
+	const struct mu_value *vm;
+	struct mu_uuid id;
+
+	if (!uuid || !mu_uuid_parse(uuid, &id) ||
+	    cli_api_call(cli->api, cli->arena, "GET",
+			 mu_arena_printf(cli->arena, "/rest/v0/vms/%s", uuid), NULL, &vm, NULL) < 0)
+		return NULL;
+	return mu_value_as_string(mu_value_get(vm, "$container"));
+}
+
 /* --host, or the only host there is. */
 static int choose_host(struct cli *cli, const struct mu_value *hosts, const struct mu_value **ret,
 		       struct mu_error *err)
@@ -299,10 +330,11 @@ int cli_vm_define(struct cli *cli, int argc, char **argv)
 	r = cli_get(cli, "/rest/v0/hosts?fields=id,name_label", &hosts);
 	if (r != CLI_OK)
 		return r;
-	if (choose_host(cli, hosts, &host, &err) < 0)
+	id = cli->options.host ? NULL : host_of(cli, definition);
+	if (!id && choose_host(cli, hosts, &host, &err) < 0)
 		return cli_fail(&err);
 	path = mu_arena_printf(cli->arena, "/rest/v0/hosts/%s/vms",
-			       mu_value_as_string(mu_value_get(host, "id")));
+			       id ? id : mu_value_as_string(mu_value_get(host, "id")));
 	if (cli_api_call(cli->api, cli->arena, "POST", path, definition, &answer, &err) < 0)
 		return cli_fail(&err);
 	id = mu_value_as_string(mu_value_get(answer, "id"));

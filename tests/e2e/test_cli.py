@@ -365,6 +365,31 @@ class Acting(Cli):
         self.run_muster(0, "vm", "delete", copy.stdout.strip())
         self.run_muster(0, "snapshot", "delete", "kept")
 
+    def test_a_definition_is_read_changed_and_replaced(self):
+        """All that libxl can be told, whether or not `vm edit` has a word for it."""
+        known = json.loads(self.run_muster(0, "vm", "definition", "host-1:foreign-1").stdout)
+        self.assertEqual("foreign-1", known["name"], "of a domain that nobody has defined, too")
+        text = json.dumps({"name": "by hand", "type": "hvm", "memory": "64MiB", "vnc": True})
+        vm = self.run_muster(0, "vm", "define", "-", "--host", "host-2", text=text).stdout.strip()
+        read = json.loads(self.run_muster(0, "vm", "definition", "by hand").stdout)
+        self.assertEqual((vm, 64 << 20, True), (read["uuid"], read["memory"], read["vnc"]))
+        read.update(vncListen="0.0.0.0", serial="pty", nics=[{"bridge": "xenbr0", "model": "e1000"}])
+        self.assertIn("host-2", self.run_muster(4, "vm", "define", "-", "--host", "host-1",
+                                                text=json.dumps(read)).stderr)
+        self.run_muster(0, "vm", "define", "-", text=json.dumps(read))  # it is known where
+        again = json.loads(self.run_muster(0, "vm", "definition", "by hand").stdout)
+        self.assertEqual(("0.0.0.0", "pty", "e1000"),
+                         (again["vncListen"], again["serial"], again["nics"][0]["model"]))
+        self.assertIn("vncListn", self.run_muster(1, "vm", "define", "-", text=json.dumps(
+            {**again, "vncListn": "x"})).stderr)
+        self.run_muster(0, "vm", "start", "by hand")
+        self.run_muster(0, "vm", "define", "-", text=json.dumps({**again, "serial": ""}))
+        self.assertTrue(self.demo.json("vm", "show", "by hand")["pending"], "it runs as it was")
+        self.run_muster(0, "vm", "stop", "by hand", "--force")
+        self.run_muster(0, "vm", "undefine", "by hand")
+        self.run_muster(3, "vm", "definition", "by hand")
+        self.assertIn("built in", self.run_muster(1, "template", "definition", "Debian 13").stderr)
+
     def test_a_network_by_words(self):
         self.assertIn("muster pif list", self.run_muster(
             3, "network", "create", "lan", "pif=eth77", "vlan=20").stderr)

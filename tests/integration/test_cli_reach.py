@@ -122,6 +122,8 @@ VERBS = {
     "GET /hosts/{id}/stats.xml": "host stats", "GET /pcis": "host pci",
     "GET /vms": "vm list", "GET /vms/{id}": "vm show", "GET /vms/{id}/console": "vm console",
     "GET /vms/{id}/stats": "vm stats", "GET /vms/{id}/stats.xml": "vm stats",
+    "GET /vms/{id}/definition": "vm definition", "GET /vm-snapshots/{id}/definition": "snapshot definition",
+    "GET /vm-templates/{id}/definition": "template definition",
     "GET /vms/{id}.{format}": "vm export", "GET /vm-snapshots/{id}.{format}": "vm export",
     "GET /vm-snapshots": "snapshot list", "GET /vm-snapshots/{id}": "snapshot show",
     "GET /vm-templates": "template list", "GET /vm-templates/{id}": "template show",
