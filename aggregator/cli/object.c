@@ -203,10 +203,10 @@ static const struct kind kinds[] = {
     {"template", "vm-templates", template_columns, {{"$container", "host", "hosts"}}},
 };
 
-static const struct kind *kind_of(const struct cli *cli)
+static const struct kind *kind_of(const char *noun)
 {
 	for (size_t i = 0; i < MU_ARRAY_SIZE(kinds); i++)
-		if (strcmp(kinds[i].noun, cli->verb->noun) == 0)
+		if (strcmp(kinds[i].noun, noun) == 0)
 			return &kinds[i];
 	mu_assert_unreachable();
 }
@@ -265,10 +265,30 @@ static int read_list(struct cli *cli, const struct kind *kind, const struct cli_
 	return r;
 }
 
+int cli_object_part(struct cli *cli, const char *noun, const char *filter, const char *fields,
+		    struct mu_str *out)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str path = MU_STR_INIT;
+	const struct kind *kind = kind_of(noun);
+	struct cli_render render = cli_render_of(cli, kind->columns);
+	const struct mu_value *list;
+	int r;
+
+	render.fields = fields;
+	mu_str_printf(&path, "/rest/v0/%s?fields=*", kind->collection);
+	cli_add_parameter(&path, "filter", filter);
+	r = read_list(cli, kind, &render, path.data, &list);
+	if (r != CLI_OK || !list->first)
+		return r;
+	mu_str_add_char(out, '\n');
+	cli_render_list(out, &render, list);
+	return CLI_OK;
+}
+
 int cli_object_list(struct cli *cli, int argc, char **argv)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
-	const struct kind *kind = kind_of(cli);
+	const struct kind *kind = kind_of(cli->verb->noun);
 	struct cli_render render = cli_render_of(cli, kind->columns);
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *list;
@@ -290,7 +310,7 @@ int cli_object_list(struct cli *cli, int argc, char **argv)
 int cli_object_show(struct cli *cli, int argc, char **argv)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
-	const struct kind *kind = kind_of(cli);
+	const struct kind *kind = kind_of(cli->verb->noun);
 	struct cli_render render = cli_render_of(cli, kind->columns);
 	int *exits = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *exits);
 	const struct mu_value *list, *object;

@@ -32,6 +32,9 @@ int cli_vm_action(struct cli *cli, int argc, char **argv);
 int cli_vm_edit(struct cli *cli, int argc, char **argv);
 int cli_vm_create(struct cli *cli, int argc, char **argv);
 int cli_vm_define(struct cli *cli, int argc, char **argv);
+/* object.c: a table of those objects of a noun that match, if there are any; `fields` as of -c. */
+int cli_object_part(struct cli *cli, const char *noun, const char *filter, const char *fields,
+		    struct mu_str *out);
 int cli_vm_definition(struct cli *cli, int argc, char **argv);
 int cli_vm_undefine(struct cli *cli, int argc, char **argv);
 int cli_object_list(struct cli *cli, int argc, char **argv);

@@ -119,6 +119,26 @@ int cli_vm_list(struct cli *cli, int argc, char **argv)
 	return cli_print_view(cli, &out);
 }
 
+/* What is its own, for a person: who asked for fields, or for JSON, has the API's object. */
+static int show_parts(struct cli *cli, const char *id, struct mu_str *out)
+{
+	static const struct {
+		const char *noun, *member, *fields;
+	} parts[] = {
+	    {"vbd", "VM", "DEVICE,VDI,ATTACHED,CD,READ-ONLY"},
+	    {"vif", "$VM", "DEVICE:CARD,NETWORK,MAC,ATTACHED"},
+	    {"snapshot", "$snapshot_of", "NAME:SNAPSHOT,TAKEN,MEMORY,ID"},
+	};
+	int r = CLI_OK;
+
+	for (size_t i = 0; r == CLI_OK && i < MU_ARRAY_SIZE(parts); i++) {
+		const char *filter = mu_arena_printf(cli->arena, "%s:%s", parts[i].member, id);
+
+		r = cli_object_part(cli, parts[i].noun, filter, parts[i].fields, out);
+	}
+	return r;
+}
+
 int cli_vm_show(struct cli *cli, int argc, char **argv)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
@@ -141,6 +161,9 @@ int cli_vm_show(struct cli *cli, int argc, char **argv)
 			mu_str_add_char(&out, '\n');
 		cli_render_object(&out, &render,
 				  shows_host(cli, &render) ? with_host(cli, &inv, vm) : vm);
+		if (render.output == CLI_TABLE && !render.fields)
+			exits[i] =
+			    show_parts(cli, mu_value_as_string(mu_value_get(vm, "id")), &out);
 	}
 	r = cli_exit_together(exits, (size_t)argc);
 	return cli_print_view(cli, &out) == CLI_OK ? r : CLI_FAILED;
@@ -303,38 +326,39 @@ static const char *host_of(struct cli *cli, const struct mu_value *definition)
 	return mu_value_as_string(mu_value_get(vm, "$container"));
 }
 
-/* --host, or the only host there is. */
-static int choose_host(struct cli *cli, const struct mu_value *hosts, const struct mu_value **ret,
-		       struct mu_error *err)
+int cli_choose_host(struct cli *cli, const char **ret_id, struct mu_error *err)
 {
-	if (cli->options.host)
-		return cli_resolve(hosts, "host", cli->options.host, ret, err);
-	if (hosts->n_children != 1)
+	const struct mu_value *hosts, *host;
+
+	if (cli_api_call(cli->api, cli->arena, "GET", "/rest/v0/hosts?fields=id,name_label", NULL,
+			 &hosts, err) < 0)
+		return MU_FAILED;
+	host = hosts->first;
+	if (cli->options.host) {
+		if (cli_resolve(hosts, "host", cli->options.host, &host, err) < 0)
+			return MU_FAILED;
+	} else if (hosts->n_children != 1) {
 		return mu_error_set(err, MU_E_INVALID, "there are %zu hosts; hint: --host NAME",
 				    hosts->n_children);
-	*ret = hosts->first;
+	}
+	*ret_id = mu_value_as_string(mu_value_get(host, "id"));
 	return 0;
 }
 
 int cli_vm_define(struct cli *cli, int argc, char **argv)
 {
 	struct mu_error err = MU_ERROR_INIT;
-	const struct mu_value *hosts, *host, *answer;
+	const struct mu_value *answer;
 	struct mu_value *definition;
 	const char *path, *id;
-	int r;
 
 	(void)argc;
 	if (cli_read_json(cli, argv[0], &definition, &err) < 0)
 		return cli_fail(&err);
-	r = cli_get(cli, "/rest/v0/hosts?fields=id,name_label", &hosts);
-	if (r != CLI_OK)
-		return r;
 	id = cli->options.host ? NULL : host_of(cli, definition);
-	if (!id && choose_host(cli, hosts, &host, &err) < 0)
+	if (!id && cli_choose_host(cli, &id, &err) < 0)
 		return cli_fail(&err);
-	path = mu_arena_printf(cli->arena, "/rest/v0/hosts/%s/vms",
-			       id ? id : mu_value_as_string(mu_value_get(host, "id")));
+	path = mu_arena_printf(cli->arena, "/rest/v0/hosts/%s/vms", id);
 	if (cli_api_call(cli->api, cli->arena, "POST", path, definition, &answer, &err) < 0)
 		return cli_fail(&err);
 	id = mu_value_as_string(mu_value_get(answer, "id"));

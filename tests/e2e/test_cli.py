@@ -292,6 +292,7 @@ class Acting(Cli):
             self.repository_and_disk(folder)
 
     def repository_and_disk(self, folder):
+        self.assertIn("one of lvmthin, dir", self.run_muster(1, "sr", "create", "host-1", "x", "zfs").stderr)
         sr = self.run_muster(0, "sr", "create", "host-1", "2024", "dir",
                              f"location={folder}").stdout.strip()
         self.assertRegex(sr, UUID)
@@ -389,6 +390,31 @@ class Acting(Cli):
         self.run_muster(0, "vm", "undefine", "by hand")
         self.run_muster(3, "vm", "definition", "by hand")
         self.assertIn("built in", self.run_muster(1, "template", "definition", "Debian 13").stderr)
+
+    def test_what_xl_and_libvirt_have_becomes_a_vm(self):
+        with tempfile.TemporaryDirectory(prefix="muster-cli-xl-") as folder:
+            file = pathlib.Path(folder, "web.cfg")
+            file.write_text('name = "of xl"\ntype = "pvh"\nkernel = "/boot/vmlinuz"\nmemory = 128\n'
+                            'vif = ["bridge=xenbr0"]\n')
+            self.assertIn("--host", self.run_muster(1, "vm", "import", str(file)).stderr)
+            self.run_muster(2, "vm", "import", str(file), "--sr", "any")
+            vm = self.run_muster(0, "vm", "import", str(file), "--host", "host-1").stdout.strip()
+            self.assertEqual("of xl", self.demo.json("vm", "show", vm)["name_label"])
+            file.write_text('name = "of xl"\nnonsense = 1\n')
+            self.assertIn("line 2", self.run_muster(1, "vm", "import", str(file), "--host", "host-1").stderr)
+            xml = pathlib.Path(folder, "web.xml")
+            xml.write_text("<domain type='xen'><name>of libvirt</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>"
+                           "<os><type>xenpvh</type><kernel>/boot/vmlinuz</kernel></os></domain>")
+            of_xml = self.run_muster(0, "vm", "import", str(xml), "--host", "host-2").stdout.strip()
+            self.assertEqual("pvh", json.loads(self.run_muster(0, "vm", "definition", of_xml).stdout)["type"])
+            self.run_muster(0, "vm", "delete", vm, of_xml)
+
+    def test_a_vm_is_shown_with_its_parts(self):
+        text = self.run_muster(0, "vm", "show", "db-1").stdout
+        self.assertRegex(text, r"(?m)^DEVICE +VDI +ATTACHED +CD +READ-ONLY\nxvda ")
+        self.assertRegex(text, r"(?m)^0 +xenbr0 +[0-9a-f:]{17} +yes$")
+        self.assertRegex(text, r"(?m)^DOING +-$")
+        self.assertNotIn("xvda", self.run_muster(0, "vm", "show", "db-1", "-c", "name").stdout)
 
     def test_a_network_by_words(self):
         self.assertIn("muster pif list", self.run_muster(
