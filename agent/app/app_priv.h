@@ -229,6 +229,8 @@ bool define_is(const struct app *app, const struct vm_spec *spec);
 /* A domain is about to be built from the definition: nothing else is to be remembered. false: there
  * is nothing else, and done() does not come. */
 bool define_build(struct app *app, const struct vm_id *id, app_defined done, void *arg);
+/* The definition as JSON; of a domain that has none, what its configuration comes to. */
+int define_text(struct app *app, const struct vm_id *id, struct mu_str *out, struct mu_error *err);
 /* Read a domain's configuration and store it as its definition. */
 void define_adopt(struct app *app, const struct vm_id *id, app_defined done, void *arg);
 

@@ -13,7 +13,6 @@
 
 #include "common/json/json.h"
 #include "common/log/log.h"
-#include "common/os/random.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -252,16 +251,9 @@ bool define_build(struct app *app, const struct vm_id *id, app_defined done, voi
 void app_define(struct app *app, const struct mu_value *definition, app_defined done, void *arg)
 {
 	MU_CLEANUP(mu_free) struct vm_spec *spec = mu_xmalloc(sizeof *spec);
-	MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
 	struct mu_error err = MU_ERROR_INIT;
-	struct mu_uuid uuid = mu_random_uuid();
-	char text[MU_UUID_TEXT];
-	struct mu_value *v = mu_value_copy(a, definition);
 
-	/* Who defines by hand need not make up an id. */
-	if (v->kind == MU_VALUE_OBJECT && !mu_value_get(v, "uuid"))
-		mu_value_set_string(a, v, "uuid", mu_uuid_format(&uuid, text));
-	if (define_decode(app, v, spec, &err) < 0)
+	if (define_decode(app, definition, spec, &err) < 0)
 		refuse(app, &err, done, arg);
 	else
 		define_store(app, spec, done, arg);
@@ -269,6 +261,7 @@ void app_define(struct app *app, const struct mu_value *definition, app_defined 
 
 /* Adopting */
 
+/* What the domain's configuration comes to. */
 static int adopted_spec(struct app *app, const struct vm_id *id, struct vm_spec *spec,
 			struct mu_error *err)
 {
@@ -284,7 +277,22 @@ static int adopted_spec(struct app *app, const struct vm_id *id, struct vm_spec 
 	/* By way of its text, which has to be good for being read when the agent starts again. */
 	if (vm_spec_decode(vm_spec_encode(a, spec), spec, err) < 0)
 		return mu_error_prefix(err, "the domain's configuration cannot be a definition");
-	return define_check_name(app, spec, err);
+	return 0;
+}
+
+int define_text(struct app *app, const struct vm_id *id, struct mu_str *out, struct mu_error *err)
+{
+	MU_CLEANUP(mu_free) struct vm_spec *spec = mu_xmalloc(sizeof *spec);
+	const struct vm_entry *e = vm_view_find(app->view, id);
+
+	if (e && e->spec) {
+		state_dir_vm_text(e->spec, out);
+		return 0;
+	}
+	if (adopted_spec(app, id, spec, err) < 0)
+		return MU_FAILED;
+	state_dir_vm_text(spec, out);
+	return 0;
 }
 
 void define_adopt(struct app *app, const struct vm_id *id, app_defined done, void *arg)
@@ -292,7 +300,7 @@ void define_adopt(struct app *app, const struct vm_id *id, app_defined done, voi
 	MU_CLEANUP(mu_free) struct vm_spec *spec = mu_xmalloc(sizeof *spec);
 	struct mu_error err = MU_ERROR_INIT;
 
-	if (adopted_spec(app, id, spec, &err) < 0)
+	if (adopted_spec(app, id, spec, &err) < 0 || define_check_name(app, spec, &err) < 0)
 		refuse(app, &err, done, arg);
 	else
 		define_store(app, spec, done, arg);

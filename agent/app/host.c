@@ -259,6 +259,14 @@ static void start_journal(struct reading *r)
 	host_journal_start(&r->journal, r->app->loop);
 }
 
+/* ---- a VM's definition ---- */
+
+static void start_definition(struct reading *r)
+{
+	(void)define_text(r->app, &r->op->what.vm, &r->text, &r->err);
+	mu_loop_post(r->app->loop, end_soon, r);
+}
+
 /* ---- */
 
 static int admit(const struct app *app, const struct host_read *what, struct mu_error *err)
@@ -299,6 +307,9 @@ void app_host_read(struct app *app, struct host_read_op *op)
 	case HOST_READ_JOURNAL:
 	case HOST_READ_BOOTS:
 		start_journal(r);
+		return;
+	case HOST_READ_DEFINITION:
+		start_definition(r);
 		return;
 	case _HOST_READ_KIND_COUNT:
 		break;

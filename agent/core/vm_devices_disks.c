@@ -94,14 +94,19 @@ static const struct hv_disk *find(const struct vm_devices_world *now, const stru
 static int need(struct vm_devices_job *j, const struct hv_disk **ret, struct mu_error *err)
 {
 	const char *name = mu_value_as_string(mu_value_get(j->args, "device"));
+	const struct hv_vm_config *c = &j->now->spec->config;
+	char has[HV_DISKS_MAX * (sizeof c->disks[0].vdev + 2)];
+	size_t len = 0;
 
-	*ret = disk_named(&j->now->spec->config, name);
+	*ret = disk_named(c, name);
 	if (*ret)
 		return 0;
+	for (size_t i = 0; i < c->n_disks; i++)
+		len += (size_t)snprintf(has + len, sizeof has - len, "%s%s", i ? ", " : "",
+					c->disks[i].vdev);
 	return mu_error_set(err, MU_E_NOT_FOUND,
-			    "device: the VM's definition has no disk \"%s\"; hint: such as xvda, "
-			    "or 0",
-			    name);
+			    "device: the VM's definition has no disk \"%s\"; hint: it has %s", name,
+			    c->n_disks ? has : "none");
 }
 
 static bool stays(const struct vm_devices_world *now, const struct hv_disk *d)

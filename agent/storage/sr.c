@@ -121,9 +121,22 @@ static void guess_location(struct sr *sr)
 	}
 }
 
+static int unknown_type(const struct sr_ops *const *drivers, const char *type, struct mu_error *err)
+{
+	char known[64] = "";
+	size_t len = 0;
+
+	for (; *drivers && len < sizeof known; drivers++)
+		len += (size_t)snprintf(known + len, sizeof known - len, "%s%s", len ? ", " : "",
+					(*drivers)->type);
+	return mu_error_set(err, MU_E_INVALID, "SR_type: there is no \"%s\"; hint: one of %s", type,
+			    known);
+}
+
 int sr_new(const struct sr_ops *const *drivers, const struct sr_config *config,
 	   const char *state_dir, struct sr **ret_sr, struct mu_error *err)
 {
+	const struct sr_ops *const *all = drivers;
 	struct sr *sr;
 	int32_t full_percent;
 	void *impl;
@@ -131,7 +144,7 @@ int sr_new(const struct sr_ops *const *drivers, const struct sr_config *config,
 	while (*drivers && strcmp((*drivers)->type, config->type) != 0)
 		drivers++;
 	if (!*drivers)
-		return mu_error_set(err, MU_E_INVALID, "SR_type: there is no \"%s\"", config->type);
+		return unknown_type(all, config->type, err);
 	if (check_config(*drivers, config, err) < 0 ||
 	    read_full_percent(config, &full_percent, err) < 0 ||
 	    (*drivers)->open(config, state_dir, &impl, err) < 0)

@@ -231,7 +231,7 @@ static bool takes_key(const char *method, const char *path)
 	for (size_t i = 0; i < MU_ARRAY_SIZE(collections); i++)
 		if (strlen(collections[i]) == len && strncmp(collections[i], name, len) == 0)
 			return true;
-	return false;
+	return mu_str_has_prefix(name, "hosts/") && strstr(name, "/actions/");
 }
 
 /* As a parameter, since a header does not survive HTTP/2 (docs/design/rest.md). */

@@ -3,6 +3,7 @@
  * Calls: `vm edit`, `vbd` and `vif` for people, `call` for everything that the API has a method
  * for. What a call gives back is printed when it has ended.
  */
+#include "aggregator/cli/method.h"
 #include "aggregator/cli/pairs.h"
 #include "aggregator/cli/resolve.h"
 #include "aggregator/cli/task.h"
@@ -14,8 +15,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Arguments that are ids, for whoever has names. */
-static int names_to_ids(struct cli *cli, struct mu_value *arguments, struct mu_error *err)
+int cli_names_to_ids(struct cli *cli, struct mu_value *arguments, struct mu_error *err)
 {
 	static const struct {
 		const char *argument;
@@ -114,7 +114,7 @@ int cli_vm_edit(struct cli *cli, int argc, char **argv)
 		(void)cli_fail(&err);
 		return CLI_USAGE;
 	}
-	if (names_to_ids(cli, arguments, &err) < 0 || cli_find_vm(cli, argv[0], &vm, &err) < 0)
+	if (cli_names_to_ids(cli, arguments, &err) < 0 || cli_find_vm(cli, argv[0], &vm, &err) < 0)
 		return cli_fail(&err);
 	path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s?sync=false",
 			       mu_value_as_string(mu_value_get(vm, "id")));
@@ -136,13 +136,71 @@ static void number_as_text(struct cli *cli, struct mu_value *arguments, const ch
 	mu_value_set_string(cli->arena, arguments, name, text);
 }
 
+/* The VM's VBD or VIF at `device`, "xvda" or "0". *ret_id stays as it is if there is none that can
+ * be seen: what is wrong is then for the VM's host to say. */
+static int find_part(struct cli *cli, const char *collection, const char *vm, const char *device,
+		     const char **ret_id, struct mu_error *err)
+{
+	const char *path =
+	    mu_arena_printf(cli->arena, "/rest/v0/%s?fields=id,device,position&filter=%sVM%%3A%s",
+			    collection, strcmp(collection, "vifs") == 0 ? "%24" : "", vm);
+	const struct mu_value *parts;
+
+	if (cli_api_call(cli->api, cli->arena, "GET", path, NULL, &parts, err) < 0)
+		return MU_FAILED;
+	mu_value_each(part, parts)
+	{
+		if (mu_str_equal(mu_value_as_string(mu_value_get(part, "device")), device) ||
+		    mu_str_equal(mu_value_as_string(mu_value_get(part, "position")), device))
+			*ret_id = mu_value_as_string(mu_value_get(part, "id"));
+	}
+	return 0;
+}
+
+/* What the verb's method is to be called with: the VM, or the device of it that is named. */
+static int place_device(struct cli *cli, const char *vm, const char *device,
+			struct mu_value *arguments, struct cli_method_call *call,
+			struct mu_error *err)
+{
+	const char *collection = mu_str_has_prefix(cli->verb->action, "vbd.") ? "vbds" : "vifs";
+	const char *part = NULL;
+
+	*call = (struct cli_method_call){
+	    .method = cli->verb->action, .collection = "vms", .object = vm, .arguments = arguments};
+	if (!device)
+		return 0;
+	mu_value_remove(arguments, "device");
+	if (find_part(cli, collection, vm, device, &part, err) < 0)
+		return MU_FAILED;
+	if (part) {
+		call->collection = collection;
+		call->object = part;
+	} else {
+		mu_value_set_string(cli->arena, arguments, "device", device);
+	}
+	return 0;
+}
+
+int cli_call_method(struct cli *cli, const char *label, const struct cli_method_call *call)
+{
+	struct mu_error err = MU_ERROR_INIT;
+	struct cli_method_request request;
+	const struct mu_value *answer;
+
+	cli_method_request(cli->arena, call, &request);
+	if (cli_api_call(cli->api, cli->arena, request.verb, request.path, request.body, &answer,
+			 &err) < 0)
+		return cli_fail(&err);
+	return cli_call_finish(cli, label, answer);
+}
+
 int cli_device(struct cli *cli, int argc, char **argv)
 {
 	int first = strstr(cli->verb->args, "DEVICE") ? 2 : 1;
-	struct mu_value *body = mu_value_object(cli->arena);
 	struct mu_error err = MU_ERROR_INIT;
-	const struct mu_value *vm, *answer;
 	struct mu_value *arguments;
+	struct cli_method_call call;
+	const struct mu_value *vm;
 
 	if (read_arguments(cli, argc - first, argv + first, &arguments, &err) < 0) {
 		(void)cli_fail(&err);
@@ -150,19 +208,12 @@ int cli_device(struct cli *cli, int argc, char **argv)
 	}
 	number_as_text(cli, arguments, "userdevice");
 	number_as_text(cli, arguments, "device");
-	if (first == 2) {
-		mu_value_remove(arguments, "device");
-		mu_value_set_string(cli->arena, arguments, "device", argv[1]);
-	}
-	if (names_to_ids(cli, arguments, &err) < 0 || cli_find_vm(cli, argv[0], &vm, &err) < 0)
+	if (cli_names_to_ids(cli, arguments, &err) < 0 ||
+	    cli_find_vm(cli, argv[0], &vm, &err) < 0 ||
+	    place_device(cli, mu_value_as_string(mu_value_get(vm, "id")),
+			 first == 2 ? argv[1] : NULL, arguments, &call, &err) < 0)
 		return cli_fail(&err);
-	mu_value_set_string(cli->arena, body, "method", cli->verb->action);
-	mu_value_set_string(cli->arena, body, "objectId",
-			    mu_value_as_string(mu_value_get(vm, "id")));
-	mu_value_set(cli->arena, body, "arguments", arguments);
-	if (cli_api_call(cli->api, cli->arena, "POST", "/rest/v0/calls", body, &answer, &err) < 0)
-		return cli_fail(&err);
-	return cli_call_finish(cli, argv[0], answer);
+	return cli_call_method(cli, argv[0], &call);
 }
 
 /* An id; or a name of what the method is about: "sr.scan" of an SR. */
@@ -184,33 +235,18 @@ static int find_object(struct cli *cli, const char *method, const char *ref, con
 	return cli_find_id(cli, "vms", ref, ret_id, err);
 }
 
-int cli_call_method(struct cli *cli, const char *label, const char *method, const char *object,
-		    const char *host, struct mu_value *arguments)
-{
-	struct mu_value *body = mu_value_object(cli->arena);
-	struct mu_error err = MU_ERROR_INIT;
-	const struct mu_value *answer;
-
-	mu_value_set_string(cli->arena, body, "method", method);
-	mu_value_set_string(cli->arena, body, "objectId", object);
-	if (host)
-		mu_value_set_string(cli->arena, body, "hostId", host);
-	mu_value_set(cli->arena, body, "arguments", arguments);
-	if (cli_api_call(cli->api, cli->arena, "POST", "/rest/v0/calls", body, &answer, &err) < 0)
-		return cli_fail(&err);
-	return cli_call_finish(cli, label, answer);
-}
-
 int cli_call(struct cli *cli, int argc, char **argv)
 {
 	struct mu_error err = MU_ERROR_INIT;
+	struct cli_method_call call = {.method = argv[0]};
 	struct mu_value *arguments;
-	const char *id, *host = NULL;
 
 	if (read_arguments(cli, argc - 2, argv + 2, &arguments, &err) < 0 ||
-	    names_to_ids(cli, arguments, &err) < 0 ||
-	    find_object(cli, argv[0], argv[1], &id, &err) < 0 ||
-	    (cli->options.host && cli_find_id(cli, "hosts", cli->options.host, &host, &err) < 0))
+	    cli_names_to_ids(cli, arguments, &err) < 0 ||
+	    find_object(cli, argv[0], argv[1], &call.object, &err) < 0 ||
+	    (cli->options.host &&
+	     cli_find_id(cli, "hosts", cli->options.host, &call.host, &err) < 0))
 		return cli_fail(&err);
-	return cli_call_method(cli, argv[0], argv[0], id, host, arguments);
+	call.arguments = arguments;
+	return cli_call_method(cli, argv[0], &call);
 }

@@ -75,6 +75,8 @@ int cli_read_json(struct cli *cli, const char *path, struct mu_value **ret, stru
 /* vm.c: the VM that `ref` names, with id, name_label and $container. */
 int cli_find_vm(struct cli *cli, const char *ref, const struct mu_value **ret_vm,
 		struct mu_error *err);
+/* vm.c: the id of --host, or of the only host there is. */
+int cli_choose_host(struct cli *cli, const char **ret_id, struct mu_error *err);
 /* object_call.c: the id of what `ref` names in a collection ("vdis"). */
 int cli_find_id(struct cli *cli, const char *collection, const char *ref, const char **ret_id,
 		struct mu_error *err);

@@ -3,6 +3,7 @@
  * muster vdi import and vm import. The host has the upload that --resume goes on with: one for this
  * repository, of this name, format and size.
  */
+#include "aggregator/cli/method.h"
 #include "aggregator/cli/pairs.h"
 #include "aggregator/cli/task.h"
 #include "aggregator/cli/transfer.h"
@@ -265,8 +266,36 @@ static int send_archive(struct importing *m, const char *file)
 	return r;
 }
 
+/* What xl or libvirt knows of a VM: "xl", "libvirt"; NULL: an archive. */
+static const char *text_format(const struct cli *cli, const char *file)
+{
+	const char *dot = strrchr(file, '.');
+	const char *name = cli->options.format ? cli->options.format : dot ? dot + 1 : "";
+
+	if (strcmp(name, "xl") == 0 || strcmp(name, "cfg") == 0)
+		return "xl";
+	return strcmp(name, "libvirt") == 0 || strcmp(name, "xml") == 0 ? "libvirt" : NULL;
+}
+
+/* Its disks are where they are: nothing is copied. */
+static int import_text(struct cli *cli, const char *file, const char *format)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str text = MU_STR_INIT;
+	struct cli_method_call call = {.method = "vm.import"};
+	struct mu_value *arguments = mu_value_object(cli->arena);
+	struct mu_error err = MU_ERROR_INIT;
+
+	if (cli_read_text(file, &text, &err) < 0 || cli_choose_host(cli, &call.object, &err) < 0)
+		return cli_fail(&err);
+	mu_value_set_string(cli->arena, arguments, "text", text.data ? text.data : "");
+	mu_value_set_string(cli->arena, arguments, "format", format);
+	call.arguments = arguments;
+	return cli_call_method(cli, file, &call);
+}
+
 int cli_vm_import(struct cli *cli, int argc, char **argv)
 {
+	const char *format = text_format(cli, argv[0]);
 	struct importing m = {.cli = cli,
 			      .fd = -1,
 			      .name = transfer_base_name(argv[0]),
@@ -277,8 +306,16 @@ int cli_vm_import(struct cli *cli, int argc, char **argv)
 	struct mu_value *arguments;
 	int r;
 
-	if (!cli->options.sr)
-		(void)mu_error_set(&err, MU_E_INVALID, "vm import needs --sr SR; hint: sr list");
+	if (format && argc == 1 && !cli->options.sr)
+		return import_text(cli, argv[0], format);
+	if (format)
+		(void)mu_error_set(
+		    &err, MU_E_INVALID,
+		    "a file of %s says all itself; hint: --host HOST is all it takes", format);
+	else if (!cli->options.sr || cli->options.host)
+		(void)mu_error_set(&err, MU_E_INVALID,
+				   "vm import of an archive takes --sr SR, which says where; hint: "
+				   "sr list");
 	if (err.code != MU_E_NONE ||
 	    cli_pairs_parse(cli->arena, argc - 1, argv + 1, &arguments, &err) < 0) {
 		(void)cli_fail(&err);
@@ -291,7 +328,10 @@ int cli_vm_import(struct cli *cli, int argc, char **argv)
 			mu_value_set_string(cli->arena, arguments, "name_label", cli->options.name);
 		if (cli->options.network)
 			mu_value_set_string(cli->arena, arguments, "network", cli->options.network);
-		r = cli_call_method(cli, argv[0], "vm.import_ova", m.sr, NULL, arguments);
+		r = cli_call_method(cli, argv[0],
+				    &(struct cli_method_call){.method = "vm.import_ova",
+							      .object = m.sr,
+							      .arguments = arguments});
 	}
 	if (r != CLI_OK && m.upload)
 		(void)fprintf(stderr, "muster: what has come may still be on the host; hint: "

@@ -6,8 +6,39 @@
 #include "aggregator/cli/task.h"
 #include "aggregator/cli/verbs.h"
 #include "aggregator/cli/vm_create.h"
+#include "common/base/id.h"
 
 #include <string.h>
+
+/* A card by its device ("eth1") becomes the id of one of that name: of the host, or of any, since
+ * the others' of the same name are meant as well. */
+static int pif_to_id(struct cli *cli, const char *host_id, struct mu_value *body,
+		     struct mu_error *err)
+{
+	const char *device = mu_value_as_string(mu_value_get(body, "pif"));
+	const struct mu_value *pifs, *found = NULL;
+	struct mu_uuid uuid;
+
+	if (!device || mu_uuid_parse(device, &uuid))
+		return 0;
+	if (cli_api_call(cli->api, cli->arena, "GET", "/rest/v0/pifs?fields=id,device,$host", NULL,
+			 &pifs, err) < 0)
+		return MU_FAILED;
+	for (const struct mu_value *it = pifs->first; it && !found; it = it->next) {
+		const char *host = mu_value_as_string(mu_value_get(it, "$host"));
+
+		if (strcmp(mu_value_as_string(mu_value_get(it, "device")), device) == 0 &&
+		    (!host_id || (host && strcmp(host, host_id) == 0)))
+			found = it;
+	}
+	if (!found)
+		return mu_error_set(err, MU_E_NOT_FOUND,
+				    "there is no network card '%.60s' on %s; hint: muster pif list",
+				    device, host_id ? "this host" : "any host");
+	mu_value_remove(body, "pif");
+	mu_value_set_string(cli->arena, body, "pif", mu_value_as_string(mu_value_get(found, "id")));
+	return 0;
+}
 
 int cli_network_make(struct cli *cli, const char *name, const char *host_id, struct mu_value *body,
 		     const struct mu_value **ret_answer, struct mu_error *err)
@@ -16,7 +47,8 @@ int cli_network_make(struct cli *cli, const char *name, const char *host_id, str
 	struct mu_value *hosts;
 	const char *path;
 
-	if (cli_pool_action(cli, internal ? "create_internal_network" : "create_network", &path,
+	if (pif_to_id(cli, host_id, body, err) < 0 ||
+	    cli_pool_action(cli, internal ? "create_internal_network" : "create_network", &path,
 			    err) < 0)
 		return MU_FAILED;
 	mu_value_remove(body, "name");

@@ -100,6 +100,26 @@ static const struct cli_column snapshot_columns[] = {
     {"MEMORY", "withMemory", CLI_CELL_TEXT, false},
     {"HOST", "host", CLI_CELL_TEXT, false},
     {"ID", "id", CLI_CELL_TEXT, false},
+    {"DESCRIPTION", "name_description", CLI_CELL_TEXT, true},
+    {"AFTER", "parent", CLI_CELL_TEXT, true},
+    {"CPUS", "CPUs.max", CLI_CELL_NUMBER, true},
+    {"MEMORY SIZE", "memory.size", CLI_CELL_BYTES, true},
+    {"DISKS", "$VBDs", CLI_CELL_TEXT, true},
+    {"TAGS", "tags", CLI_CELL_TEXT, true},
+    {NULL, NULL, CLI_CELL_TEXT, false},
+};
+
+static const struct cli_column vdi_snapshot_columns[] = {
+    {"NAME", "name_label", CLI_CELL_TEXT, false},
+    {"VDI", "vdi", CLI_CELL_TEXT, false},
+    {"TAKEN", "snapshot_time", CLI_CELL_SECONDS, false},
+    {"SIZE", "size", CLI_CELL_BYTES, false},
+    {"USED", "usage", CLI_CELL_BYTES, false},
+    {"SR", "sr", CLI_CELL_TEXT, false},
+    {"ID", "id", CLI_CELL_TEXT, false},
+    {"DESCRIPTION", "name_description", CLI_CELL_TEXT, true},
+    {"PARENT", "parent", CLI_CELL_TEXT, true},
+    {"TAGS", "tags", CLI_CELL_TEXT, true},
     {NULL, NULL, CLI_CELL_TEXT, false},
 };
 
@@ -191,13 +211,17 @@ static const struct kind kinds[] = {
      "vm-snapshots",
      snapshot_columns,
      {{"$container", "host", "hosts"}, {"$snapshot_of", "vm", "vms"}}},
+    {"vdi-snapshot",
+     "vdi-snapshots",
+     vdi_snapshot_columns,
+     {{"$SR", "sr", "srs"}, {"$snapshot_of", "vdi", "vdis"}}},
     {"template", "vm-templates", template_columns, {{"$container", "host", "hosts"}}},
 };
 
-static const struct kind *kind_of(const struct cli *cli)
+static const struct kind *kind_of(const char *noun)
 {
 	for (size_t i = 0; i < MU_ARRAY_SIZE(kinds); i++)
-		if (strcmp(kinds[i].noun, cli->verb->noun) == 0)
+		if (strcmp(kinds[i].noun, noun) == 0)
 			return &kinds[i];
 	mu_assert_unreachable();
 }
@@ -256,10 +280,30 @@ static int read_list(struct cli *cli, const struct kind *kind, const struct cli_
 	return r;
 }
 
+int cli_object_part(struct cli *cli, const char *noun, const char *filter, const char *fields,
+		    struct mu_str *out)
+{
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str path = MU_STR_INIT;
+	const struct kind *kind = kind_of(noun);
+	struct cli_render render = cli_render_of(cli, kind->columns);
+	const struct mu_value *list;
+	int r;
+
+	render.fields = fields;
+	mu_str_printf(&path, "/rest/v0/%s?fields=*", kind->collection);
+	cli_add_parameter(&path, "filter", filter);
+	r = read_list(cli, kind, &render, path.data, &list);
+	if (r != CLI_OK || !list->first)
+		return r;
+	mu_str_add_char(out, '\n');
+	cli_render_list(out, &render, list);
+	return CLI_OK;
+}
+
 int cli_object_list(struct cli *cli, int argc, char **argv)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
-	const struct kind *kind = kind_of(cli);
+	const struct kind *kind = kind_of(cli->verb->noun);
 	struct cli_render render = cli_render_of(cli, kind->columns);
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *list;
@@ -282,7 +326,7 @@ int cli_object_list(struct cli *cli, int argc, char **argv)
 int cli_object_show(struct cli *cli, int argc, char **argv)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
-	const struct kind *kind = kind_of(cli);
+	const struct kind *kind = kind_of(cli->verb->noun);
 	struct cli_render render = cli_render_of(cli, kind->columns);
 	int *exits = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *exits);
 	const struct mu_value *list, *object;

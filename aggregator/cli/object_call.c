@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Verbs of storage and CPU pools that are calls: a row of the table below says what the words after
- * the object mean. Everything is asked for as `muster call` asks for it; what a row does not name
+ * the object mean. Each is asked for by the method's own route (method.c); what a row does not name
  * stays reachable by NAME=VALUE, --json, and `call`.
  */
+#include "aggregator/cli/method.h"
 #include "aggregator/cli/pairs.h"
 #include "aggregator/cli/resolve.h"
 #include "aggregator/cli/verbs.h"
@@ -73,6 +74,12 @@ static const struct row rows[] = {
      {{"pool", NULL}, {"cpus", NULL}}},
     {"cpupool set", "cpupool.set", "hosts", REST_PAIRS, {{"pool", NULL}}},
     {"cpupool move", "cpupool.move", "vms", REST_PAIRS, {{"pool", NULL}}},
+    {"snapshot clone", "vm.clone", "vm-snapshots", REST_PAIRS, {{NULL, NULL}}},
+    {"snapshot edit", "vm.edit", "vm-snapshots", REST_PAIRS, {{NULL, NULL}}},
+    {"template clone", "vm.clone", "vm-templates", REST_PAIRS, {{NULL, NULL}}},
+    {"template edit", "vm.edit", "vm-templates", REST_PAIRS, {{NULL, NULL}}},
+    {"vdi-snapshot clone", "vdi.clone", "vdi-snapshots", REST_PAIRS, {{NULL, NULL}}},
+    {"vdi-snapshot delete", "vdi.delete", "vdi-snapshots", REST_OBJECTS, {{NULL, NULL}}},
     {"vdi delete", "vdi.delete", "vdis", REST_OBJECTS, {{NULL, NULL}}},
 };
 
@@ -89,7 +96,7 @@ int cli_find_id(struct cli *cli, const char *collection, const char *ref, const 
 		struct mu_error *err)
 {
 	const struct mu_value *list, *object;
-	size_t noun = strlen(collection) - 1; /* "srs": "sr" */
+	const char *noun = mu_str_has_prefix(collection, "vm-") ? collection + 3 : collection;
 	struct mu_uuid uuid;
 
 	if (mu_uuid_parse(ref, &uuid)) {
@@ -106,7 +113,8 @@ int cli_find_id(struct cli *cli, const char *collection, const char *ref, const 
 		cli->api, cli->arena, "GET",
 		mu_arena_printf(cli->arena, "/rest/v0/%s?fields=id,name_label", collection), NULL,
 		&list, err) < 0 ||
-	    cli_resolve(list, mu_arena_printf(cli->arena, "%.*s", (int)noun, collection), ref,
+	    cli_resolve(list, /* "vm-snapshots": "snapshot" */
+			mu_arena_printf(cli->arena, "%.*s", (int)strlen(noun) - 1, noun), ref,
 			cli_care(cli), &object, err) < 0)
 		return MU_FAILED;
 	*ret_id = mu_value_as_string(mu_value_get(object, "id"));
@@ -143,7 +151,8 @@ static int read_words(struct cli *cli, const struct row *row, int argc, char **a
 		n++;
 	if ((row->rest == REST_CONFIG
 		 ? read_config(cli, argc - n, argv + n, &args, err)
-		 : cli_pairs_parse(cli->arena, argc - n, argv + n, &args, err)) < 0)
+		 : cli_pairs_parse(cli->arena, argc - n, argv + n, &args, err)) < 0 ||
+	    cli_names_to_ids(cli, args, err) < 0)
 		return MU_FAILED;
 	for (int i = 0; i < n; i++) {
 		const char *value = argv[i];
@@ -165,12 +174,14 @@ static int call_one(struct cli *cli, const struct row *row, const char *ref,
 		    struct mu_value *arguments)
 {
 	struct mu_error err = MU_ERROR_INIT;
-	const char *host = NULL, *id;
+	struct cli_method_call call = {
+	    .method = row->method, .collection = row->collection, .arguments = arguments};
 
-	if (cli_find_id(cli, row->collection, ref, &id, &err) < 0 ||
-	    (cli->options.host && cli_find_id(cli, "hosts", cli->options.host, &host, &err) < 0))
+	if (cli_find_id(cli, row->collection, ref, &call.object, &err) < 0 ||
+	    (cli->options.host &&
+	     cli_find_id(cli, "hosts", cli->options.host, &call.host, &err) < 0))
 		return cli_fail(&err);
-	return cli_call_method(cli, ref, row->method, id, host, arguments);
+	return cli_call_method(cli, ref, &call);
 }
 
 int cli_object_call(struct cli *cli, int argc, char **argv)

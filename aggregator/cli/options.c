@@ -173,7 +173,8 @@ static const struct mu_option table[] = {
      .type = MU_OPTION_STRING,
      .offset = AT(format),
      .arg = "FORMAT",
-     .help = "raw, qcow2, vhd, vmdk (or ova, to import); else the file's name says it"},
+     .help =
+	 "raw, qcow2, vhd, vmdk (or ova, xl, libvirt, to import); else the file's name says it"},
     {.name = "name",
      .type = MU_OPTION_STRING,
      .offset = AT(name),

@@ -192,6 +192,8 @@ static void text_cell(struct mu_str *out, const struct mu_value *v)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str raw = MU_STR_INIT;
 
+	if (v->kind == MU_VALUE_OBJECT && v->n_children == 0)
+		return;
 	switch (v->kind) {
 	case MU_VALUE_LIST:
 		list_text(out, v);

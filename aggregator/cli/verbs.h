@@ -32,6 +32,10 @@ int cli_vm_action(struct cli *cli, int argc, char **argv);
 int cli_vm_edit(struct cli *cli, int argc, char **argv);
 int cli_vm_create(struct cli *cli, int argc, char **argv);
 int cli_vm_define(struct cli *cli, int argc, char **argv);
+/* object.c: a table of those objects of a noun that match, if there are any; `fields` as of -c. */
+int cli_object_part(struct cli *cli, const char *noun, const char *filter, const char *fields,
+		    struct mu_str *out);
+int cli_vm_definition(struct cli *cli, int argc, char **argv);
 int cli_vm_undefine(struct cli *cli, int argc, char **argv);
 int cli_object_list(struct cli *cli, int argc, char **argv);
 int cli_object_show(struct cli *cli, int argc, char **argv);
@@ -78,9 +82,11 @@ int cli_vm_import(struct cli *cli, int argc, char **argv);
 int cli_vm_export(struct cli *cli, int argc, char **argv);
 int cli_vdi_import(struct cli *cli, int argc, char **argv);
 int cli_vdi_export(struct cli *cli, int argc, char **argv);
-/* POST /calls; `host` may be NULL. Waits and prints what comes back, as the options say. */
-int cli_call_method(struct cli *cli, const char *label, const char *method, const char *object,
-		    const char *host, struct mu_value *arguments);
+/* Waits and prints what comes back, as the options say. */
+struct cli_method_call;
+int cli_call_method(struct cli *cli, const char *label, const struct cli_method_call *call);
+/* Arguments that are ids, for whoever has names. */
+int cli_names_to_ids(struct cli *cli, struct mu_value *arguments, struct mu_error *err);
 /* The answer to a request for a call: waits and prints what comes back, as the options say. */
 int cli_call_finish(struct cli *cli, const char *label, const struct mu_value *answer);
 int cli_account_list(struct cli *cli, int argc, char **argv); /* user, group, role */

@@ -4,9 +4,11 @@
  * and waits afterwards, so that they run side by side; each has its own result, and the exit code
  * says whether all, some or none went well.
  */
+#include "aggregator/cli/method.h"
 #include "aggregator/cli/resolve.h"
 #include "aggregator/cli/task.h"
 #include "aggregator/cli/verbs.h"
+#include "common/base/id.h"
 
 #include <string.h>
 
@@ -117,6 +119,26 @@ int cli_vm_list(struct cli *cli, int argc, char **argv)
 	return cli_print_view(cli, &out);
 }
 
+/* What is its own, for a person: who asked for fields, or for JSON, has the API's object. */
+static int show_parts(struct cli *cli, const char *id, struct mu_str *out)
+{
+	static const struct {
+		const char *noun, *member, *fields;
+	} parts[] = {
+	    {"vbd", "VM", "DEVICE,VDI,ATTACHED,CD,READ-ONLY"},
+	    {"vif", "$VM", "DEVICE:CARD,NETWORK,MAC,ATTACHED"},
+	    {"snapshot", "$snapshot_of", "NAME:SNAPSHOT,TAKEN,MEMORY,ID"},
+	};
+	int r = CLI_OK;
+
+	for (size_t i = 0; r == CLI_OK && i < MU_ARRAY_SIZE(parts); i++) {
+		const char *filter = mu_arena_printf(cli->arena, "%s:%s", parts[i].member, id);
+
+		r = cli_object_part(cli, parts[i].noun, filter, parts[i].fields, out);
+	}
+	return r;
+}
+
 int cli_vm_show(struct cli *cli, int argc, char **argv)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
@@ -139,6 +161,9 @@ int cli_vm_show(struct cli *cli, int argc, char **argv)
 			mu_str_add_char(&out, '\n');
 		cli_render_object(&out, &render,
 				  shows_host(cli, &render) ? with_host(cli, &inv, vm) : vm);
+		if (render.output == CLI_TABLE && !render.fields)
+			exits[i] =
+			    show_parts(cli, mu_value_as_string(mu_value_get(vm, "id")), &out);
 	}
 	r = cli_exit_together(exits, (size_t)argc);
 	return cli_print_view(cli, &out) == CLI_OK ? r : CLI_FAILED;
@@ -163,6 +188,11 @@ static bool is_of_vms(const struct cli *cli)
 	return strcmp(cli->verb->noun, "vm") == 0;
 }
 
+static const char *collection(const struct cli *cli)
+{
+	return mu_arena_printf(cli->arena, "%s%ss", is_of_vms(cli) ? "" : "vm-", cli->verb->noun);
+}
+
 static int resolve(struct cli *cli, const struct inventory *inv, const char *ref,
 		   const struct mu_value **ret, struct mu_error *err)
 {
@@ -184,8 +214,8 @@ static void start_job(struct cli *cli, const struct inventory *inv, const char *
 	const char *action = cli->options.force ? cli->verb->forced : cli->verb->action;
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *vm, *answer;
-	struct mu_value *body = NULL;
-	const char *path, *id;
+	struct cli_method_request request;
+	const char *id;
 
 	job->name = ref;
 	if (resolve(cli, inv, ref, &vm, &err) < 0) {
@@ -194,14 +224,16 @@ static void start_job(struct cli *cli, const struct inventory *inv, const char *
 	}
 	job->name = mu_value_as_string(mu_value_get(vm, "name_label"));
 	id = mu_value_as_string(mu_value_get(vm, "id"));
-	path = mu_arena_printf(cli->arena, "/rest/v0/vms/%s/actions/%s", id, action);
-	if (strchr(action, '.')) { /* a call that is no action */
-		body = mu_value_object(cli->arena);
-		mu_value_set_string(cli->arena, body, "method", action);
-		mu_value_set_string(cli->arena, body, "objectId", id);
-		path = "/rest/v0/calls";
-	}
-	if (cli_api_call(cli->api, cli->arena, "POST", path, body, &answer, &err) < 0) {
+	request = (struct cli_method_request){
+	    "POST", mu_arena_printf(cli->arena, "/rest/v0/vms/%s/actions/%s", id, action), NULL};
+	if (strchr(action, '.')) /* a call that is no action */
+		cli_method_request(cli->arena,
+				   &(struct cli_method_call){.method = action,
+							     .collection = collection(cli),
+							     .object = id},
+				   &request);
+	if (cli_api_call(cli->api, cli->arena, request.verb, request.path, request.body, &answer,
+			 &err) < 0) {
 		if (!strstr(err.text, job->name))
 			(void)mu_error_prefix(&err, "%s", job->name);
 		job->exit = cli_fail(&err);
@@ -245,9 +277,8 @@ int cli_vm_action(struct cli *cli, int argc, char **argv)
 	struct mu_value *results = mu_value_list(cli->arena);
 	struct job *jobs = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *jobs);
 	int *exits = mu_arena_calloc(cli->arena, (size_t)argc, sizeof *exits);
-	const char *path =
-	    mu_arena_printf(cli->arena, "/rest/v0/%s%ss?fields=id,name_label,$container",
-			    is_of_vms(cli) ? "" : "vm-", cli->verb->noun);
+	const char *path = mu_arena_printf(
+	    cli->arena, "/rest/v0/%s?fields=id,name_label,$container", collection(cli));
 	struct inventory inv;
 	int r = read_inventory(cli, path, &inv);
 
@@ -266,37 +297,69 @@ int cli_vm_action(struct cli *cli, int argc, char **argv)
 	return cli_print(&out) == CLI_OK ? r : CLI_FAILED;
 }
 
-/* --host, or the only host there is. */
-static int choose_host(struct cli *cli, const struct mu_value *hosts, const struct mu_value **ret,
-		       struct mu_error *err)
+int cli_vm_definition(struct cli *cli, int argc, char **argv)
 {
-	if (cli->options.host)
-		return cli_resolve(hosts, "host", cli->options.host, cli_care(cli), ret, err);
-	if (hosts->n_children != 1)
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
+	struct mu_error err = MU_ERROR_INIT;
+	const char *id, *path, *text;
+
+	(void)argc;
+	if (cli_find_id(cli, collection(cli), argv[0], &id, &err) < 0)
+		return cli_fail(&err);
+	path = mu_arena_printf(cli->arena, "/rest/v0/%s/%s/definition", collection(cli), id);
+	if (cli_api_text(cli->api, cli->arena, path, &text, &err) < 0)
+		return cli_fail(&err);
+	mu_str_add(&out, text);
+	return cli_print(&out);
+}
+
+/* Where the VM of that id is: replacing a definition takes no --host. */
+static const char *host_of(struct cli *cli, const struct mu_value *definition)
+{
+	const char *uuid = mu_value_as_string(mu_value_get(definition, "uuid"));
+	const struct mu_value *vm;
+	struct mu_uuid id;
+
+	if (!uuid || !mu_uuid_parse(uuid, &id) ||
+	    cli_api_call(cli->api, cli->arena, "GET",
+			 mu_arena_printf(cli->arena, "/rest/v0/vms/%s", uuid), NULL, &vm, NULL) < 0)
+		return NULL;
+	return mu_value_as_string(mu_value_get(vm, "$container"));
+}
+
+int cli_choose_host(struct cli *cli, const char **ret_id, struct mu_error *err)
+{
+	const struct mu_value *hosts, *host;
+
+	if (cli_api_call(cli->api, cli->arena, "GET", "/rest/v0/hosts?fields=id,name_label", NULL,
+			 &hosts, err) < 0)
+		return MU_FAILED;
+	host = hosts->first;
+	if (cli->options.host) {
+		if (cli_resolve(hosts, "host", cli->options.host, cli_care(cli), &host, err) < 0)
+			return MU_FAILED;
+	} else if (hosts->n_children != 1) {
 		return mu_error_set(err, MU_E_INVALID, "there are %zu hosts; hint: --host NAME",
 				    hosts->n_children);
-	*ret = hosts->first;
+	}
+	*ret_id = mu_value_as_string(mu_value_get(host, "id"));
 	return 0;
 }
 
 int cli_vm_define(struct cli *cli, int argc, char **argv)
 {
 	struct mu_error err = MU_ERROR_INIT;
-	const struct mu_value *hosts, *host, *answer;
+	const struct mu_value *answer;
 	struct mu_value *definition;
 	const char *path, *id;
-	int r;
 
 	(void)argc;
 	if (cli_read_json(cli, argv[0], &definition, &err) < 0)
 		return cli_fail(&err);
-	r = cli_get(cli, "/rest/v0/hosts?fields=id,name_label", &hosts);
-	if (r != CLI_OK)
-		return r;
-	if (choose_host(cli, hosts, &host, &err) < 0)
+	id = cli->options.host ? NULL : host_of(cli, definition);
+	if (!id && cli_choose_host(cli, &id, &err) < 0)
 		return cli_fail(&err);
-	path = mu_arena_printf(cli->arena, "/rest/v0/hosts/%s/vms",
-			       mu_value_as_string(mu_value_get(host, "id")));
+	path = mu_arena_printf(cli->arena, "/rest/v0/hosts/%s/vms", id);
 	if (cli_api_call(cli->api, cli->arena, "POST", path, definition, &answer, &err) < 0)
 		return cli_fail(&err);
 	id = mu_value_as_string(mu_value_get(answer, "id"));

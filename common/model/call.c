@@ -252,15 +252,24 @@ static const struct call_arg *find_arg(const struct call_method *m, const char *
 	return NULL;
 }
 
+/* What it takes is said, where that is no page. */
 static int check_unknown(const struct call_method *m, const char *name, struct mu_error *err)
 {
-	char shown[64];
+	char shown[64], known[192] = "";
+	size_t len = 0;
 
+	for (size_t i = 0; i < m->n_args && len < sizeof known; i++)
+		len += (size_t)snprintf(known + len, sizeof known - len, "%s%s", i ? ", " : "",
+					m->args[i].name);
 	mu_utf8_sanitize(shown, sizeof shown - 1, name, strlen(name));
+	if (len >= sizeof known)
+		return mu_error_set(err, MU_E_INVALID,
+				    "arguments: %s: unknown argument of %s; hint: "
+				    "docs/design/objects.md has the list, spelling and case count",
+				    shown, m->name);
 	return mu_error_set(err, MU_E_INVALID,
-			    "arguments: %s: unknown argument of %s; hint: docs/design/objects.md "
-			    "has the list, spelling and case count",
-			    shown, m->name);
+			    "arguments: %s: unknown argument of %s; hint: it takes %s", shown,
+			    m->name, m->n_args ? known : "none");
 }
 
 /* "networkId or bridge" */

@@ -8,10 +8,9 @@
 const char *host_read_name(enum host_read_kind kind)
 {
 	static const char *const names[_HOST_READ_KIND_COUNT] = {
-	    [HOST_READ_DETAILS] = "details",
-	    [HOST_READ_DMESG] = "dmesg",
-	    [HOST_READ_JOURNAL] = "journal",
-	    [HOST_READ_BOOTS] = "boots",
+	    [HOST_READ_DETAILS] = "details",       [HOST_READ_DMESG] = "dmesg",
+	    [HOST_READ_JOURNAL] = "journal",       [HOST_READ_BOOTS] = "boots",
+	    [HOST_READ_DEFINITION] = "definition",
 	};
 
 	mu_assert((unsigned)kind < _HOST_READ_KIND_COUNT);
@@ -50,6 +49,8 @@ int host_read_check(const struct host_read *what, struct mu_error *err)
 		return mu_error_set(err, MU_E_INVALID,
 				    "boot: \"%.60s\" is not a boot's id of 32 hex digits",
 				    what->boot);
+	if (what->kind == HOST_READ_DEFINITION && mu_uuid_is_nil(&what->vm.uuid))
+		return mu_error_set(err, MU_E_INVALID, "vm: which one is missing");
 	if (what->since < 0)
 		return mu_error_set(err, MU_E_INVALID, "since: is before 1970");
 	if (what->lines > HOST_READ_LINES_MAX)

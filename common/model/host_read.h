@@ -14,10 +14,11 @@
 #include "common/base/time.h"
 
 enum host_read_kind {
-	HOST_READ_DETAILS, /* JSON: hardware, hypervisor, devices */
-	HOST_READ_DMESG,   /* text: the hypervisor's messages */
-	HOST_READ_JOURNAL, /* JSON: entries of the system's journal, oldest first */
-	HOST_READ_BOOTS,   /* JSON: boots that the journal knows */
+	HOST_READ_DETAILS,    /* JSON: hardware, hypervisor, devices */
+	HOST_READ_DMESG,      /* text: the hypervisor's messages */
+	HOST_READ_JOURNAL,    /* JSON: entries of the system's journal, oldest first */
+	HOST_READ_BOOTS,      /* JSON: boots that the journal knows */
+	HOST_READ_DEFINITION, /* JSON: of a VM (docs/formats/vm-definition.md) */
 	_HOST_READ_KIND_COUNT,
 };
 
@@ -38,9 +39,10 @@ struct host_read {
 	char boot[HOST_READ_BOOT_LEN + 1];     /* a boot's id, 32 hex digits */
 	mu_msec since;                         /* ms since 1970 UTC */
 	uint32_t lines;                        /* at most so many, 0 = HOST_READ_LINES */
+	struct vm_id vm;                       /* of the definition */
 };
 
-/* "details", "dmesg", "journal", "boots". */
+/* "details", "dmesg", "journal", "boots", "definition". */
 const char *host_read_name(enum host_read_kind kind);
 /* MU_E_INVALID names the argument. What passes can be given to journalctl as it is. */
 int host_read_check(const struct host_read *what, struct mu_error *err);

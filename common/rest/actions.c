@@ -7,6 +7,7 @@
 #include "common/rest/access.h"
 
 #include "common/os/clock.h"
+#include "common/os/random.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -263,11 +264,34 @@ static void on_defined(void *arg, const struct vm_id *vm, const struct mu_error 
 	free(ch);
 }
 
+/* Who defines by hand need not make up an id; one that is there already stays where it is. */
+static int check_identity(struct rest_call *c, const struct host_id *host, struct mu_value *body,
+			  struct mu_error *err)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	const char *uuid = mu_value_as_string(mu_value_get(body, "uuid"));
+	struct mu_uuid new_id = mu_random_uuid();
+	const struct model_vm *vm;
+	char text[MU_UUID_TEXT];
+	struct vm_id id;
+
+	if (!mu_value_get(body, "uuid"))
+		mu_value_set_string(c->arena, body, "uuid", mu_uuid_format(&new_id, text));
+	if (!uuid || !mu_uuid_parse(uuid, &id.uuid) || !(vm = b->vm_find(b->ctx, &id)) ||
+	    mu_uuid_equal(&vm->host.uuid, &host->uuid))
+		return 0;
+	return mu_error_set(err, MU_E_EXISTS,
+			    "uuid: VM %s on host %s has it; hint: leave it out for another VM, or "
+			    "undefine that one first",
+			    vm->name, rest_access_host_name(c, b->host_find(b->ctx, &vm->host)));
+}
+
 struct http_reply *rest_post_host_vm(struct rest_call *c)
 {
 	const struct rest_backend *b = &c->rest->backend;
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *body = NULL;
+	struct mu_value *definition;
 	struct change *ch;
 	struct host_id id;
 
@@ -281,8 +305,11 @@ struct http_reply *rest_post_host_vm(struct rest_call *c)
 	}
 	if (rest_body(c, NULL, &body, &err) < 0)
 		return rest_error(c, &err);
+	definition = mu_value_copy(c->arena, body);
+	if (check_identity(c, &id, definition, &err) < 0)
+		return rest_error(c, &err);
 	ch = change_new(c);
 	ch->op = _VM_OP_COUNT;
-	b->vm_define(b->ctx, &id, body, &c->user, c->request->peer.address, on_defined, ch);
+	b->vm_define(b->ctx, &id, definition, &c->user, c->request->peer.address, on_defined, ch);
 	return http_reply_pending(c->request, on_gone, ch);
 }

@@ -120,6 +120,7 @@ struct http_reply *rest_get_host_details(struct rest_call *c);
 struct http_reply *rest_get_host_dmesg(struct rest_call *c);
 struct http_reply *rest_get_host_journal(struct rest_call *c);
 struct http_reply *rest_get_host_boots(struct rest_call *c);
+struct http_reply *rest_get_definition(struct rest_call *c);
 struct http_reply *rest_get_host_smt(struct rest_call *c);
 struct http_reply *rest_get_host_stats(struct rest_call *c);
 struct http_reply *rest_get_vm_stats(struct rest_call *c);

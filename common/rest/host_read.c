@@ -7,6 +7,8 @@
  * are the hypervisor's messages.
  */
 #include "common/rest/call.h"
+#include "common/rest/render.h"
+#include "common/rest/templates.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,29 +68,62 @@ static int check(const struct rest_call *c, const struct model_host *h,
 	return 0;
 }
 
-static struct http_reply *start(struct rest_call *c, const struct host_read *what)
+static struct http_reply *start_on(struct rest_call *c, const struct model_host *h,
+				   const struct host_read *what)
 {
 	const struct rest_backend *b = &c->rest->backend;
 	struct mu_error err = MU_ERROR_INIT;
-	const struct model_host *h;
 	struct http_reply *reply;
 	struct reading *rd;
-	struct host_id id;
 
-	h = find(c, &id);
-	if (!h)
-		return rest_not_found(c, "host", c->id);
 	if (check(c, h, what, &err) < 0)
 		return rest_error(c, &err);
 	rd = mu_xcalloc(1, sizeof *rd);
 	rd->rest = c->rest;
 	rd->request = c->request;
-	rd->op.host = id;
+	rd->op.host = h->id;
 	rd->op.what = *what;
 	rd->op.done = on_done;
 	reply = http_reply_pending(c->request, on_gone, rd);
 	b->host_read(b->ctx, &rd->op);
 	return reply;
+}
+
+static struct http_reply *start(struct rest_call *c, const struct host_read *what)
+{
+	const struct model_host *h;
+	struct host_id id;
+
+	h = find(c, &id);
+	return h ? start_on(c, h, what) : rest_not_found(c, "host", c->id);
+}
+
+static void found_vm(const void *object, void *arg)
+{
+	*(const struct model_vm **)arg = object;
+}
+
+/* Of a VM, a snapshot or a template, as its host has it. */
+struct http_reply *rest_get_definition(struct rest_call *c)
+{
+	const struct rest_backend *b = &c->rest->backend;
+	struct host_read what = {.kind = HOST_READ_DEFINITION};
+	const struct model_vm *vm = NULL;
+	struct mu_error err = MU_ERROR_INIT;
+	const struct model_host *h;
+
+	if (mu_uuid_parse(c->id, &what.vm.uuid))
+		c->type->find(c->rest, &what.vm.uuid, found_vm, (void *)&vm);
+	if (!vm)
+		return rest_not_found(c, c->type->name, c->id);
+	if (rest_is_builtin(vm)) {
+		(void)mu_error_set(&err, MU_E_UNSUPPORTED,
+				   "template %s is built in: what is made of it has a definition",
+				   vm->name);
+		return rest_error(c, &err);
+	}
+	h = b->host_find(b->ctx, &vm->host);
+	return h ? start_on(c, h, &what) : rest_check_host(c, vm);
 }
 
 struct http_reply *rest_get_host_details(struct rest_call *c)

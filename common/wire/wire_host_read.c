@@ -9,6 +9,7 @@ static const Muster__V1__HostReadKind kinds[_HOST_READ_KIND_COUNT] = {
     [HOST_READ_DMESG] = MUSTER__V1__HOST_READ_KIND__HOST_READ_KIND_DMESG,
     [HOST_READ_JOURNAL] = MUSTER__V1__HOST_READ_KIND__HOST_READ_KIND_JOURNAL,
     [HOST_READ_BOOTS] = MUSTER__V1__HOST_READ_KIND__HOST_READ_KIND_BOOTS,
+    [HOST_READ_DEFINITION] = MUSTER__V1__HOST_READ_KIND__HOST_READ_KIND_DEFINITION,
 };
 
 static const struct wire_text texts[] = {
@@ -30,6 +31,8 @@ Muster__V1__HostRead *wire_host_read_encode(struct mu_arena *a, const struct mu_
 	m->id = wire_uuid_encode(a, id);
 	m->kind = kinds[what->kind];
 	m->lines = what->lines;
+	if (what->kind == HOST_READ_DEFINITION)
+		m->vm_id = wire_uuid_encode(a, &what->vm.uuid);
 	wire_texts_encode(a, texts, MU_ARRAY_SIZE(texts), what, m);
 	wire_counts_encode(counts, MU_ARRAY_SIZE(counts), what, m);
 	return m;
@@ -55,6 +58,7 @@ int wire_host_read_decode(const Muster__V1__HostRead *m, struct host_read *ret,
 	struct host_read what = {.lines = m->lines};
 
 	if (decode_kind(m->kind, &what.kind, err) < 0 ||
+	    (m->vm_id.len > 0 && wire_uuid_decode(&m->vm_id, "vm_id", &what.vm.uuid, err) < 0) ||
 	    wire_texts_decode(texts, MU_ARRAY_SIZE(texts), m, &what, err) < 0 ||
 	    wire_counts_decode(counts, MU_ARRAY_SIZE(counts), m, &what, err) < 0 ||
 	    host_read_check(&what, err) < 0)

@@ -157,7 +157,7 @@ class Reading(Cli):
 
     def completion_in(self, shell):
         self.assertEqual({"start", "stop", "stats"}, set(self.complete(shell, "vm", "st")))
-        self.assertEqual({"vm", "vbd", "vif", "vdi", "verify"}, set(self.complete(shell, "v")))
+        self.assertEqual({"vm", "vbd", "vif", "vdi", "vdi-snapshot", "verify"}, set(self.complete(shell, "v")))
         self.assertIn("--force", self.complete(shell, "vm", "stop", "db-1", "--fo"))
         self.assertEqual({"db-1", "db-2"}, set(self.complete(shell, "vm", "stop", "db")))
 
@@ -299,6 +299,7 @@ class Acting(Cli):
             self.repository_and_disk(folder)
 
     def repository_and_disk(self, folder):
+        self.assertIn("one of lvmthin, dir", self.run_muster(1, "sr", "create", "host-1", "x", "zfs").stderr)
         sr = self.run_muster(0, "sr", "create", "host-1", "2024", "dir",
                              f"location={folder}").stdout.strip()
         self.assertRegex(sr, UUID)
@@ -309,6 +310,10 @@ class Acting(Cli):
         self.assertEqual(8 << 20, self.demo.json("vdi", "show", vdi)["size"])
         snapshot = self.run_muster(0, "vdi", "snapshot", "data", "name_label=before").stdout.strip()
         self.run_muster(0, "vdi", "revert", "data", "before")
+        self.assertIn("muster vdi-snapshot list", self.run_muster(3, "vdi", "revert", "data", "after").stderr)
+        self.assertRegex(self.run_muster(0, "vdi-snapshot", "list").stdout, r"(?m)^before +data ")
+        again = self.run_muster(0, "vdi-snapshot", "clone", "before", "srId=disks").stdout.strip()
+        self.run_muster(0, "vdi", "delete", again)
         clone = self.run_muster(0, "vdi", "clone", "data", "name_label=twin").stdout.strip()
         self.run_muster(0, "vdi", "edit", "twin", 'tags=["a"]')
         self.assertEqual(["a"], self.demo.json("vdi", "show", "twin")["tags"])
@@ -319,7 +324,8 @@ class Acting(Cli):
         self.assertIn("given twice", self.demo.muster("vdi", "create", "disks", "x", "1MiB",
                                                       "name_label=y").stderr)
         self.out_and_in(folder)
-        self.run_muster(0, "vdi", "delete", "data", clone, snapshot)
+        self.run_muster(0, "vdi", "delete", "data", clone)
+        self.run_muster(0, "vdi-snapshot", "delete", snapshot)
         for verb in ("scan", "unplug", "plug", "destroy"):
             self.run_muster(0, "sr", verb, "disks")
         self.assertEqual([], self.demo.json("sr", "list"))
@@ -348,11 +354,82 @@ class Acting(Cli):
             self.run_muster(0, "vm", "stop", "made", "--force")
             clone = self.run_muster(0, "vm", "clone", "made", "name_label=mine", "asTemplate=true").stdout.strip()
             self.run_muster(4, "template", "delete", "Debian 13")
+            self.run_muster(0, "template", "edit", "mine", "nameDescription=of one's own")
+            of_it = self.run_muster(0, "template", "clone", "mine", "name_label=of it").stdout.strip()
             self.run_muster(0, "template", "delete", clone)
+            self.run_muster(0, "vm", "delete", of_it)
+            self.snapshots_by_words()
             self.archive_out_and_in(folder)
             self.run_muster(0, "vm", "delete", "made")
             self.run_muster(0, "vdi", "delete", "golden")
             self.run_muster(0, "sr", "destroy", "systems")
+
+    def snapshots_by_words(self):
+        self.run_muster(0, "vm", "snapshot", "made", "name_label=first")
+        self.run_muster(0, "snapshot", "edit", "first", "nameLabel=kept")
+        self.assertIn("muster snapshot list", self.run_muster(3, "vm", "revert", "made", "first").stderr)
+        self.run_muster(0, "vm", "revert", "made", "kept")
+        copy = self.run_muster(0, "snapshot", "clone", "kept", "name_label=of kept", "srId=systems")
+        self.run_muster(0, "vm", "delete", copy.stdout.strip())
+        self.run_muster(0, "snapshot", "delete", "kept")
+
+    def test_a_definition_is_read_changed_and_replaced(self):
+        """All that libxl can be told, whether or not `vm edit` has a word for it."""
+        known = json.loads(self.run_muster(0, "vm", "definition", "host-1:foreign-1").stdout)
+        self.assertEqual("foreign-1", known["name"], "of a domain that nobody has defined, too")
+        text = json.dumps({"name": "by hand", "type": "hvm", "memory": "64MiB", "vnc": True})
+        vm = self.run_muster(0, "vm", "define", "-", "--host", "host-2", text=text).stdout.strip()
+        read = json.loads(self.run_muster(0, "vm", "definition", "by hand").stdout)
+        self.assertEqual((vm, 64 << 20, True), (read["uuid"], read["memory"], read["vnc"]))
+        read.update(vncListen="0.0.0.0", serial="pty", nics=[{"bridge": "xenbr0", "model": "e1000"}])
+        self.assertIn("host-2", self.run_muster(4, "vm", "define", "-", "--host", "host-1",
+                                                text=json.dumps(read)).stderr)
+        self.run_muster(0, "vm", "define", "-", text=json.dumps(read))  # it is known where
+        again = json.loads(self.run_muster(0, "vm", "definition", "by hand").stdout)
+        self.assertEqual(("0.0.0.0", "pty", "e1000"),
+                         (again["vncListen"], again["serial"], again["nics"][0]["model"]))
+        self.assertIn("vncListn", self.run_muster(1, "vm", "define", "-", text=json.dumps(
+            {**again, "vncListn": "x"})).stderr)
+        self.run_muster(0, "vm", "start", "by hand")
+        self.run_muster(0, "vm", "define", "-", text=json.dumps({**again, "serial": ""}))
+        self.assertTrue(self.demo.json("vm", "show", "by hand")["pending"], "it runs as it was")
+        self.run_muster(0, "vm", "stop", "by hand", "--force")
+        self.run_muster(0, "vm", "undefine", "by hand")
+        self.run_muster(3, "vm", "definition", "by hand")
+        self.assertIn("built in", self.run_muster(1, "template", "definition", "Debian 13").stderr)
+
+    def test_what_xl_and_libvirt_have_becomes_a_vm(self):
+        with tempfile.TemporaryDirectory(prefix="muster-cli-xl-") as folder:
+            file = pathlib.Path(folder, "web.cfg")
+            file.write_text('name = "of xl"\ntype = "pvh"\nkernel = "/boot/vmlinuz"\nmemory = 128\n'
+                            'vif = ["bridge=xenbr0"]\n')
+            self.assertIn("--host", self.run_muster(1, "vm", "import", str(file)).stderr)
+            self.run_muster(2, "vm", "import", str(file), "--sr", "any")
+            vm = self.run_muster(0, "vm", "import", str(file), "--host", "host-1").stdout.strip()
+            self.assertEqual("of xl", self.demo.json("vm", "show", vm)["name_label"])
+            file.write_text('name = "of xl"\nnonsense = 1\n')
+            self.assertIn("line 2", self.run_muster(1, "vm", "import", str(file), "--host", "host-1").stderr)
+            xml = pathlib.Path(folder, "web.xml")
+            xml.write_text("<domain type='xen'><name>of libvirt</name><memory unit='MiB'>64</memory><vcpu>1</vcpu>"
+                           "<os><type>xenpvh</type><kernel>/boot/vmlinuz</kernel></os></domain>")
+            of_xml = self.run_muster(0, "vm", "import", str(xml), "--host", "host-2").stdout.strip()
+            self.assertEqual("pvh", json.loads(self.run_muster(0, "vm", "definition", of_xml).stdout)["type"])
+            self.run_muster(0, "vm", "delete", vm, of_xml)
+
+    def test_a_vm_is_shown_with_its_parts(self):
+        text = self.run_muster(0, "vm", "show", "db-1").stdout
+        self.assertRegex(text, r"(?m)^DEVICE +VDI +ATTACHED +CD +READ-ONLY\nxvda ")
+        self.assertRegex(text, r"(?m)^0 +xenbr0 +[0-9a-f:]{17} +yes$")
+        self.assertRegex(text, r"(?m)^DOING +-$")
+        self.assertNotIn("xvda", self.run_muster(0, "vm", "show", "db-1", "-c", "name").stdout)
+
+    def test_a_network_by_words(self):
+        self.assertIn("muster pif list", self.run_muster(
+            3, "network", "create", "lan", "pif=eth77", "vlan=20").stderr)
+        self.run_muster(0, "network", "create", "lan", "pif=eth1", "vlan=20", "bridge=lan20")
+        vlans = [(pif["device"], pif["vlan"]) for pif in self.demo.json("pif", "list") if pif["vlan"] == 20]
+        self.assertEqual(2, len(vlans), "a card on each host")
+        self.run_muster(0, "network", "delete", "lan")
 
     def out_and_in(self, folder):
         out = os.path.join(folder, "data.qcow2")

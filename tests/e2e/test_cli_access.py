@@ -79,6 +79,31 @@ class Access(unittest.TestCase):
         self.run_muster(0, "group", "delete", "night shift")
         self.run_muster(0, "user", "delete", "rob")
 
+    def test_verbs_take_no_more_than_their_privileges(self):
+        """What a role allows is done by `muster`, not only by those who may call everything."""
+        self.user("dora", PASSWORD)
+        self.run_muster(0, "role", "create", "keeper of some")
+        self.addCleanup(self.demo.muster, "role", "delete", "keeper of some")
+        for right in ("vm:*", "vm-snapshot:*", "vdi:*", "vbd:*", "vif:*", "network:*", "sr:scan"):
+            self.run_muster(0, "role", "allow", "keeper of some", right)
+        self.run_muster(0, "role", "assign", "keeper of some", "dora")
+        folder = self.demo.state / "disks of some"
+        folder.mkdir()
+        sr = self.run_muster(0, "sr", "create", "host-1", "some", "dir", f"location={folder}").stdout.strip()
+        self.run_muster(0, "vm", "create", "hers", "--template", "Other (PVH)", "--sr", "some",
+                        "--disk", "4MiB", "--network", "xenbr0")
+        self.login("dora")
+        for args in (("vm", "snapshot", "hers", "name_label=before"), ("vm", "revert", "hers", "before"),
+                     ("vdi", "resize", "hers xvda", "8MiB"), ("vif", "edit", "hers", "0", "rateLimit=100"),
+                     ("vbd", "detach", "hers", "0"), ("vbd", "attach", "hers", "VDI=hers xvda"),
+                     ("vif", "detach", "hers", "0"), ("snapshot", "clone", "before", "name_label=copy"),
+                     ("snapshot", "delete", "before"), ("vm", "delete", "hers", "copy")):
+            self.as_user("dora", *args)
+        self.as_user("dora", "sr", "scan", sr)
+        self.assertIn("sr:forget", self.as_user("dora", "sr", "forget", sr, code=1).stderr)
+        self.assertIn("only administrators", self.as_user("dora", "call", "sr.scan", sr, code=1).stderr)
+        self.run_muster(0, "sr", "destroy", "some")
+
     def test_what_is_wrong_is_said(self):
         for code, args, says in (
                 (1, ("user", "create", "eve", "password=secret1234"), "muster user passwd"),

@@ -279,7 +279,7 @@ class DryRun(Case):
         for args, says in (
                 (("vm", "stop", "web-1", "--force"), f"POST /rest/v0/vms/{vm}/actions/hard_shutdown\n"),
                 (("vm", "edit", "web-1", "cpus=1"), f'PATCH /rest/v0/vms/{vm}?sync=false\n{{\n  "cpus": 1\n}}\n'),
-                (("vm", "delete", "web-1"), "POST /rest/v0/calls\n"),
+                (("vm", "delete", "web-1"), f"DELETE /rest/v0/vms/{vm}?sync=false\n"),
                 (("vm", "create", "x", "--template", "Other (PVH)"), "/actions/create_vm\n"),
                 (("user", "create", "eve"), 'POST /rest/v0/users\n{\n  "name": "eve"\n}\n'),
                 (("user", "delete", "admin"), "DELETE /rest/v0/users/"),

@@ -197,7 +197,8 @@ Test(vm_devices, disks_that_cannot_be)
 			"out of range");
 		REFUSED(MU_E_INVALID, "vbd.create",
 			"{\"VDI\":\"" VDI_B "\",\"userdevice\":\"tape\"}", "vdev: not a device");
-		REFUSED(MU_E_NOT_FOUND, "vbd.delete", "{\"device\":\"xvdq\"}", "no disk \"xvdq\"");
+		REFUSED(MU_E_NOT_FOUND, "vbd.delete", "{\"device\":\"xvdq\"}",
+			"no disk \"xvdq\"; hint: it has xvda");
 		REFUSED(MU_E_NOT_FOUND, "vbd.connect", "{\"device\":\"27\"}", "no disk \"27\"");
 		REFUSED(MU_E_NOT_FOUND, "vbd.disconnect", "{\"device\":\"9\"}", "no disk");
 		REFUSED(MU_E_NOT_FOUND, "vbd.eject", "{\"device\":\"9\"}", "no disk");

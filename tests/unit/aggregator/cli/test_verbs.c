@@ -144,7 +144,8 @@ Test(verbs, completion_knows_what_comes_next)
 	words("");
 	cr_expect_str_eq(before_options(print(complete)),
 			 "host\nvm\nvbd\nvif\nsnapshot\ntemplate\nsr\nalarm\nalarm-rule\nalarm-"
-			 "target\nmessage\nvdi\nnetwork\npool\ndom0\npbd\ntag\njoin-token\npif\ncpu"
+			 "target\nmessage\nvdi\nvdi-snapshot\nnetwork\npool\ndom0\npbd\ntag\njoin-"
+			 "token\npif\ncpu"
 			 "pool\ntask\nuser\ngroup\nrole\ntoken\nlogin\nlogout\naudit\napply\nedit\n"
 			 "verify\ncall\nquery"
 			 "\nevents\ntop\nping\n");
@@ -167,6 +168,8 @@ Test(verbs, completion_knows_which_objects_a_verb_takes)
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "tasks");
 	words("vdi show");
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "vdis");
+	words("vdi-snapshot delete");
+	cr_expect_str_eq(cli_verb_objects(argc, argv), "vdi-snapshots");
 	words("role assign");
 	cr_expect_str_eq(cli_verb_objects(argc, argv), "acl-roles");
 	words("user passwd");

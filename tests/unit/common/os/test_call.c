@@ -60,7 +60,12 @@ Test(call, bad_arguments)
 		const char *says;
 	} bad[] = {
 	    {"sr.scan", "[]", "arguments: expected an object, found array"},
-	    {"sr.scan", "{\"fast\":1}", "arguments: fast: unknown argument of sr.scan; hint:"},
+	    {"sr.scan", "{\"fast\":1}",
+	     "arguments: fast: unknown argument of sr.scan; hint: it takes none"},
+	    {"vif.edit", "{\"bridge\":\"x\"}",
+	     "unknown argument of vif.edit; hint: it takes device, rateLimit"},
+	    {"vm.edit", "{\"name\":\"x\"}",
+	     "unknown argument of vm.edit; hint: docs/design/objects.md has the list"},
 	    {"vm.edit", "{\"nameLabel\":7}",
 	     "arguments: nameLabel: expected a string, found integer"},
 	    {"vm.edit", "{\"nameLabel\":null}", "expected a string, found null"},

@@ -288,6 +288,9 @@ Test(model, host_read_arguments)
 	cr_expect_eq(check("", "", "", -1, 0, &err), MU_FAILED);
 	cr_expect_eq(check("", "", "", 0, 2001, &err), MU_FAILED);
 	cr_expect_str_eq(host_read_name(HOST_READ_BOOTS), "boots");
+	cr_expect_eq(host_read_check(&(struct host_read){.kind = HOST_READ_DEFINITION}, &err),
+		     MU_FAILED);
+	cr_expect(strstr(err.text, "vm:"), "%s", err.text);
 }
 
 Test(model, what_a_task_does)

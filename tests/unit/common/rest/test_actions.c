@@ -5,6 +5,7 @@
 #include "common/os/clock.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ACTION(vm, verb) "/rest/v0/vms/" vm "/actions/" verb
@@ -268,13 +269,35 @@ Test(actions, task_is_aborted)
 
 Test(actions, definition_is_stored)
 {
-	struct http_request *r = post("/rest/v0/hosts/" HOST_1 "/vms", "{\"name\":\"new\"}");
+	struct http_request *r =
+	    post("/rest/v0/hosts/" HOST_1 "/vms", "{\"name\":\"new\",\"uuid\":\"" VM_DB "\"}");
 
-	cr_expect_str_eq(f->definition, "{\"name\":\"new\"}");
+	cr_expect_str_eq(f->definition, "{\"name\":\"new\",\"uuid\":\"" VM_DB "\"}");
 	cr_expect(mu_uuid_equal(&f->host.uuid, &f->hosts[0].id.uuid));
 	f->define_done(f->arg, &f->vms[1].id, NULL);
 	cr_expect_str_eq(http_request_for_test_reply_header(r, "location"), "/rest/v0/vms/" VM_DB);
 	fixture_expect(r, 201, "{\"id\":\"" VM_DB "\"}");
+}
+
+Test(actions, definition_gets_an_id)
+{
+	struct http_request *r = post("/rest/v0/hosts/" HOST_1 "/vms", "{\"name\":\"new\"}");
+	const char *uuid = strstr(f->definition, "\"uuid\":\"");
+	char text[MU_UUID_TEXT] = "";
+	struct mu_uuid id;
+
+	cr_assert_not_null(uuid);
+	(void)snprintf(text, sizeof text, "%s", uuid + 8);
+	cr_expect(mu_uuid_parse(text, &id), "%s", f->definition);
+	f->define_done(f->arg, &f->vms[1].id, NULL);
+	fixture_expect(r, 201, NULL);
+}
+
+Test(actions, definition_of_another_hosts_vm_is_refused)
+{
+	fixture_expect(
+	    post("/rest/v0/hosts/" HOST_2 "/vms", "{\"name\":\"new\",\"uuid\":\"" VM_DB "\"}"), 409,
+	    "VM db on host");
 }
 
 Test(actions, definition_is_refused)

@@ -19,6 +19,7 @@ static void teardown(void)
 
 TestSuite(host_read, .init = setup, .fini = teardown);
 
+#define DEBIAN "a7cbad3b-4372-8cee-8acf-75511f208527" /* built in */
 #define HOST(what) "/rest/v0/hosts/" HOST_1 "/" what
 
 static struct http_request *get(const char *target)
@@ -65,6 +66,25 @@ Test(host_read, arguments_of_the_journal)
 	cr_expect_eq(f->read->what.lines, 7u);
 	answer("[]");
 	fixture_expect(r, 200, "[]");
+}
+
+Test(host_read, a_definition)
+{
+	struct http_request *r = get("/rest/v0/vms/" VM_DB "/definition");
+	char id[MU_UUID_TEXT];
+
+	cr_assert_not_null(f->read);
+	cr_expect_eq(f->read->what.kind, HOST_READ_DEFINITION);
+	cr_expect_str_eq(mu_uuid_format(&f->read->what.vm.uuid, id), VM_DB);
+	answer("{\"name\":\"db\"}");
+	fixture_expect(r, 200, "{\"name\":\"db\"}");
+	fixture_expect(get("/rest/v0/vms/" NOBODY "/definition"), 404, NOBODY);
+	fixture_expect(get("/rest/v0/vms/x/definition"), 404, "VM");
+	fixture_expect(get("/rest/v0/vm-snapshots/" VM_DB "/definition"), 404, "VM-snapshot");
+	fixture_expect(get("/rest/v0/vm-templates/" DEBIAN "/definition"), 501, "built in");
+	r = fixture_call_as(f, HTTP_GET, "/rest/v0/vms/" VM_DB "/definition", "authorization",
+			    "Bearer look:only");
+	fixture_expect(r, 403, "no privilege vm:export");
 }
 
 Test(host_read, an_error_of_the_host)

@@ -278,7 +278,8 @@ Test(wire, host_read_round_trip)
 
 	for (unsigned kind = 0; kind < _HOST_READ_KIND_COUNT; kind++) {
 		MU_CLEANUP(mu_arena_free) struct mu_arena *a = mu_arena_new();
-		struct host_read what = {.kind = (enum host_read_kind)kind, .since = 5, .lines = 9};
+		struct host_read what = {
+		    .kind = (enum host_read_kind)kind, .since = 5, .lines = 9, .vm = {{{0x77}}}};
 		struct host_read back;
 		Muster__V1__HostRead *m;
 
@@ -294,6 +295,8 @@ Test(wire, host_read_round_trip)
 		cr_assert_str_eq(back.boot, what.boot);
 		cr_assert_eq(back.since, 5);
 		cr_assert_eq(back.lines, 9u);
+		cr_assert_eq(mu_uuid_equal(&back.vm.uuid, &what.vm.uuid),
+			     kind == HOST_READ_DEFINITION);
 	}
 }
 
@@ -316,6 +319,12 @@ Test(wire, host_read_refusals)
 	m->unit = mu_arena_strdup(a, "--rotate");
 	cr_assert_eq(wire_host_read_decode(m, &back, &err), MU_FAILED);
 	cr_assert_eq(err.code, MU_E_INVALID);
+	what.kind = HOST_READ_DEFINITION;
+	m = wire_host_read_encode(a, &id, &what);
+	cr_assert_eq(wire_host_read_decode(m, &back, &err), MU_FAILED);
+	cr_assert(strstr(err.text, "host_read: vm"), "%s", err.text);
+	m->vm_id.len = 15;
+	cr_assert_eq(wire_host_read_decode(m, &back, &err), MU_FAILED);
 }
 
 Test(wire, bad_text_from_a_driver_goes_out_readable)
