@@ -35,6 +35,7 @@ struct metrics {
 	size_t n_srs;
 	struct sample_sr srs[SAMPLE_SRS_MAX];
 	bool failing;
+	bool too_many; /* series, and said so */
 };
 
 static void on_time(void *ctx);
@@ -236,6 +237,17 @@ static void keep(struct metrics *m, mu_msec time)
 	history_add(m->history, time, &m->list);
 }
 
+static void say_if_too_many(struct metrics *m)
+{
+	bool too_many = m->list.n_left_out > 0;
+
+	if (too_many && !m->too_many)
+		mu_log_warning("metrics of this host are too many, the last are left out kept=%zu "
+			       "left_out=%zu",
+			       m->list.n, m->list.n_left_out);
+	m->too_many = too_many;
+}
+
 static void sample(struct metrics *m)
 {
 	struct mu_error err = MU_ERROR_INIT;
@@ -256,6 +268,7 @@ static void sample(struct metrics *m)
 	host =
 	    (struct sample_host){.wall = wall, .stats = &m->host, .n_srs = m->n_srs, .srs = m->srs};
 	sampler_step(m->sampler, &host, m->domains, n, &m->list);
+	say_if_too_many(m);
 	keep(m, sample_grid(wall));
 	if (window_add(m->window, sample_grid(wall), &m->list) && m->added)
 		m->added(m->ctx);

@@ -30,6 +30,7 @@ const char *metric_unit_name(enum metric_unit unit)
 void metric_list_reset(struct metric_list *l)
 {
 	l->n = 0;
+	l->n_left_out = 0;
 }
 
 void metric_list_deinit(struct metric_list *l)
@@ -47,6 +48,10 @@ void metric_list_add(struct metric_list *l, const struct mu_uuid *object, const 
 	size_t len = strlen(name);
 
 	mu_assert(len <= METRIC_NAME_MAX);
+	if (l->n == METRIC_LIST_MAX) {
+		l->n_left_out++;
+		return;
+	}
 	if (l->n == l->cap) {
 		l->cap = l->cap ? 2 * l->cap : 64;
 		l->series = mu_xrealloc(l->series, l->cap, sizeof *l->series);
@@ -63,6 +68,8 @@ void metric_list_add(struct metric_list *l, const struct mu_uuid *object, const 
 void metric_list_count(struct metric_list *l, uint64_t count, mu_msec since)
 {
 	mu_assert(l->n > 0 && since > 0);
+	if (l->n_left_out > 0)
+		return;
 	l->series[l->n - 1].since = since;
 	l->count[l->n - 1] = count <= INT64_MAX ? count : METRIC_COUNT_UNKNOWN;
 }

@@ -12,7 +12,11 @@
 
 #include <stddef.h>
 
-enum { METRIC_NAME_MAX = 47 };
+enum {
+	METRIC_NAME_MAX = 47,
+	/* As many as the aggregator keeps of a host; a dictionary of them always fits a message. */
+	METRIC_LIST_MAX = 32768,
+};
 
 /* Of a counter. What is known is at most INT64_MAX. */
 #define METRIC_COUNT_UNKNOWN UINT64_MAX
@@ -54,11 +58,12 @@ struct metric_list {
 	struct metric_series *series;
 	float *value;
 	uint64_t *count;
+	size_t n_left_out; /* beyond METRIC_LIST_MAX */
 };
 
 #define METRIC_LIST_INIT                                                                           \
 	{                                                                                          \
-		0, 0, NULL, NULL, NULL                                                             \
+		0, 0, NULL, NULL, NULL, 0                                                          \
 	}
 
 /* "bytes/s", ... as on the wire. */
@@ -71,6 +76,7 @@ static inline void metric_list_deinit_cleanup(struct metric_list *l)
 {
 	metric_list_deinit(l);
 }
+/* Of a list that is full: counts it, no more. So does metric_list_count() for it. */
 void metric_list_add(struct metric_list *l, const struct mu_uuid *object, const char *name,
 		     enum metric_kind kind, enum metric_unit unit, double value);
 /* What the rate that was added last is made of: the counter as it stands; time in ns. */

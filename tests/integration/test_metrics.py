@@ -9,6 +9,8 @@ import time
 import unittest
 import uuid
 
+import grpc
+
 from tests.integration.aggregator_case import AggregatorCase
 from tests.support.fake_agent import messages
 from tests.support.fleet import BUILD
@@ -162,6 +164,23 @@ class Archives(MetricsCase):
         self.assertEqual(40000 - 32768, intake["seriesDropped"])
         self.assertEqual({now: 1999}, self.steps("vms", vms[0], "s1999"))
         self.assertIn("series of a host are not kept", self.fleet.aggregator.text())
+
+    def test_a_million_series_are_more_than_a_message_may_be(self):
+        """No agent of ours does that (agent/stats/metric.h). That stream ends, whose sender is told why;
+        another host, and this one's next stream, go on."""
+        flood, other, now = self.agent("flood"), self.agent("other"), step_now()
+        s, calm = flood.live(), other.live()
+        self.feed(calm, [other.id], [now - 1], lambda k: 4)
+        s.send(metric_dictionary=self.dictionary([flood.id], n=1_000_000))
+        code, details = s.ended()
+        self.assertEqual((grpc.StatusCode.RESOURCE_EXHAUSTED, True),
+                         (code, "larger than max" in details), details)
+        wait_until("it is away", lambda: not self.rest.get(f"/hosts/{flood.id}")["connected"])
+        self.batch(calm, 2, now, [5.0, 6.0, 7.0])
+        calm.expect("metric_ack", lambda a: a.seq == 2)
+        self.assertEqual({now - 1: 4, now: 5}, self.steps("hosts", other.id))
+        self.feed(flood.live(), [flood.id], [now], lambda k: 6)
+        self.assertEqual({now: 6}, self.steps("hosts", flood.id))
 
     def test_history_goes_with_the_vm(self):
         """It moves from one host to another, which both reported it for a while, and is deleted."""

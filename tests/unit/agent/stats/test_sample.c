@@ -752,3 +752,19 @@ Test(metric, every_unit_has_a_name)
 	for (int i = 0; i < _METRIC_UNIT_COUNT; i++)
 		cr_assert_gt(strlen(metric_unit_name((enum metric_unit)i)), 0);
 }
+
+Test(metric, a_list_takes_no_more_than_it_may)
+{
+	MU_CLEANUP(metric_list_deinit) struct metric_list l = METRIC_LIST_INIT;
+
+	for (int round = 0; round < 2; round++) {
+		metric_list_reset(&l);
+		for (uint64_t i = 0; i < METRIC_LIST_MAX + 3; i++) {
+			metric_list_add(&l, &host_id.uuid, "s", METRIC_RATE, METRIC_RATIO, 0);
+			metric_list_count(&l, i, 1);
+		}
+		cr_assert_eq(l.n, METRIC_LIST_MAX);
+		cr_assert_eq(l.n_left_out, 3);
+		cr_expect_eq(l.count[l.n - 1], METRIC_LIST_MAX - 1);
+	}
+}
