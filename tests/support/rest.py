@@ -61,7 +61,8 @@ class Rest:
                                            context=self._context)
 
     def request(self, method, path, body=None, headers=None):
-        """(status, headers, parsed body); path without /rest/v0. No exception for 4xx and 5xx."""
+        """(status, headers, parsed body); path without /rest/v0. No exception for 4xx and 5xx; an
+        OSError for an answer that breaks off, wherever it does."""
         headers = dict(headers or {})
         if self.token:
             headers["Authorization"] = "Bearer " + self.token
@@ -74,6 +75,8 @@ class Rest:
             connection.request(method, "/rest/v0" + path, body, headers)
             reply = connection.getresponse()
             data = reply.read()
+        except http.client.IncompleteRead as error:
+            raise ConnectionError(f"{method} {path}: the answer broke off") from error
         finally:
             connection.close()
         if data and "json" in reply.headers.get("Content-Type", ""):
