@@ -12,6 +12,7 @@
 #include "common/base/map.h"
 #include "common/log/log.h"
 #include "common/os/random.h"
+#include "common/tls/tls.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
 	const struct agent_config *config;
 	struct mu_error err = MU_ERROR_INIT;
 
+	tls_init();
 	if (!verb) {
 		fprintf(stderr, "muster-agent: unknown verb \"%s\"; hint: muster-agent --help\n",
 			argv[1]);

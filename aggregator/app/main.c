@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/base/str.h"
 #include "common/log/log.h"
+#include "common/tls/tls.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -333,6 +334,7 @@ int main(int argc, char **argv)
 	int at = 0;
 	int next = 1;
 
+	tls_init();
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") == 0)
 			return verb_help(NULL);

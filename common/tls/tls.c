@@ -16,6 +16,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -113,6 +114,11 @@ static int write_cert(X509 *cert, char **ret_cert, struct mu_error *err)
 		return fail(err, MU_E_INTERNAL, "writing a certificate");
 	*ret_cert = bio_take_text(bio);
 	return 0;
+}
+
+void tls_init(void)
+{
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
 }
 
 int tls_key_new(char **ret_key, struct mu_error *err)

@@ -27,6 +27,10 @@ struct tls_cert_info {
 	bool ca; /* may sign others */
 };
 
+/* First of all in a program with gRPC. OpenSSL then leaves what threads have of it to these: its
+ * own cleanup at exit() takes that away from threads of gRPC's that end a moment later, and it
+ * leaks. */
+void tls_init(void);
 /* A new private key. */
 int tls_key_new(char **ret_key, struct mu_error *err);
 /* A request for `common_name`. */
