@@ -54,15 +54,6 @@ static struct mu_value *controller_cpus(struct rest_render *r, const void *objec
 	return v;
 }
 
-static struct mu_value *range(struct mu_arena *a, int64_t low, int64_t high)
-{
-	struct mu_value *v = mu_value_list(a);
-
-	mu_value_push(v, mu_value_int(a, low));
-	mu_value_push(v, mu_value_int(a, high));
-	return v;
-}
-
 /* Whom nobody has told a target keeps what it has; what has no limit has that of the machine. */
 static struct mu_value *controller_memory(struct rest_render *r, const void *object)
 {
@@ -77,8 +68,8 @@ static struct mu_value *controller_memory(struct rest_render *r, const void *obj
 	if (most < 0)
 		most = h && h->memory_total_bytes > 0 ? h->memory_total_bytes : target;
 	mu_value_set_int(r->arena, v, "size", c->memory_bytes);
-	mu_value_set(r->arena, v, "dynamic", range(r->arena, target, target));
-	mu_value_set(r->arena, v, "static", range(r->arena, 0, most));
+	mu_value_set(r->arena, v, "dynamic", rest_range(r->arena, target, target));
+	mu_value_set(r->arena, v, "static", rest_range(r->arena, 0, most));
 	return v;
 }
 

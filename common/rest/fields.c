@@ -132,3 +132,12 @@ struct mu_value *rest_seconds(struct mu_arena *a, mu_msec at)
 {
 	return at ? mu_value_int(a, at / 1000) : mu_value_null(a);
 }
+
+struct mu_value *rest_range(struct mu_arena *a, int64_t low, int64_t high)
+{
+	struct mu_value *v = mu_value_list(a);
+
+	mu_value_push(v, mu_value_int(a, low));
+	mu_value_push(v, mu_value_int(a, high));
+	return v;
+}

@@ -45,5 +45,7 @@ struct mu_value *rest_related(struct rest_render *r, enum rest_relation what,
 			      const struct mu_uuid *of);
 /* Seconds since 1970, null for 0. */
 struct mu_value *rest_seconds(struct mu_arena *a, mu_msec at);
+/* [low, high] */
+struct mu_value *rest_range(struct mu_arena *a, int64_t low, int64_t high);
 
 #endif

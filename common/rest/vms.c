@@ -69,15 +69,6 @@ static struct mu_value *vm_cpus(struct rest_render *r, const void *object)
 	return v;
 }
 
-static struct mu_value *range(struct mu_arena *a, int64_t low, int64_t high)
-{
-	struct mu_value *v = mu_value_list(a);
-
-	mu_value_push(v, mu_value_int(a, low));
-	mu_value_push(v, mu_value_int(a, high));
-	return v;
-}
-
 static struct mu_value *vm_memory(struct rest_render *r, const void *object)
 {
 	const struct model_vm *vm = object;
@@ -90,9 +81,10 @@ static struct mu_value *vm_memory(struct rest_render *r, const void *object)
 		mu_value_set_int(r->arena, v, "usage",
 				 g->memory_total_bytes - g->memory_free_bytes);
 	mu_value_set(r->arena, v, "dynamic",
-		     range(r->arena, vm->memory_min_bytes ? vm->memory_min_bytes : vm->memory_bytes,
-			   vm->memory_bytes));
-	mu_value_set(r->arena, v, "static", range(r->arena, 0, vm->memory_static_max_bytes));
+		     rest_range(r->arena,
+				vm->memory_min_bytes ? vm->memory_min_bytes : vm->memory_bytes,
+				vm->memory_bytes));
+	mu_value_set(r->arena, v, "static", rest_range(r->arena, 0, vm->memory_static_max_bytes));
 	return v;
 }
 
