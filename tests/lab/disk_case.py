@@ -6,7 +6,7 @@ from fleet_case import OP_DEADLINE, FleetCase
 from tests.support.rest import wait_until
 
 MIB = 1 << 20
-KERNELS = {"pv": "/srv/guest/vmlinux", "pvh": "/srv/guest/vmlinuz"}
+KERNEL = "/srv/guest/vmlinux"
 # On xenbr1: beyond xenbr0 is a router that answers in the name of guests that are gone. Hosts have .10 and above.
 ADDRESS = "10.77.0.2"
 
@@ -76,7 +76,7 @@ class DiskCase:
 
     def template(self, kind, **changes):
         root = self.call("vdi.import", self.sr, path="/srv/guest/cloud.img", format="raw", name_label="golden")["id"]
-        made = self.define("golden", type=kind, memory="128MiB", kernel=KERNELS[kind],
+        made = self.define("golden", type=kind, memory="128MiB", kernel=KERNEL,
                            ramdisk="/srv/guest/cloud.cpio.gz",
                            cmdline="console=hvc0 root=/dev/xvda1 quiet mitigations=off",
                            disks=[{"vdev": "xvda", "vdi": root}], nics=[{"bridge": "xenbr1"}], **changes)

@@ -24,7 +24,7 @@ from tests.support.rest import Proxy, RestError, wait_until  # noqa: E402
 
 OUTSIDE = LabHost.OUTSIDE
 GUEST = {"type": "pv", "vcpus": 1, "memory": f"{GUEST_MEMORY_MIB}MiB", "kernel": "/srv/guest/vmlinux",
-         "ramdisk": "/srv/guest/guest.cpio.gz", "cmdline": "console=hvc0 rdinit=/init"}
+         "ramdisk": "/srv/guest/guest.cpio.gz", "cmdline": "console=hvc0 rdinit=/init quiet mitigations=off"}
 OP_DEADLINE = 300
 
 
@@ -51,6 +51,7 @@ def on_emulated_hvm(test):
 
 class FleetCase(unittest.TestCase):
     NAME = None  # of the lab host
+    CPUS = 1  # it has
     ADDRESS = None  # of the guest that sh() talks to
 
     @classmethod
@@ -61,7 +62,7 @@ class FleetCase(unittest.TestCase):
         cls.fleet.start_aggregator("--name", OUTSIDE)
         cls.proxy = Proxy(("127.0.0.1", cls.fleet.fleet_port))
         cls.addClassCleanup(cls.proxy.close)
-        cls.host = cls.enterClassContext(LabHost.up(cls.NAME))
+        cls.host = cls.enterClassContext(LabHost.up(cls.NAME, cpus=cls.CPUS))
         # A host that was kept (MUSTER_LAB_KEEP) starts from nothing as well.
         cls.host.run("systemctl stop muster-agent; rm -rf /var/lib/muster", check=False)
         cls.host.destroy_guests()

@@ -56,22 +56,22 @@ class LabHost:
 
     @classmethod
     @contextlib.contextmanager
-    def up(cls, name, fresh=False, lan=None, quiet=True):
+    def up(cls, name, fresh=False, lan=None, quiet=True, cpus=1):
         """A host for the time of a with statement."""
-        host = cls.start(name, fresh, lan, quiet)
+        host = cls.start(name, fresh, lan, quiet, cpus)
         try:
             yield host
         finally:
             host.stop()
 
     @classmethod
-    def start(cls, name, fresh=False, lan=None, quiet=True):
+    def start(cls, name, fresh=False, lan=None, quiet=True, cpus=1):
         """The same without a with statement (setUpClass); end it with stop()."""
         instance = Instance(name)
         if not (os.environ.get("MUSTER_LAB_KEEP") and instance.is_alive()):
             if instance.is_alive():
                 instance.down()  # a test run that was killed
-            instance.up(Progress(quiet), fresh=fresh, lan=lan)
+            instance.up(Progress(quiet), fresh=fresh, lan=lan, cpus=cpus)
         if not os.environ.get("MUSTER_LAB_KEEP"):
             atexit.register(instance.down)  # unittest leaves at once when it is interrupted
         return cls(instance)

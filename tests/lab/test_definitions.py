@@ -32,7 +32,7 @@ VIFS = ["mac=00:16:3e:44:00:01,bridge=xenbr0,rate=1MB/s@20ms,vifname=odd0,truste
 class Definitions(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.host = cls.enterClassContext(LabHost.up("definitions"))
+        cls.host = cls.enterClassContext(LabHost.up("definitions", cpus=2))
         cls.host.run("systemctl stop muster-agent; rm -rf /var/lib/muster", check=False)
         cls.host.destroy_guests()
         cls.host.install_agent(BUILD)

@@ -25,10 +25,11 @@ MIB = 1 << 20
 
 class HostCase(unittest.TestCase):
     NAME = "host-facts"
+    CPUS = 2
 
     @classmethod
     def setUpClass(cls):
-        cls.host = cls.enterClassContext(LabHost.up(cls.NAME))
+        cls.host = cls.enterClassContext(LabHost.up(cls.NAME, cpus=cls.CPUS))
         cls.host.run("systemctl stop muster-agent; rm -rf /var/lib/muster", check=False)
         cls.host.destroy_guests()
         cls.host.install_agent(BUILD)
@@ -195,6 +196,7 @@ class Facts(HostCase):
 
 class Networks(HostCase):
     NAME = "host-net"
+    CPUS = 1
 
     def call(self, method, path, body=None):
         status, text = self.curl(method, path, body)
@@ -235,6 +237,7 @@ class Networks(HostCase):
 
 class Maintenance(HostCase):
     NAME = "host-maint"
+    CPUS = 1
 
     def test_a_start_is_refused_until_the_host_is_enabled(self):
         vm = str(uuid.uuid4())
@@ -259,6 +262,7 @@ class Maintenance(HostCase):
 
 class Reboot(HostCase):
     NAME = "host-reboot"
+    CPUS = 1
 
     def test_guests_are_shut_down_and_then_the_host_goes(self):
         self.host.guest("web")

@@ -81,7 +81,7 @@ class MainJob(FleetCase):
 
     def test_a_guest_that_resets_itself_is_built_anew(self):
         """Without a trace in xenstore: nothing that is shown of it changes."""
-        vm = self.started("resets", cmdline="console=hvc0 rdinit=/init muster.noagent")
+        vm = self.started("resets", cmdline=GUEST["cmdline"] + " muster.noagent")
         before = self.domain(vm)["domid"]
         self.host.wait_guest("resets")
         self.host.run(["xl", "sysrq", "resets", "b"])

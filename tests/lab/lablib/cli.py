@@ -9,7 +9,7 @@ import sys
 import time
 
 from . import image
-from .base import EXIT_EMULATOR, EmulatorFailed, LabError, Progress, cache_root, locked
+from .base import EXIT_EMULATOR, EmulatorFailed, LabError, Progress, cache_root, locked, machine
 from .instance import Instance, instances
 
 DESCRIPTION = """\
@@ -26,7 +26,8 @@ def cmd_build(options):
 
 def cmd_up(options):
     host = Instance(options.name)
-    host.up(Progress(options.quiet), fresh=options.fresh, forwards=options.forward, lan=options.lan)
+    host.up(Progress(options.quiet), fresh=options.fresh, forwards=options.forward, lan=options.lan,
+            cpus=options.cpus)
     for guest_port, host_port in sorted(host.record["ports"].items()):
         print(f"127.0.0.1:{host_port} -> {options.name}:{guest_port}")
 
@@ -114,6 +115,7 @@ def parser():
     sub.add_argument("--fresh", action="store_true", help="boot it instead of restoring the booted machine")
     sub.add_argument("--forward", action="append", default=[], type=forward, metavar="HOSTPORT:GUESTPORT",
                      help="a port of 127.0.0.1 that leads to dom0; HOSTPORT 0 picks one")
+    sub.add_argument("--cpus", type=int, choices=machine()["cpus"], default=1, help="of the host (default: 1)")
     sub.add_argument("--lan", metavar="SOCKET", help="the Unix socket of a switch that joins several hosts")
     sub.add_argument("--quiet", action="store_true", help="no progress")
     sub = command("down", cmd_down, "end a host and forget it")

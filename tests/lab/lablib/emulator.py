@@ -24,13 +24,13 @@ def version():
     return done.stdout.splitlines()[0]
 
 
-def command_line(image, folder, disk, data, lan=None):
+def command_line(image, folder, disk, data, cpus, lan=None):
     """The flags are those that were found to work (docs/testing-lab.md says why); do not tidy them."""
     spec = machine()
     second = f"stream,id=n1,server=off,addr.type=unix,addr.path={lan}" if lan else "hubport,hubid=1,id=n1"
     return [
         QEMU, "-nodefaults", "-machine", spec["machine"], "-device", spec["iommu"],
-        "-accel", "tcg,thread=multi", "-cpu", spec["cpu"], "-smp", str(spec["vcpus"]),
+        "-accel", "tcg,thread=single", "-cpu", spec["cpu"], "-smp", str(cpus),
         "-m", str(spec["memory_mib"]), "-display", "none", "-no-reboot",
         "-serial", f"file:{folder}/serial.log", "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
         "-kernel", f"{image}/xen", "-append", spec["xen_append"],

@@ -2,13 +2,16 @@
 """The image: built once per recipe, kept in the cache. A cached image is a folder:
 
     xen vmlinuz initrd.img   what the emulator loads
-    disk.qcow2 data.qcow2    dom0's root disk; an empty second disk for storage tests (never written to: hosts have
-                             overlays)
-    state state.json         the booted machine, as `migrate` wrote it, and the emulator's version it belongs to
+    disk.qcow2 data.qcow2    dom0's root disk, never booted; an empty second disk for storage tests
+    booted-N/                the machine with N CPUs, booted:
+        disk.qcow2 data.qcow2    what the boot has changed of the disks (never written to: hosts have overlays)
+        state state.json         the machine, as `migrate` wrote it, and the emulator's version it belongs to
+        serial.log               its console
     key key.pub              ssh key of the lab
-    build.log serial.log     how it came to be
+    build.log                how it came to be
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -24,6 +27,7 @@ from .base import (EmulatorFailed, LabError, RECIPE, cache_root, locked, machine
 from .remote import Remote
 
 STATE = "state"
+DISKS = ("disk", "data")
 SUITE = "bookworm"
 TOOLS = {  # program: the Debian package that has it
     "mmdebstrap": "mmdebstrap",
@@ -40,25 +44,35 @@ def path():
     return cache_root() / recipe_hash()
 
 
-def has_state(where):
+def booted(where, cpus):
+    """Where the booted machine with so many CPUs is kept."""
+    return where / f"booted-{cpus}"
+
+
+def has_state(where, cpus):
     """Whether a booted machine is saved there that this emulator can read."""
     try:
-        saved = json.loads((where / "state.json").read_text())
+        saved = json.loads((booted(where, cpus) / "state.json").read_text())
     except (OSError, ValueError):
         return False
-    return (where / STATE).exists() and saved["emulator"] == emulator.version()
+    return saved["emulator"] == emulator.version()
 
 
 def ensure(progress):
-    """The image of this recipe with its saved state, made first if it is missing."""
-    if not (path() / "disk.qcow2").exists() or not has_state(path()):
+    """The image of this recipe with its saved states, made first if one is missing."""
+    if not (path() / "disk.qcow2").exists() or not all(has_state(path(), cpus) for cpus in machine()["cpus"]):
         progress("there is no image of this recipe yet: building it")
         build(progress)
     return path()
 
 
+def overlay(backing, disk):
+    """A disk that begins as `backing` (a path as seen from it) and keeps what is written."""
+    run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", backing, disk])
+
+
 def build(progress, install=True, force=False):
-    """Image and saved state; does nothing if both are there."""
+    """Image and saved states; does nothing if all are there."""
     where = path()
     waiting = lambda: progress("another build is under way: waiting for it")
     with locked(cache_root() / "build.lock", waiting):
@@ -66,14 +80,16 @@ def build(progress, install=True, force=False):
         if force or not (where / "disk.qcow2").exists():
             install_tools(install, progress)
             _build_image(where, progress)
-        if not has_state(where):
-            _save_state(where, progress)
+        # An emulator uses one processor of this machine.
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            missing = [cpus for cpus in machine()["cpus"] if not has_state(where, cpus)]
+            list(pool.map(lambda cpus: _save_state(where, cpus, progress), missing))
     progress(f"image ready: {where}")
 
 
 def _remove_leftovers():
     """What a build that was killed left behind; nobody else builds while we have the lock."""
-    for work in [*cache_root().glob("building-*"), *cache_root().glob("booting-*")]:
+    for work in [*cache_root().glob("building-*"), *cache_root().glob("*/booting-*")]:
         if (work / "pid").exists():
             emulator.stop(int((work / "pid").read_text()), work)
         run(_as_root() + ["rm", "-rf", work])
@@ -169,13 +185,17 @@ def _build_image(where, progress):
     progress("the disk is made")
 
 
-def _save_state(where, progress):
+def _save_state(where, cpus, progress):
     """Boots the image once, tries what tests rely on and saves the running machine. The disk's changes since the
-    boot belong to the state, so both are replaced together, the state last."""
+    boot belong to the state, so all are in one folder, which is there whole or not at all."""
     for attempt in (1, 2):
-        work = pathlib.Path(tempfile.mkdtemp(prefix="booting-", dir=cache_root()))
+        work = pathlib.Path(tempfile.mkdtemp(prefix="booting-", dir=where))
         try:
-            _boot_and_save(where, work, progress)
+            _boot_and_save(where, work, cpus, progress)
+            work.chmod(0o755)
+            if booted(where, cpus).exists():
+                shutil.rmtree(booted(where, cpus))
+            work.rename(booted(where, cpus))
             return
         except EmulatorFailed as error:
             progress(f"boot {attempt} failed: {error}")
@@ -183,15 +203,16 @@ def _save_state(where, progress):
             if (work / "serial.log").exists():
                 shutil.copy(work / "serial.log", where / "serial.log")
         finally:
-            shutil.rmtree(work)
+            if work.exists():
+                shutil.rmtree(work)
     raise EmulatorFailed(f"{failure}; the console of the last attempt: {where}/serial.log")
 
 
-def _boot_and_save(where, work, progress):
-    progress("booting Xen in the emulator (half a minute to five)")
-    for disk in ("disk", "data"):
-        shutil.copy(where / f"{disk}.qcow2", work / f"{disk}.qcow2")
-    pid = emulator.start(emulator.command_line(where, work, work / "disk.qcow2", work / "data.qcow2"), work)
+def _boot_and_save(where, work, cpus, progress):
+    progress(f"booting Xen in the emulator with {cpus} CPU{'s' * (cpus > 1)} (half a minute to five)")
+    for disk in DISKS:
+        overlay(f"../{disk}.qcow2", work / f"{disk}.qcow2")
+    pid = emulator.start(emulator.command_line(where, work, *(work / f"{disk}.qcow2" for disk in DISKS), cpus), work)
     try:
         with emulator.Monitor(work) as monitor:
             port = monitor.forward(22)
@@ -231,11 +252,10 @@ END
         wait_for("the emulator's end", lambda: not emulator.is_ours(pid, work), 60)
     finally:
         emulator.stop(pid, work)
+    for name in ("pid", "qmp"):
+        (work / name).unlink(missing_ok=True)
     (work / "state.json").write_text(json.dumps({"emulator": emulator.version()}) + "\n")
-    (where / "state.json").unlink(missing_ok=True)
-    for name in ("disk.qcow2", "data.qcow2", "serial.log", STATE, "state.json"):
-        os.replace(work / name, where / name)
-    progress(f"saved ({(where / STATE).stat().st_size >> 20} MiB)")
+    progress(f"saved ({(work / STATE).stat().st_size >> 20} MiB)")
 
 
 def _must(remote, what, script):

@@ -17,7 +17,6 @@ from .remote import Remote
 RESTORE_DEADLINE_S = 180
 BOOT_DEADLINE_S = 900
 FRESH_BOOTS = 2
-DISKS = ("disk", "data")
 
 # dom0 wakes up as an exact copy: its clock stands, and every copy would draw the same random numbers (so the same
 # UUIDs), report the same boot id and have the same address on the lab's own network. Set it all in one command.
@@ -96,7 +95,7 @@ class Instance:
             self._write()
             return port
 
-    def up(self, progress, fresh=False, forwards=(), lan=None):
+    def up(self, progress, fresh=False, forwards=(), lan=None, cpus=1):
         """Starts the host: restored from the saved state, or booted if `fresh` or if restoring fails."""
         where = image.ensure(progress)
         run_root().mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -114,7 +113,7 @@ class Instance:
             for attempt, boot in enumerate(ways, 1):
                 self._remove()
                 try:
-                    self._start(where, boot, lan, progress)
+                    self._start(where, boot, lan, cpus, progress)
                     break
                 except (EmulatorFailed, LabError) as error:
                     self._stop()
@@ -126,22 +125,23 @@ class Instance:
                 self.forward(guest_port, host_port)
         progress(f"host {self.name} is up")
 
-    def _start(self, where, boot, lan, progress):
+    def _start(self, where, boot, lan, cpus, progress):
         self.folder.mkdir(mode=0o700)
-        for disk in DISKS:
-            run(["qemu-img", "create", "-q", "-f", "qcow2", "-F", "qcow2", "-b", where / f"{disk}.qcow2", self._disk(disk)])
-        self._run(where, boot, lan, progress)
+        for disk in image.DISKS:
+            image.overlay((where if boot else image.booted(where, cpus)) / f"{disk}.qcow2", self._disk(disk))
+        self._run(where, boot, lan, cpus, progress)
 
     def _disk(self, name):
         return self.folder / f"{name}.qcow2"
 
-    def _run(self, where, boot, lan, progress):
+    def _run(self, where, boot, lan, cpus, progress):
         """Starts the emulator on the disks that are there."""
-        argv = emulator.command_line(where, self.folder, *(self._disk(disk) for disk in DISKS), lan=lan)
+        argv = emulator.command_line(where, self.folder, *(self._disk(disk) for disk in image.DISKS), cpus, lan=lan)
         progress(f"{'booting' if boot else 'restoring'} host {self.name}")
-        pid = emulator.start(argv, self.folder, None if boot else where / image.STATE)
+        pid = emulator.start(argv, self.folder, None if boot else image.booted(where, cpus) / image.STATE)
         self.record = {"name": self.name, "pid": pid, "image": str(where), "key": str(where / "key"), "ports": {},
-                       "lan_address": self._pick_lan_address(), "started": int(time.time()), "booted": boot}
+                       "lan_address": self._pick_lan_address(), "started": int(time.time()), "booted": boot,
+                       "cpus": cpus}
         self._write()
         with self.monitor() as monitor:
             if not boot:
@@ -158,7 +158,7 @@ class Instance:
         where = pathlib.Path(self.record["image"])
         for attempt in range(1, FRESH_BOOTS + 1):
             try:
-                self._run(where, True, None, progress)
+                self._run(where, True, None, self.record["cpus"], progress)
                 return
             except (EmulatorFailed, LabError) as error:
                 self._stop()
