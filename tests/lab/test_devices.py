@@ -16,6 +16,7 @@ SR = "/srv/sr-devices"
 
 class Devices(FleetCase):
     NAME = "devices"
+    CPUS = 2
     ADDRESS = ADDRESS
 
     def setUp(self):

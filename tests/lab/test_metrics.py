@@ -23,6 +23,7 @@ from tests.support.power_disk import PowerDisk
 from tests.support.power_feed import Feed
 from tests.support.rest import wait_until
 
+MINUTES = 14
 STEP_S, CUT_S, LOAD_S, SERVED_S = 5, 600, 90, 60
 SHARE = 0.02
 SOCKET = "/run/muster/agent.sock"

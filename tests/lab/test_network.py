@@ -19,6 +19,7 @@ sys.path.insert(0, str(TOP / "tests/support"))
 from network_cases import NetworkCases  # noqa: E402
 from network_probe import Probe  # noqa: E402
 
+MINUTES = 7
 PROGRAM = pathlib.Path(os.environ.get("MUSTER_BUILD") or TOP / "build") / "tests/integration/network_probe"
 RECORDS = "/srv/networks"
 HIDE = ("for d in /etc/network /etc/systemd/network /run/systemd; do mount -t tmpfs none $d || exit 1; done; "

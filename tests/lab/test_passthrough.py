@@ -9,6 +9,7 @@ from disk_case import ADDRESS, DiskCase
 from fleet_case import OP_DEADLINE, FleetCase, on_emulated_hvm
 from tests.support.rest import wait_until
 
+MINUTES = 6
 PCI = "/sys/bus/pci/devices"
 CARD = "0x8086:0x100e"  # the lab's spare card (recipe/machine.json)
 OUTSIDE = "10.9.0.2"  # what it leads to

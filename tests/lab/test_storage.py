@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from host import TOP, LabHost  # noqa: E402
 
+MINUTES = 10
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD") or TOP / "build")
 PROGRAMS = BUILD / "tests/unit/agent/storage"
 DEVICE = "/dev/vdb"
@@ -26,8 +27,6 @@ class Storage(unittest.TestCase):
         for program in ("sr-contract", "sr-crash"):
             cls.host.put(PROGRAMS / program, f"/srv/{program}")
         cls.host.run("chmod 755 /srv/sr-*; mkdir -p /srv/state; wipefs -aq " + DEVICE)
-        # A third of the time of each of LVM's commands is talk with its monitor.
-        cls.host.write("/etc/lvm/lvmlocal.conf", "activation {\n\tmonitoring = 0\n}\n")
 
     def tap(self, program, driver, params, only=None):
         """Runs it and checks every case; what it printed."""

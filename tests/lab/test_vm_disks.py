@@ -8,6 +8,8 @@ from disk_case import MIB, OnLvmThin, OnXfs
 from fleet_case import OP_DEADLINE
 from tests.support.rest import wait_until
 
+MINUTES = 4
+
 
 class LvmThin(OnLvmThin):
     NAME = "disks-lvm"
