@@ -16,7 +16,7 @@ MINUTES = 10
 BUILD = pathlib.Path(os.environ.get("MUSTER_BUILD") or TOP / "build")
 PROGRAM = "/srv/hv-contract"
 GUEST = ["--kernel", "/srv/guest/vmlinux", "--ramdisk", "/srv/guest/guest.cpio.gz", "--cmdline",
-         "console=hvc0 rdinit=/init quiet mitigations=off", "--memory", str(GUEST_MEMORY_MIB), "--boot-ms", "120000"]
+         "console=hvc0 rdinit=/init", "--memory", str(GUEST_MEMORY_MIB), "--boot-ms", "120000"]
 PATIENCE_S = 1500  # a dozen cases with a guest or more each; a fifth of it on an idle machine
 
 

@@ -30,7 +30,7 @@ def command_line(image, folder, disk, data, cpus, lan=None):
     second = f"stream,id=n1,server=off,addr.type=unix,addr.path={lan}" if lan else "hubport,hubid=1,id=n1"
     return [
         QEMU, "-nodefaults", "-machine", spec["machine"], "-device", spec["iommu"],
-        "-accel", "tcg,thread=single", "-cpu", spec["cpu"], "-smp", str(cpus),
+        "-accel", f"tcg,thread={'multi' if cpus > 1 else 'single'}", "-cpu", spec["cpu"], "-smp", str(cpus),
         "-m", str(spec["memory_mib"]), "-display", "none", "-no-reboot",
         "-serial", f"file:{folder}/serial.log", "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
         "-kernel", f"{image}/xen", "-append", spec["xen_append"],

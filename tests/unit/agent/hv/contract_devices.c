@@ -104,6 +104,41 @@ static int read_nic(struct env *e, struct hv_domid domid, uint32_t device, struc
 
 /* ---- disks ---- */
 
+/* How often the guest has read it. */
+static int count_reads(struct env *e, struct hv_domid domid, const char *vdev, uint64_t *ret,
+		       struct mu_error *err)
+{
+	enum { DOMAINS = 16 };
+	MU_CLEANUP(mu_free) struct hv_domain_stats *d = mu_xcalloc(DOMAINS, sizeof *d);
+	struct hv_host_stats host;
+	size_t n;
+
+	*ret = 0;
+	if (hv_stats(e->hv, &host, d, DOMAINS, &n, err) < 0)
+		return MU_FAILED;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; d[i].domid.value == domid.value && k < d[i].n_vbds; k++)
+			if (strcmp(d[i].vbds[k].vdev, vdev) == 0)
+				*ret += d[i].vbds[k].rd_reqs;
+	return 0;
+}
+
+/* Until the guest has read it and reads no more, as kernels do when they find it: then it knows the
+ * size, and has closed it again. Linux never lets go of a disk that is open when it is asked to. */
+static int wait_read(struct env *e, struct hv_domid domid, const char *vdev, struct mu_error *err)
+{
+	enum { LOOK = 500 };
+	uint64_t before = 0, reads = 0;
+
+	for (mu_msec ms = 0; ms < e->c->boot_ms && (reads == 0 || reads != before); ms += LOOK) {
+		env_pause(e, LOOK);
+		before = reads;
+		if (count_reads(e, domid, vdev, &reads, err) < 0)
+			return MU_FAILED;
+	}
+	return 0;
+}
+
 static int disk_comes_and_goes(struct env *e, struct mu_error *err)
 {
 	MU_CLEANUP(mu_free) char *path = mu_xasprintf("%s/extra.img", e->c->dir);
@@ -118,7 +153,8 @@ static int disk_comes_and_goes(struct env *e, struct mu_error *err)
 	    refused(e, HV_DISK_ATTACH, domid, &disk, MU_E_EXISTS, "xvdb", err) < 0 ||
 	    refused(e, HV_DISK_ATTACH, domid, &missing, MU_E_NOT_FOUND, missing.disk.path, err) <
 		0 ||
-	    expect_disks(e, domid, path, 1, config.n_disks + 1, err) < 0)
+	    expect_disks(e, domid, path, 1, config.n_disks + 1, err) < 0 ||
+	    wait_read(e, domid, "xvdb", err) < 0)
 		return MU_FAILED;
 	if (run(e, HV_DISK_DETACH, domid, &disk, err) < 0 ||
 	    expect_disks(e, domid, path, 0, config.n_disks, err) < 0 ||
@@ -131,28 +167,6 @@ static int disk_comes_and_goes(struct env *e, struct mu_error *err)
 	    expect_disks(e, domid, path, 0, config.n_disks, err) < 0)
 		return MU_FAILED;
 	return mu_file_remove(path, err);
-}
-
-/* Until the guest has read it, as kernels do when they find it: then it knows the size. */
-static int wait_read(struct env *e, struct hv_domid domid, const char *vdev, struct mu_error *err)
-{
-	enum { DOMAINS = 16 };
-	MU_CLEANUP(mu_free) struct hv_domain_stats *d = mu_xcalloc(DOMAINS, sizeof *d);
-	struct hv_host_stats host;
-	bool read = false;
-	size_t n;
-
-	for (mu_msec ms = 0; ms < e->c->boot_ms && !read; ms += 100) {
-		env_pause(e, 100);
-		if (hv_stats(e->hv, &host, d, DOMAINS, &n, err) < 0)
-			return MU_FAILED;
-		for (size_t i = 0; i < n; i++) {
-			for (size_t k = 0; d[i].domid.value == domid.value && k < d[i].n_vbds; k++)
-				read = read || (strcmp(d[i].vbds[k].vdev, vdev) == 0 &&
-						d[i].vbds[k].rd_reqs > 0);
-		}
-	}
-	return 0;
 }
 
 static int disk_grows(struct env *e, struct mu_error *err)
