@@ -10,7 +10,6 @@ from disk_case import MIB, OnLvmThin, OnXfs
 from fleet_case import OP_DEADLINE, on_emulated_hvm
 from tests.support.rest import wait_until
 
-
 MINUTES = 20
 BLOCK, BLOCKS = 4096, 1024  # of recipe/sequencer.c
 

@@ -11,7 +11,6 @@
     build.log                how it came to be
 """
 
-import concurrent.futures
 import json
 import os
 import pathlib
@@ -80,10 +79,9 @@ def build(progress, install=True, force=False):
         if force or not (where / "disk.qcow2").exists():
             install_tools(install, progress)
             _build_image(where, progress)
-        # An emulator uses one processor of this machine.
-        with concurrent.futures.ThreadPoolExecutor() as pool:
-            missing = [cpus for cpus in machine()["cpus"] if not has_state(where, cpus)]
-            list(pool.map(lambda cpus: _save_state(where, cpus, progress), missing))
+        for cpus in machine()["cpus"]:
+            if not has_state(where, cpus):
+                _save_state(where, cpus, progress)
     progress(f"image ready: {where}")
 
 
