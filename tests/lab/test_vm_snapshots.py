@@ -51,9 +51,10 @@ class Life:
         self.one_moment([self.newest_snapshot(self.disk(vm, device)) for device in ("xvdb", "xvdc")])
         self.quiesced(vm)
 
-        # Larger, and the guest knows.
+        # Larger, and the guest knows: the backend has told it when the call ends, and it takes that up in its own time.
         self.call("vdi.edit", data, size=32 * MIB)
-        self.assertEqual(32 * MIB // 512, int(self.sh("cat /sys/block/xvdb/size")))
+        wait_until("the guest has the new size", lambda: int(self.sh("cat /sys/block/xvdb/size")) == 32 * MIB // 512,
+                   OP_DEADLINE, 1)
 
         # Back to the first: both disks are of that moment.
         self.rest.action(vm, "hard_shutdown")
