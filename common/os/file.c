@@ -78,6 +78,28 @@ int mu_file_write_at(int fd, const void *data, size_t len, int64_t at, struct mu
 	return 0;
 }
 
+int mu_file_read_at(int fd, void *ret, size_t len, int64_t at, struct mu_error *err)
+{
+	char *p = ret;
+
+	while (len > 0) {
+		ssize_t n = pread(fd, p, len, at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return mu_error_errno(err, errno, "read at %" PRId64, at);
+		if (n == 0) {
+			memset(p, 0, len);
+			return 0;
+		}
+		p += n;
+		at += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 int mu_file_sync_parent(const char *path, struct mu_error *err)
 {
 	const char *slash = strrchr(path, '/');

@@ -21,6 +21,8 @@ int mu_file_replace(const char *path, const void *data, size_t len, mode_t mode,
 		    struct mu_error *err);
 /* All of it at that place of an open file; not synchronised. */
 int mu_file_write_at(int fd, const void *data, size_t len, int64_t at, struct mu_error *err);
+/* All of it, from that place of an open file; what is behind its end reads as zeros. */
+int mu_file_read_at(int fd, void *ret, size_t len, int64_t at, struct mu_error *err);
 /* fsync the directory that `path` is in, so that its name in there lasts. */
 int mu_file_sync_parent(const char *path, struct mu_error *err);
 /* mkdir -p; existing is fine. */

@@ -13,7 +13,7 @@ PURE_LIBC = {
 }
 LIBC = PURE_LIBC | {
     "dirent.h", "fcntl.h", "fnmatch.h", "getopt.h", "glob.h", "grp.h", "ifaddrs.h", "langinfo.h", "libgen.h", "locale.h",
-    "netdb.h", "poll.h", "pthread.h", "pwd.h", "signal.h", "spawn.h", "stdatomic.h", "syslog.h", "termios.h",
+    "netdb.h", "poll.h", "pthread.h", "pwd.h", "setjmp.h", "signal.h", "spawn.h", "stdatomic.h", "syslog.h", "termios.h",
     "threads.h", "time.h", "unistd.h", "wchar.h",
 }
 LIBC_FOLDERS = ("arpa/", "linux/", "net/", "netinet/", "sanitizer/", "sys/")
