@@ -13,6 +13,7 @@
 
 #include "aggregator/metrics/feed.h"
 #include "aggregator/metrics/rows.h"
+#include "aggregator/metrics/shard_read.h"
 #include "aggregator/metrics/writer.h"
 #include "common/base/assert.h"
 #include "common/base/map.h"
@@ -624,7 +625,7 @@ static void query_run(struct mu_work *work)
 {
 	struct query *qu = MU_CONTAINER_OF(work, struct query, work);
 
-	if (shard_file_read(&qu->m->writer.place, &qu->read, &qu->err) < 0)
+	if (shard_read(&qu->m->writer.place, &qu->read, &qu->err) < 0)
 		return;
 	for (size_t i = 0; i < qu->read.n_columns; i++)
 		stats_mask(qu->q.level, qu->born[i], qu->read.first, qu->read.n_rows,

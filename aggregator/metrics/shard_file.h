@@ -6,15 +6,20 @@
 #ifndef MUSTER_AGGREGATOR_METRICS_SHARD_FILE_H
 #define MUSTER_AGGREGATOR_METRICS_SHARD_FILE_H
 
+#include "aggregator/metrics/shard_maps.h"
 #include "common/archive/tile.h"
 #include "common/base/error.h"
 #include "common/base/id.h"
 
-/* Whose files these are, and where. */
+/* Whose files these are, where, and what of them is in memory for readers. */
 struct shard_place {
 	const char *dir;
 	struct mu_uuid pool;
+	struct shard_maps *maps;
 };
+
+/* Heap. */
+char *shard_file_path(const struct shard_place *p, uint32_t shard);
 
 /* Look at a file: 1 when it can be used, 0 when there is none (any more: one that is not ours, or
  * damaged, has been set aside as *ret_aside, heap). */
@@ -34,18 +39,5 @@ int shard_file_write_minute(const struct shard_place *p, uint32_t shard, uint32_
 int shard_file_write_hour(const struct shard_place *p, uint32_t shard, struct archive_cells *tiles,
 			  const uint32_t *born, struct mu_error *err);
 int shard_file_sync(const struct shard_place *p, uint32_t shard, struct mu_error *err);
-
-/* Which rows of which columns to read: hours or days. */
-struct shard_read {
-	enum archive_level level;
-	enum archive_cf cf;
-	uint32_t first;
-	uint32_t n_rows;
-	size_t n_columns;
-	const uint32_t *columns; /* each once */
-	float *values;           /* n_rows for each column, NaN where nothing is */
-};
-
-int shard_file_read(const struct shard_place *p, const struct shard_read *rd, struct mu_error *err);
 
 #endif

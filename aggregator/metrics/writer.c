@@ -17,7 +17,7 @@ void writer_init(struct writer *w, const char *dir, const struct mu_uuid *pool)
 {
 	*w = (struct writer){
 	    .work = {.run = run},
-	    .place = {dir, *pool},
+	    .place = {dir, *pool, shard_maps_new()},
 	    .journal = {.dir = dir, .pool = *pool, .fd = -1},
 	};
 }
@@ -35,6 +35,7 @@ void writer_clear_rows(struct writer *w)
 void writer_deinit(struct writer *w)
 {
 	writer_clear_rows(w);
+	shard_maps_free(w->place.maps);
 	journal_files_deinit(&w->journal);
 	mu_str_deinit(&w->records);
 	free(w->unsynced);

@@ -13,15 +13,21 @@ BY_INSTRUCTION static inline uint64_t add_word(uint64_t c, const uint8_t *p)
 	return __builtin_ia32_crc32di(c, word);
 }
 
+/* Less than a word. */
+BY_INSTRUCTION static inline uint32_t rest(uint64_t c, const uint8_t *p, size_t len)
+{
+	for (; len > 0; len--)
+		c = __builtin_ia32_crc32qi((uint32_t)c, *p++);
+	return ~(uint32_t)c;
+}
+
 BY_INSTRUCTION static uint32_t by_instruction(uint32_t crc, const uint8_t *p, size_t len)
 {
 	uint64_t c = ~crc;
 
 	for (; len >= 8; len -= 8, p += 8)
 		c = add_word(c, p);
-	for (; len > 0; len--)
-		c = __builtin_ia32_crc32qi((uint32_t)c, *p++);
-	return ~(uint32_t)c;
+	return rest(c, p, len);
 }
 
 /* Four variables and no array: that would be in memory, in a build that unrolls no loops. */
@@ -36,10 +42,10 @@ BY_INSTRUCTION static void rows_by_instruction(uint32_t crc[static CRC32C_ROWS],
 		c2 = add_word(c2, p + 2 * stride);
 		c3 = add_word(c3, p + 3 * stride);
 	}
-	crc[0] = by_instruction(~(uint32_t)c0, p, len);
-	crc[1] = by_instruction(~(uint32_t)c1, p + stride, len);
-	crc[2] = by_instruction(~(uint32_t)c2, p + 2 * stride, len);
-	crc[3] = by_instruction(~(uint32_t)c3, p + 3 * stride, len);
+	crc[0] = rest(c0, p, len);
+	crc[1] = rest(c1, p + stride, len);
+	crc[2] = rest(c2, p + 2 * stride, len);
+	crc[3] = rest(c3, p + 3 * stride, len);
 }
 
 uint32_t archive_crc32c(uint32_t crc, const void *data, size_t len)

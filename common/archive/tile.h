@@ -44,13 +44,23 @@ size_t tile_row_bytes(enum archive_level level, enum tile_part part);
 void tile_encode(const struct tile_row *t, const struct archive_cells *cells, uint8_t *ret);
 /* Are the bytes that row? */
 bool tile_check(const struct tile_row *t, const uint8_t *bytes);
-/* Of n rows side by side, from `t` on, at once: which of them are? */
-void tile_check_rows(const struct tile_row *t, const uint8_t *bytes, size_t n, bool *ret);
+/* Of n rows side by side, from `t` on, at once: which of them are, and how many? */
+size_t tile_check_rows(const struct tile_row *t, const uint8_t *bytes, size_t n, bool *ret);
 /* The part into its place in `ret`. False: damaged, or another row. */
 bool tile_decode(const struct tile_row *t, const uint8_t *bytes, struct archive_cells *ret);
-/* Which part has it, and where in the bytes of a row its values begin. */
+/* Which part has it. */
 enum tile_part tile_part_of(enum archive_cf cf);
-size_t tile_values_at(enum archive_cf cf);
+
+/* Columns of a tile, and an array for the values of each. */
+struct tile_columns {
+	size_t n;
+	uint8_t at[TILE_COLUMNS]; /* in the tile */
+	float *values[TILE_COLUMNS];
+};
+
+/* Of n rows side by side, all of them right, to values[i][k] and on. `t`: which level and part. */
+void tile_take(const struct tile_row *t, enum archive_cf cf, const uint8_t *bytes, size_t n,
+	       const struct tile_columns *into, size_t k);
 /* Take over the columns of which `other`, the same row, knows more. */
 void tile_merge(struct archive_cells *into, const struct archive_cells *other);
 /* A day from its hours. Those of them that are not there have row 0; cells of a column from before

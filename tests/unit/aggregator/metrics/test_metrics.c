@@ -458,7 +458,7 @@ Test(metrics, storing_fails_for_minutes)
 /* How many minutes of the first column a start would find. */
 static size_t minutes_in_file(void)
 {
-	const struct shard_place place = {dir, {{9}}};
+	const struct shard_place place = {dir, {{9}}, NULL};
 	MU_CLEANUP(archive_free) struct archive *a = archive_new(NULL);
 	uint32_t newest = archive_row_of(ARCHIVE_MINUTES, wall / 1000);
 	struct mu_error err = MU_ERROR_INIT;
@@ -671,7 +671,7 @@ Test(metrics, counters_of_a_series_that_is_there_twice)
 Test(metrics, a_file_of_another_version_beside_a_new_catalogue)
 {
 	static const uint8_t old[TILE_FILE_HEADER_BYTES] = "MUSTARC1";
-	const struct shard_place place = {dir, {{9}}};
+	const struct shard_place place = {dir, {{9}}, NULL};
 	MU_CLEANUP(mu_free) char *again = NULL;
 	struct mu_error err = MU_ERROR_INIT;
 	char path[64], aside[80];

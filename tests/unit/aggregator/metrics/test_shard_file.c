@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hours and days out of a shard's file: which of its rows are served, and where they go. */
-#include "aggregator/metrics/shard_file.h"
+#include "aggregator/metrics/shard_read.h"
 #include "common/archive/tile.h"
+#include "common/os/file.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -20,21 +21,27 @@ static char path[64];
 static struct shard_place place;
 static struct mu_error err = MU_ERROR_INIT;
 
-static void setup(void)
+static void write_hour_of_long_ago(void)
 {
 	static const uint32_t born[ARCHIVE_COLUMNS];
 	struct archive_cells cells[TILES] = {{.row = 0}};
 
-	cr_assert_not_null(mkdtemp(dir));
-	place = (struct shard_place){dir, {{9}}};
-	(void)snprintf(path, sizeof path, "%s/shard-0000.arc", dir);
 	for (size_t i = 0; i < TILES; i++)
-		cells[i].row = 1; /* of long ago */
+		cells[i].row = 1;
 	cr_assert_eq(shard_file_write_hour(&place, 0, cells, born, &err), 0, "%s", err.text);
+}
+
+static void setup(void)
+{
+	cr_assert_not_null(mkdtemp(dir));
+	place = (struct shard_place){dir, {{9}}, shard_maps_new()};
+	(void)snprintf(path, sizeof path, "%s/shard-0000.arc", dir);
+	write_hour_of_long_ago();
 }
 
 static void teardown(void)
 {
+	shard_maps_free(place.maps);
 	(void)unlink(path);
 	(void)rmdir(dir);
 }
@@ -96,7 +103,7 @@ static void expect(enum archive_level level, enum archive_cf cf, uint32_t first,
 				      .columns = columns,
 				      .values = values};
 
-	cr_assert_eq(shard_file_read(&place, &rd, &err), 0, "%s", err.text);
+	cr_assert_eq(shard_read(&place, &rd, &err), 0, "%s", err.text);
 	for (uint32_t i = 0; i < N; i++)
 		for (uint32_t k = 0; k < n; k++) {
 			float v = values[i * n + k];
@@ -136,6 +143,76 @@ Test(shard_file, that_cannot_be_opened)
 
 	cr_assert_eq(unlink(path), 0);
 	cr_assert_eq(symlink(path, path), 0);
-	cr_assert_lt(shard_file_read(&place, &rd, &err), 0);
+	cr_assert_lt(shard_read(&place, &rd, &err), 0);
 	cr_assert_not_null(strstr(err.text, path), "%s", err.text);
+}
+
+static int read_one(enum archive_level level, uint32_t row, float *ret)
+{
+	const struct shard_read rd = {.level = level,
+				      .first = row,
+				      .n_rows = 1,
+				      .n_columns = 1,
+				      .columns = columns + 1,
+				      .values = ret};
+
+	return shard_read(&place, &rd, &err);
+}
+
+/* As empty as one that was just made. */
+static void copy_head(const char *from, const char *to)
+{
+	uint8_t head[TILE_FILE_HEADER_BYTES];
+	int in = open(from, O_RDONLY | O_CLOEXEC);
+
+	cr_assert_eq(pread(in, head, sizeof head, 0), (ssize_t)sizeof head);
+	cr_assert_eq(mu_file_replace(to, head, sizeof head, 0600, &err), 0, "%s", err.text);
+	cr_assert_eq(truncate(to, TILE_FILE_BYTES), 0);
+	(void)close(in);
+}
+
+/* The next writer sees that, and readers with it; who reads at that moment keeps what it has. */
+Test(shard_file, that_was_put_in_the_place_of_another)
+{
+	struct shard_map *before, *after;
+	char other[80];
+	uint8_t byte;
+	float value;
+
+	cr_assert_eq(read_one(ARCHIVE_DAYS, NEWEST, &value), 0);
+	cr_assert(isnan(value));
+	cr_assert_eq(shard_maps_get(place.maps, 0, path, &before, &err), 1);
+	(void)snprintf(other, sizeof other, "%s/other", dir);
+	copy_head(path, other);
+	cr_assert_eq(rename(other, path), 0);
+	write_row(ARCHIVE_DAYS, 0, NEWEST, 0);
+	write_hour_of_long_ago();
+
+	cr_assert_eq(shard_maps_get(place.maps, 0, path, &after, &err), 1);
+	cr_assert_neq(before, after);
+	cr_assert(mu_mapped_copy(&before->mapped, TILE_FILE_HOURS_AT, &byte, 1));
+	shard_maps_put(place.maps, before);
+	shard_maps_put(place.maps, after);
+	cr_assert_eq(read_one(ARCHIVE_DAYS, NEWEST, &value), 0);
+	cr_assert_eq(value, value_of(NEWEST, columns[1], ARCHIVE_AVERAGE));
+}
+
+/* What is not there any more is unknown, and no reason to die. */
+Test(shard_file, that_was_shortened)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	float value;
+
+	write_row(ARCHIVE_HOURS, 0, NEWEST, 0);
+	cr_assert_eq(read_one(ARCHIVE_HOURS, NEWEST, &value), 0);
+	cr_assert_eq(value, value_of(NEWEST, columns[1], ARCHIVE_AVERAGE));
+	cr_assert_eq(ftruncate(fd, TILE_FILE_HEADER_BYTES), 0);
+	cr_assert_eq(read_one(ARCHIVE_HOURS, NEWEST, &value), 0);
+	cr_assert(isnan(value));
+
+	/* And when the kernel cannot be asked why, that is an error. */
+	cr_assert_eq(unlink(path), 0);
+	cr_assert_lt(read_one(ARCHIVE_HOURS, NEWEST, &value), 0);
+	cr_assert_not_null(strstr(err.text, path), "%s", err.text);
+	(void)close(fd);
 }

@@ -125,17 +125,43 @@ Test(tile, rows_side_by_side)
 	}
 }
 
-Test(tile, where_in_a_row_its_values_are)
+/* Neighbours in fours and what is left of them, others one by one, twice and backwards; rows
+ * likewise. */
+Test(tile, values_are_taken_out_of_rows)
 {
-	const struct archive_cells c = cells_of(5, 1, 720);
-	uint8_t bytes[TILE_BYTES_MAX];
+	enum { ROWS = 11, K = 3 };
+	static const uint8_t at[] = {0,  1,  2,  3,  4,  5, 6, 7,  8,  31, 30, 29,
+				     28, 12, 13, 14, 16, 9, 9, 28, 29, 30, 31};
+	static uint8_t bytes[ROWS * TILE_BYTES_MAX];
+	static float values[sizeof at][ROWS + 2 * K];
 
 	for (unsigned cf = 0; cf < _ARCHIVE_CF_COUNT; cf++) {
 		const struct tile_row t = {ARCHIVE_DAYS, tile_part_of((enum archive_cf)cf), 3, 5};
+		struct tile_columns into = {.n = sizeof at};
+		struct tile_row row = t;
 
-		tile_encode(&t, &c, bytes);
-		cr_assert_arr_eq(bytes + tile_values_at((enum archive_cf)cf), c.value[cf],
-				 sizeof c.value[cf]);
+		for (; row.row < t.row + ROWS; row.row++) {
+			struct archive_cells c = cells_of(row.row, (float)row.row, 720);
+
+			for (size_t i = 0; i < TILE_COLUMNS; i++)
+				c.value[cf][i] = (float)(row.row * 100 + i);
+			tile_encode(&row, &c,
+				    bytes + (row.row - t.row) * tile_row_bytes(t.level, t.part));
+		}
+		memcpy(into.at, at, sizeof at);
+		for (size_t i = 0; i < sizeof at; i++)
+			into.values[i] = values[i];
+		for (size_t n = 0; n <= ROWS; n++) {
+			memset(values, 0, sizeof values);
+			tile_take(&t, (enum archive_cf)cf, bytes, n, &into, K);
+			for (size_t i = 0; i < sizeof at; i++)
+				for (size_t k = 0; k < ROWS + 2 * K; k++)
+					cr_assert_eq(values[i][k],
+						     k < K || k >= K + n
+							 ? 0
+							 : (float)((k - K + 5) * 100 + at[i]),
+						     "column %u of %zu rows, row %zu", at[i], n, k);
+		}
 	}
 }
 
