@@ -2,7 +2,9 @@
 #include "aggregator/rest/alarms.h"
 
 #include "aggregator/rest/reply.h"
+#include "aggregator/rest/rows.h"
 #include "common/base/mem.h"
+#include "common/rest/rest.h"
 
 #define V0 "/rest/v0"
 
@@ -35,27 +37,25 @@ static struct mu_value *rule_value(struct mu_arena *a, const struct alarm_rule *
 
 /* --- rules --- */
 
-struct listing {
-	struct mu_arena *arena;
-	struct mu_value *list;
-};
-
 static void rule_listed(const struct alarm_rule *rule, void *arg)
 {
-	struct listing *l = arg;
+	struct rows *rows = arg;
 
-	mu_value_push(l->list, rule_value(l->arena, rule));
+	rows_add(rows, rule_value(rows->request->arena, rule));
 }
 
 static struct http_reply *rules_list(struct http_request *r, const struct rest_user *user,
 				     const char *id, void *ctx)
 {
 	const struct alarm_ops *ops = ctx;
-	struct listing l = {r->arena, mu_value_list(r->arena)};
+	struct mu_error err = MU_ERROR_INIT;
+	struct rows rows;
 
 	(void)user, (void)id;
-	ops->rule_each(ops->ctx, rule_listed, &l);
-	return http_reply_json(r, 200, l.list);
+	if (rows_begin_whole(&rows, r, "alarm-rules", &err) < 0)
+		return rest_refuse_list(r, &err);
+	ops->rule_each(ops->ctx, rule_listed, &rows);
+	return rows_end(&rows);
 }
 
 static struct mu_value *rule_shown(struct http_request *r, const struct rest_user *user,
@@ -250,20 +250,23 @@ static struct mu_value *target_value(struct mu_arena *a, const struct notify_tar
 
 static void target_listed(const struct notify_target *t, void *arg)
 {
-	struct listing *l = arg;
+	struct rows *rows = arg;
 
-	mu_value_push(l->list, target_value(l->arena, t));
+	rows_add(rows, target_value(rows->request->arena, t));
 }
 
 static struct http_reply *targets_list(struct http_request *r, const struct rest_user *user,
 				       const char *id, void *ctx)
 {
 	const struct alarm_ops *ops = ctx;
-	struct listing l = {r->arena, mu_value_list(r->arena)};
+	struct mu_error err = MU_ERROR_INIT;
+	struct rows rows;
 
 	(void)user, (void)id;
-	ops->target_each(ops->ctx, target_listed, &l);
-	return http_reply_json(r, 200, l.list);
+	if (rows_begin_whole(&rows, r, NULL, &err) < 0)
+		return rest_refuse_list(r, &err);
+	ops->target_each(ops->ctx, target_listed, &rows);
+	return rows_end(&rows);
 }
 
 static void target_created(void *arg, const struct notify_target *t, const struct mu_error *err)

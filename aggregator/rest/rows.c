@@ -46,6 +46,20 @@ int rows_begin(struct rows *rows, struct http_request *r, const char *collection
 	return parse_order(rows, r, err);
 }
 
+static int all_fields(struct rows *rows, struct mu_error *err)
+{
+	rows->hrefs = false;
+	return query_fields_parse(rows->request->arena, "*", &rows->fields, err);
+}
+
+int rows_begin_whole(struct rows *rows, struct http_request *r, const char *collection,
+		     struct mu_error *err)
+{
+	if (rows_begin(rows, r, collection, err) < 0)
+		return MU_FAILED;
+	return rows->hrefs ? all_fields(rows, err) : 0;
+}
+
 static struct mu_value *chosen(struct rows *rows, const struct mu_value *object, const char *href)
 {
 	struct mu_arena *a = rows->request->arena;
@@ -56,22 +70,31 @@ static struct mu_value *chosen(struct rows *rows, const struct mu_value *object,
 	v = mu_value_object(a);
 	mu_value_each(member, object)
 	{
-		if (query_fields_has(&rows->fields, member->name))
+		if (query_fields_has(&rows->fields, member->name) &&
+		    strcmp(member->name, "href") != 0)
 			mu_value_set(a, v, member->name, mu_value_copy(a, member));
 	}
-	mu_value_set_string(a, v, "href", href);
+	if (href)
+		mu_value_set_string(a, v, "href", href);
 	return v;
+}
+
+static const char *id_of(const struct mu_value *object)
+{
+	const struct mu_value *id = mu_value_get(object, "id");
+
+	return mu_value_as_string(id ? id : mu_value_get(object, "uuid"));
 }
 
 static const char *text_of(struct rows *rows, const struct mu_value *object)
 {
 	MU_CLEANUP(mu_str_deinit) struct mu_str text = MU_STR_INIT;
 	struct mu_arena *a = rows->request->arena;
-	const char *id = mu_value_as_string(mu_value_get(object, "id"));
+	const char *href = NULL;
 
-	mu_json_write(
-	    &text, chosen(rows, object, mu_arena_printf(a, "/rest/v0/%s/%s", rows->collection, id)),
-	    false);
+	if (rows->collection)
+		href = mu_arena_printf(a, "/rest/v0/%s/%s", rows->collection, id_of(object));
+	mu_json_write(&text, chosen(rows, object, href), false);
 	return mu_arena_strdup(a, text.data);
 }
 
@@ -96,7 +119,7 @@ void rows_add(struct rows *rows, const struct mu_value *object)
 		return;
 	if (query_sort_check(&rows->sort, object, &rows->err) < 0)
 		return;
-	(void)mu_uuid_parse(mu_value_as_string(mu_value_get(object, "id")), &item.at.id);
+	(void)mu_uuid_parse(id_of(object), &item.at.id);
 	item.at.keys = query_sort_keys(rows->request->arena, &rows->sort, object);
 	if (rows->on_from && query_sort_compare(&rows->sort, &item.at, &rows->after) <= 0)
 		return;
@@ -123,7 +146,8 @@ static int check(const struct rows *rows, struct mu_error *err)
 		if (!rows->known[i])
 			return mu_error_set(err, MU_E_PROTOCOL,
 					    "sort: none of %s has a property \"%.100s\"",
-					    rows->collection, rows->sort.keys[i].path[0]);
+					    rows->collection ? rows->collection : "these",
+					    rows->sort.keys[i].path[0]);
 	return rows->filter ? query_filter_check(rows->filter, err) : 0;
 }
 

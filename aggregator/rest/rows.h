@@ -35,7 +35,11 @@ struct rows {
 /* MU_E_PROTOCOL: nothing is to be undone. */
 int rows_begin(struct rows *rows, struct http_request *r, const char *collection,
 	       struct mu_error *err);
-/* An object with an `id`. */
+/* The same, but who names no fields gets whole objects and not hrefs; `collection` NULL: of what
+ * has no href. */
+int rows_begin_whole(struct rows *rows, struct http_request *r, const char *collection,
+		     struct mu_error *err);
+/* An object with an `id`, or with the `uuid` of Xen Orchestra's tokens. */
 void rows_add(struct rows *rows, const struct mu_value *object);
 struct http_reply *rows_end(struct rows *rows);
 

@@ -4,6 +4,8 @@
  * answer that creates it and nowhere else.
  */
 #include "aggregator/rest/access.h"
+#include "aggregator/rest/rows.h"
+#include "common/rest/rest.h"
 
 #include <string.h>
 
@@ -19,11 +21,6 @@ static int lifetime_check(int64_t lifetime, struct mu_error *err)
 			    "body.expiresIn: must be from %d to %lld milliseconds", LIFETIME_MIN_MS,
 			    (long long)LIFETIME_MAX_MS);
 }
-
-struct listing {
-	struct mu_arena *arena;
-	struct mu_value *list;
-};
 
 /* --- join tokens --- */
 
@@ -45,20 +42,23 @@ static struct mu_value *join_value(struct mu_arena *a, const struct admin_join *
 
 static void join_listed(const struct admin_join *j, void *arg)
 {
-	struct listing *l = arg;
+	struct rows *rows = arg;
 
-	mu_value_push(l->list, join_value(l->arena, j));
+	rows_add(rows, join_value(rows->request->arena, j));
 }
 
 struct http_reply *admin_joins_list(struct http_request *r, const struct rest_user *user,
 				    const char *id, void *ctx)
 {
 	const struct admin_ops *ops = ctx;
-	struct listing l = {r->arena, mu_value_list(r->arena)};
+	struct mu_error err = MU_ERROR_INIT;
+	struct rows rows;
 
 	(void)user, (void)id;
-	ops->join_each(ops->ctx, join_listed, &l);
-	return http_reply_json(r, 200, l.list);
+	if (rows_begin_whole(&rows, r, NULL, &err) < 0)
+		return rest_refuse_list(r, &err);
+	ops->join_each(ops->ctx, join_listed, &rows);
+	return rows_end(&rows);
 }
 
 static void join_created(void *arg, const struct admin_join *j, const char *text,
@@ -155,7 +155,7 @@ struct mu_value *token_value(struct mu_arena *a, const struct admin_token *t)
 }
 
 struct token_listing {
-	struct listing l;
+	struct rows rows;
 	const struct mu_uuid *user;
 };
 
@@ -164,7 +164,7 @@ static void token_listed(const struct admin_token *t, void *arg)
 	struct token_listing *tl = arg;
 
 	if (mu_uuid_equal(&t->user_id, tl->user))
-		mu_value_push(tl->l.list, token_value(tl->l.arena, t));
+		rows_add(&tl->rows, token_value(tl->rows.request->arena, t));
 }
 
 /* His own; administrators, anybody's. */
@@ -186,13 +186,15 @@ struct http_reply *admin_tokens_list(struct http_request *r, const struct rest_u
 	const struct admin_ops *ops = ctx;
 	struct mu_error err = MU_ERROR_INIT;
 	const struct access_user *u = owner_need(ops, user, id, &err);
-	struct token_listing tl = {{r->arena, mu_value_list(r->arena)}, NULL};
+	struct token_listing tl;
 
 	if (!u)
 		return http_reply_error(r, &err, NULL);
+	if (rows_begin_whole(&tl.rows, r, NULL, &err) < 0)
+		return rest_refuse_list(r, &err);
 	tl.user = &u->id;
 	ops->token_each(ops->ctx, token_listed, &tl);
-	return http_reply_json(r, 200, tl.l.list);
+	return rows_end(&tl.rows);
 }
 
 static void token_created(void *arg, const struct admin_token *t, const char *text,

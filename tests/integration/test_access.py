@@ -308,6 +308,28 @@ class AccessTest(AggregatorCase):
             "/users?filter=name:page-&sort=name&fields=name")])
         self.assertEqual(2, len(self.rest.request("GET", "/acl-privileges?sort=resource&limit=2&ndjson=true")[2]))
 
+    def test_lists_that_come_whole(self):
+        """Join tokens, rules, targets and tokens are objects unless fields are named; the rest is as everywhere."""
+        for name in ("whole-b", "whole-a"):
+            self.rest.post("/join-tokens", {"name": name})
+            self.rest.post("/users/me/authentication_tokens", {"description": name})
+            self.rest.post("/alarm-targets", {"type": "webhook", "name": name, "url": "https://127.0.0.1:1/"})
+            self.rest.post("/alarm-rules", {"name": name, "series": "memory", "warning": 1})
+        for path, name in (("/join-tokens", "name"), ("/users/me/authentication_tokens", "description"),
+                           ("/alarm-targets", "name"), ("/alarm-rules", "name")):
+            whole = [v for v in self.rest.get(path) if v[name].startswith("whole-")]
+            self.assertEqual(2, len(whole), path)
+            asked = f"{path}?filter={name}:whole-"
+            self.assertEqual(sorted(whole, key=lambda v: v[name]), self.rest.get(f"{asked}&sort={name}"))
+            self.assertEqual(["whole-b"], [v[name] for v in self.rest.get(f"{asked}&sort=-{name}&limit=1&fields={name}")])
+            self.assertLessEqual(set(self.rest.get(f"{asked}&fields={name}")[0]), {name, "href"})
+            status, headers, _ = self.rest.request("GET", f"{asked}&sort={name}&limit=1")
+            following = headers["Link"][1:headers["Link"].index(">")].removeprefix("/rest/v0")
+            self.assertEqual(["whole-b"], [v[name] for v in self.rest.get(following)], path)
+            for wrong in ("filter=(", "sort=nothing", "limit=-1", "cursor=x"):
+                status, _, reply = self.rest.request("GET", f"{path}?{wrong}")
+                self.assertEqual(400, status, f"{path}?{wrong}: {reply}")
+
     def test_the_last_administrator_stays(self):
         admins = self.rest.get("/users?fields=*&filter=permission:admin")
         keep = next(a for a in admins if a["name"] == "admin")
