@@ -43,7 +43,6 @@ static int add_page(struct cli *cli, int64_t limit, int64_t before, struct mu_va
 
 int cli_audit_list(struct cli *cli, int argc, char **argv)
 {
-	MU_CLEANUP(mu_str_deinit) struct mu_str out = MU_STR_INIT;
 	struct cli_render render = cli_render_of(cli, columns);
 	int64_t left = cli->options.limit ? cli->options.limit : LIMIT_DEFAULT;
 	struct mu_value *all = mu_value_list(cli->arena);
@@ -66,8 +65,7 @@ int cli_audit_list(struct cli *cli, int argc, char **argv)
 		id = mu_value_get(all->last, "id");
 		before = id ? id->integer : 0;
 	}
-	cli_render_list(&out, &render, all);
-	return cli_print_view(cli, &out);
+	return cli_print_list(cli, &render, all);
 }
 
 int cli_audit_show(struct cli *cli, int argc, char **argv)

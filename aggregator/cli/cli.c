@@ -161,9 +161,22 @@ int cli_print_view(struct cli *cli, struct mu_str *out)
 	return CLI_OK;
 }
 
-int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns)
+int cli_print_list(struct cli *cli, const struct cli_render *render, const struct mu_value *list)
 {
 	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
+	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str unknown = MU_STR_INIT;
+
+	cli_render_unknown(&unknown, render, list);
+	if (unknown.len > 0 && !cli->captured)
+		(void)fprintf(stderr,
+			      "muster: none of these has %s; hint: -o json shows what they have\n",
+			      unknown.data);
+	cli_render_list(&out, render, list);
+	return cli_print_view(cli, &out);
+}
+
+int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns)
+{
 	struct cli_render render = cli_render_of(cli, columns);
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *list;
@@ -176,8 +189,7 @@ int cli_list(struct cli *cli, const char *collection, const struct cli_column *c
 	r = cli_get(cli, cli_list_path(cli, collection, columns), &list);
 	if (r != CLI_OK)
 		return r;
-	cli_render_list(&out, &render, list);
-	return cli_print_view(cli, &out);
+	return cli_print_list(cli, &render, list);
 }
 
 static int read_stdin(struct mu_str *text, struct mu_error *err)

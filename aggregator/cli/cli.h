@@ -66,6 +66,8 @@ struct cli_render cli_render_of(const struct cli *cli, const struct cli_column *
 int cli_print(struct mu_str *out);
 /* The same for what --watch can show: to whoever captures it. */
 int cli_print_view(struct cli *cli, struct mu_str *out);
+/* Many objects as `render` says, the same way; of what -c names and none of them has, a word. */
+int cli_print_list(struct cli *cli, const struct cli_render *render, const struct mu_value *list);
 /* The verb `muster X list` in general. */
 int cli_list(struct cli *cli, const char *collection, const struct cli_column *columns);
 /* A file's text, or stdin's for "-". */

@@ -30,7 +30,6 @@ static int find_path(struct cli *cli, const char *ref, const char *what, const c
 static int print_list(struct cli *cli, const struct cli_column *columns,
 		      const struct mu_value *list)
 {
-	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
 	struct cli_render render = cli_render_of(cli, columns);
 	struct mu_error err = MU_ERROR_INIT;
 
@@ -38,8 +37,7 @@ static int print_list(struct cli *cli, const struct cli_column *columns,
 		(void)cli_fail(&err);
 		return CLI_USAGE;
 	}
-	cli_render_list(&out, &render, list);
-	return cli_print(&out);
+	return cli_print_list(cli, &render, list);
 }
 
 /* A list of the host's details; one whose agent is older has none. */

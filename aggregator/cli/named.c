@@ -55,15 +55,17 @@ int cli_named_body(struct cli *cli, int argc, char **argv, struct mu_value **ret
 
 int cli_named_list(struct cli *cli, const struct cli_named *n)
 {
-	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
 	struct cli_render render = cli_render_of(cli, n->columns);
+	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *list;
-	int r = cli_get(cli, n->path, &list);
+	int r;
 
-	if (r != CLI_OK)
-		return r;
-	cli_render_list(&out, &render, list);
-	return cli_print_view(cli, &out);
+	if (cli_render_check(&render, &err) < 0) {
+		(void)cli_fail(&err);
+		return CLI_USAGE;
+	}
+	r = cli_get(cli, n->path, &list);
+	return r == CLI_OK ? cli_print_list(cli, &render, list) : r;
 }
 
 int cli_named_show(struct cli *cli, const struct cli_named *n, int argc, char **argv)

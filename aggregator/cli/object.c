@@ -302,7 +302,6 @@ int cli_object_part(struct cli *cli, const char *noun, const char *filter, const
 
 int cli_object_list(struct cli *cli, int argc, char **argv)
 {
-	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
 	const struct kind *kind = kind_of(cli->verb->noun);
 	struct cli_render render = cli_render_of(cli, kind->columns);
 	struct mu_error err = MU_ERROR_INIT;
@@ -319,8 +318,7 @@ int cli_object_list(struct cli *cli, int argc, char **argv)
 		      &list);
 	if (r != CLI_OK)
 		return r;
-	cli_render_list(&out, &render, list);
-	return cli_print_view(cli, &out);
+	return cli_print_list(cli, &render, list);
 }
 
 int cli_object_show(struct cli *cli, int argc, char **argv)

@@ -153,6 +153,29 @@ int cli_render_check(const struct cli_render *r, struct mu_error *err)
 	return select_columns(r, false, &s, err);
 }
 
+static bool is_known(const struct cli_render *r, const struct mu_value *list, const char *path)
+{
+	if (column_find(r->columns, path))
+		return true;
+	mu_value_each(object, list)
+	{
+		if (cli_render_at(object, path))
+			return true;
+	}
+	return false;
+}
+
+void cli_render_unknown(struct mu_str *out, const struct cli_render *r, const struct mu_value *list)
+{
+	struct selection s;
+
+	if (!r->fields || !list->first || select_columns(r, false, &s, NULL) < 0)
+		return;
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_known(r, list, s.columns[i].path))
+			mu_str_printf(out, "%s%s", out->len > 0 ? ", " : "", s.columns[i].path);
+}
+
 static bool is_number(const struct mu_value *v)
 {
 	return v && (v->kind == MU_VALUE_INT || v->kind == MU_VALUE_REAL);

@@ -50,6 +50,9 @@ enum { CLI_RENDER_COLUMNS_MAX = 64 };
 
 /* Check `fields` before anything is asked of the server. */
 int cli_render_check(const struct cli_render *r, struct mu_error *err);
+/* Append what -c names and is neither a column nor a member of any of these: misspelt, probably. */
+void cli_render_unknown(struct mu_str *out, const struct cli_render *r,
+			const struct mu_value *list);
 /* Many objects: one line each. */
 void cli_render_list(struct mu_str *out, const struct cli_render *r, const struct mu_value *list);
 /* One object: a table has a line for each column that has a value. */

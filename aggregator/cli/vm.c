@@ -97,7 +97,6 @@ static int choose(struct cli *cli, const struct cli_render *render, const struct
 
 int cli_vm_list(struct cli *cli, int argc, char **argv)
 {
-	__attribute__((cleanup(mu_str_deinit_cleanup))) struct mu_str out = MU_STR_INIT;
 	struct cli_render render = cli_render_of(cli, columns);
 	struct mu_error err = MU_ERROR_INIT;
 	const struct mu_value *list;
@@ -115,8 +114,7 @@ int cli_vm_list(struct cli *cli, int argc, char **argv)
 		r = choose(cli, &render, &inv, &list);
 	if (r != CLI_OK)
 		return r;
-	cli_render_list(&out, &render, list);
-	return cli_print_view(cli, &out);
+	return cli_print_list(cli, &render, list);
 }
 
 /* What is its own, for a person: who asked for fields, or for JSON, has the API's object. */

@@ -60,7 +60,10 @@ class Reading(Cli):
     def test_fields_filter_limit_and_header(self):
         done = self.run_muster(0, "vm", "list", "-c", "name,memory.size:RAM", "--filter",
                                "name_label:db-1", "--no-header")
-        self.assertEqual("db-1  4 GiB\n", done.stdout)
+        self.assertEqual(("db-1  4 GiB\n", ""), (done.stdout, done.stderr))
+        done = self.run_muster(0, "vm", "list", "-c", "name,memroy.size", "--filter", "name_label:db-1", "--no-header")
+        self.assertEqual("db-1  -\n", done.stdout)
+        self.assertIn("none of these has memroy.size", done.stderr)
         self.assertEqual(1, len(self.demo.json("vm", "list", "--limit", "1")))
 
     def test_a_list_in_the_order_of_a_column(self):

@@ -169,6 +169,22 @@ Test(render, wrong_fields_are_refused)
 	cr_expect_eq(cli_render_check(&render, &err), 0);
 }
 
+/* A column may be empty in all of them; what is none, and nobody has, is a slip. */
+Test(render, fields_that_nobody_has)
+{
+	const struct mu_value *list = parse("[{\"a\":1},{\"b\":{\"c\":2}}]");
+	struct mu_str unknown = MU_STR_INIT;
+
+	cli_render_unknown(&unknown, &render, list);
+	cr_expect_eq(unknown.len, 0, "nothing was named");
+	render.fields = "a,b.c:C,name,nmae,b.d:D";
+	cli_render_unknown(&unknown, &render, parse("[]"));
+	cr_expect_eq(unknown.len, 0, "nobody is there");
+	cli_render_unknown(&unknown, &render, list);
+	cr_expect_str_eq(unknown.data, "nmae, b.d");
+	mu_str_deinit(&unknown);
+}
+
 Test(render, a_path_into_a_list)
 {
 	static const char text[] = "{\"memory\": {\"dynamic\": [1, 2]}}";
