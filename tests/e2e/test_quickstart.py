@@ -49,6 +49,18 @@ class Detached(unittest.TestCase):
         self.demo.start()
         self.assertEqual(pids, self.demo.pids())
 
+    def test_an_agent_that_is_started_anew(self):
+        """Its next run says that the call was done."""
+        self.demo.start()
+        pids = self.demo.pids()
+        for _ in range(2):
+            done = self.demo.muster("host", "restart-agent", "host-1")
+            self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertEqual(pids, self.demo.pids())
+        self.assertEqual("", self.demo.stop().stdout.replace(f"stopped what ran on {self.demo.state}\n", ""))
+        self.assertNotEqual(0, self.demo.muster("--socket", str(self.demo.state / "host-1/agent.sock"),
+                                                "host", "list").returncode, "nobody is left")
+
     def test_stop_ends_nothing_that_has_another_start_time(self):
         self.demo.start()
         stranger = subprocess.Popen(["cat"], stdin=subprocess.PIPE)

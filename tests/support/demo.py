@@ -104,7 +104,7 @@ class Demo:
 
     def kill(self, name, sig=signal.SIGKILL):
         pid = self.pids()[name]
-        os.kill(pid, sig)
+        os.killpg(pid, sig)  # an agent and what begins it anew
         wait_for(f"the end of {name}", lambda: not is_alive(pid))
 
     def muster(self, *args, env=None, text=None, timeout=120):
