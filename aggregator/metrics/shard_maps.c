@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 struct shard_maps {
-	pthread_mutex_t lock; /* of all that follows; never held while a disk is waited for */
+	pthread_mutex_t lock; /* of all that follows; not held while tiles are read */
 	struct shard_map **maps;
 	uint32_t n;
 };
