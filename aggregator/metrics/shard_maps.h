@@ -22,8 +22,8 @@ struct shard_map {
 	struct mu_mapped mapped; /* from TILE_FILE_HOURS_AT to TILE_FILE_BYTES */
 	dev_t dev;
 	ino_t ino;
-	atomic_uint read[2]
-			[_TILE_PART_COUNT]; /* hours, days: a bit for each tile, once it was read */
+	/* of hours, and of days: a bit for each tile, once it was read */
+	atomic_uint read[2][_TILE_PART_COUNT];
 	unsigned int n_users;
 	bool dropped;
 };

@@ -58,7 +58,7 @@ struct tile_columns {
 	float *values[TILE_COLUMNS];
 };
 
-/* Of n rows side by side, all of them right, to values[i][k] and on. `t`: which level and part. */
+/* Of n rows side by side, right or not, to values[i][k] and on. `t`: which level and part. */
 void tile_take(const struct tile_row *t, enum archive_cf cf, const uint8_t *bytes, size_t n,
 	       const struct tile_columns *into, size_t k);
 /* Take over the columns of which `other`, the same row, knows more. */

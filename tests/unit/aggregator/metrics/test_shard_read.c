@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hours and days out of a shard's file: which of its rows are served, and where they go. */
+/* Hours and days out of a shard's file: which of its rows are served, where they go, and what
+ * happens when the file is another, or not there. */
 #include "aggregator/metrics/shard_read.h"
 #include "common/archive/tile.h"
 #include "common/os/file.h"
@@ -46,7 +47,7 @@ static void teardown(void)
 	(void)rmdir(dir);
 }
 
-TestSuite(shard_file, .init = setup, .fini = teardown);
+TestSuite(shard_read, .init = setup, .fini = teardown);
 
 static float value_of(uint32_t row, uint32_t column, enum archive_cf cf)
 {
@@ -116,7 +117,7 @@ static void expect(enum archive_level level, enum archive_cf cf, uint32_t first,
 	free(values);
 }
 
-Test(shard_file, rows_of_a_ring)
+Test(shard_read, rows_of_a_ring)
 {
 	for (enum archive_level level = ARCHIVE_HOURS; level <= ARCHIVE_DAYS; level++) {
 		uint32_t n = archive_levels[level].n_rows;
@@ -131,7 +132,7 @@ Test(shard_file, rows_of_a_ring)
 	}
 }
 
-Test(shard_file, that_cannot_be_opened)
+Test(shard_read, a_file_that_cannot_be_opened)
 {
 	float values[N];
 	const struct shard_read rd = {.level = ARCHIVE_DAYS,
@@ -172,7 +173,7 @@ static void copy_head(const char *from, const char *to)
 }
 
 /* The next writer sees that, and readers with it; who reads at that moment keeps what it has. */
-Test(shard_file, that_was_put_in_the_place_of_another)
+Test(shard_read, a_file_that_was_put_in_the_place_of_another)
 {
 	struct shard_map *before, *after;
 	char other[80];
@@ -198,7 +199,7 @@ Test(shard_file, that_was_put_in_the_place_of_another)
 }
 
 /* What is not there any more is unknown, and no reason to die. */
-Test(shard_file, that_was_shortened)
+Test(shard_read, a_file_that_was_shortened)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	float value;
